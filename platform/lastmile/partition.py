@@ -1,0 +1,47 @@
+"""How a dataset is cut in time: the keys a partition may have and the window of dates each one covers."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+FORMATS = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
+_SHAPES = {"year": r"\d{4}", "month": r"\d{4}-\d{2}", "day": r"\d{4}-\d{2}-\d{2}"}
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Partitions of one calendar `unit` each, from the one that holds `start` up to today's."""
+
+    unit: Literal["year", "month", "day"]
+    start: date
+
+    def window(self, key: str) -> tuple[date, date]:
+        """First day of the partition and first day of the next. Raises ValueError with what was expected."""
+        first = self._first_day(key)
+        if not self.start_key() <= key <= self.key_of(date.today()):
+            raise ValueError(
+                f"partition {key!r} is outside {self.start_key()} to {self.key_of(date.today())}, the {self.unit}s of this dataset"
+            )
+        return first, self._next(first)
+
+    def key_of(self, day: date) -> str:
+        return day.strftime(FORMATS[self.unit])
+
+    def start_key(self) -> str:
+        return self.key_of(self.start)
+
+    def _first_day(self, key: str) -> date:
+        if not re.fullmatch(_SHAPES[self.unit], key):
+            raise ValueError(f"partition {key!r} is not a {self.unit}: expected the form {self.key_of(self.start)!r}")
+        try:
+            return date.fromisoformat(f"{key}-01-01"[:10])
+        except ValueError as error:
+            raise ValueError(f"partition {key!r} is not a {self.unit}: {error}") from None
+
+    def _next(self, first: date) -> date:
+        if self.unit == "year":
+            return date(first.year + 1, 1, 1)
+        if self.unit == "month":
+            return (first + timedelta(days=31)).replace(day=1)
+        return first + timedelta(days=1)

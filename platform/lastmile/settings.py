@@ -1,0 +1,40 @@
+"""Where this installation keeps things and what it talks to, read from the environment once.
+
+Nothing set means everything embedded: a Postgres of its own and a folder of objects under `LASTMILE_HOME`. Each URL
+given replaces its part. Every process of one installation reads the same variables, so all agree.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`home` holds all state; `given_database_url` is None for the embedded Postgres; `store_url` names the objects."""
+
+    home: Path
+    given_database_url: str | None
+    store_url: str
+    contracts: str
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        home = Path(os.environ.get("LASTMILE_HOME") or PROJECT / ".lastmile").expanduser().resolve()
+        return cls(
+            home=home,
+            given_database_url=os.environ.get("LASTMILE_DATABASE_URL") or None,
+            store_url=os.environ.get("LASTMILE_STORE_URL") or (home / "store").as_uri(),
+            contracts=os.environ.get("LASTMILE_CONTRACTS") or "assets.contracts",
+        )
+
+    @cached_property
+    def postgres_folder(self) -> Path:
+        return self.home / "postgres"
+
+    @cached_property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
