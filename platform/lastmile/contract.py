@@ -24,7 +24,7 @@ import pkgutil
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
@@ -33,14 +33,14 @@ import polars as pl
 
 from lastmile.partition import Partition
 
-__all__ = ["Contract", "Partition", "boolean", "code", "day", "integer", "load_contracts", "number", "rule", "text"]
+__all__ = ["Contract", "Partition", "boolean", "code", "day", "integer", "load_contracts", "moment", "number", "rule", "text"]
 
 #: Cell texts that stand for "no value" in typed columns. Text columns treat only the empty cell so.
 MISSING_CODES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "no_answer", "-")
 
 
 def column(
-    dtype: type[pl.DataType],
+    dtype: pl.DataType | type[pl.DataType],
     description: str,
     *,
     unit: str | None = None,
@@ -92,6 +92,11 @@ def boolean(description: str, **more: Any) -> pa.Column:
 def day(description: str, *, at_least: date | None = None, at_most: date | None = None, **more: Any) -> pa.Column:
     """A calendar date (Date), written in ISO form."""
     return column(pl.Date, description, checks=_bounds(at_least, at_most), **more)
+
+
+def moment(description: str, *, at_least: datetime | None = None, at_most: datetime | None = None, **more: Any) -> pa.Column:
+    """A point in time (Datetime in UTC, microseconds), written in ISO form; without a zone it is read as UTC."""
+    return column(pl.Datetime("us", "UTC"), description, checks=_bounds(at_least, at_most), **more)
 
 
 def text(description: str, *, matches: str | None = None, **more: Any) -> pa.Column:
