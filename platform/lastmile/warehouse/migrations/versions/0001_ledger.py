@@ -19,6 +19,7 @@ CREATE TABLE ledger.drops (
     state            text        NOT NULL DEFAULT 'discovered' CHECK (state IN (
         'discovered', 'claimed', 'loaded', 'quarantined', 'duplicate', 'superseded', 'missing', 'failed')),
     claim            uuid,
+    claim_backend    text,
     claim_expires_at timestamptz,
     attempts         int         NOT NULL DEFAULT 0,
     not_before       timestamptz NOT NULL DEFAULT now(),
@@ -83,6 +84,19 @@ CREATE TABLE registry.model_versions (
     run_id        text,
     PRIMARY KEY (name, version)
 );
+
+CREATE TABLE registry.predictions (
+    name            text        NOT NULL,
+    partition_start date        NOT NULL,
+    model_name      text        NOT NULL,
+    model_version   text        NOT NULL,
+    rows            jsonb       NOT NULL,
+    run_id          text,
+    predicted_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (name, partition_start),
+    FOREIGN KEY (model_name, model_version) REFERENCES registry.model_versions (name, version)
+);
+COMMENT ON COLUMN registry.predictions.rows IS 'number of predictions in the partition by predicted level';
 """
 
 SCHEMAS = ("raw", "quarantine", "registry", "features", "predictions")

@@ -1,0 +1,86 @@
+"""What makes things happen by themselves: the sensor that turns waiting drops into runs, and the automation that carries
+their rows on to predictions and reports.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+import dagster as dg
+from dagster import DagsterRunStatus
+
+from assets.drops import cleaned_key, quarantine_key, raw_key
+from assets.resources import Platform
+from lastmile.contract import Contract, Partition
+
+PARTITION_TAG = "lastmile/partition"
+_FAILURES_IN_A_ROW = 3
+_PAUSE_SECONDS = 600
+#: Runs asked for in one tick; the rest follows in the next ones.
+_MOST_RUNS = 10
+
+
+def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="landing",
+        description="Lists the landing area, enters new drops in the ledger, and asks for one run per partition with drops waiting.",
+        target=assets,
+        minimum_interval_seconds=every_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def landing(context: dg.SensorEvaluationContext, platform: Platform) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        from lastmile.intake.discovering import discover
+        from lastmile.intake.ledger import pending
+
+        contracts, store = platform.contracts(), platform.store()
+        with platform.connect() as connection:
+            new = discover(connection, store, contracts)
+            waiting = pending(connection, store.url)
+        context.log.info(f"{new} new drops, {sum(count for *_, count, _ in waiting)} waiting")
+        requests = list(_requests(context.instance, contracts, waiting))
+        yield from requests[:_MOST_RUNS]
+        if not requests:
+            yield dg.SkipReason("no drops are waiting" if not waiting else "the partitions with drops waiting are being worked on")
+
+    return landing
+
+
+def _requests(
+    instance: dg.DagsterInstance, contracts: Mapping[str, Contract], waiting: Iterable[tuple[str, str, int, int]]
+) -> Iterator[dg.RunRequest]:
+    """One run per partition, covering every dataset with drops there. The ledger says what is new, so no run key."""
+    places: dict[tuple[Partition, str], list[str]] = defaultdict(list)
+    for dataset, partition, *_ in waiting:
+        if dataset in contracts:
+            places[contracts[dataset].partition, partition].append(dataset)
+    for (shape, partition), datasets in places.items():
+        tag = f"{shape.unit}/{partition}"
+        if _may_run(instance, tag):
+            keys = [key(dataset) for dataset in datasets for key in (raw_key, cleaned_key, quarantine_key)]
+            yield dg.RunRequest(asset_selection=keys, partition_key=partition, tags={PARTITION_TAG: tag})
+
+
+def _may_run(instance: dg.DagsterInstance, tag: str) -> bool:
+    """False while a run for the partition is under way, and for a pause after several in a row have failed."""
+    last = instance.get_run_records(dg.RunsFilter(tags={PARTITION_TAG: tag}), limit=_FAILURES_IN_A_ROW)
+    if last and not last[0].dagster_run.is_finished:
+        return False
+    failed = [record for record in last if record.dagster_run.status == DagsterRunStatus.FAILURE]
+    if len(failed) < _FAILURES_IN_A_ROW:
+        return True
+    return _seconds_since(failed[0].end_time) > _PAUSE_SECONDS
+
+
+def _seconds_since(end_time: float | None) -> float:
+    import time
+
+    return time.time() - (end_time or 0)
+
+
+def automation_sensor(every_seconds: int) -> dg.AutomationConditionSensorDefinition:
+    """Evaluates the assets' automation conditions; a request for many partitions becomes one backfill, hence one run."""
+    return dg.AutomationConditionSensorDefinition(
+        "automation",
+        target=dg.AssetSelection.all(),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=every_seconds,
+    )

@@ -1,0 +1,82 @@
+"""What is checked about every dataset each time drops are taken, made from its contract.
+
+The gate is in the data: a drop over its threshold loads no rows. So these checks report and stop nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from lastmile.contract import Contract
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_CLEANED = {
+    "rows_add_up": "Per drop: rows read = loaded + quarantined + duplicate, and exactly the loaded rows are visible.",
+    "every_drop_settled": "No drop of these partitions is still waiting, failed or missing.",
+    "fresh": "The newest drop of the dataset is no older than its contract expects.",
+    "header_as_declared": "No drop brought columns that the contract does not know; where one did, they are kept as rescued.",
+}
+_QUARANTINE = {"drops_within_threshold": "No drop was set aside whole because too many of its rows were bad, or unreadable."}
+
+
+def check_specs(cleaned: dg.AssetKey, quarantine: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    return [dg.AssetCheckSpec(name, asset=cleaned, description=text) for name, text in _CLEANED.items()] + [
+        dg.AssetCheckSpec(name, asset=quarantine, description=text) for name, text in _QUARANTINE.items()
+    ]
+
+
+def check_results(
+    connection: "Connection",
+    store: str,
+    contract: Contract,
+    partitions: Sequence[str],
+    cleaned: dg.AssetKey,
+    quarantine: dg.AssetKey,
+) -> Iterator[dg.AssetCheckResult]:
+    from lastmile.intake.auditing import newest_drop, violations
+    from lastmile.intake.ledger import inventory
+
+    drops = inventory(connection, store, contract.name, partitions)
+    yield _result(cleaned, "rows_add_up", violations(connection, contract.name, partitions))
+    yield _result(cleaned, "every_drop_settled", _unsettled(drops))
+    yield _result(cleaned, "fresh", _stale(contract, newest_drop(connection, store, contract.name)), dg.AssetCheckSeverity.WARN)
+    yield _result(cleaned, "header_as_declared", _unknown_columns(drops), dg.AssetCheckSeverity.WARN)
+    yield _result(quarantine, "drops_within_threshold", _set_aside_whole(drops), dg.AssetCheckSeverity.WARN)
+
+
+def _result(
+    asset: dg.AssetKey, name: str, faults: list[str], severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=not faults,
+        severity=severity,
+        description="; ".join(faults[:5]) or None,
+        metadata={"faults": dg.MetadataValue.md("\n".join(f"- {fault}" for fault in faults))} if faults else {},
+    )
+
+
+def _unsettled(drops: Sequence[Mapping[str, Any]]) -> list[str]:
+    waiting = ("discovered", "claimed", "failed", "missing")
+    return [f"{drop['key']}: {drop['state']} {drop['message'] or ''}".strip() for drop in drops if drop["state"] in waiting]
+
+
+def _stale(contract: Contract, newest: datetime | None) -> list[str]:
+    if contract.expected_every is None or newest is None or datetime.now(UTC) - newest <= contract.expected_every:
+        return []
+    return [f"the newest drop came {newest:%Y-%m-%d %H:%M}; one is expected every {contract.expected_every}"]
+
+
+def _unknown_columns(drops: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
+        f"{drop['key']}: {', '.join(drop['schema_change']['unknown'])}" for drop in drops if drop["schema_change"].get("unknown")
+    ]
+
+
+def _set_aside_whole(drops: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [f"{drop['key']}: {drop['message']}" for drop in drops if drop["state"] == "quarantined"]

@@ -1,0 +1,138 @@
+"""Raw, cleaned and quarantine, made from the contracts: three assets a dataset, partitioned as the contract says.
+
+raw/<ds> is the inventory of the partition's drops in the ledger. cleaned/<ds> and quarantine/<ds> are made in one pass,
+because a row is in one or the other. A run takes whatever is pending in its partitions, so running it again is a no-op;
+with the tag `lastmile/redo` set to `true` it takes every drop of its partitions again.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from assets.drop_checks import check_results, check_specs
+from assets.metadata import column_schema, digest, inventory_metadata, quarantine_metadata
+from assets.partitions import partitions_of
+from assets.resources import Platform
+from lastmile.contract import Contract
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from lastmile.intake.ledger import Drop, Outcome
+
+GROUP = "intake"
+REDO_TAG = "lastmile/redo"
+
+
+def raw_key(dataset: str) -> dg.AssetKey:
+    return dg.AssetKey(["raw", dataset])
+
+
+def cleaned_key(dataset: str) -> dg.AssetKey:
+    return dg.AssetKey(["cleaned", dataset])
+
+
+def quarantine_key(dataset: str) -> dg.AssetKey:
+    return dg.AssetKey(["quarantine", dataset])
+
+
+def raw_asset(contract: Contract) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=raw_key(contract.name),
+        description=f"Drops received for `{contract.name}`, as registered in the ledger; the bytes stay where they landed.",
+        partitions_def=partitions_of(contract.partition),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name=GROUP,
+        owners=[contract.owner],
+        kinds={"file"},
+        tags=dict(contract.tags),
+    )
+    def raw(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
+        from lastmile.intake.discovering import LANDING, discover
+        from lastmile.intake.ledger import inventory
+
+        store = platform.store()
+        with platform.connect() as connection:
+            discover(connection, store, platform.contracts(), f"{LANDING}{contract.name}/")
+            drops = inventory(connection, store.url, contract.name, context.partition_keys)
+        for partition in context.partition_keys:
+            here = [drop for drop in drops if drop["partition"] == partition]
+            context.add_asset_metadata(inventory_metadata(here), raw_key(contract.name), partition)
+        return dg.MaterializeResult(data_version=dg.DataVersion(digest(f"{d['key']}@{d['version']}" for d in drops)))
+
+    return raw
+
+
+def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
+    cleaned, quarantine = cleaned_key(contract.name), quarantine_key(contract.name)
+    shared: dict[str, Any] = {
+        "group_name": GROUP,
+        "owners": [contract.owner],
+        "tags": dict(contract.tags),
+        "deps": [raw_key(contract.name)],
+    }
+
+    @dg.multi_asset(
+        name=f"take_{contract.name}",
+        specs=[
+            dg.AssetSpec(
+                cleaned,
+                description=contract.description,
+                kinds={"postgres", "parquet"},
+                metadata={"dagster/column_schema": column_schema(contract), "dagster/table_name": f"raw.{contract.name}"},
+                **shared,
+            ),
+            dg.AssetSpec(
+                quarantine,
+                description=f"Rows of `{contract.name}` that broke its contract: file, line, raw text, every rule broken.",
+                kinds={"postgres"},
+                metadata={"dagster/table_name": "quarantine.rows"},
+                **shared,
+            ),
+        ],
+        check_specs=check_specs(cleaned, quarantine),
+        partitions_def=partitions_of(contract.partition),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
+    )
+    def take(
+        context: dg.AssetExecutionContext, platform: Platform
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        from lastmile.intake.engine import take_pending
+
+        store, partitions = platform.store(), context.partition_keys
+        redo = context.run.tags.get(REDO_TAG) == "true"
+        with platform.connect() as connection:
+            taken = take_pending(connection, store, contract, partitions, context.run_id, redo, _logger(context))
+            context.log.info(f"{contract.name}: {len(taken)} drops taken")
+            yield from _results(context, connection, store.url, contract)
+            yield from check_results(connection, store.url, contract, partitions, cleaned, quarantine)
+
+    return take
+
+
+def _results(
+    context: dg.AssetExecutionContext, connection: "Connection", store: str, contract: Contract
+) -> Iterator[dg.MaterializeResult[None]]:
+    from lastmile.intake.auditing import reasons
+    from lastmile.intake.ledger import inventory
+
+    cleaned, quarantine = cleaned_key(contract.name), quarantine_key(contract.name)
+    drops = inventory(connection, store, contract.name, context.partition_keys)
+    for partition in context.partition_keys:
+        here = [drop for drop in drops if drop["partition"] == partition]
+        context.add_asset_metadata(inventory_metadata(here), cleaned, partition)
+        broken = reasons(connection, store, contract.name, [partition])
+        context.add_asset_metadata(quarantine_metadata(here, broken), quarantine, partition)
+    version = dg.DataVersion(digest(f"{drop['id']} {drop['sha256']} {drop['contract_version']}" for drop in drops))
+    yield dg.MaterializeResult(asset_key=cleaned, data_version=version)
+    yield dg.MaterializeResult(asset_key=quarantine, data_version=version)
+
+
+def _logger(context: dg.AssetExecutionContext) -> "Callable[[Drop, Outcome], None]":
+    def report(drop: "Drop", outcome: "Outcome") -> None:
+        counts = f"read {outcome.read}, loaded {outcome.loaded}, quarantined {outcome.quarantined}, duplicate {outcome.duplicate}"
+        context.log.info(f"{drop.key}: {outcome.state} ({counts}) {outcome.message or ''}")
+
+    return report

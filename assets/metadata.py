@@ -1,0 +1,78 @@
+"""What an asset of the intake shows about itself: its columns with units, its drops, and the rules its rows broke."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from lastmile.contract import Contract
+
+#: Drops shown in an asset's metadata; the ledger has them all.
+MOST_SHOWN = 100
+_COUNTS = ("rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate")
+
+
+def column_schema(contract: Contract) -> dg.TableSchema:
+    """The contract's columns as Dagster shows them; unit and privacy stand with the description."""
+    return dg.TableSchema(columns=[_column(contract, name) for name in contract.columns])
+
+
+def _column(contract: Contract, name: str) -> dg.TableColumn:
+    spec, extra = contract.columns[name], contract.metadata(name)
+    notes = [f"unit: {extra['unit']}" if extra["unit"] else "", "personal" if extra["personal"] else ""]
+    return dg.TableColumn(
+        name,
+        type=str(spec.dtype),
+        description=" · ".join(part for part in [spec.description or "", *notes] if part),
+        constraints=dg.TableColumnConstraints(
+            nullable=not spec.required,
+            unique=contract.key == (name,),
+            other=[check.error or check.name or "" for check in spec.checks],
+        ),
+    )
+
+
+def inventory_metadata(drops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Counts over the drops and a table of them, newest first."""
+    shown = [_record(drop) for drop in reversed(drops[-MOST_SHOWN:])]
+    return {
+        "drops": len(drops),
+        "bytes": sum(drop["size"] for drop in drops),
+        **{name: sum(drop[name] for drop in drops if drop["state"] in ("loaded", "quarantined")) for name in _COUNTS},
+        "dagster/row_count": sum(drop["rows_loaded"] for drop in drops if drop["state"] == "loaded"),
+        **({"latest drops": dg.MetadataValue.table(shown)} if shown else {}),
+    }
+
+
+def quarantine_metadata(
+    drops: Sequence[Mapping[str, Any]], broken: Sequence[tuple[str, str, int, str]]
+) -> dict[str, Any]:
+    """Rows set aside and which rules they broke, most often first."""
+    rows = [
+        dg.TableRecord({"column": column, "rule": rule, "rows": count, "example": example})
+        for column, rule, count, example in broken[:MOST_SHOWN]
+    ]
+    aside = sum(drop["rows_quarantined"] + drop["rows_duplicate"] for drop in drops if drop["state"] != "superseded")
+    return {"dagster/row_count": aside, **({"rules broken": dg.MetadataValue.table(rows)} if rows else {})}
+
+
+def digest(parts: Iterable[str]) -> str:
+    """A data version: the same parts in the same order give the same sixteen hex digits."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _record(drop: Mapping[str, Any]) -> dg.TableRecord:
+    return dg.TableRecord(
+        {
+            "drop": drop["id"],
+            "file": drop["key"],
+            "state": drop["state"],
+            **{name: drop[name] for name in _COUNTS},
+            "bytes": drop["size"],
+            "version": drop["version"],
+            "sha256": drop["sha256"] or "",
+            "found": ", ".join(f"{name} {value}" for name, value in drop["format"].items()),
+            "message": drop["message"] or "",
+        }
+    )

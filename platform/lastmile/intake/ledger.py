@@ -1,0 +1,323 @@
+"""The ledger: what happened to each drop, one row each, written in the transaction that moves its rows.
+
+The ledger alone decides what is new. A drop is held by one worker at a time through a claim: a token that the final
+write must still own, so a worker that lost its claim cannot commit. A claim is dead once the database session that took
+it is gone (a killed worker's socket closes at once) or its lease has run out, whichever comes first.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from psycopg import Connection
+from psycopg.rows import class_row, dict_row
+from psycopg.types.json import Jsonb
+
+State = Literal["discovered", "claimed", "loaded", "quarantined", "duplicate", "superseded", "missing", "failed"]
+STATES: tuple[State, ...] = (
+    "discovered", "claimed", "loaded", "quarantined", "duplicate", "superseded", "missing", "failed",
+)  # fmt: skip
+
+#: Far longer than any load; it only matters where a dead session is not noticed (a cut network, a pooler).
+LEASE = timedelta(minutes=30)
+#: A drop that killed or lost this many workers is not given to another.
+MOST_ATTEMPTS = 10
+
+_HOLDER_IS_GONE = """(claim_expires_at < now() OR NOT EXISTS (
+    SELECT FROM pg_stat_activity WHERE claim_backend = pid || ' ' || backend_start))"""
+
+_SAME_KEY = "key = %(key)s AND id <> %(id)s AND store = (SELECT store FROM ledger.drops WHERE id = %(id)s)"
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object of the landing area as listed. `problem` says why no contract can take it, if none can."""
+
+    dataset: str
+    partition: str
+    key: str
+    version: str
+    size: int
+    modified_at: datetime
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A drop as claimed by this worker: `claim` is the token its outcome must be written with."""
+
+    id: int
+    dataset: str
+    partition: str
+    key: str
+    version: str
+    size: int
+    modified_at: datetime
+    attempts: int
+    claim: UUID
+    state: State
+    cleaned_key: str | None
+
+    @property
+    def is_redone(self) -> bool:
+        """True where the drop was settled before: its rows stay visible until the new ones replace them."""
+        return self.state != "claimed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a drop. `read = loaded + quarantined + duplicate`; the database refuses anything else."""
+
+    state: State
+    read: int = 0
+    loaded: int = 0
+    quarantined: int = 0
+    duplicate: int = 0
+    format: dict[str, Any] | None = None
+    schema_change: dict[str, Any] | None = None
+    contract_version: str | None = None
+    cleaned_key: str | None = None
+    message: str | None = None
+
+
+class ClaimLost(Exception):
+    """Another worker has taken the drop; whatever this one did is rolled back."""
+
+
+def register(connection: Connection, store: str, found: Iterable[Found]) -> int:
+    """Enter objects not seen before in this version; returns how many. Entering one twice is a no-op.
+
+    An object no contract could take is entered as `failed`; once a contract fits, it becomes `discovered`.
+    """
+    rows = list(found)
+    columns = [[getattr(row, name) for row in rows] for name in Found.__dataclass_fields__]
+    with connection.transaction():
+        cursor = connection.execute(
+            """
+            WITH listed AS (
+                SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[])
+                    AS listed (dataset, partition, key, version, size, modified_at, problem)
+            ), entered AS (
+                INSERT INTO ledger.drops AS d (store, dataset, partition, key, version, size, modified_at, state, message)
+                SELECT %s, dataset, partition, key, version, size, modified_at,
+                       CASE WHEN problem IS NULL THEN 'discovered' ELSE 'failed' END, problem
+                FROM listed
+                WHERE NOT EXISTS (
+                    SELECT FROM ledger.drops known
+                    WHERE known.store = %s AND known.key = listed.key AND known.version = listed.version
+                      AND NOT (known.state = 'failed' AND known.settled_at IS NULL AND listed.problem IS NULL)
+                )
+                ON CONFLICT (store, key, version) DO UPDATE
+                    SET state = 'discovered', message = NULL WHERE d.state = 'failed' AND d.settled_at IS NULL
+                RETURNING id, state, message
+            )
+            INSERT INTO ledger.events (drop_id, state, message) SELECT id, state, message FROM entered
+            """,
+            [*columns, store, store],
+        )
+    return cursor.rowcount
+
+
+def claim_next(
+    connection: Connection,
+    store: str,
+    dataset: str,
+    partitions: Sequence[str],
+    run_id: str,
+    redo_before: datetime | None = None,
+) -> Drop | None:
+    """Take the oldest drop of these partitions that is due and that no living worker holds; None when there is none.
+
+    With `redo_before`, drops settled before that time are taken again too; their rows stay visible until replaced.
+    """
+    claim = uuid4()
+    with connection.transaction(), connection.cursor(row_factory=class_row(Drop)) as cursor:
+        cursor.execute(
+            f"""
+            UPDATE ledger.drops
+            SET claim = %(claim)s, claim_expires_at = now() + %(lease)s, attempts = attempts + 1, run_id = %(run_id)s,
+                claim_backend = (SELECT pid || ' ' || backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()),
+                state = CASE WHEN state = 'discovered' THEN 'claimed' ELSE state END
+            WHERE id = (
+                SELECT id FROM ledger.drops
+                WHERE store = %(store)s AND dataset = %(dataset)s AND partition = ANY(%(partitions)s)
+                  AND not_before <= clock_timestamp() AND attempts < {MOST_ATTEMPTS} AND (claim IS NULL OR {_HOLDER_IS_GONE})
+                  AND (state IN ('discovered', 'claimed')
+                       OR (state IN ('loaded', 'quarantined', 'failed') AND settled_at < %(redo_before)s))
+                ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+            )
+            RETURNING id, dataset, partition, key, size, modified_at, attempts, claim, state, cleaned_key,
+                coalesce((
+                    SELECT same.version FROM ledger.drops same
+                    WHERE same.store = drops.store AND same.key = drops.key AND same.state = 'duplicate'
+                      AND same.sha256 = drops.sha256 ORDER BY same.id DESC LIMIT 1
+                ), version) AS version
+            """,
+            {
+                "claim": claim, "lease": LEASE, "run_id": run_id, "store": store, "dataset": dataset,
+                "partitions": list(partitions), "redo_before": redo_before,
+            },
+        )  # fmt: skip
+        drop = cursor.fetchone()
+        if drop:
+            _event(connection, drop.id, "claimed", run_id, None)
+    return drop
+
+
+def hold(connection: Connection, drop: Drop) -> None:
+    """Lock the drop's row until the transaction ends. Raises ClaimLost where another worker has taken it."""
+    held = connection.execute(
+        "SELECT FROM ledger.drops WHERE id = %s AND claim = %s FOR UPDATE", [drop.id, drop.claim]
+    ).rowcount
+    if not held:
+        raise ClaimLost(f"drop {drop.id} ({drop.key}) is held by another worker now")
+
+
+def settle(connection: Connection, drop: Drop, outcome: Outcome, run_id: str, sha256: str | None = None) -> None:
+    """Write the end of a held drop inside the caller's transaction."""
+    connection.execute(
+        """
+        UPDATE ledger.drops
+        SET state = %s, rows_read = %s, rows_loaded = %s, rows_quarantined = %s, rows_duplicate = %s,
+            sha256 = coalesce(%s, sha256), format = %s, schema_change = %s, contract_version = %s, cleaned_key = %s,
+            message = %s, run_id = %s, settled_at = clock_timestamp(), attempts = 0,
+            claim = NULL, claim_backend = NULL, claim_expires_at = NULL
+        WHERE id = %s
+        """,
+        [
+            outcome.state, outcome.read, outcome.loaded, outcome.quarantined, outcome.duplicate,
+            sha256, Jsonb(outcome.format or {}), Jsonb(outcome.schema_change or {}), outcome.contract_version,
+            outcome.cleaned_key, outcome.message, run_id, drop.id,
+        ],
+    )  # fmt: skip
+    _event(connection, drop.id, outcome.state, run_id, outcome.message)
+
+
+def put_back(connection: Connection, drop: Drop, run_id: str, message: str, wait: timedelta) -> None:
+    """Give up the claim so that the drop is tried again after `wait`. A drop that was being redone stays as it was."""
+    with connection.transaction():
+        hold(connection, drop)
+        connection.execute(
+            """
+            UPDATE ledger.drops
+            SET state = CASE WHEN state = 'claimed' THEN 'discovered' ELSE state END, message = %s,
+                not_before = clock_timestamp() + %s, claim = NULL, claim_backend = NULL, claim_expires_at = NULL
+            WHERE id = %s
+            """,
+            [message, wait, drop.id],
+        )
+        _event(connection, drop.id, "discovered", run_id, message)
+
+
+def lock_key(connection: Connection, drop: Drop) -> bool:
+    """Keep other versions of the drop's key waiting until the transaction ends; False where a newer one is in force."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [drop.key])
+    newer = connection.execute(
+        f"SELECT FROM ledger.drops WHERE {_SAME_KEY} AND id > %(id)s AND state IN ('loaded', 'duplicate')",
+        {"id": drop.id, "key": drop.key},
+    )
+    return newer.rowcount == 0
+
+
+def supersede(connection: Connection, drop: Drop, run_id: str) -> list[tuple[int, str | None]]:
+    """Mark older versions of the drop's key as replaced by it; returns their ids and the keys of their cleaned files."""
+    replaced = connection.execute(
+        f"""
+        UPDATE ledger.drops SET state = 'superseded', superseded_by = %(id)s, settled_at = clock_timestamp()
+        WHERE {_SAME_KEY} AND id < %(id)s AND state IN ('discovered', 'loaded', 'quarantined', 'failed')
+        RETURNING id, cleaned_key
+        """,
+        {"id": drop.id, "key": drop.key},
+    ).fetchall()
+    for old_id, _ in replaced:
+        _event(connection, old_id, "superseded", run_id, f"replaced by drop {drop.id}, a newer version of {drop.key}")
+    return replaced
+
+
+def keep(connection: Connection, drop: Drop, run_id: str, message: str) -> None:
+    """End a redo that could not be done: the drop and its rows stay as they were, and the reason is recorded."""
+    with connection.transaction():
+        hold(connection, drop)
+        connection.execute(
+            """
+            UPDATE ledger.drops SET settled_at = clock_timestamp(), message = %s, attempts = 0,
+                claim = NULL, claim_backend = NULL, claim_expires_at = NULL
+            WHERE id = %s
+            """,
+            [message, drop.id],
+        )
+        _event(connection, drop.id, drop.state, run_id, message)
+
+
+def give_up(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> None:
+    """Mark as failed the drops that too many workers died on, so that one poisonous file cannot stop the rest."""
+    given_up = connection.execute(
+        f"""
+        UPDATE ledger.drops SET state = 'failed', claim = NULL, settled_at = clock_timestamp(),
+            message = 'given up after {MOST_ATTEMPTS} attempts that ended without a result; look at the runs of this drop'
+        WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND state IN ('discovered', 'claimed')
+          AND attempts >= {MOST_ATTEMPTS} AND (claim IS NULL OR {_HOLDER_IS_GONE})
+        RETURNING id, message
+        """,
+        [store, dataset, list(partitions)],
+    ).fetchall()
+    for drop_id, message in given_up:
+        _event(connection, drop_id, "failed", None, message)
+
+
+def same_content(connection: Connection, drop: Drop, sha256: str) -> int | None:
+    """The drop whose rows are in force under the same key with the same bytes, if there is one."""
+    found = connection.execute(
+        f"SELECT id FROM ledger.drops WHERE {_SAME_KEY} AND state IN ('loaded', 'quarantined') AND sha256 = %(sha256)s",
+        {"id": drop.id, "key": drop.key, "sha256": sha256},
+    ).fetchone()
+    return found[0] if found else None
+
+
+def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int]]:
+    """Dataset, partition, number of drops waiting and the newest one's id, of drops no living worker holds."""
+    return connection.execute(
+        f"""
+        SELECT dataset, partition, count(*), max(id) FROM ledger.drops
+        WHERE store = %s AND state IN ('discovered', 'claimed') AND (claim IS NULL OR {_HOLDER_IS_GONE})
+        GROUP BY dataset, partition ORDER BY dataset, partition
+        """,
+        [store],
+    ).fetchall()
+
+
+def now(connection: Connection) -> datetime:
+    """The database's clock, the only one that the ledger's times are compared with."""
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    return row[0]
+
+
+def next_due(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> datetime | None:
+    """When the first drop that was put back may be tried again."""
+    row = connection.execute(
+        """
+        SELECT min(not_before) FROM ledger.drops
+        WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND state = 'discovered' AND claim IS NULL
+        """,
+        [store, dataset, list(partitions)],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def inventory(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> list[dict[str, Any]]:
+    """Every drop of these partitions, oldest first, as dictionaries of the ledger's columns."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT * FROM ledger.drops WHERE store = %s AND dataset = %s AND partition = ANY(%s) ORDER BY id",
+            [store, dataset, list(partitions)],
+        ).fetchall()
+
+
+def _event(connection: Connection, drop_id: int, state: str, run_id: str | None, message: str | None) -> None:
+    connection.execute(
+        "INSERT INTO ledger.events (drop_id, state, run_id, message) VALUES (%s, %s, %s, %s)",
+        [drop_id, state, run_id, message],
+    )

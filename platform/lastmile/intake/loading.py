@@ -1,0 +1,175 @@
+"""One drop's way into the warehouse: read, judge, load and write the ledger, all in one transaction.
+
+Whatever kills it, nothing of the drop is visible before the commit and all of it after. The cleaned Parquet file is
+published before the commit, under a name of its own claim, and counts only once the ledger's row names it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+from psycopg import Connection, sql
+
+from lastmile.contract import Contract
+from lastmile.intake import ledger
+from lastmile.intake.batch import RawBatch
+from lastmile.intake.duplicates import KeyIndex
+from lastmile.intake.ledger import Drop, Outcome
+from lastmile.intake.reading import Reader, open_drop
+from lastmile.intake.repeats import kind, repeated_in_drop, take_out_repeats_of_table
+from lastmile.intake.validating import Plan
+from lastmile.intake.writing import ParquetPart, RowCopy, quarantine_rows
+from lastmile.store import Store
+
+
+@dataclass
+class Load:
+    """One drop on its way in, with its rows counted so far."""
+
+    connection: Connection
+    contract: Contract
+    drop: Drop
+    run_id: str
+    first_day: date
+    keys: KeyIndex
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    read: int = 0
+    bad: int = 0
+    duplicate: int = 0
+
+    @property
+    def loaded(self) -> int:
+        return self.read - self.bad - self.duplicate
+
+    def provenance(self) -> dict[str, object]:
+        """Where each loaded row came from, beside its `_line`."""
+        return {
+            "_drop_id": self.drop.id,
+            "_partition_start": self.first_day,
+            "_run_id": self.run_id,
+            "_loaded_at": self.at,
+        }
+
+    def set_aside(self, rows: pl.DataFrame, as_kind: str) -> None:
+        if rows.height:
+            place = (self.drop.id, self.drop.dataset, self.drop.partition)
+            quarantine_rows(self.connection, *place, self.run_id, rows, as_kind)
+        if as_kind == "bad":
+            self.bad += rows.height
+        else:
+            self.duplicate += rows.height
+
+
+def load(
+    connection: Connection, store: Store, contract: Contract, drop: Drop, file: Path, sha256: str, run_id: str
+) -> Outcome:
+    """Take the drop whose bytes lie in `file`. Raises Refused or Unreadable with nothing of it left behind."""
+    with connection.transaction():
+        ledger.hold(connection, drop)
+        if not ledger.lock_key(connection, drop):
+            outcome, stale = Outcome("superseded", message="a newer version of this object is loaded"), []
+        elif same := ledger.same_content(connection, drop, sha256):
+            outcome, stale = Outcome("duplicate", message=f"the same bytes as drop {same}, which is in force"), []
+        else:
+            outcome, stale = _load_file(connection, store, contract, drop, file, run_id)
+        ledger.settle(connection, drop, outcome, run_id, sha256)
+    for key in stale:
+        store.delete(key)
+    return outcome
+
+
+def clear(connection: Connection, dataset: str, drop_ids: Sequence[int]) -> None:
+    """Take the rows of these drops out of the dataset's table."""
+    connection.execute(
+        sql.SQL("DELETE FROM {} WHERE _drop_id = ANY(%s)").format(sql.Identifier("raw", dataset)), [list(drop_ids)]
+    )
+
+
+def set_aside(connection: Connection, drop: Drop, run_id: str, outcome: Outcome) -> Outcome:
+    """End a drop without rows; what an earlier taking of it had loaded goes in the same transaction."""
+    with connection.transaction():
+        ledger.hold(connection, drop)
+        _start_over(connection, drop)
+        ledger.settle(connection, drop, outcome, run_id)
+    return outcome
+
+
+def _start_over(connection: Connection, drop: Drop) -> None:
+    clear(connection, drop.dataset, [drop.id])
+    connection.execute("DELETE FROM quarantine.rows WHERE drop_id = %s", [drop.id])
+
+
+def _load_file(
+    connection: Connection, store: Store, contract: Contract, drop: Drop, file: Path, run_id: str
+) -> tuple[Outcome, list[str]]:
+    """The outcome, and the keys of cleaned files that it makes stale."""
+    first_day, _ = contract.partition.window(drop.partition)
+    work = Load(connection, contract, drop, run_id, first_day, KeyIndex(contract.key))
+    _start_over(connection, drop)
+    reader = open_drop(file, drop.key, contract)
+    part = file.with_suffix(".parquet")
+    change = _load_batches(work, reader, part) if reader.header else {}
+    stale = [drop.cleaned_key]
+    outcome = {"format": reader.format, "schema_change": change, "contract_version": contract.version}
+    if work.bad > contract.max_bad_share * work.read:
+        clear(connection, contract.name, [drop.id])
+        message = _over_the_threshold(work)
+        return Outcome("quarantined", read=work.read, quarantined=work.read, message=message, **outcome), _named(stale)
+    replaced = ledger.supersede(connection, drop, run_id)
+    clear(connection, contract.name, [old for old, _ in replaced])
+    _take_out_repeats(work, part)
+    key = f"cleaned/{contract.name}/partition={drop.partition}/drop={drop.id}-{drop.claim.hex[:8]}.parquet"
+    if work.loaded:
+        store.put(key, part)
+    counts = {"read": work.read, "loaded": work.loaded, "quarantined": work.bad, "duplicate": work.duplicate}
+    message = None if work.read else "no rows: the file is empty or has a header only"
+    done = Outcome("loaded", cleaned_key=key if work.loaded else None, message=message, **counts, **outcome)
+    return done, _named([*stale, *(old_key for _, old_key in replaced)])
+
+
+def _load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
+    plan = Plan(work.contract, reader.header)
+    with ParquetPart(part) as parquet:
+        for batch in reader.batches():
+            judged = plan.judge(batch)
+            work.read += batch.records
+            rows = _without_repeats(work, batch, judged.valid)
+            with RowCopy(work.connection, work.contract, work.provenance()) as copy:
+                copy.write(rows)
+            parquet.write(rows)
+            work.set_aside(judged.bad, "bad")
+    return plan.change.as_json()
+
+
+def _without_repeats(work: Load, batch: RawBatch, rows: pl.DataFrame) -> pl.DataFrame:
+    if not work.contract.key or work.contract.duplicates == "keep":
+        return rows
+    first = work.keys.first_seen(rows)
+    if not first.all():
+        work.set_aside(repeated_in_drop(work.contract, batch, rows.filter(~first)), kind(work.contract))
+    return rows.filter(first)
+
+
+def _take_out_repeats(work: Load, part: Path) -> None:
+    if not work.contract.key or work.contract.duplicates == "keep" or not work.loaded:
+        return
+    repeated = take_out_repeats_of_table(work.connection, work.contract, work.drop.id, work.first_day)
+    if repeated.height:
+        work.set_aside(repeated, kind(work.contract))
+        kept = pl.scan_parquet(part).filter(~pl.col("_line").is_in(repeated["line"].implode()))
+        kept.sink_parquet(part.with_suffix(".kept"), compression="zstd")
+        part.with_suffix(".kept").replace(part)
+
+
+def _over_the_threshold(work: Load) -> str:
+    share = work.bad / work.read
+    return (
+        f"{work.bad} of {work.read} rows ({share:.0%}) broke the contract; at most {work.contract.max_bad_share:.0%} may. "
+        f"Nothing was loaded; see the reasons with `lastmile quarantine show --drop {work.drop.id}`"
+    )
+
+
+def _named(keys: Sequence[str | None]) -> list[str]:
+    return [key for key in keys if key]

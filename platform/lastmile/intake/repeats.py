@@ -1,0 +1,68 @@
+"""Rows whose natural key was seen before: in their own drop, or in the table under the same partition.
+
+The first row stays. Later ones are set aside with the reason, as duplicates or as broken rows: the contract says which.
+"""
+
+import json
+from datetime import date
+from typing import Literal
+
+import polars as pl
+from psycopg import Connection, sql
+
+from lastmile.contract import Contract
+from lastmile.intake.batch import RawBatch
+
+SET_ASIDE_SCHEMA = {"line": pl.UInt64, "raw": pl.String, "reasons": pl.String}
+
+
+def kind(contract: Contract) -> Literal["bad", "duplicate"]:
+    """How the contract counts a repeated row."""
+    return "bad" if contract.duplicates == "quarantine" else "duplicate"
+
+
+def repeated_in_drop(contract: Contract, batch: RawBatch, repeated: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a batch that repeat a key of their own drop, as line, raw text and reasons."""
+    positions = batch.lines.search_sorted(repeated["_line"]).to_list()
+    reasons = [_reason(contract, row, "an earlier row of this drop") for row in repeated.select(contract.key).iter_rows()]
+    return pl.DataFrame([repeated["_line"].to_list(), batch.raw(positions), reasons], schema=SET_ASIDE_SCHEMA)
+
+
+def take_out_repeats_of_table(connection: Connection, contract: Contract, drop_id: int, first_day: date) -> pl.DataFrame:
+    """Delete the drop's rows whose key the partition already holds from another drop; returns them, raw as JSON.
+
+    A lock on the dataset's partition is held until the transaction ends, so two drops cannot both be the first.
+    """
+    connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [f"{contract.name}/{first_day.isoformat()}"]
+    )
+    taken_out = connection.execute(
+        sql.SQL(
+            """
+            WITH repeated AS (
+                SELECT DISTINCT ON (new._line) new.ctid AS place, old._drop_id AS old_drop, old._line AS old_line
+                FROM {table} new JOIN {table} old ON {same_key} AND old._partition_start = new._partition_start
+                WHERE new._drop_id = %(drop)s AND old._drop_id <> %(drop)s AND new._partition_start = %(day)s
+                ORDER BY new._line, old._drop_id
+            )
+            DELETE FROM {table} new USING repeated WHERE new.ctid = repeated.place
+            RETURNING new._line, to_jsonb(new)::text, array[{key}]::text[], old_drop, old_line
+            """
+        ).format(
+            table=sql.Identifier("raw", contract.name),
+            same_key=sql.SQL(" AND ").join(sql.SQL("new.{0} = old.{0}").format(sql.Identifier(name)) for name in contract.key),
+            key=sql.SQL(", ").join(sql.SQL("new.{}::text").format(sql.Identifier(name)) for name in contract.key),
+        ),
+        {"drop": drop_id, "day": first_day},
+    ).fetchall()
+    rows = [
+        (line, raw, _reason(contract, key, f"line {old_line} of drop {old_drop}"))
+        for line, raw, key, old_drop, old_line in sorted(taken_out)
+    ]
+    return pl.DataFrame(rows, schema=SET_ASIDE_SCHEMA, orient="row")
+
+
+def _reason(contract: Contract, key: tuple[object, ...], seen_in: str) -> str:
+    names, found = ", ".join(contract.key), ", ".join(map(str, key))
+    message = f"{names}: expected each key once in a partition; found {found} again, first seen in {seen_in}"
+    return json.dumps([{"column": names, "rule": "unique", "found": found, "message": message}], ensure_ascii=False)
