@@ -1,0 +1,36 @@
+"""The command line: every command by name, and one way for mistakes to be told."""
+
+import sys
+
+import typer
+
+from lastmile.commands.backfill import backfill
+from lastmile.commands.doctor import doctor
+from lastmile.commands.down import down
+from lastmile.commands.drop import drop
+from lastmile.commands.quarantine import quarantine
+from lastmile.commands.sample import sample
+from lastmile.commands.status import status
+from lastmile.commands.up import up
+from lastmile.errors import UserError
+
+app = typer.Typer(
+    name="lastmile",
+    help="Files from the field in, decisions out. Start with `lastmile up`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (up, down, status, drop, sample, backfill, doctor):
+    app.command()(command)
+app.add_typer(quarantine, name="quarantine")
+
+
+def main() -> None:
+    """Run the command line; a mistake that a person can mend is one line on stderr and exit code 1."""
+    try:
+        app()
+    except UserError as error:
+        print(f"lastmile: {error}", file=sys.stderr)
+        sys.exit(1)

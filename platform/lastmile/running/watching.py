@@ -1,0 +1,117 @@
+"""What the platform is at, read from Dagster's storage and the ledger, and whether anything is left to do.
+
+Done means: no run and no backfill is under way, no drop waits, and both sensors have looked since the last of them ended
+and asked for nothing. Stuck means the same with drops still waiting or a sensor that only fails.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, RunRecord
+
+SENSORS = ("landing", "automation")
+_FAILED_TICKS = 3
+
+
+@dataclass(frozen=True)
+class Work:
+    """A run under way: the assets it makes and how many of them are made."""
+
+    run_id: str
+    assets: Sequence[str]
+    partitions: str
+    made: int
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One look. `settled` is true when the sensors have found nothing more to ask for since the last run ended."""
+
+    working: Sequence[Work] = ()
+    queued: int = 0
+    backfills: int = 0
+    finished: Sequence[str] = ()
+    failed: Sequence[str] = ()
+    settled: bool = False
+    sensor_errors: Sequence[str] = field(default_factory=tuple)
+
+
+def look(instance: "DagsterInstance", since: float) -> Sight:
+    """The state of the instance, counting runs created after `since` (seconds since the epoch)."""
+    from datetime import UTC, datetime
+
+    from dagster import DagsterRunStatus, RunsFilter
+
+    unfinished = [
+        DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING,
+        DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING,
+    ]  # fmt: skip
+    open_runs = instance.get_run_records(RunsFilter(statuses=unfinished))
+    recent = instance.get_run_records(RunsFilter(created_after=datetime.fromtimestamp(since, UTC)))
+    ended = [record for record in recent if record.dagster_run.is_finished]
+    working = [record for record in open_runs if record.dagster_run.status == DagsterRunStatus.STARTED]
+    backfills = _open_backfills(instance)
+    last_end = max([since, *(record.end_time or 0 for record in ended)])
+    idle = not open_runs and not backfills
+    return Sight(
+        working=[_work(instance, record) for record in working],
+        queued=len(open_runs) - len(working),
+        backfills=backfills,
+        finished=[record.dagster_run.run_id for record in ended if record.dagster_run.is_success],
+        failed=[record.dagster_run.run_id for record in ended if _is_final_failure(instance, record)],
+        settled=idle and all(_found_nothing_since(instance, sensor, last_end) for sensor in SENSORS),
+        sensor_errors=_sensor_errors(instance),
+    )
+
+
+def _work(instance: "DagsterInstance", record: "RunRecord") -> Work:
+    from dagster import DagsterEventType
+
+    run = record.dagster_run
+    made = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION).records
+    names = {name for made_one in made if (name := made_one.event_log_entry.dagster_event)}
+    done = {event.asset_key for event in names if event.asset_key}
+    assets = sorted("/".join(key.path) for key in run.asset_selection or ())
+    span = run.tags.get("dagster/partition") or "-".join(
+        run.tags[tag] for tag in ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end") if tag in run.tags
+    )
+    return Work(run.run_id, assets, span, len(done))
+
+
+def _open_backfills(instance: "DagsterInstance") -> int:
+    from dagster._core.execution.backfill import BulkActionStatus
+
+    under_way = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING]
+    return sum(len(instance.get_backfills(status=status)) for status in under_way)
+
+
+def _is_final_failure(instance: "DagsterInstance", record: "RunRecord") -> bool:
+    """A failed run that no automatic retry follows."""
+    from dagster import DagsterRunStatus
+
+    run = record.dagster_run
+    if run.status not in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED):
+        return False
+    return run.tags.get("dagster/will_retry") != "true"
+
+
+def _ticks(instance: "DagsterInstance", sensor: str, limit: int) -> Sequence[object]:
+    state = next((state for state in instance.all_instigator_state() if state.instigator_name == sensor), None)
+    return [] if state is None else instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=limit)
+
+
+def _found_nothing_since(instance: "DagsterInstance", sensor: str, since: float) -> bool:
+    last = _ticks(instance, sensor, 1)
+    return bool(last) and last[0].timestamp > since and last[0].status.value == "SKIPPED"
+
+
+def _sensor_errors(instance: "DagsterInstance") -> list[str]:
+    """What a sensor says that has failed several times in a row."""
+    errors = []
+    for sensor in SENSORS:
+        ticks = _ticks(instance, sensor, _FAILED_TICKS)
+        if len(ticks) == _FAILED_TICKS and all(tick.is_failure for tick in ticks):
+            errors.append(f"the {sensor} sensor fails: {ticks[0].error.message.strip() if ticks[0].error else 'no message'}")
+    return errors
