@@ -28,6 +28,17 @@ class Partition:
     def key_of(self, day: date) -> str:
         return day.strftime(FORMATS[self.unit])
 
+    def keys(self, first: str, last: str) -> list[str]:
+        """Every partition from `first` to `last`, both included. Raises ValueError as `window` does."""
+        here, after = self.window(first)[0], self.window(last)[1]
+        if here >= after:
+            raise ValueError(f"{first!r} comes after {last!r}: give the earlier {self.unit} first")
+        found = []
+        while here < after:
+            found.append(self.key_of(here))
+            here = self._next(here)
+        return found
+
     def start_key(self) -> str:
         return self.key_of(self.start)
 

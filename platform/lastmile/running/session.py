@@ -32,6 +32,10 @@ class Session:
     processes: list[Process]
     started_at: float = field(default_factory=time.time)
 
+    def start_counting(self) -> None:
+        """From here on, runs are counted as new."""
+        self.started_at = time.time()
+
     def look(self) -> tuple[Sight, dict[str, Any]]:
         """What is under way, and the state of the data. Raises UserError where a process of the platform has died."""
         from lastmile.intake.state import summary
@@ -72,6 +76,17 @@ def session(settings: Settings, ui_port: int | None, before_start: Any = lambda 
             finally:
                 stop(processes)
                 left_over.unlink(missing_ok=True)
+
+
+@contextmanager
+def join(settings: Settings) -> Iterator[Session]:
+    """Look at the platform that another process has up in this home; its processes stay that process's own."""
+    from lastmile.store import open_store
+    from lastmile.warehouse.connecting import database_url
+
+    url = database_url(settings)
+    os.environ.update(environment(settings, url))
+    yield Session(settings, open_store(settings), url, _instance(), [])
 
 
 @contextmanager

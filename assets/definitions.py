@@ -1,0 +1,24 @@
+"""The code location: everything that Lastmile makes, named on one screen."""
+
+import dagster as dg
+
+from assets.automation import automation_sensor, landing_sensor
+from assets.drops import cleaned_assets, raw_asset
+from assets.features import feature_assets
+from assets.models import model_assets
+from assets.predictions import prediction_assets
+from assets.reports import report_assets
+from assets.resources import platform_from_environment
+from assets.warehouse import dbt_resource, warehouse_assets
+from lastmile.contract import load_contracts
+from lastmile.settings import Settings
+
+contracts = load_contracts(Settings.from_environment().contracts)
+drops = [make(contract) for contract in contracts.values() for make in (raw_asset, cleaned_assets)]
+
+defs = dg.Definitions(
+    assets=[*drops, *warehouse_assets(contracts), *feature_assets, *model_assets, *prediction_assets, *report_assets],
+    sensors=[landing_sensor(dg.AssetSelection.assets(*drops), every_seconds=10), automation_sensor(every_seconds=10)],
+    resources={"platform": platform_from_environment(), "dbt": dbt_resource()},
+    executor=dg.in_process_executor,
+)
