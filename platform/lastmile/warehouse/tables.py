@@ -1,0 +1,163 @@
+"""The table of a dataset, made from its contract and kept in step with it: `raw.<dataset>`.
+
+Columns are only ever added or widened. What a newer contract no longer declares stays, for the rows that have it.
+"""
+
+from typing import LiteralString, cast
+
+import polars as pl
+import psycopg
+from psycopg import Connection, sql
+
+from lastmile.contract import Contract
+from lastmile.errors import UserError
+
+_TYPES = {
+    pl.Float64: "double precision",
+    pl.Int64: "bigint",
+    pl.Boolean: "boolean",
+    pl.Date: "date",
+    pl.Datetime: "timestamp with time zone",
+    pl.String: "text",
+}
+#: Where a row came from: its drop, line, partition's first day, run and moment; and what the contract had no column for.
+ORIGIN = {
+    "_drop_id": "bigint NOT NULL",
+    "_line": "bigint NOT NULL",
+    "_partition_start": "date NOT NULL",
+    "_run_id": "text",
+    "_loaded_at": "timestamp with time zone NOT NULL",
+    "_rescued": "jsonb",
+}
+_WIDENINGS = {("bigint", "double precision")}
+
+
+def postgres_type(dtype: pl.DataType | type[pl.DataType]) -> str:
+    """The Postgres type of a contract's column. Raises ValueError for a polars type that contracts do not use."""
+    try:
+        return _TYPES[dtype.base_type()]
+    except KeyError:
+        raise ValueError(f"no Postgres type for {dtype}: expected one of {', '.join(map(str, _TYPES))}") from None
+
+
+def ensure_table(connection: Connection, contract: Contract) -> None:
+    """Make or extend `raw.<dataset>`. Safe to repeat and to race.
+
+    Raises UserError where a column exists in a type that its contract's type does not widen.
+    """
+    table = sql.Identifier("raw", contract.name)
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"raw.{contract.name}"])
+        if not _columns(connection, contract.name):
+            columns = [_column(name, kind) for name, kind in (_declared(contract) | ORIGIN).items()]
+            connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, sql.SQL(", ").join(columns)))
+        _add_and_widen(connection, contract, table)
+        _comment(connection, contract, table)
+        _index(connection, contract, table)
+
+
+def _declared(contract: Contract) -> dict[str, str]:
+    return {name: postgres_type(dtype) for name, dtype in contract.types().items()}
+
+
+def _column(name: str, kind: str) -> sql.Composed:
+    return sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(cast(LiteralString, kind)))
+
+
+def _columns(connection: Connection, table: str) -> dict[str, str]:
+    """Name to type of the columns there are; none when there is no table."""
+    found = connection.execute(
+        "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
+        " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
+        [f"raw.{table}"],
+    )
+    return dict(found.fetchall())
+
+
+def _add_and_widen(connection: Connection, contract: Contract, table: sql.Identifier) -> None:
+    existing, declared = _columns(connection, contract.name), _declared(contract)
+    changed = {name: (existing[name], kind) for name, kind in declared.items() if existing.get(name, kind) != kind}
+    for name, change in changed.items():
+        if change not in _WIDENINGS:
+            raise UserError(
+                f"column {name} of raw.{contract.name} is {change[0]} and its contract now says {change[1]}: keep the old"
+                " type, or declare the new one under another name"
+            )
+    added = [sql.SQL("ADD COLUMN {}").format(_column(name, declared[name])) for name in declared if name not in existing]
+    widened = [
+        sql.SQL("ALTER COLUMN {} TYPE {}").format(sql.Identifier(name), sql.SQL(cast(LiteralString, kind)))
+        for name, (_, kind) in changed.items()
+    ]
+    if widened:
+        _alter_under_views(connection, contract, table, added + widened)
+    elif added:
+        _alter(connection, table, added)
+
+
+def _alter(connection: Connection, table: sql.Identifier, changes: list[sql.Composed]) -> None:
+    connection.execute(sql.SQL("ALTER TABLE {} {}").format(table, sql.SQL(", ").join(changes)))
+
+
+def _alter_under_views(
+    connection: Connection, contract: Contract, table: sql.Identifier, changes: list[sql.Composed]
+) -> None:
+    """Postgres refuses to change the type of a column that a view shows: take the views away and put them back."""
+    views = connection.execute(
+        "SELECT DISTINCT n.nspname, v.relname, pg_get_viewdef(v.oid) FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid"
+        " JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v' JOIN pg_namespace n ON n.oid = v.relnamespace"
+        " WHERE d.refobjid = to_regclass(%s)",
+        [f"raw.{contract.name}"],
+    ).fetchall()
+    try:
+        for schema, view, _ in views:
+            connection.execute(sql.SQL("DROP VIEW {}").format(sql.Identifier(schema, view)))
+        _alter(connection, table, changes)
+    except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.FeatureNotSupported) as error:
+        raise UserError(
+            f"a column of raw.{contract.name} must become wider, and {error.diag.message_detail}: drop that first"
+        ) from None
+    for schema, view, definition in views:
+        connection.execute(
+            sql.SQL("CREATE VIEW {} AS {}").format(
+                sql.Identifier(schema, view), sql.SQL(cast(LiteralString, definition))
+            )
+        )
+
+
+def _comment(connection: Connection, contract: Contract, table: sql.Identifier) -> None:
+    """Comments as the contract says, written only where they differ: each takes a lock that vacuum must wait for."""
+    found = connection.execute(
+        "SELECT coalesce(attname, ''), description FROM pg_description LEFT JOIN pg_attribute"
+        " ON attrelid = objoid AND attnum = objsubid AND attnum > 0"
+        " WHERE objoid = to_regclass(%s) AND classoid = 'pg_class'::regclass",
+        [f"raw.{contract.name}"],
+    )
+    existing = dict(found.fetchall())
+    if existing.get("") != contract.description:
+        connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, contract.description))
+    for name, description in _descriptions(contract).items():
+        if existing.get(name) != description:
+            column = sql.Identifier("raw", contract.name, name)
+            connection.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(column, description))
+
+
+def _descriptions(contract: Contract) -> dict[str, str]:
+    units = {name: contract.metadata(name).get("unit") for name in contract.columns}
+    return {
+        name: f"{spec.description or ''}{f' Unit: {units[name]}.' if units[name] else ''}"
+        for name, spec in contract.columns.items()
+    }
+
+
+def _index(connection: Connection, contract: Contract, table: sql.Identifier) -> None:
+    found = connection.execute(
+        "SELECT array_agg(attname::text ORDER BY position) FROM pg_index,"
+        " unnest(indkey::smallint[]) WITH ORDINALITY AS part (number, position), pg_attribute"
+        " WHERE indrelid = to_regclass(%s) AND attrelid = indrelid AND attnum = part.number GROUP BY indexrelid",
+        [f"raw.{contract.name}"],
+    )
+    existing = [tuple(columns) for (columns,) in found.fetchall()]
+    for columns in (("_drop_id",), ("_partition_start",), contract.key):
+        if columns and columns not in existing:
+            names = sql.SQL(", ").join(map(sql.Identifier, columns))
+            connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(table, names))
