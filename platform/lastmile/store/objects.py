@@ -93,7 +93,7 @@ class Store:
         with self._errors(f"write {key}"):
             try:
                 obstore.put(self.backend, key, source, mode="create" if create_only else "overwrite")
-            except AlreadyExistsError:
+            except (AlreadyExistsError, FileExistsError):
                 raise FileExistsError(f"{self.url}/{key} exists already") from None
 
     def delete(self, key: str) -> None:
@@ -101,7 +101,7 @@ class Store:
         with self._errors(f"delete {key}"):
             try:
                 obstore.delete(self.backend, key)
-            except NotFoundError:
+            except (NotFoundError, FileNotFoundError):
                 return
 
     def exists(self, key: str) -> bool:
@@ -127,22 +127,22 @@ class Store:
             try:
                 if file.is_file() and not _UNFINISHED.search(key):
                     yield _stored(obstore.head(self.backend, key))
-            except NotFoundError:
+            except (NotFoundError, FileNotFoundError):
                 continue
-            except InvalidPathError:
+            except (InvalidPathError, ValueError):
                 logger.warning("left alone: %r has a name that is not a valid key; rename it", key)
 
     @contextmanager
     def _errors(self, action: str) -> Iterator[None]:
         try:
             yield
-        except NotFoundError as error:
+        except (NotFoundError, FileNotFoundError) as error:
             if "NoSuchBucket" in str(error):
                 raise UserError(_refused(self.url, action, error)) from None
             raise Missing(f"{action}: there is no such object in {self.url}") from None
         except PreconditionError as error:
             raise Changed(f"{action}: {_first_line(error)}") from None
-        except BaseError as error:
+        except (BaseError, PermissionError) as error:
             raise UserError(_refused(self.url, action, error)) from error
 
 
