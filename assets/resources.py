@@ -35,7 +35,6 @@ class Platform(dg.ConfigurableResource):
         from lastmile.warehouse.connecting import connect, database_url
 
         with connect(database_url(self.settings())) as connection:
-            connection.autocommit = True
             yield connection
 
     def store(self) -> "Store":

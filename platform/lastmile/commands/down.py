@@ -26,7 +26,8 @@ def down() -> None:
         os.kill(running, signal.SIGTERM)
         _wait_until_gone(settings)
     left = stop_remembered(settings.home / "processes.json")
-    was_up = embedded.stop(settings.postgres_folder) if settings.given_database_url is None else False
+    was_up = embedded.running(settings.postgres_folder) is not None
+    embedded.stop(settings.postgres_folder)
     console.print("stopped" if running or left or was_up else f"nothing was running in {settings.home}")
 
 

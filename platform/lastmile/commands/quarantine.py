@@ -31,8 +31,7 @@ def show(
 
     Example: lastmile quarantine show --dataset hhinfo --partition 2019
     """
-    from lastmile.warehouse.connecting import connect
-    from lastmile.warehouse.embedded import database
+    from lastmile.warehouse.connecting import connect, database
 
     with database(Settings.from_environment()) as url, connect(url) as connection:
         where = aside.Place(dataset, partition, drop)

@@ -18,16 +18,15 @@ def status(
 
     Example: lastmile status --json
     """
-    from lastmile.store import store_url
-    from lastmile.warehouse.connecting import connect
-    from lastmile.warehouse.embedded import database
+    from lastmile.store import open_store
+    from lastmile.warehouse.connecting import connect, database
     from lastmile.warehouse.migrating import migrate
 
     settings = Settings.from_environment()
     with database(settings) as url:
         migrate(url)
         with connect(url) as connection:
-            state = summary(connection, store_url(settings))
+            state = summary(connection, open_store(settings).url)
     if as_json:
         print(json.dumps(state))
         return

@@ -54,7 +54,7 @@ def session(settings: Settings, ui_port: int | None, before_start: Any = lambda 
     """Bring the platform up, and down at the end however it ends. `before_start(settings, store)` runs once the
     database is migrated and before Dagster starts."""
     from lastmile.store import open_store
-    from lastmile.warehouse.embedded import database
+    from lastmile.warehouse.connecting import database
     from lastmile.warehouse.migrating import migrate
 
     left_over = settings.home / "processes.json"

@@ -1,0 +1,38 @@
+"""Takes the drops of a site and kills itself, hard, at the point named: `dying_worker.py DATABASE_URL STORE_URL WHERE`."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psycopg
+from lastmile.intake import engine, loading
+from lastmile.settings import Settings
+from lastmile.store import open_store
+from visits import VISITS, YEARS
+
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arrange_to_die(where):
+    if where == "after the claim":
+        engine.load = die
+    elif where == "after the first batch":
+        loading.take_out_repeats_of_table = die
+    elif where == "before the commit":
+        loading.ledger.settle = die
+    elif where == "after the commit":
+        load = engine.load
+        engine.load = lambda *arguments: die(load(*arguments))
+    else:
+        raise ValueError(where)
+
+
+if __name__ == "__main__":
+    database_url, store_url, where = sys.argv[1:]
+    arrange_to_die(where)
+    store = open_store(Settings(Path(), database_url, store_url, "none"))
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        engine.take_pending(connection, store, VISITS, YEARS, "killed run")

@@ -1,0 +1,34 @@
+"""A site for each test of the intake, with the books checked at its end."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import psycopg
+import pytest
+from lastmile.intake.auditing import violations
+from lastmile.store import Store
+from visits import Site
+
+
+@pytest.fixture
+def site(store: Store, database_url: str) -> Iterator[Site]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        here = Site(store, connection, database_url, Path(unquote(urlparse(store.url).path)))
+        yield here
+        assert violations(connection, here.contract.name) == []
+        assert here.cleaned() == here.visits()
+
+
+@pytest.fixture
+def worker(site: Site) -> Iterator[Callable[[], psycopg.Connection]]:
+    """Opens further connections to the site's warehouse, as other workers have them."""
+    opened: list[psycopg.Connection] = []
+
+    def open_one() -> psycopg.Connection:
+        opened.append(psycopg.connect(site.database_url, autocommit=True))
+        return opened[-1]
+
+    yield open_one
+    for connection in opened:
+        connection.close()

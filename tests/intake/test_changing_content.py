@@ -1,0 +1,88 @@
+"""The same object again, with the same bytes, other bytes, or no bytes."""
+
+from lastmile.intake import engine
+
+
+def test_the_same_bytes_under_the_same_key_are_a_duplicate_without_rows(site):
+    site.arrive("a.csv", "v1,3,2,1,done")
+    outcome = site.arrive("a.csv", "v1,3,2,1,done")
+    assert (outcome.state, outcome.read) == ("duplicate", 0)
+    assert site.states() == ["loaded", "duplicate"]
+    assert site.visits() == ["v1"]
+
+
+def test_new_bytes_under_the_same_key_replace_the_rows_and_the_old_version_stays_on_record(site):
+    site.arrive("a.csv", "v1,3,2,1,done", "v2,3,2,1,done")
+    site.arrive("a.csv", "v2,4,2,1,done", "v3,bad,2,1,done", "v4,3,2,1,done")
+    old, new = site.drops()
+    assert site.visits() == ["v2", "v4"]
+    assert (old["state"], old["rows_loaded"], old["superseded_by"]) == ("superseded", 2, new["id"])
+    assert (new["state"], new["rows_loaded"], new["rows_quarantined"]) == ("loaded", 2, 1)
+
+
+def test_going_back_to_earlier_bytes_loads_them_again(site):
+    first, second = ("v1,3,2,1,done",), ("v2,3,2,1,done",)
+    site.arrive("a.csv", *first)
+    site.arrive("a.csv", *second)
+    site.arrive("a.csv", *first)
+    assert site.visits() == ["v1"]
+    assert site.states() == ["superseded", "superseded", "loaded"]
+
+
+def test_a_new_version_that_must_be_refused_leaves_the_old_rows_in_force(site):
+    site.arrive("a.csv", "v1,3,2,1,done")
+    outcome = site.arrive("a.csv", "v1,x,2,1,done", "v2,x,2,1,done")
+    assert outcome.state == "quarantined"
+    assert site.visits() == ["v1"]
+
+
+def test_bytes_that_change_after_listing_are_taken_as_the_new_version_only(site):
+    site.put_rows("a.csv", "v1,3,2,1,done")
+    site.discover()
+    site.put_rows("a.csv", "v2,3,2,1,done", "v3,3,2,1,done")
+    site.take()
+    assert site.visits() == []
+    site.discover()
+    site.take()
+    assert site.visits() == ["v2", "v3"]
+    assert site.states() == ["superseded", "loaded"]
+
+
+def test_an_object_gone_before_it_was_read_is_missing_after_bounded_tries(site, monkeypatch):
+    monkeypatch.setattr(engine, "FIRST_WAIT", engine.FIRST_WAIT / 100)
+    key = site.put_rows("a.csv", "v1,3,2,1,done")
+    site.discover()
+    site.store.delete(key)
+    (outcome,) = site.take()
+    assert outcome.state == "missing"
+    assert "tried 3 times" in site.drops()[0]["message"]
+
+
+def test_redoing_a_drop_any_number_of_times_gives_the_same(site):
+    site.arrive("a.csv", "v1,3,2,1,done", "v1,3,2,1,done", "v2,bad,2,1,done")
+    before, aside = site.drops()[0], site.aside()
+    for _ in range(2):
+        assert [outcome.state for outcome in site.take(redo=True)] == ["loaded"]
+    after = site.drops()[0]
+    counts = [name for name in before if name.startswith("rows_")] + ["state", "sha256", "id"]
+    assert [before[name] for name in counts] == [after[name] for name in counts]
+    assert [(row["line"], row["kind"], row["raw"]) for row in site.aside()] == [
+        (row["line"], row["kind"], row["raw"]) for row in aside
+    ]
+
+
+def test_redoing_a_drop_whose_object_is_gone_keeps_its_rows(site):
+    key = site.put_rows("a.csv", "v1,3,2,1,done")
+    site.discover()
+    site.take()
+    site.store.delete(key)
+    assert site.take(redo=True) == []
+    assert site.visits() == ["v1"]
+    assert "not redone, rows kept" in site.drops()[0]["message"]
+
+
+def test_redoing_a_drop_that_was_touched_reads_it_under_its_newest_version(site):
+    site.arrive("a.csv", "v1,3,2,1,done")
+    site.arrive("a.csv", "v1,3,2,1,done")
+    assert [outcome.state for outcome in site.take(redo=True)] == ["loaded"]
+    assert site.visits() == ["v1"]

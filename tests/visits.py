@@ -1,0 +1,92 @@
+"""A small dataset, and its intake driven by hand: what the tests of the intake work with."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psycopg
+from lastmile.contract import Contract, Partition, code, integer, number, rule, text
+from lastmile.intake.discovering import discover
+from lastmile.intake.engine import take_pending
+from lastmile.intake.ledger import Outcome
+from lastmile.store import Store
+from psycopg.rows import dict_row
+
+VISITS = Contract(
+    name="visits",
+    description="Visits of a field team; one row per visit.",
+    owner="team:field-data",
+    partition=Partition("year", start=date(2015, 1, 1)),
+    key=("visit",),
+    columns={
+        "visit": text("Number of the visit.", required=True),
+        "persons": integer("Persons met.", unit="persons", at_least=0, at_most=50),
+        "hours": number("Time spent.", unit="h", at_least=0, aliases=("duration",)),
+        "travel_hours": number("Of which on the way.", unit="h", at_least=0),
+        "outcome": code("How it ended.", ["done", "absent"]),
+    },
+    rules=[rule("travel_within_hours", pl.col("travel_hours") <= pl.col("hours"), "travel takes part of the time only")],
+    max_bad_share=0.5,
+)
+HEADER = "visit,persons,hours,travel_hours,outcome"
+YEARS = ["2019", "2020", "2021"]
+
+
+@dataclass
+class Site:
+    """The intake of one dataset, driven by hand."""
+
+    store: Store
+    connection: psycopg.Connection
+    database_url: str
+    folder: Path
+    contract: Contract = VISITS
+
+    def put(self, name: str, body: str | bytes, year: str = "2020") -> str:
+        key = f"landing/{self.contract.name}/{year}/{name}"
+        self.store.put(key, body.encode() if isinstance(body, str) else body)
+        return key
+
+    def put_rows(self, name: str, *rows: str, year: str = "2020") -> str:
+        return self.put(name, "\n".join([HEADER, *rows]) + "\n", year)
+
+    def discover(self) -> int:
+        return discover(self.connection, self.store, {self.contract.name: self.contract})
+
+    def take(self, redo: bool = False, run_id: str = "test", **more: Any) -> list[Outcome]:
+        return take_pending(self.connection, self.store, self.contract, YEARS, run_id, redo, **more)
+
+    def arrive(self, *args: str, year: str = "2020") -> Outcome:
+        """Put one drop, find it, take it."""
+        self.put_rows(*args, year=year)
+        self.discover()
+        (outcome,) = self.take()
+        return outcome
+
+    def under(self, **changes: Any) -> "Site":
+        """The same site under a changed contract."""
+        self.contract = replace(self.contract, **changes)
+        return self
+
+    def query(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(sql, values).fetchall()
+
+    def visits(self) -> list[str]:
+        return [row["visit"] for row in self.query("SELECT visit FROM raw.visits ORDER BY visit")]
+
+    def drops(self) -> list[dict[str, Any]]:
+        return self.query("SELECT * FROM ledger.drops ORDER BY id")
+
+    def states(self) -> list[str]:
+        return [drop["state"] for drop in self.drops()]
+
+    def aside(self) -> list[dict[str, Any]]:
+        return self.query("SELECT * FROM quarantine.rows ORDER BY drop_id, line")
+
+    def cleaned(self) -> list[str]:
+        """Visits in the cleaned Parquet files that the ledger names."""
+        keys = [drop["cleaned_key"] for drop in self.drops() if drop["state"] == "loaded" and drop["cleaned_key"]]
+        return sorted(visit for key in keys for visit in pl.read_parquet(self.store.read(key))["visit"])
