@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 FORMATS = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
-_SHAPES = {"year": r"\d{4}", "month": r"\d{4}-\d{2}", "day": r"\d{4}-\d{2}-\d{2}"}
+_SHAPES = {"year": r"[0-9]{4}", "month": r"[0-9]{4}-[0-9]{2}", "day": r"[0-9]{4}-[0-9]{2}-[0-9]{2}"}
 
 
 @dataclass(frozen=True)
