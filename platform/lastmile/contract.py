@@ -129,15 +129,18 @@ class Contract:
     #: A row whose key was seen before, in its drop or in the table: counted as duplicate and set aside, quarantined as a
     #: broken rule, or kept. "first" keeps the first row.
     duplicates: Literal["first", "quarantine", "keep"] = "first"
+    #: A column nobody declared: becomes a text column of the table, goes to `_rescued`, or refuses the drop.
     unknown_columns: Literal["add", "rescue", "refuse"] = "rescue"
+    #: A cell that does not fit its type: sets the row aside, or goes to `_rescued` and leaves the column null.
     wrong_type: Literal["quarantine", "rescue"] = "quarantine"
+    #: A drop with the same bytes as another one of the dataset that is loaded.
     same_bytes: Literal["skip", "load"] = "skip"
     #: Share of bad rows over which the whole drop is quarantined and nothing of it is loaded.
     max_bad_share: float = 0.2
     #: Encodings tried for text files that are neither UTF-8 nor marked with a byte order mark.
     encodings: Sequence[str] = ("cp1252",)
+    #: How long after the newest drop the dataset counts as stale; None where drops come when they come.
     expected_every: timedelta | None = None
-    retention: timedelta | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

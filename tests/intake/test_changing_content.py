@@ -20,6 +20,18 @@ def test_new_bytes_under_the_same_key_replace_the_rows_and_the_old_version_stays
     assert (new["state"], new["rows_loaded"], new["rows_quarantined"]) == ("loaded", 2, 1)
 
 
+def test_the_same_bytes_under_another_key_are_skipped_and_named(site):
+    site.arrive("a.csv", "v1,3,2,1,done")
+    assert site.arrive("b.csv", "v1,3,2,1,done").state == "duplicate"
+    assert "the same bytes as drop 1 under another name" in site.drops()[1]["message"]
+
+
+def test_a_contract_may_load_the_same_bytes_under_another_key_flagged(site):
+    site.under(same_bytes="load", duplicates="keep").arrive("a.csv", "v1,3,2,1,done")
+    assert site.arrive("b.csv", "v1,3,2,1,done").loaded == 1
+    assert "although drop 1 has the same bytes" in site.drops()[1]["message"]
+
+
 def test_going_back_to_earlier_bytes_loads_them_again(site):
     first, second = ("v1,3,2,1,done",), ("v2,3,2,1,done",)
     site.arrive("a.csv", *first)

@@ -15,6 +15,17 @@ def test_a_new_column_is_rescued_and_no_value_is_lost(site):
     assert site.drops()[0]["schema_change"] == {"unknown": ["Weather"]}
 
 
+def test_a_contract_may_add_new_columns_to_the_table(site):
+    site.under(unknown_columns="add").put("a.csv", "visit,Weather at noon\nv1,rain\n")
+    site.put_rows("b.csv", "v2,3,2,1,done")
+    site.discover()
+    site.take()
+    assert site.query("SELECT visit, weather_at_noon, _rescued FROM raw.visits ORDER BY visit") == [
+        {"visit": "v1", "weather_at_noon": "rain", "_rescued": None},
+        {"visit": "v2", "weather_at_noon": None, "_rescued": None},
+    ]
+
+
 def test_a_contract_may_refuse_new_columns(site):
     site.under(unknown_columns="refuse").put("a.csv", "visit,weather\nv1,rain\n")
     site.discover()

@@ -288,6 +288,23 @@ def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int
     ).fetchall()
 
 
+def same_bytes_elsewhere(connection: Connection, drop: Drop, sha256: str) -> int | None:
+    """The drop of the dataset whose rows are in force with the same bytes under another key, if there is one.
+
+    Drops with the same bytes wait for each other until the transaction ends, so two cannot both be the first.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 3))", [f"{drop.dataset}/{sha256}"])
+    found = connection.execute(
+        """
+        SELECT min(id) FROM ledger.drops
+        WHERE sha256 = %s AND dataset = %s AND key <> %s AND state = 'loaded'
+          AND store = (SELECT store FROM ledger.drops WHERE id = %s)
+        """,
+        [sha256, drop.dataset, drop.key, drop.id],
+    ).fetchone()
+    return found[0] if found else None
+
+
 def now(connection: Connection) -> datetime:
     """The database's clock, the only one that the ledger's times are compared with."""
     row = connection.execute("SELECT clock_timestamp()").fetchone()

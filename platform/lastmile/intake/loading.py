@@ -5,14 +5,14 @@ published before the commit, under a name of its own claim, and counts only once
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 from psycopg import Connection, sql
 
-from lastmile.contract import Contract
+from lastmile.contract import Contract, normal_name, text
 from lastmile.intake import ledger
 from lastmile.intake.batch import RawBatch
 from lastmile.intake.duplicates import KeyIndex
@@ -22,6 +22,7 @@ from lastmile.intake.repeats import kind, repeated_in_drop, take_out_repeats_of_
 from lastmile.intake.validating import Plan
 from lastmile.intake.writing import ParquetPart, RowCopy, quarantine_rows
 from lastmile.store import Store
+from lastmile.warehouse.tables import ensure_table
 
 
 @dataclass
@@ -72,8 +73,13 @@ def load(
             outcome, stale = Outcome("superseded", message="a newer version of this object is loaded"), []
         elif same := ledger.same_content(connection, drop, sha256):
             outcome, stale = Outcome("duplicate", message=f"the same bytes as drop {same}, which is in force"), []
+        elif (twin := ledger.same_bytes_elsewhere(connection, drop, sha256)) and contract.same_bytes == "skip":
+            message = f"the same bytes as drop {twin} under another name; its contract says to skip such drops"
+            outcome, stale = Outcome("duplicate", message=message), []
         else:
             outcome, stale = _load_file(connection, store, contract, drop, file, run_id)
+            if twin:
+                outcome = replace(outcome, message=f"loaded, although drop {twin} has the same bytes under another name")
         ledger.settle(connection, drop, outcome, run_id, sha256)
     for key in stale:
         store.delete(key)
@@ -109,6 +115,7 @@ def _load_file(
     work = Load(connection, contract, drop, run_id, first_day, KeyIndex(contract.key))
     _start_over(connection, drop)
     reader = open_drop(file, drop.key, contract)
+    work.contract = _grown(connection, contract, reader.header)
     part = file.with_suffix(".parquet")
     change = _load_batches(work, reader, part) if reader.header else {}
     stale = [drop.cleaned_key]
@@ -127,6 +134,19 @@ def _load_file(
     message = None if work.read else "no rows: the file is empty or has a header only"
     done = Outcome("loaded", cleaned_key=key if work.loaded else None, message=message, **counts, **outcome)
     return done, _named([*stale, *(old_key for _, old_key in replaced)])
+
+
+def _grown(connection: Connection, contract: Contract, header: Sequence[str]) -> Contract:
+    """The contract with the drop's unknown columns added as text, where it says to add them."""
+    if contract.unknown_columns != "add":
+        return contract
+    known = {normal_name(name) for column in contract.columns for name in (column, *contract.metadata(column)["aliases"])}
+    new = {normal_name(name): text("Added because a drop brought it.") for name in header if normal_name(name) not in known}
+    if not new:
+        return contract
+    grown = replace(contract, columns={**contract.columns, **new})
+    ensure_table(connection, grown)
+    return grown
 
 
 def _load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
