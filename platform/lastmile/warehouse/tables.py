@@ -3,8 +3,6 @@
 Columns are only ever added or widened. What a newer contract no longer declares stays, for the rows that have it.
 """
 
-from typing import LiteralString, cast
-
 import polars as pl
 import psycopg
 from psycopg import Connection, sql
@@ -20,7 +18,7 @@ _TYPES = {
     pl.Datetime: "timestamp with time zone",
     pl.String: "text",
 }
-#: Where a row came from: its drop, line, partition's first day, run and moment; and what the contract had no column for.
+#: Where a row came from: drop, line, first day of its partition, run, moment; and what the contract had no column for.
 ORIGIN = {
     "_drop_id": "bigint NOT NULL",
     "_line": "bigint NOT NULL",
@@ -61,7 +59,7 @@ def _declared(contract: Contract) -> dict[str, str]:
 
 
 def _column(name: str, kind: str) -> sql.Composed:
-    return sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(cast(LiteralString, kind)))
+    return sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
 
 
 def _columns(connection: Connection, table: str) -> dict[str, str]:
@@ -80,12 +78,14 @@ def _add_and_widen(connection: Connection, contract: Contract, table: sql.Identi
     for name, change in changed.items():
         if change not in _WIDENINGS:
             raise UserError(
-                f"column {name} of raw.{contract.name} is {change[0]} and its contract now says {change[1]}: keep the old"
-                " type, or declare the new one under another name"
+                f"column {name} of raw.{contract.name} is {change[0]} and its contract now says {change[1]}: keep the"
+                " old type, or declare the new one under another name"
             )
-    added = [sql.SQL("ADD COLUMN {}").format(_column(name, declared[name])) for name in declared if name not in existing]
+    added = [
+        sql.SQL("ADD COLUMN {}").format(_column(name, declared[name])) for name in declared if name not in existing
+    ]
     widened = [
-        sql.SQL("ALTER COLUMN {} TYPE {}").format(sql.Identifier(name), sql.SQL(cast(LiteralString, kind)))
+        sql.SQL("ALTER COLUMN {} TYPE {}").format(sql.Identifier(name), sql.SQL(kind))
         for name, (_, kind) in changed.items()
     ]
     if widened:
@@ -103,8 +103,9 @@ def _alter_under_views(
 ) -> None:
     """Postgres refuses to change the type of a column that a view shows: take the views away and put them back."""
     views = connection.execute(
-        "SELECT DISTINCT n.nspname, v.relname, pg_get_viewdef(v.oid) FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid"
-        " JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v' JOIN pg_namespace n ON n.oid = v.relnamespace"
+        "SELECT DISTINCT n.nspname, v.relname, pg_get_viewdef(v.oid) FROM pg_depend d"
+        " JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'"
+        " JOIN pg_namespace n ON n.oid = v.relnamespace"
         " WHERE d.refobjid = to_regclass(%s)",
         [f"raw.{contract.name}"],
     ).fetchall()
@@ -117,11 +118,7 @@ def _alter_under_views(
             f"a column of raw.{contract.name} must become wider, and {error.diag.message_detail}: drop that first"
         ) from None
     for schema, view, definition in views:
-        connection.execute(
-            sql.SQL("CREATE VIEW {} AS {}").format(
-                sql.Identifier(schema, view), sql.SQL(cast(LiteralString, definition))
-            )
-        )
+        connection.execute(sql.SQL("CREATE VIEW {} AS {}").format(sql.Identifier(schema, view), sql.SQL(definition)))
 
 
 def _comment(connection: Connection, contract: Contract, table: sql.Identifier) -> None:
@@ -132,7 +129,7 @@ def _comment(connection: Connection, contract: Contract, table: sql.Identifier) 
         " WHERE objoid = to_regclass(%s) AND classoid = 'pg_class'::regclass",
         [f"raw.{contract.name}"],
     )
-    existing = dict(found.fetchall())
+    existing: dict[str, str] = dict(found.fetchall())
     if existing.get("") != contract.description:
         connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, contract.description))
     for name, description in _descriptions(contract).items():
