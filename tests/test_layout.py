@@ -1,0 +1,7 @@
+"""Traps of the project's own folders."""
+
+from lastmile.settings import PROJECT
+
+
+def test_the_folder_platform_does_not_hide_the_standard_library() -> None:
+    assert not (PROJECT / "platform" / "__init__.py").exists()
