@@ -1,0 +1,119 @@
+"""The contract of a dataset turned, once per header, into the casts and flags that judge each batch of a drop.
+
+pandera stays the contract without being in the hot loop: its checks become expressions when the plan is made, each
+batch is judged by a few vectorised steps, and only rows that broke a rule are ever touched one by one.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from lastmile.contract import Contract
+from lastmile.intake.batch import Judged, RawBatch, SchemaChange
+from lastmile.intake.validating.casting import reading
+from lastmile.intake.validating.header import fit
+from lastmile.intake.validating.reasons import bad_rows, broken_rows
+from lastmile.intake.validating.rules import (
+    Rule,
+    cell,
+    cell_name,
+    column_rules,
+    misread,
+    raw_name,
+    row_rules,
+    text_rules,
+)
+
+
+class Plan:
+    """How drops with one header are judged. `change` says how the header differs from the contract.
+
+    Cells of unknown columns go to `_rescued` under the name found, also where the contract says to add such columns:
+    whoever adds them finds their names in `change.unknown`. A text cell is kept as it is, blanks at its ends too; only
+    missing codes are compared without them. A wrong type is rescued in optional columns only: a required one would be
+    left without its value.
+
+    Raises Refused where the header does not fit, ValueError where the contract asks for what no plan can do.
+    """
+
+    change: SchemaChange
+
+    def __init__(self, contract: Contract, header: Sequence[str]) -> None:
+        found, self.change = fit(contract, header)
+        unknown = self.change.unknown
+        self._columns = list(contract.columns)
+        self._names = {name: raw_name(column) for column, name in found.items()} | {
+            name: raw_name(name) for name in unknown
+        }
+        self._cells = [*(_cell(contract, column) for column in found), *map(_unknown_cell, unknown)]
+        self._typed = list(_typed(contract, found))
+        self._rescued = _rescued(contract, found, unknown).alias("_rescued")
+        self._rules = list(_rules(contract, found, unknown))
+
+    def judge(self, batch: RawBatch) -> Judged:
+        """Sort a batch into valid rows and bad ones. `batch.raw` is called only where there are bad rows."""
+        raw = batch.frame.rename(self._names)
+        frame = raw.lazy().select(self._cells).with_columns(self._typed).with_columns(self._rescued).collect()
+        flags = frame.select(rule.broken(frame).alias(str(number)) for number, rule in enumerate(self._rules))
+        is_bad = _any(flags, frame.height)
+        valid = frame.select(*self._columns, batch.lines.cast(pl.UInt64).alias("_line"), "_rescued")
+        bad = [broken_rows(batch.broken)]
+        if is_bad.any():
+            valid = valid.filter(~is_bad)
+            texts = batch.raw(is_bad.arg_true().to_list())
+            bad.append(
+                bad_rows(self._rules, flags.filter(is_bad), raw.filter(is_bad), batch.lines.filter(is_bad), texts)
+            )
+        return Judged(valid, pl.concat(bad).sort("line", maintain_order=True))
+
+
+def _cell(contract: Contract, column: str) -> pl.Expr:
+    """The text of each cell, null where it is a missing code; without blanks at its ends, but for text columns."""
+    text = pl.col(raw_name(column))
+    stripped = text.str.strip_chars()
+    missing = contract.metadata(column).get("missing", ("",))
+    is_text = contract.columns[column].dtype.type == pl.String
+    return pl.when(~stripped.is_in(missing)).then(text if is_text else stripped).alias(cell_name(column))
+
+
+def _unknown_cell(name: str) -> pl.Expr:
+    text = pl.col(raw_name(name))
+    return pl.when(text.str.strip_chars() != "").then(text).alias(cell_name(name))
+
+
+def _typed(contract: Contract, found: dict[str, str]) -> Iterator[pl.Expr]:
+    for column, dtype in contract.types().items():
+        cast, _ = reading(dtype)
+        value = cast(cell(column)) if column in found else pl.lit(None, dtype)
+        yield value.alias(column)
+
+
+def _rules(contract: Contract, found: dict[str, str], unknown: Sequence[str]) -> Iterator[Rule]:
+    for column in contract.columns:
+        if column in found:
+            yield from column_rules(contract, column)
+    for name in unknown:
+        yield from text_rules(name)
+    yield from row_rules(contract)
+
+
+def _any(flags: pl.DataFrame, rows: int) -> pl.Series:
+    if not flags.width:
+        return pl.repeat(False, rows, dtype=pl.Boolean, eager=True)
+    return flags.select(pl.any_horizontal(pl.all()).fill_null(False)).to_series()
+
+
+def _rescued(contract: Contract, found: dict[str, str], unknown: Sequence[str]) -> pl.Expr:
+    """A JSON object of what has no column to go to, put together from one member per cell; null where there is none."""
+    members = [_member(name, cell(name)) for name in unknown]
+    if contract.wrong_type == "rescue":
+        members += [_member(column, pl.when(misread(column)).then(cell(column))) for column in found]
+    if not members:
+        return pl.lit(None, pl.String)
+    joined = pl.concat_str(members, separator=",", ignore_nulls=True)
+    return pl.when(joined != "").then("{" + joined + "}")
+
+
+def _member(name: str, text: pl.Expr) -> pl.Expr:
+    encoded = pl.struct(text.alias(name)).struct.json_encode()
+    return pl.when(text.is_not_null()).then(encoded.str.strip_prefix("{").str.strip_suffix("}"))

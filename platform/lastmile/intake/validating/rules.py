@@ -1,0 +1,151 @@
+"""What can be wrong with a row, each as a flag over a batch and in words a person can act on.
+
+The checks come from the contract's pandera schema. Those it is usually made of become polars expressions, once per
+plan; any other is called on the typed batch, as pandera itself would. Uniqueness needs the whole drop: not judged here.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandera.polars as pa
+import polars as pl
+
+from lastmile.contract import Contract
+from lastmile.intake.validating.casting import reading
+
+#: Longest text of one cell, in bytes.
+LARGEST_CELL = 1_000_000
+
+#: How many allowed values a reason lists.
+LISTED = 12
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`broken` flags the rows of a frame that break it; null is no break. The cells of the columns `shown` explain it."""
+
+    name: str
+    column: str | None
+    expected: str
+    broken: Callable[[pl.DataFrame], pl.Expr | pl.Series]
+    shown: tuple[str, ...] = ()
+
+
+def raw_name(column: str) -> str:
+    """The name of a column as read; unknown ones may be called anything, even what polars takes for a pattern."""
+    return f"raw {column}"
+
+
+def cell_name(column: str) -> str:
+    """The name of a column's texts, null where missing, beside the typed column: the blank keeps the names apart."""
+    return f"cell {column}"
+
+
+def cell(column: str) -> pl.Expr:
+    return pl.col(cell_name(column))
+
+
+def misread(column: str) -> pl.Expr:
+    """True where there was a text and it did not fit the column's type."""
+    return cell(column).is_not_null() & pl.col(column).is_null()
+
+
+def text_rules(column: str) -> Iterator[Rule]:
+    """What Postgres cannot hold (NUL) and what no cell of a survey is (a megabyte)."""
+    has_nul = cell(column).str.contains("\0", literal=True)
+    too_long = cell(column).str.len_bytes() > LARGEST_CELL
+    yield _rule("nul", column, "text without NUL characters, which the warehouse cannot hold", has_nul)
+    yield _rule("size", column, f"at most {LARGEST_CELL:,} bytes", too_long)
+
+
+def column_rules(contract: Contract, column: str) -> Iterator[Rule]:
+    spec = contract.columns[column]
+    is_text = spec.dtype.type == pl.String
+    is_rescued = contract.wrong_type == "rescue" and spec.nullable
+    if not is_text and not is_rescued:
+        yield _rule("type", column, reading(spec.dtype.type)[1], misread(column))
+    if not spec.nullable:
+        yield _rule("required", column, "a value", cell(column).is_null())
+    if is_text or is_rescued:
+        yield from text_rules(column)
+    for check in spec.checks:
+        yield _check_rule(contract, check, column)
+
+
+def row_rules(contract: Contract) -> Iterator[Rule]:
+    for check in contract.rules:
+        yield _check_rule(contract, check, None)
+
+
+def _rule(name: str, column: str, expected: str, broken: pl.Expr) -> Rule:
+    return Rule(name, column, expected, lambda _: broken, (column,))
+
+
+def _check_rule(contract: Contract, check: pa.Check, column: str | None) -> Rule:
+    statistics = check.statistics or {}
+    if column is None and "holds" in statistics:
+        holds = statistics["holds"]
+        shown = tuple(dict.fromkeys(holds.meta.root_names()))
+        broken = _breaks(check, holds)
+        return Rule(check.name or "rule", None, check.error or str(holds), lambda _: broken, shown)
+    if column is not None and check.name in _BUILT_IN:
+        name, holds, expected = _BUILT_IN[check.name](pl.col(column), statistics)
+        return _rule(name, column, _own_words(check) or expected, _breaks(check, holds))
+    return _called_rule(contract, check, column)
+
+
+def _breaks(check: pa.Check, holds: pl.Expr) -> pl.Expr:
+    return ~holds if check.ignore_na else ~holds.fill_null(False)
+
+
+def _own_words(check: pa.Check) -> str | None:
+    """The message its author gave the check; pandera's own is the check's name with its arguments."""
+    return None if (check.error or "").startswith(f"{check.name}(") else check.error
+
+
+def _called_rule(contract: Contract, check: pa.Check, column: str | None) -> Rule:
+    def broken(frame: pl.DataFrame) -> pl.Series:
+        typed = frame.lazy().select(list(contract.columns))
+        holds: pl.Series = check(typed, column).check_output.collect().to_series()
+        return ~holds
+
+    name = check.name or "check"
+    if len(broken(pl.DataFrame(schema=dict(contract.types())))):
+        raise ValueError(
+            f"contract {contract.name}: check {name!r} gives one answer for all rows. Drops are judged in batches, so "
+            "it must give one for each row: return data.lazyframe.select(<an expression over its rows>)."
+        )
+    expected = check.error or check.description or f"check {name} to hold"
+    return Rule(name, column, expected, broken, () if column is None else (column,))
+
+
+def _at_least(value: pl.Expr, low: Any) -> tuple[str, pl.Expr, str]:
+    return "at_least", value >= low, f"at least {low}"
+
+
+def _at_most(value: pl.Expr, high: Any) -> tuple[str, pl.Expr, str]:
+    return "at_most", value <= high, f"at most {high}"
+
+
+def _allowed(value: pl.Expr, allowed: Any) -> tuple[str, pl.Expr, str]:
+    texts = [str(option) for option in allowed]
+    listed = ", ".join(texts[:LISTED]) + (f", ... ({len(texts)} in all)" if len(texts) > LISTED else "")
+    return "allowed", value.is_in(allowed), f"one of {listed}"
+
+
+def _matches(value: pl.Expr, pattern: str | re.Pattern[str]) -> tuple[str, pl.Expr, str]:
+    pattern = pattern.pattern if isinstance(pattern, re.Pattern) else pattern
+    anchored = pattern if pattern.startswith("^") else f"^{pattern}"
+    bare = re.sub(r"^\^\(\?:(.*)\)\$$", r"\1", pattern, flags=re.DOTALL)
+    return "matches", value.str.contains(anchored), f"the form {bare}"
+
+
+#: pandera's name of a check: ours, what holds for a good value, and that in words.
+_BUILT_IN: dict[str, Callable[[pl.Expr, Mapping[str, Any]], tuple[str, pl.Expr, str]]] = {
+    "greater_than_or_equal_to": lambda value, given: _at_least(value, given["min_value"]),
+    "less_than_or_equal_to": lambda value, given: _at_most(value, given["max_value"]),
+    "isin": lambda value, given: _allowed(value, given["allowed_values"]),
+    "str_matches": lambda value, given: _matches(value, given["pattern"]),
+}
