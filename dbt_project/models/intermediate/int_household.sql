@@ -1,0 +1,3 @@
+select *
+from {{ ref('stg_hhinfo') }}
+where {{ in_window('partition_start') }}

@@ -1,0 +1,102 @@
+-- A survey whose conversion factor is wrong by a thousand would make all its households rich or destitute. It is found by
+-- comparison with the other surveys of its country, and the judgement is a majority's: a survey is right when more than
+-- half of the country's surveys, itself among them, agree with it. So one wrong survey does not taint the right ones, and
+-- where no majority exists nobody is believed.
+
+with survey as (
+    select
+        survey_id,
+        min(country) as country,
+        min(survey_year) as survey_year,
+        count(*) as households,
+        percentile_cont(0.5) within group (order by conversion_factor_lcu_to_ppp) as factor
+    from {{ ref('int_household') }}
+    group by survey_id
+),
+
+comparable as (
+    select
+        *,
+        log(factor) as power_of_ten
+    from survey
+    where factor > 0 and factor <= {{ highest_conversion_factor() }} and country is not null
+),
+
+counted as (
+    select
+        *,
+        count(*) over (partition by country) as surveys,
+        count(*) over (
+            partition by country order by power_of_ten
+            range between {{ agreement_in_powers_of_ten() }} preceding and {{ agreement_in_powers_of_ten() }} following
+        ) as agreeing
+    from comparable
+),
+
+judged as (
+    select
+        *,
+        2 * agreeing > surveys as in_majority,
+        bool_or(2 * agreeing > surveys) over (partition by country) as country_has_majority
+    from counted
+),
+
+others as (
+    select
+        survey.survey_id,
+        percentile_cont(0.5) within group (order by other.factor)
+            filter (where other.in_majority = other.country_has_majority) as median_factor,
+        string_agg(other.survey_id || ' (' || {{ readable_number('other.factor') }} || ')', ', ' order by other.survey_id)
+            filter (where abs(log(other.factor / survey.factor)) > {{ agreement_in_powers_of_ten() }}) as disagreeing
+    from survey
+    inner join judged as other on other.country = survey.country and other.survey_id <> survey.survey_id
+    where survey.factor > 0
+    group by survey.survey_id
+),
+
+checked as (
+    select
+        survey.*,
+        others.median_factor,
+        others.disagreeing,
+        case
+            when survey.factor <= 0 or survey.factor > {{ highest_conversion_factor() }} then 'implausible'
+            when judged.surveys is null or judged.surveys = 1 then 'unverified'
+            when judged.in_majority then 'consistent'
+            when judged.country_has_majority then 'inconsistent'
+            else 'undecided'
+        end as conversion_check
+    from survey
+    left join judged on judged.survey_id = survey.survey_id
+    left join others on others.survey_id = survey.survey_id
+)
+
+select
+    survey_id,
+    country,
+    survey_year,
+    households,
+    factor as conversion_factor_lcu_to_ppp,
+    median_factor as country_median_factor,
+    factor / median_factor as factor_ratio,
+    conversion_check,
+    case conversion_check
+        when 'implausible' then
+            'conversion factor ' || factor
+            || case when factor <= 0 then ' is not above zero' else ' is above any real one' end
+        when 'unverified' then
+            case
+                when factor is null then 'no household of the survey states a conversion factor'
+                when country is null then 'the survey names no country to compare with'
+                else 'no other survey of ' || country || ' to compare with'
+            end
+        when 'inconsistent' then
+            'conversion factor ' || {{ readable_number('factor') }} || ' is '
+            || {{ readable_number('greatest(factor / median_factor, median_factor / factor)') }} || ' times '
+            || case when factor < median_factor then 'smaller' else 'larger' end || ' than '
+            || {{ readable_number('median_factor') }} || ', the median of the other surveys of ' || country
+        when 'undecided' then
+            'conversion factor ' || {{ readable_number('factor') }} || ' disagrees with ' || disagreeing
+            || ' and no majority of the surveys of ' || country || ' tells which is right'
+    end as conversion_reason
+from checked
