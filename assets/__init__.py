@@ -1,4 +1,4 @@
-"""WHAT is made. Read it in the order of the data's way: contracts, drops, warehouse, features, models, predictions, reports."""
+"""What is made, in the order of the data's way: contracts, drops, warehouse, features, models, predictions, reports."""
 
 import warnings
 

@@ -1,6 +1,4 @@
-"""What makes things happen by themselves: the sensor that turns waiting drops into runs, and the automation that carries
-their rows on to predictions and reports.
-"""
+"""What happens by itself: a sensor turns waiting drops into runs, automation carries their rows on to the report."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +20,7 @@ _MOST_RUNS = 10
 def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDefinition:
     @dg.sensor(
         name="landing",
-        description="Lists the landing area, enters new drops in the ledger, and asks for one run per partition with drops waiting.",
+        description="Enters new drops in the ledger; asks for one run per partition with drops waiting.",
         target=assets,
         minimum_interval_seconds=every_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -39,7 +37,9 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDe
         requests = list(_requests(context.instance, contracts, waiting))
         yield from requests[:_MOST_RUNS]
         if not requests:
-            yield dg.SkipReason("no drops are waiting" if not waiting else "the partitions with drops waiting are being worked on")
+            yield dg.SkipReason(
+                "no drops are waiting" if not waiting else "the partitions with drops waiting are being worked on"
+            )
 
     return landing
 

@@ -18,9 +18,11 @@ _CLEANED = {
     "rows_add_up": "Per drop: rows read = loaded + quarantined + duplicate, and exactly the loaded rows are visible.",
     "every_drop_settled": "No drop of these partitions is still waiting, failed or missing.",
     "fresh": "The newest drop of the dataset is no older than its contract expects.",
-    "header_as_declared": "No drop brought columns that the contract does not know; where one did, they are kept as rescued.",
+    "header_as_declared": "No drop brought columns that the contract does not know.",
 }
-_QUARANTINE = {"drops_within_threshold": "No drop was set aside whole because too many of its rows were bad, or unreadable."}
+_QUARANTINE = {
+    "drops_within_threshold": "No drop was set aside whole because too many of its rows were bad, or unreadable."
+}
 
 
 def check_specs(cleaned: dg.AssetKey, quarantine: dg.AssetKey) -> list[dg.AssetCheckSpec]:
@@ -43,7 +45,9 @@ def check_results(
     drops = inventory(connection, store, contract.name, partitions)
     yield _result(cleaned, "rows_add_up", violations(connection, contract.name, partitions))
     yield _result(cleaned, "every_drop_settled", _unsettled(drops))
-    yield _result(cleaned, "fresh", _stale(contract, newest_drop(connection, store, contract.name)), dg.AssetCheckSeverity.WARN)
+    yield _result(
+        cleaned, "fresh", _stale(contract, newest_drop(connection, store, contract.name)), dg.AssetCheckSeverity.WARN
+    )
     yield _result(cleaned, "header_as_declared", _unknown_columns(drops), dg.AssetCheckSeverity.WARN)
     yield _result(quarantine, "drops_within_threshold", _set_aside_whole(drops), dg.AssetCheckSeverity.WARN)
 
@@ -63,7 +67,9 @@ def _result(
 
 def _unsettled(drops: Sequence[Mapping[str, Any]]) -> list[str]:
     waiting = ("discovered", "claimed", "failed", "missing")
-    return [f"{drop['key']}: {drop['state']} {drop['message'] or ''}".strip() for drop in drops if drop["state"] in waiting]
+    return [
+        f"{drop['key']}: {drop['state']} {drop['message'] or ''}".strip() for drop in drops if drop["state"] in waiting
+    ]
 
 
 def _stale(contract: Contract, newest: datetime | None) -> list[str]:
@@ -74,7 +80,9 @@ def _stale(contract: Contract, newest: datetime | None) -> list[str]:
 
 def _unknown_columns(drops: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
-        f"{drop['key']}: {', '.join(drop['schema_change']['unknown'])}" for drop in drops if drop["schema_change"].get("unknown")
+        f"{drop['key']}: {', '.join(drop['schema_change']['unknown'])}"
+        for drop in drops
+        if drop["schema_change"].get("unknown")
     ]
 
 

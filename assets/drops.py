@@ -40,7 +40,7 @@ def quarantine_key(dataset: str) -> dg.AssetKey:
 def raw_asset(contract: Contract) -> dg.AssetsDefinition:
     @dg.asset(
         key=raw_key(contract.name),
-        description=f"Drops received for `{contract.name}`, as registered in the ledger; the bytes stay where they landed.",
+        description=f"Drops received for `{contract.name}`, as the ledger has them; the bytes stay where they are.",
         partitions_def=partitions_of(contract.partition),
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name=GROUP,
@@ -80,12 +80,15 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
                 cleaned,
                 description=contract.description,
                 kinds={"postgres", "parquet"},
-                metadata={"dagster/column_schema": column_schema(contract), "dagster/table_name": f"raw.{contract.name}"},
+                metadata={
+                    "dagster/column_schema": column_schema(contract),
+                    "dagster/table_name": f"raw.{contract.name}",
+                },
                 **shared,
             ),
             dg.AssetSpec(
                 quarantine,
-                description=f"Rows of `{contract.name}` that broke its contract: file, line, raw text, every rule broken.",
+                description=f"Rows of `{contract.name}` that broke its contract: line, raw text, every rule broken.",
                 kinds={"postgres"},
                 metadata={"dagster/table_name": "quarantine.rows"},
                 **shared,
@@ -132,7 +135,7 @@ def _results(
 
 def _logger(context: dg.AssetExecutionContext) -> "Callable[[Drop, Outcome], None]":
     def report(drop: "Drop", outcome: "Outcome") -> None:
-        counts = f"read {outcome.read}, loaded {outcome.loaded}, quarantined {outcome.quarantined}, duplicate {outcome.duplicate}"
+        counts = ", ".join(f"{name} {getattr(outcome, name)}" for name in ("read", "loaded", "quarantined", "duplicate"))
         context.log.info(f"{drop.key}: {outcome.state} ({counts}) {outcome.message or ''}")
 
     return report

@@ -5,7 +5,7 @@ Every value comes from the environment of the process, so the same code runs on 
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lastmile.store import Store
 
 
-class Platform(dg.ConfigurableResource):
+class Platform(dg.ConfigurableResource[Any]):
     """The parts of one installation. Connections are opened when asked for and closed by the caller's `with`."""
 
     def settings(self) -> Settings:

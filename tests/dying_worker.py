@@ -1,4 +1,4 @@
-"""Takes the drops of a site and kills itself, hard, at the point named: `dying_worker.py DATABASE_URL STORE_URL WHERE`."""
+"""Takes the drops of a site and kills itself, hard, at a point: `dying_worker.py DATABASE_URL STORE_URL WHERE`."""
 
 import os
 import signal
@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import psycopg
+from visits import VISITS, YEARS
+
 from lastmile.intake import engine, loading
 from lastmile.settings import Settings
 from lastmile.store import open_store
-from visits import VISITS, YEARS
 
 
 def die(*_):

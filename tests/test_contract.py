@@ -5,13 +5,20 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lastmile.contract import Contract, Partition, load_contracts, number, text
 
 YEARLY = Partition("year", start=date(2010, 1, 1))
 
 
 def contract(**changes):
-    parts = {"name": "visits", "description": "", "owner": "team:x", "partition": YEARLY, "columns": {"visit": text("id")}}
+    parts = {
+        "name": "visits",
+        "description": "",
+        "owner": "team:x",
+        "partition": YEARLY,
+        "columns": {"visit": text("id")},
+    }
     return Contract(**{**parts, **changes})
 
 
@@ -28,7 +35,10 @@ def test_names_are_lower_case_so_that_sql_needs_no_quotes():
 def test_the_version_changes_with_the_meaning_and_not_without():
     assert contract().version == contract().version
     assert contract(columns={"visit": text("id", required=True)}).version != contract().version
-    assert contract(columns={"visit": number("id", at_most=3)}).version != contract(columns={"visit": number("id")}).version
+    assert (
+        contract(columns={"visit": number("id", at_most=3)}).version
+        != contract(columns={"visit": number("id")}).version
+    )
 
 
 def test_two_files_cannot_declare_the_same_dataset(tmp_path, monkeypatch):

@@ -7,12 +7,13 @@ from typing import Any
 
 import polars as pl
 import psycopg
+from psycopg.rows import dict_row
+
 from lastmile.contract import Contract, Partition, code, integer, number, rule, text
 from lastmile.intake.discovering import discover
 from lastmile.intake.engine import take_pending
 from lastmile.intake.ledger import Outcome
 from lastmile.store import Store
-from psycopg.rows import dict_row
 
 VISITS = Contract(
     name="visits",
@@ -27,7 +28,9 @@ VISITS = Contract(
         "travel_hours": number("Of which on the way.", unit="h", at_least=0),
         "outcome": code("How it ended.", ["done", "absent"]),
     },
-    rules=[rule("travel_within_hours", pl.col("travel_hours") <= pl.col("hours"), "travel takes part of the time only")],
+    rules=[
+        rule("travel_within_hours", pl.col("travel_hours") <= pl.col("hours"), "travel takes part of the time only")
+    ],
     max_bad_share=0.5,
 )
 HEADER = "visit,persons,hours,travel_hours,outcome"

@@ -33,7 +33,19 @@ import polars as pl
 
 from lastmile.partition import Partition
 
-__all__ = ["Contract", "Partition", "boolean", "code", "day", "integer", "load_contracts", "moment", "number", "rule", "text"]
+__all__ = [
+    "Contract",
+    "Partition",
+    "boolean",
+    "code",
+    "day",
+    "integer",
+    "load_contracts",
+    "moment",
+    "number",
+    "rule",
+    "text",
+]
 
 #: Cell texts that stand for "no value" in typed columns. Text columns treat only the empty cell so.
 MISSING_CODES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "no_answer", "-")
@@ -94,7 +106,9 @@ def day(description: str, *, at_least: date | None = None, at_most: date | None 
     return column(pl.Date, description, checks=_bounds(at_least, at_most), **more)
 
 
-def moment(description: str, *, at_least: datetime | None = None, at_most: datetime | None = None, **more: Any) -> pa.Column:
+def moment(
+    description: str, *, at_least: datetime | None = None, at_most: datetime | None = None, **more: Any
+) -> pa.Column:
     """A point in time (Datetime in UTC, microseconds), written in ISO form; without a zone it is read as UTC."""
     return column(pl.Datetime("us", "UTC"), description, checks=_bounds(at_least, at_most), **more)
 
@@ -112,7 +126,9 @@ def code(description: str, allowed: Sequence[str], **more: Any) -> pa.Column:
 
 def rule(name: str, holds: pl.Expr, description: str) -> pa.Check:
     """A rule across columns: `holds` is true, or null where a part is missing, for every good row."""
-    return pa.Check(lambda data: data.lazyframe.select(holds), name=name, error=description, statistics={"holds": holds})
+    return pa.Check(
+        lambda data: data.lazyframe.select(holds), name=name, error=description, statistics={"holds": holds}
+    )
 
 
 @dataclass(frozen=True)
@@ -126,8 +142,8 @@ class Contract:
     columns: Mapping[str, pa.Column]
     key: tuple[str, ...] = ()
     rules: Sequence[pa.Check] = ()
-    #: A row whose key was seen before, in its drop or in the table: counted as duplicate and set aside, quarantined as a
-    #: broken rule, or kept. "first" keeps the first row.
+    #: A row whose key was seen before, in its drop or in its partition of the table: "first" keeps the first row and sets
+    #: this one aside as a duplicate, "quarantine" sets it aside as bad, "keep" loads it.
     duplicates: Literal["first", "quarantine", "keep"] = "first"
     #: A column nobody declared: becomes a text column of the table, goes to `_rescued`, or refuses the drop.
     unknown_columns: Literal["add", "rescue", "refuse"] = "rescue"
@@ -146,7 +162,9 @@ class Contract:
     def __post_init__(self) -> None:
         misnamed = [name for name in (self.name, *self.columns) if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name)]
         if misnamed:
-            raise ValueError(f"contract {self.name}: {misnamed} must be lower-case names; headers are matched in any case")
+            raise ValueError(
+                f"contract {self.name}: {misnamed} must be lower-case names; headers are matched in any case"
+            )
         unknown = [name for name in self.key if name not in self.columns]
         if unknown:
             raise ValueError(f"contract {self.name}: key names {unknown}, which are not among its columns")
@@ -199,7 +217,9 @@ def load_contracts(package: str = "assets.contracts") -> dict[str, Contract]:
     for info in sorted(pkgutil.iter_modules(root.__path__), key=lambda module: module.name):
         found = getattr(importlib.import_module(f"{package}.{info.name}"), "contract", None)
         if not isinstance(found, Contract):
-            raise ValueError(f"{package}.{info.name}: expected a variable `contract` of type Contract; found {found!r}")
+            raise ValueError(  # noqa: TRY004  (it is the file that is wrong)
+                f"{package}.{info.name}: expected a variable `contract` of type Contract; found {found!r}"
+            )
         if found.name in contracts:
             raise ValueError(f"{package}.{info.name}: dataset {found.name!r} is already declared in another file")
         contracts[found.name] = found

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 FORMATS = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
@@ -18,11 +18,10 @@ class Partition:
 
     def window(self, key: str) -> tuple[date, date]:
         """First day of the partition and first day of the next. Raises ValueError with what was expected."""
-        first = self._first_day(key)
-        if not self.start_key() <= key <= self.key_of(date.today()):
-            raise ValueError(
-                f"partition {key!r} is outside {self.start_key()} to {self.key_of(date.today())}, the {self.unit}s of this dataset"
-            )
+        first, earliest = self._first_day(key), self.start_key()
+        latest = self.key_of(datetime.now(UTC).date())
+        if not earliest <= key <= latest:
+            raise ValueError(f"partition {key!r} is outside {earliest} to {latest}, the {self.unit}s of this dataset")
         return first, self._next(first)
 
     def key_of(self, day: date) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
+
 from lastmile.settings import Settings
 
 

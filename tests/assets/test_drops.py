@@ -2,10 +2,11 @@
 
 import dagster as dg
 import pytest
+from visits import HEADER, VISITS
+
 from assets.automation import PARTITION_TAG, landing_sensor
 from assets.drops import REDO_TAG, cleaned_assets, cleaned_key, quarantine_key, raw_asset
 from assets.resources import Platform
-from visits import HEADER, VISITS
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -36,7 +37,9 @@ def run(platform, instance):
         span = {"partition_key": first} if last is None else {}
         ranges = {} if last is None else {RANGE_START: first, RANGE_END: last}
         assets = [raw_asset(VISITS), cleaned_assets(VISITS)]
-        return dg.materialize(assets, instance=instance, resources={"platform": platform}, tags={**ranges, **tags}, **span)
+        return dg.materialize(
+            assets, instance=instance, resources={"platform": platform}, tags={**ranges, **tags}, **span
+        )
 
     return run
 
@@ -127,7 +130,9 @@ class TestLandingSensor:
         definitions = dg.Definitions(assets=assets, sensors=[sensor], resources={"platform": platform})
 
         def tick():
-            context = dg.build_sensor_context(instance=instance, definitions=definitions, resources={"platform": platform})
+            context = dg.build_sensor_context(
+                instance=instance, definitions=definitions, resources={"platform": platform}
+            )
             return sensor.evaluate_tick(context)
 
         return tick
@@ -155,7 +160,9 @@ class TestLandingSensor:
     def test_a_partition_whose_runs_keep_failing_is_given_a_pause(self, put, tick, instance):
         put("a.csv", "v1,3,2,1,done")
         for number in range(3):
-            failed = dg.DagsterRun("job", run_id=f"11111111-1111-1111-1111-11111111111{number}", tags={PARTITION_TAG: "year/2020"})
+            failed = dg.DagsterRun(
+                "job", run_id=f"11111111-1111-1111-1111-11111111111{number}", tags={PARTITION_TAG: "year/2020"}
+            )
             instance.report_run_failed(instance.add_run(failed))
         assert tick().run_requests == []
 

@@ -1,6 +1,7 @@
 """`lastmile backfill`: which datasets and partitions a range means; the run itself is in the end-to-end tests."""
 
 import pytest
+
 from lastmile.commands.backfill import _ranges as ranges
 from lastmile.contract import load_contracts
 from lastmile.errors import UserError

@@ -1,6 +1,7 @@
 """`lastmile drop`: files end up under the right keys, and a mistake is told before anything is put."""
 
 import pytest
+
 from lastmile.commands.drop import drop
 from lastmile.errors import UserError
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
 from lastmile.settings import Settings
 from lastmile.warehouse.connecting import database
 
@@ -37,7 +38,9 @@ class Installation:
             os.killpg(process.pid, signal.SIGKILL)
             printed, _ = process.communicate()
             raise AssertionError(f"`lastmile {arguments}` took over {timeout} s:\n{printed}\n{self.logs()}") from None
-        assert process.returncode == code, f"`lastmile {arguments}`: exit {process.returncode}\n{printed}\n{self.logs()}"
+        assert process.returncode == code, (
+            f"`lastmile {arguments}`: exit {process.returncode}\n{printed}\n{self.logs()}"
+        )
         return printed
 
     def start(self, *arguments: str | Path) -> "subprocess.Popen[str]":
@@ -71,7 +74,9 @@ class Installation:
         found = []
         for process in psutil.process_iter():
             try:
-                if str(self.home) in " ".join(process.cmdline()) or process.environ().get("LASTMILE_HOME") == str(self.home):
+                if str(self.home) in " ".join(process.cmdline()) or process.environ().get("LASTMILE_HOME") == str(
+                    self.home
+                ):
                     found.append(process)
             except (psutil.AccessDenied, psutil.NoSuchProcess):
                 continue

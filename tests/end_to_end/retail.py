@@ -10,7 +10,9 @@ contract = Contract(
     owner="team:shop",
     partition=Partition("day", start=date(2010, 12, 1)),
     columns={
-        "invoice_no": text("Invoice; begins with C where it cancels one.", required=True, matches=r"C?\d{6}", aliases=("InvoiceNo",)),
+        "invoice_no": text(
+            "Invoice; begins with C where it cancels one.", required=True, matches=r"C?\d{6}", aliases=("InvoiceNo",)
+        ),
         "stock_code": text("Article.", required=True, aliases=("StockCode",)),
         "description": text("Article in words."),
         "quantity": integer("Pieces.", unit="pieces", required=True),

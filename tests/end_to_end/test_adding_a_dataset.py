@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from lastmile.settings import PROJECT
 
 SALES = Path(__file__).with_name("retail.py")
@@ -40,8 +41,20 @@ def project(tmp_path):
 def run(project, settings, database_url):
     def run(code, *arguments):
         paths = os.pathsep.join([str(project), str(project / "platform")])
-        variables = {**os.environ, "PYTHONPATH": paths, "LASTMILE_DATABASE_URL": database_url, "LASTMILE_HOME": str(settings.home)}
-        done = subprocess.run([sys.executable, "-c", code, *arguments], env=variables, cwd=project, capture_output=True, text=True, timeout=200)
+        variables = {
+            **os.environ,
+            "PYTHONPATH": paths,
+            "LASTMILE_DATABASE_URL": database_url,
+            "LASTMILE_HOME": str(settings.home),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            env=variables,
+            cwd=project,
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
     return run

@@ -1,4 +1,4 @@
-"""The main job through the real daemon: drops go in, predictions and a report come out, whatever is killed on the way."""
+"""The main job through the real daemon: drops in, predictions and a report out, whatever is killed on the way."""
 
 import json
 import signal
@@ -6,6 +6,7 @@ import signal
 import psycopg
 import pytest
 from end_to_end.installation import Installation, wait_for
+
 from lastmile.intake.auditing import violations
 
 DATASETS = ("crop", "hhinfo", "lstk", "lstk_prod")
@@ -77,7 +78,11 @@ def test_everything_killed_mid_load_ends_exact_the_next_time(installation, datab
     installation.run("drop", large, "--dataset", "lstk", "--partition", year)
 
     running = installation.start("up", "--once")
-    wait_for(lambda: database.execute("SELECT 1 FROM ledger.drops WHERE key LIKE '%large.csv' AND state = 'claimed'").fetchone())
+    wait_for(
+        lambda: database.execute(
+            "SELECT 1 FROM ledger.drops WHERE key LIKE '%large.csv' AND state = 'claimed'"
+        ).fetchone()
+    )
     for process in installation.processes():
         if "postgres" not in process.name():
             process.send_signal(signal.SIGKILL)

@@ -6,9 +6,10 @@ from urllib.parse import unquote, urlparse
 
 import psycopg
 import pytest
+from visits import Site
+
 from lastmile.intake.auditing import violations
 from lastmile.store import Store
-from visits import Site
 
 
 @pytest.fixture

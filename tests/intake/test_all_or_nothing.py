@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from lastmile.intake import engine, ledger
 
 DYING_WORKER = Path(__file__).parents[1] / "dying_worker.py"
@@ -22,7 +23,14 @@ def _killed(site, where):
 
 def _wait_until_its_session_is_gone(site):
     for _ in range(100):
-        if len(site.query("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")) == 0:
+        if (
+            len(
+                site.query(
+                    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+            == 0
+        ):
             return
         time.sleep(0.05)
     raise AssertionError("the killed worker's session lives on")

@@ -1,6 +1,7 @@
 """Rows and drops that do not fit their contract are set aside with the reason; everything else is loaded."""
 
 import pytest
+
 from lastmile.intake import engine
 
 
@@ -106,7 +107,10 @@ def test_every_loaded_row_says_where_it_came_from_in_which_run_and_when(site):
     site.discover()
     site.take(run_id="run 7")
     drop = site.drops()[0]
-    rows = site.query("SELECT visit, _drop_id, _line, _partition_start::text AS day, _run_id, _loaded_at FROM raw.visits ORDER BY _line")
+    rows = site.query(
+        "SELECT visit, _drop_id, _line, _partition_start::text AS day, _run_id, _loaded_at"
+        " FROM raw.visits ORDER BY _line"
+    )
     assert [(row["visit"], row["_line"]) for row in rows] == [("v\n1", 2), ("v2", 4)]
     assert {(row["_drop_id"], row["day"], row["_run_id"]) for row in rows} == {(drop["id"], "2020-01-01", "run 7")}
     assert all(drop["discovered_at"] <= row["_loaded_at"] <= drop["settled_at"] for row in rows)

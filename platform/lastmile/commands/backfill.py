@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from lastmile.contract import Contract, Partition, load_contracts
+from lastmile.contract import Contract, load_contracts
 from lastmile.errors import UserError
 from lastmile.running.backfilling import is_done, request
 from lastmile.running.home import holder
@@ -25,7 +25,9 @@ REDO_TAG = "lastmile/redo"
 def backfill(
     first: Annotated[str, typer.Option("--from", help="First partition, such as 2015.")],
     last: Annotated[str, typer.Option("--to", help="Last partition.")],
-    dataset: Annotated[list[str] | None, typer.Option(help="Dataset; give it again for more [default: all that fit]")] = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="Dataset; give it again for more [default: all that fit]")
+    ] = None,
     redo: Annotated[bool, typer.Option("--redo", help="Also take drops again that were taken before.")] = False,
 ) -> None:
     """Take the drops of a range of partitions in as few runs as can be, and make what follows from them.

@@ -36,4 +36,6 @@ def _wait_until_gone(settings: Settings) -> None:
         if holder(settings) is None:
             return
         time.sleep(0.1)
-    raise UserError(f"process {holder(settings)} did not stop within {_SECONDS} s; end it with `kill -9` and run this again")
+    raise UserError(
+        f"process {holder(settings)} did not stop within {_SECONDS} s; end it with `kill -9` and run this again"
+    )

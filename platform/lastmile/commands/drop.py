@@ -63,7 +63,9 @@ def _named(paths: Sequence[Path], name: str | None) -> dict[str, Path]:
     for path in paths:
         for inner, file in _files_of(path):
             if inner in files:
-                raise UserError(f"{files[inner]} and {file} would both be called {inner!r}; drop them one by one with --as")
+                raise UserError(
+                    f"{files[inner]} and {file} would both be called {inner!r}; drop them one by one with --as"
+                )
             files[_checked_name(inner)] = file
     return files
 
@@ -86,7 +88,9 @@ def _checked_name(name: str) -> str:
     if name.startswith("/") or any(part in ("", ".", "..") for part in parts) or not name.isprintable():
         raise UserError(f"{name!r} cannot be a name in the landing area: expected a relative path of plain names")
     if is_unfinished(name):
-        raise UserError(f"{name!r} looks like a file still being written or hidden, and would be left alone; give it another name with --as")
+        raise UserError(
+            f"{name!r} looks hidden or still being written, and would be left alone; give it another name with --as"
+        )
     return name
 
 

@@ -51,7 +51,9 @@ def _print(console: Console, drops: list[dict[str, Any]], rows: list[dict[str, A
         console.print("nothing is set aside")
         return
     for found in drops:
-        console.print(f"[bold]drop {found['id']}[/bold] {found['key']} is {found['state']}: {found['message']}", highlight=False)
+        console.print(
+            f"[bold]drop {found['id']}[/bold] {found['key']} is {found['state']}: {found['message']}", highlight=False
+        )
     table = Table("drop", "file", "line", "reasons", "raw text", title=f"Rows set aside: {len(rows)} of {total} shown")
     for row in rows:
         reasons = "\n".join(reason["message"] for reason in row["reasons"])

@@ -34,4 +34,7 @@ def status(
     report(console, state)
     by_state = ", ".join(f"{count} {name}" for name, count in sorted(state["drops"].items())) or "none yet"
     console.print(f"drops    {by_state}")
-    console.print(f"backlog  {state['backlog']} waiting" + (f", the oldest for {state['lag_seconds']:.0f} s" if state["backlog"] else ""))
+    console.print(
+        f"backlog  {state['backlog']} waiting"
+        + (f", the oldest for {state['lag_seconds']:.0f} s" if state["backlog"] else "")
+    )

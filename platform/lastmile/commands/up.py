@@ -18,7 +18,8 @@ def up(
         bool, typer.Option("--once", help="Work through everything pending, without the web UI, then stop.")
     ] = False,
     port: Annotated[
-        int | None, typer.Option(help=f"Port of the web UI [default: {_DEFAULT_PORT}, or the next free one]", min=1, max=65535)
+        int | None,
+        typer.Option(help=f"Port of the web UI [default: {_DEFAULT_PORT}, or the next free one]", min=1, max=65535),
     ] = None,
 ) -> None:
     """Start the platform and carry every waiting drop to predictions and a report.
@@ -34,10 +35,14 @@ def up(
     ui_port = None if once else _ui_port(port)
     console.print(f"starting the platform in {settings.home} ...")
     try:
-        with session(settings, ui_port, lambda settings, store: fill_empty_landing(settings, store, console)) as running:
+        with session(
+            settings, ui_port, lambda settings, store: fill_empty_landing(settings, store, console)
+        ) as running:
             succeeded = work(running, console)
             while not once:
-                console.print(f"web UI  http://127.0.0.1:{ui_port}   (drops are taken as they come; Ctrl-C stops everything)")
+                console.print(
+                    f"web UI  http://127.0.0.1:{ui_port}   (drops are taken as they come; Ctrl-C stops everything)"
+                )
                 wait_for_work(running)
                 work(running, console)
     except KeyboardInterrupt:

@@ -11,7 +11,9 @@ _HERE = """
     AND (%(partition)s::text IS NULL OR d.partition = %(partition)s)
     AND (%(drop)s::bigint IS NULL OR d.id = %(drop)s)
 """
-_ROWS = f"quarantine.rows r JOIN ledger.drops d ON d.id = r.drop_id WHERE {_HERE} AND d.state IN ('loaded', 'quarantined')"
+_ROWS = (
+    f"quarantine.rows r JOIN ledger.drops d ON d.id = r.drop_id WHERE {_HERE} AND d.state IN ('loaded', 'quarantined')"
+)
 
 
 @dataclass(frozen=True)

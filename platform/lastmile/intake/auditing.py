@@ -25,15 +25,18 @@ def violations(connection: Connection, dataset: str, partitions: Sequence[str] |
                 FROM quarantine.rows WHERE dataset = %(dataset)s GROUP BY drop_id
             ),
             books AS (
-                SELECT d.*, coalesce(visible.rows, 0) AS visible, coalesce(bad, 0) AS bad, coalesce(duplicate, 0) AS duplicate
+                SELECT d.*, coalesce(visible.rows, 0) AS visible, coalesce(bad, 0) AS bad,
+                       coalesce(duplicate, 0) AS duplicate
                 FROM ledger.drops d LEFT JOIN visible USING (id) LEFT JOIN aside USING (id)
                 WHERE d.dataset = %(dataset)s
             )
             SELECT format('drop %%s (%%s): %%s', id, key, concat_ws('; ',
-                CASE WHEN rows_read <> rows_loaded + rows_quarantined + rows_duplicate THEN 'its counts do not add up' END,
+                CASE WHEN rows_read <> rows_loaded + rows_quarantined + rows_duplicate
+                     THEN 'its counts do not add up' END,
                 CASE WHEN state = 'loaded' AND visible <> rows_loaded
                      THEN format('ledger says %%s rows loaded, %%s are visible', rows_loaded, visible) END,
-                CASE WHEN state <> 'loaded' AND visible > 0 THEN format('is %%s, yet %%s rows are visible', state, visible) END,
+                CASE WHEN state <> 'loaded' AND visible > 0
+                     THEN format('is %%s, yet %%s rows are visible', state, visible) END,
                 CASE WHEN state = 'loaded' AND (bad <> rows_quarantined OR duplicate <> rows_duplicate)
                      THEN format('ledger says %%s quarantined and %%s duplicate, %%s and %%s are set aside',
                                  rows_quarantined, rows_duplicate, bad, duplicate) END))
@@ -44,7 +47,8 @@ def violations(connection: Connection, dataset: str, partitions: Sequence[str] |
                 OR (state = 'loaded' AND (bad <> rows_quarantined OR duplicate <> rows_duplicate)))
             UNION ALL
             SELECT format('%%s rows name drop %%s, which the ledger does not have', rows, id)
-            FROM visible WHERE NOT EXISTS (SELECT FROM ledger.drops d WHERE d.id = visible.id AND d.dataset = %(dataset)s)
+            FROM visible
+            WHERE NOT EXISTS (SELECT FROM ledger.drops d WHERE d.id = visible.id AND d.dataset = %(dataset)s)
             """
         ).format(table=sql.Identifier("raw", dataset)),
         {"dataset": dataset, "partitions": None if partitions is None else list(partitions)},
@@ -52,7 +56,9 @@ def violations(connection: Connection, dataset: str, partitions: Sequence[str] |
     return [sentence for (sentence,) in rows]
 
 
-def reasons(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> list[tuple[str, str, int, str]]:
+def reasons(
+    connection: Connection, store: str, dataset: str, partitions: Sequence[str]
+) -> list[tuple[str, str, int, str]]:
     """Column, rule, number of rows and an example for every rule broken in these partitions, most often first."""
     return connection.execute(
         """

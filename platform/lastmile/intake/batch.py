@@ -47,8 +47,8 @@ class RawBatch:
 class Judged:
     """A batch after its contract: `valid` rows typed, in the contract's column order, then `_line` and `_rescued`.
 
-    `_rescued` is a JSON object text, or null where nothing was rescued. `bad` has columns line (UInt64), raw (String) and
-    reasons (String: a JSON list of objects with column, rule, found, message).
+    `_rescued` is a JSON object text, or null where nothing was rescued. `bad` has columns line (UInt64), raw (String)
+    and reasons (String: a JSON list of objects with column, rule, found, message).
     """
 
     valid: pl.DataFrame

@@ -93,7 +93,9 @@ def _without_its_bytes(connection: Connection, drop: Drop, run_id: str, error: C
         return None
     if isinstance(error, Missing):
         return _try_again(connection, drop, run_id, Outcome("missing", message=str(error)))
-    return set_aside(connection, drop, run_id, Outcome("superseded", message=f"{error}; its new version is taken instead"))
+    return set_aside(
+        connection, drop, run_id, Outcome("superseded", message=f"{error}; its new version is taken instead")
+    )
 
 
 def _try_again(connection: Connection, drop: Drop, run_id: str, end: Outcome) -> Outcome | None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from psycopg import Connection
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg.types.json import Jsonb
 
 State = Literal["discovered", "claimed", "loaded", "quarantined", "duplicate", "superseded", "missing", "failed"]
@@ -97,10 +97,12 @@ def register(connection: Connection, store: str, found: Iterable[Found]) -> int:
         cursor = connection.execute(
             """
             WITH listed AS (
-                SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[])
-                    AS listed (dataset, partition, key, version, size, modified_at, problem)
+                SELECT * FROM unnest(
+                    %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[]
+                ) AS listed (dataset, partition, key, version, size, modified_at, problem)
             ), entered AS (
-                INSERT INTO ledger.drops AS d (store, dataset, partition, key, version, size, modified_at, state, message)
+                INSERT INTO ledger.drops AS d
+                    (store, dataset, partition, key, version, size, modified_at, state, message)
                 SELECT %s, dataset, partition, key, version, size, modified_at,
                        CASE WHEN problem IS NULL THEN 'discovered' ELSE 'failed' END, problem
                 FROM listed
@@ -143,7 +145,8 @@ def claim_next(
             WHERE id = (
                 SELECT id FROM ledger.drops
                 WHERE store = %(store)s AND dataset = %(dataset)s AND partition = ANY(%(partitions)s)
-                  AND not_before <= clock_timestamp() AND attempts < {MOST_ATTEMPTS} AND (claim IS NULL OR {_HOLDER_IS_GONE})
+                  AND not_before <= clock_timestamp() AND attempts < {MOST_ATTEMPTS}
+                  AND (claim IS NULL OR {_HOLDER_IS_GONE})
                   AND (state IN ('discovered', 'claimed')
                        OR (state IN ('loaded', 'quarantined', 'failed') AND settled_at < %(redo_before)s))
                 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
@@ -222,7 +225,7 @@ def lock_key(connection: Connection, drop: Drop) -> bool:
 
 
 def supersede(connection: Connection, drop: Drop, run_id: str) -> list[tuple[int, str | None]]:
-    """Mark older versions of the drop's key as replaced by it; returns their ids and the keys of their cleaned files."""
+    """Mark older versions of the drop's key as replaced by it; returns their ids and their cleaned files' keys."""
     replaced = connection.execute(
         f"""
         UPDATE ledger.drops SET state = 'superseded', superseded_by = %(id)s, settled_at = clock_timestamp()
@@ -256,7 +259,7 @@ def give_up(connection: Connection, store: str, dataset: str, partitions: Sequen
     given_up = connection.execute(
         f"""
         UPDATE ledger.drops SET state = 'failed', claim = NULL, settled_at = clock_timestamp(),
-            message = 'given up after {MOST_ATTEMPTS} attempts that ended without a result; look at the runs of this drop'
+            message = 'given up after {MOST_ATTEMPTS} attempts without a result; look at the runs that took it'
         WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND state IN ('discovered', 'claimed')
           AND attempts >= {MOST_ATTEMPTS} AND (claim IS NULL OR {_HOLDER_IS_GONE})
         RETURNING id, message
@@ -307,9 +310,9 @@ def same_bytes_elsewhere(connection: Connection, drop: Drop, sha256: str) -> int
 
 def now(connection: Connection) -> datetime:
     """The database's clock, the only one that the ledger's times are compared with."""
-    row = connection.execute("SELECT clock_timestamp()").fetchone()
-    assert row is not None
-    return row[0]
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        moment: datetime = cursor.execute("SELECT clock_timestamp()").fetchone()
+        return moment
 
 
 def next_due(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> datetime | None:

@@ -10,17 +10,17 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
+from lastmile.intake.duplicates import KeyIndex
+from lastmile.intake.writing import ParquetPart, RowCopy, quarantine_rows
 from psycopg import Connection, sql
 
 from lastmile.contract import Contract, normal_name, text
 from lastmile.intake import ledger
 from lastmile.intake.batch import RawBatch
-from lastmile.intake.duplicates import KeyIndex
 from lastmile.intake.ledger import Drop, Outcome
 from lastmile.intake.reading import Reader, open_drop
 from lastmile.intake.repeats import kind, repeated_in_drop, take_out_repeats_of_table
 from lastmile.intake.validating import Plan
-from lastmile.intake.writing import ParquetPart, RowCopy, quarantine_rows
 from lastmile.store import Store
 from lastmile.warehouse.tables import ensure_table
 
@@ -67,19 +67,21 @@ def load(
     connection: Connection, store: Store, contract: Contract, drop: Drop, file: Path, sha256: str, run_id: str
 ) -> Outcome:
     """Take the drop whose bytes lie in `file`. Raises Refused or Unreadable with nothing of it left behind."""
+    stale: list[str] = []
     with connection.transaction():
         ledger.hold(connection, drop)
         if not ledger.lock_key(connection, drop):
-            outcome, stale = Outcome("superseded", message="a newer version of this object is loaded"), []
+            outcome = Outcome("superseded", message="a newer version of this object is loaded")
         elif same := ledger.same_content(connection, drop, sha256):
-            outcome, stale = Outcome("duplicate", message=f"the same bytes as drop {same}, which is in force"), []
+            outcome = Outcome("duplicate", message=f"the same bytes as drop {same}, which is in force")
         elif (twin := ledger.same_bytes_elsewhere(connection, drop, sha256)) and contract.same_bytes == "skip":
             message = f"the same bytes as drop {twin} under another name; its contract says to skip such drops"
-            outcome, stale = Outcome("duplicate", message=message), []
+            outcome = Outcome("duplicate", message=message)
         else:
             outcome, stale = _load_file(connection, store, contract, drop, file, run_id)
             if twin:
-                outcome = replace(outcome, message=f"loaded, although drop {twin} has the same bytes under another name")
+                message = f"loaded, although drop {twin} has the same bytes under another name"
+                outcome = replace(outcome, message=message)
         ledger.settle(connection, drop, outcome, run_id, sha256)
     for key in stale:
         store.delete(key)
@@ -118,30 +120,40 @@ def _load_file(
     work.contract = _grown(connection, contract, reader.header)
     part = file.with_suffix(".parquet")
     change = _load_batches(work, reader, part) if reader.header else {}
-    stale = [drop.cleaned_key]
-    outcome = {"format": reader.format, "schema_change": change, "contract_version": contract.version}
+    found = Outcome(
+        "loaded", read=work.read, format=reader.format, schema_change=change, contract_version=contract.version
+    )
     if work.bad > contract.max_bad_share * work.read:
         clear(connection, contract.name, [drop.id])
-        message = _over_the_threshold(work)
-        return Outcome("quarantined", read=work.read, quarantined=work.read, message=message, **outcome), _named(stale)
+        whole = replace(found, state="quarantined", quarantined=work.read, message=_over_the_threshold(work))
+        return whole, _named([drop.cleaned_key])
     replaced = ledger.supersede(connection, drop, run_id)
     clear(connection, contract.name, [old for old, _ in replaced])
     _take_out_repeats(work, part)
     key = f"cleaned/{contract.name}/partition={drop.partition}/drop={drop.id}-{drop.claim.hex[:8]}.parquet"
     if work.loaded:
         store.put(key, part)
-    counts = {"read": work.read, "loaded": work.loaded, "quarantined": work.bad, "duplicate": work.duplicate}
-    message = None if work.read else "no rows: the file is empty or has a header only"
-    done = Outcome("loaded", cleaned_key=key if work.loaded else None, message=message, **counts, **outcome)
-    return done, _named([*stale, *(old_key for _, old_key in replaced)])
+    done = replace(
+        found,
+        loaded=work.loaded,
+        quarantined=work.bad,
+        duplicate=work.duplicate,
+        cleaned_key=key if work.loaded else None,
+        message=None if work.read else "no rows: the file is empty or has a header only",
+    )
+    return done, _named([drop.cleaned_key, *(old_key for _, old_key in replaced)])
 
 
 def _grown(connection: Connection, contract: Contract, header: Sequence[str]) -> Contract:
     """The contract with the drop's unknown columns added as text, where it says to add them."""
     if contract.unknown_columns != "add":
         return contract
-    known = {normal_name(name) for column in contract.columns for name in (column, *contract.metadata(column)["aliases"])}
-    new = {normal_name(name): text("Added because a drop brought it.") for name in header if normal_name(name) not in known}
+    known = {
+        normal_name(name) for column in contract.columns for name in (column, *contract.metadata(column)["aliases"])
+    }
+    new = {
+        normal_name(name): text("Added because a drop brought it.") for name in header if normal_name(name) not in known
+    }
     if not new:
         return contract
     grown = replace(contract, columns={**contract.columns, **new})
@@ -185,9 +197,10 @@ def _take_out_repeats(work: Load, part: Path) -> None:
 
 def _over_the_threshold(work: Load) -> str:
     share = work.bad / work.read
+    most = work.contract.max_bad_share
     return (
-        f"{work.bad} of {work.read} rows ({share:.0%}) broke the contract; at most {work.contract.max_bad_share:.0%} may. "
-        f"Nothing was loaded; see the reasons with `lastmile quarantine show --drop {work.drop.id}`"
+        f"{work.bad} of {work.read} rows ({share:.0%}) broke the contract; at most {most:.0%} may."
+        f" Nothing was loaded; see the reasons with `lastmile quarantine show --drop {work.drop.id}`"
     )
 
 

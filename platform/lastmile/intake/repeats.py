@@ -24,11 +24,15 @@ def kind(contract: Contract) -> Literal["bad", "duplicate"]:
 def repeated_in_drop(contract: Contract, batch: RawBatch, repeated: pl.DataFrame) -> pl.DataFrame:
     """Rows of a batch that repeat a key of their own drop, as line, raw text and reasons."""
     positions = batch.lines.search_sorted(repeated["_line"]).to_list()
-    reasons = [_reason(contract, row, "an earlier row of this drop") for row in repeated.select(contract.key).iter_rows()]
+    reasons = [
+        _reason(contract, row, "an earlier row of this drop") for row in repeated.select(contract.key).iter_rows()
+    ]
     return pl.DataFrame([repeated["_line"].to_list(), batch.raw(positions), reasons], schema=SET_ASIDE_SCHEMA)
 
 
-def take_out_repeats_of_table(connection: Connection, contract: Contract, drop_id: int, first_day: date) -> pl.DataFrame:
+def take_out_repeats_of_table(
+    connection: Connection, contract: Contract, drop_id: int, first_day: date
+) -> pl.DataFrame:
     """Delete the drop's rows whose key the partition already holds from another drop; returns them, raw as JSON.
 
     A lock on the dataset's partition is held until the transaction ends, so two drops cannot both be the first.
@@ -50,7 +54,9 @@ def take_out_repeats_of_table(connection: Connection, contract: Contract, drop_i
             """
         ).format(
             table=sql.Identifier("raw", contract.name),
-            same_key=sql.SQL(" AND ").join(sql.SQL("new.{0} = old.{0}").format(sql.Identifier(name)) for name in contract.key),
+            same_key=sql.SQL(" AND ").join(
+                sql.SQL("new.{0} = old.{0}").format(sql.Identifier(name)) for name in contract.key
+            ),
             key=sql.SQL(", ").join(sql.SQL("new.{}::text").format(sql.Identifier(name)) for name in contract.key),
         ),
         {"drop": drop_id, "day": first_day},

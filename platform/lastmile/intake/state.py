@@ -26,7 +26,8 @@ def summary(connection: Connection, store: str) -> dict[str, Any]:
             f"SELECT dataset, {_ROWS} FROM ledger.drops WHERE store = %s GROUP BY dataset ORDER BY dataset", [store]
         ).fetchall()
         states = cursor.execute(
-            "SELECT dataset, state, count(*) AS drops FROM ledger.drops WHERE store = %s GROUP BY 1, 2 ORDER BY 1, 2", [store]
+            "SELECT dataset, state, count(*) AS drops FROM ledger.drops WHERE store = %s GROUP BY 1, 2 ORDER BY 1, 2",
+            [store],
         ).fetchall()
         waiting = cursor.execute(
             """

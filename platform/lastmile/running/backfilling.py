@@ -12,7 +12,11 @@ ROOMS = ("raw", "cleaned", "quarantine")
 
 
 def request(
-    instance: "DagsterInstance", workspace: Path, datasets: Sequence[str], partitions: Sequence[str], tags: Mapping[str, str]
+    instance: "DagsterInstance",
+    workspace: Path,
+    datasets: Sequence[str],
+    partitions: Sequence[str],
+    tags: Mapping[str, str],
 ) -> str:
     """Ask for the datasets' drops of these partitions to be taken; returns the backfill's id."""
     from dagster import AssetKey
@@ -45,6 +49,10 @@ def is_done(instance: "DagsterInstance", backfill_id: str) -> bool | None:
     from dagster._core.execution.backfill import BulkActionStatus
 
     backfill = instance.get_backfill(backfill_id)
-    if backfill is None or backfill.status in (BulkActionStatus.FAILED, BulkActionStatus.COMPLETED_FAILED, BulkActionStatus.CANCELED):
+    if backfill is None or backfill.status in (
+        BulkActionStatus.FAILED,
+        BulkActionStatus.COMPLETED_FAILED,
+        BulkActionStatus.CANCELED,
+    ):
         return False
     return True if backfill.status in (BulkActionStatus.COMPLETED, BulkActionStatus.COMPLETED_SUCCESS) else None

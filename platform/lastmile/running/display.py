@@ -23,7 +23,8 @@ def headline(state: Mapping[str, Any], sight: Sight) -> str:
     drops = state["drops"]
     settled = sum(drops.get(name, 0) for name in _SETTLED)
     done = f"drops {settled}/{sum(drops.values())}, rows loaded {state['rows']['loaded']:,}"
-    return f"{done}; runs: {len(sight.working)} working, {sight.queued + sight.backfills} waiting, {len(sight.finished)} done"
+    waiting = sight.queued + sight.backfills
+    return f"{done}; runs: {len(sight.working)} working, {waiting} waiting, {len(sight.finished)} done"
 
 
 def describe(work: Work) -> str:
@@ -43,7 +44,11 @@ def report(console: Console, state: Mapping[str, Any]) -> None:
 
 
 def rows_table(state: Mapping[str, Any]) -> Table:
-    table = Table("dataset", *(_right(name) for name in ("drops", "read", "loaded", "quarantined", "duplicate")), title="Drops and rows")
+    table = Table(
+        "dataset",
+        *(_right(name) for name in ("drops", "read", "loaded", "quarantined", "duplicate")),
+        title="Drops and rows",
+    )
     for name, dataset in state["datasets"].items():
         table.add_row(name, str(sum(dataset["drops"].values())), *_numbers(dataset["rows"]))
     table.add_section()

@@ -1,4 +1,4 @@
-"""One `up` at a time in a home: a lock that the system drops when its holder dies, and the holder's number beside it."""
+"""One `up` at a time in a home: a lock that the system drops when its holder dies, with the holder's number in it."""
 
 import fcntl
 import os
@@ -18,8 +18,8 @@ def only_one(settings: Settings) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(
-                f"lastmile is already up in {settings.home} (process {holder(settings)}); stop it with `lastmile down`, "
-                "or choose another LASTMILE_HOME"
+                f"lastmile is already up in {settings.home} (process {holder(settings)}); stop it with `lastmile down`,"
+                " or choose another LASTMILE_HOME"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -36,7 +36,7 @@ def holder(settings: Settings) -> int | None:
     with file.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return None
         except BlockingIOError:
             lock.seek(0)
             return int(lock.read() or 0) or None
+    return None

@@ -43,14 +43,18 @@ class Session:
 
         dead = [process.name for process in self.processes if not process.is_alive()]
         if dead:
-            raise UserError(f"the {dead[0]} has ended; its last words are in {self.settings.home / 'logs' / dead[0]}.log")
+            raise UserError(
+                f"the {dead[0]} has ended; its last words are in {self.settings.home / 'logs' / dead[0]}.log"
+            )
         sight = look(self.instance, self.started_at)
         with connect(self.database_url) as connection:
             return sight, summary(connection, self.store.url)
 
 
 @contextmanager
-def session(settings: Settings, ui_port: int | None, before_start: Any = lambda settings, store: None) -> Iterator[Session]:
+def session(
+    settings: Settings, ui_port: int | None, before_start: Any = lambda settings, store: None
+) -> Iterator[Session]:
     """Bring the platform up, and down at the end however it ends. `before_start(settings, store)` runs once the
     database is migrated and before Dagster starts."""
     from lastmile.store import open_store

@@ -1,7 +1,7 @@
 """What the platform is at, read from Dagster's storage and the ledger, and whether anything is left to do.
 
-Done means: no run and no backfill is under way, no drop waits, and both sensors have looked since the last of them ended
-and asked for nothing. Stuck means the same with drops still waiting or a sensor that only fails.
+Done means: no run and no backfill is under way, and both sensors have looked since the last of them ended and asked
+for nothing. Stuck means the same with drops still waiting or a sensor that only fails.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, RunRecord
+    from dagster._core.scheduler.instigation import InstigatorTick
 
 SENSORS = ("landing", "automation")
 _FAILED_TICKS = 3
@@ -60,7 +61,7 @@ def look(instance: "DagsterInstance", since: float) -> Sight:
         queued=len(open_runs) - len(working),
         backfills=backfills,
         finished=[record.dagster_run.run_id for record in ended if record.dagster_run.is_success],
-        failed=[record.dagster_run.run_id for record in ended if _is_final_failure(instance, record)],
+        failed=[record.dagster_run.run_id for record in ended if _is_final_failure(record)],
         settled=idle and all(_found_nothing_since(instance, sensor, last_end) for sensor in SENSORS),
         sensor_errors=_sensor_errors(instance),
     )
@@ -75,7 +76,9 @@ def _work(instance: "DagsterInstance", record: "RunRecord") -> Work:
     done = {event.asset_key for event in names if event.asset_key}
     assets = sorted("/".join(key.path) for key in run.asset_selection or ())
     span = run.tags.get("dagster/partition") or "-".join(
-        run.tags[tag] for tag in ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end") if tag in run.tags
+        run.tags[tag]
+        for tag in ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+        if tag in run.tags
     )
     return Work(run.run_id, assets, span, len(done))
 
@@ -87,7 +90,7 @@ def _open_backfills(instance: "DagsterInstance") -> int:
     return sum(len(instance.get_backfills(status=status)) for status in under_way)
 
 
-def _is_final_failure(instance: "DagsterInstance", record: "RunRecord") -> bool:
+def _is_final_failure(record: "RunRecord") -> bool:
     """A failed run that no automatic retry follows."""
     from dagster import DagsterRunStatus
 
@@ -97,7 +100,7 @@ def _is_final_failure(instance: "DagsterInstance", record: "RunRecord") -> bool:
     return run.tags.get("dagster/will_retry") != "true"
 
 
-def _ticks(instance: "DagsterInstance", sensor: str, limit: int) -> Sequence[object]:
+def _ticks(instance: "DagsterInstance", sensor: str, limit: int) -> "Sequence[InstigatorTick]":
     state = next((state for state in instance.all_instigator_state() if state.instigator_name == sensor), None)
     return [] if state is None else instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=limit)
 
@@ -113,5 +116,7 @@ def _sensor_errors(instance: "DagsterInstance") -> list[str]:
     for sensor in SENSORS:
         ticks = _ticks(instance, sensor, _FAILED_TICKS)
         if len(ticks) == _FAILED_TICKS and all(tick.is_failure for tick in ticks):
-            errors.append(f"the {sensor} sensor fails: {ticks[0].error.message.strip() if ticks[0].error else 'no message'}")
+            errors.append(
+                f"the {sensor} sensor fails: {ticks[0].error.message.strip() if ticks[0].error else 'no message'}"
+            )
     return errors
