@@ -1,6 +1,12 @@
 """What any test may ask for: a Postgres of its own, a home, a store, and the real data where it is at hand."""
 
 import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,6 +82,53 @@ def store(home: Path) -> "Store":
 
 
 @pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Endpoint of one S3 server for the whole run, in memory, on 127.0.0.1 only."""
+    folder = tmp_path_factory.mktemp("s3")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    quiet = {
+        "SERVICES": "s3",
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "LOG_LEVEL": "ERROR",
+        "TMPDIR": str(folder),
+    }
+    place = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
+    command = [sys.executable, "-c", "from ministack.app import main; main()"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            command, env=os.environ | quiet | place, stdout=log, stderr=log, cwd=folder, start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not _listens(port):
+            assert server.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, "the S3 server did not come up within a minute"
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+@pytest.fixture
+def s3_store_url(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket of this test's own, and the environment to reach it."""
+    import boto3
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    bucket = f"bucket-{next(_numbers)}"
+    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=bucket)
+    return f"s3://{bucket}"
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The real data beside the project."""
     folder = PROJECT.parent / "shared" / "data"
@@ -87,6 +140,11 @@ def shared_data() -> Path:
 def _administer(postgres: str, statement: str) -> None:
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(statement)  # type: ignore[call-overload]  # names made above, no one's input
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _database(postgres: str, name: str) -> str:

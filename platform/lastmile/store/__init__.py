@@ -1,4 +1,4 @@
-"""Objects: the landing area, cleaned files, model artifacts and reports, in S3, GCS, Azure or a folder, through one API."""
+"""Objects: landing area, cleaned files, model artifacts, reports; in S3, GCS, Azure or a folder, through one API."""
 
 from lastmile.store.objects import Changed, Missing, Store, StoredObject
 from lastmile.store.opening import open_store

@@ -1,46 +1,34 @@
-"""The few things done with objects. Each either happens whole or not at all, and reads are of the version asked for."""
+"""The few things done with objects. Each happens whole or not at all, and reads are of the version asked for."""
 
 import hashlib
-import logging
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import obstore
-from obstore.exceptions import (
-    AlreadyExistsError,
-    BaseError,
-    InvalidPathError,
-    NotFoundError,
-    PreconditionError,
-)
-from obstore.store import LocalStore, ObjectStore
+from obstore.exceptions import AlreadyExistsError, InvalidPathError, NotFoundError
+from obstore.store import LocalStore, ObjectStore, S3Store
 
-from lastmile.errors import UserError
+from lastmile.store.failures import Changed, Missing, told
+from lastmile.store.odd_names import list_folder_around, list_s3_around
 
-logger = logging.getLogger(__name__)
+__all__ = ["Changed", "Missing", "Store", "StoredObject"]
 
-_CHUNK = 8 * 1024 * 1024
 _PAGE = 1_000
-#: How obstore names a file that it is still writing into a folder.
-_UNFINISHED = re.compile(r"#\d+$")
-
-
-class Missing(Exception):
-    """The object is not there (any more)."""
-
-
-class Changed(Exception):
-    """The object's bytes are no longer those of the version asked for."""
+#: Bytes asked for at once, and bytes held at once. A request that is too long for the client's timeout cannot be had.
+_RANGE = 64 * 1024 * 1024
+_CHUNK = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object as listed. `version` changes whenever its bytes do: the store's version id, else its ETag."""
+    """An object as listed. `version` changes whenever its bytes do: its ETag, or its time and size where it has none.
+
+    Version ids are not used, not even where a bucket keeps them: listings do not state them.
+    """
 
     key: str
     size: int
@@ -56,13 +44,16 @@ class Store:
     backend: ObjectStore
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Objects whose key begins with `prefix` (whole path segments), in pages; a folder's are sorted by key."""
-        with self._errors(f"list {prefix}"):
+        """Objects below `prefix` (whole path segments), sorted by key.
+
+        Buckets come page by page. A folder comes whole, since it knows no order. Names that no object can have, and
+        the markers that consoles put where they show folders, are passed over.
+        """
+        with told(self.url, f"list {prefix}"):
             if isinstance(self.backend, LocalStore):
-                yield from sorted(self._list_folder(prefix), key=lambda listed: listed.key)
+                yield from sorted(self._list_folder(self.backend, prefix), key=lambda listed: listed.key)
             else:
-                for page in obstore.list(self.backend, prefix.rstrip("/"), chunk_size=_PAGE):
-                    yield from map(_stored, page)
+                yield from self._list_bucket(prefix)
 
     def fetch(self, wanted: StoredObject, to: Path) -> str:
         """Copy the object's bytes into a file, at constant memory; returns their SHA-256 in hex.
@@ -70,35 +61,40 @@ class Store:
         Raises Missing, or Changed where the object is not, or did not stay, the version wanted.
         """
         digest = hashlib.sha256()
-        with self._errors(f"read {wanted.key}"):
-            found = obstore.get(self.backend, wanted.key)
-            _expect(wanted, _stored(found.meta))
-            with to.open("wb") as file:
+        with to.open("wb") as file, told(self.url, f"read {wanted.key}"):
+            tag = self._tag(wanted)
+            for start in range(0, wanted.size, _RANGE):
+                span = (start, min(start + _RANGE, wanted.size))
+                found = obstore.get(self.backend, wanted.key, options={"range": span, "if_match": tag})
                 for chunk in found.stream(min_chunk_size=_CHUNK):
                     digest.update(chunk)
                     file.write(chunk)
-            if isinstance(self.backend, LocalStore):
-                _expect(wanted, _stored(obstore.head(self.backend, wanted.key)))
-        if to.stat().st_size != wanted.size:
-            raise Changed(f"{wanted.key}: expected {wanted.size} bytes, read {to.stat().st_size}")
+            if isinstance(self.backend, LocalStore):  # a file can also change while it is open
+                self._tag(wanted)
         return digest.hexdigest()
 
     def read(self, key: str) -> bytes:
         """All bytes of an object. Raises Missing."""
-        with self._errors(f"read {key}"):
+        with told(self.url, f"read {key}"):
             return bytes(obstore.get(self.backend, key).bytes())
 
     def put(self, key: str, source: bytes | Path, create_only: bool = False) -> None:
-        """Write an object; readers see it whole or not at all. Raises FileExistsError with `create_only`."""
-        with self._errors(f"write {key}"):
+        """Write an object; readers see it whole or not at all.
+
+        With `create_only`, raises FileExistsError where there is one already; of many writers at once one succeeds.
+        Such a write is one request: the source is held in memory, and S3 takes at most 5 GB.
+        """
+        if isinstance(source, Path):
+            source.stat()  # its own error where it is not there, not the store's
+        with told(self.url, f"write {key}"):
             try:
-                obstore.put(self.backend, key, source, mode="create" if create_only else "overwrite")
+                obstore.put(self.backend, key, source, mode="create" if create_only else "overwrite", max_concurrency=4)
             except (AlreadyExistsError, FileExistsError):
                 raise FileExistsError(f"{self.url}/{key} exists already") from None
 
     def delete(self, key: str) -> None:
         """Remove an object; a no-op where there is none."""
-        with self._errors(f"delete {key}"):
+        with told(self.url, f"delete {key}"):
             try:
                 obstore.delete(self.backend, key)
             except (NotFoundError, FileNotFoundError):
@@ -106,59 +102,42 @@ class Store:
 
     def exists(self, key: str) -> bool:
         try:
-            with self._errors(f"look at {key}"):
+            with told(self.url, f"look at {key}"):
                 obstore.head(self.backend, key)
                 return True
         except Missing:
             return False
 
-    def _list_folder(self, prefix: str) -> Iterator[StoredObject]:
+    def _list_bucket(self, prefix: str) -> Iterator[StoredObject]:
+        last = ""
         try:
-            pages = list(obstore.list(self.backend, prefix.rstrip("/"), chunk_size=_PAGE))
-            yield from (_stored(listed) for page in pages for listed in page)
+            for page in obstore.list(self.backend, prefix.rstrip("/"), chunk_size=_PAGE):
+                for found in map(_stored, page):
+                    last = found.key
+                    # Without its final slash, a marker `2020/` looks like an empty object `2020`.
+                    if found.size or self.exists(found.key):
+                        yield found
         except InvalidPathError:
-            yield from self._list_around_bad_names(prefix)
+            if not isinstance(self.backend, S3Store):
+                raise
+            yield from (StoredObject(*found) for found in list_s3_around(self.backend, prefix, after=last))
 
-    def _list_around_bad_names(self, prefix: str) -> Iterator[StoredObject]:
-        """One file name that no object store could hold makes the quick listing fail as a whole; pass over just that."""
-        root = Path(str(getattr(self.backend, "prefix", "") or ""))
-        for file in (root / prefix).rglob("*"):
-            key = file.relative_to(root).as_posix()
-            try:
-                if file.is_file() and not _UNFINISHED.search(key):
-                    yield _stored(obstore.head(self.backend, key))
-            except (NotFoundError, FileNotFoundError):
-                continue
-            except (InvalidPathError, ValueError):
-                logger.warning("left alone: %r has a name that is not a valid key; rename it", key)
-
-    @contextmanager
-    def _errors(self, action: str) -> Iterator[None]:
+    def _list_folder(self, backend: LocalStore, prefix: str) -> Iterator[StoredObject]:
         try:
-            yield
-        except (NotFoundError, FileNotFoundError) as error:
-            if "NoSuchBucket" in str(error):
-                raise UserError(_refused(self.url, action, error)) from None
-            raise Missing(f"{action}: there is no such object in {self.url}") from None
-        except PreconditionError as error:
-            raise Changed(f"{action}: {_first_line(error)}") from None
-        except (BaseError, PermissionError) as error:
-            raise UserError(_refused(self.url, action, error)) from error
+            found = list(chain.from_iterable(obstore.list(backend, prefix.rstrip("/"), chunk_size=_PAGE)))
+        except InvalidPathError:
+            found = list(list_folder_around(backend, prefix))
+        return map(_stored, found)
+
+    def _tag(self, wanted: StoredObject) -> str | None:
+        """The ETag as the store writes it. Raises Changed where the object is no longer the version wanted."""
+        meta = obstore.head(self.backend, wanted.key)
+        found = _stored(meta).version
+        if found != wanted.version:
+            raise Changed(f"{wanted.key}: expected version {wanted.version}, found {found}")
+        return meta["e_tag"]
 
 
 def _stored(meta: Any) -> StoredObject:
-    version = meta["version"] or (meta["e_tag"] or f"{meta['last_modified'].timestamp()}-{meta['size']}").strip('"')
+    version = (meta["e_tag"] or f"{meta['last_modified'].timestamp()}-{meta['size']}").strip('"')
     return StoredObject(meta["path"], meta["size"], version, meta["last_modified"])
-
-
-def _expect(wanted: StoredObject, found: StoredObject) -> None:
-    if found.version != wanted.version:
-        raise Changed(f"{wanted.key}: expected version {wanted.version}, found {found.version}")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
-
-
-def _refused(url: str, action: str, error: Exception) -> str:
-    return f"cannot {action} in {url}: {_first_line(error)}. Check LASTMILE_STORE_URL and its credentials; `lastmile doctor` looks too"

@@ -1,49 +1,63 @@
 """From a URL to a store: `file://`, `s3://`, `gs://`, `az://`, or `memory://` for tests."""
 
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from obstore.exceptions import BaseError
+from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, ObjectStore, S3Store
+
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 from lastmile.store.objects import Store
 
-_SCHEMES = ("file", "s3", "gs", "az", "memory")
-#: A wrong address is told within seconds; a store in trouble is given some time to recover.
-_CLIENT = {"connect_timeout": "5s", "timeout": "120s", "allow_http": True}
-_RETRY = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
+_BUCKETS: dict[str, Any] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
+#: A wrong address is told within seconds, and a store in trouble has some to recover. Unencrypted only where an
+#: endpoint is written so: `http://minio:9000`.
+_CLIENT: Any = {"connect_timeout": "3s", "timeout": "120s", "allow_http": True}
+_RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
 
 
 def open_store(settings: Settings, s3_options: Mapping[str, str] | None = None) -> Store:
-    """The installation's store. Credentials and endpoints come from the cloud's usual variables (AWS_..., GOOGLE_...,
-    AZURE_...), or for S3 from `s3_options`. Raises UserError for a URL that cannot be one; nothing is contacted yet.
+    """The installation's store.
+
+    Credentials and endpoints come from the cloud's usual variables (AWS_..., GOOGLE_..., AZURE_...), which for S3
+    `s3_options` (obstore's names) overrule. Raises UserError for a URL that cannot be one; no bucket is contacted yet.
     """
     url = settings.store_url.rstrip("/")
-    parts = urlparse(url)
-    if parts.scheme not in _SCHEMES:
-        raise UserError(f"LASTMILE_STORE_URL {url!r}: expected a URL that begins with {', '.join(f'{name}://' for name in _SCHEMES)}")
-    if parts.scheme in ("s3", "gs", "az") and not parts.netloc:
-        raise UserError(f"LASTMILE_STORE_URL {url!r}: expected {parts.scheme}://<bucket> or {parts.scheme}://<bucket>/<prefix>")
-    return Store(url, _backend(url, parts.scheme, s3_options))
-
-
-def _backend(url: str, scheme: str, s3_options: Mapping[str, str] | None) -> Any:
-    from obstore.exceptions import BaseError
-    from obstore.store import LocalStore, MemoryStore, from_url
-
-    if scheme == "memory":
-        return MemoryStore()
-    if scheme == "file":
-        folder = Path(unquote(urlparse(url).path))
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"LASTMILE_STORE_URL {url!r}: cannot make the folder {folder}: {error.strerror}") from None
-        return LocalStore(folder)
     try:
-        config = dict(s3_options or {}) if scheme == "s3" else {}
-        return from_url(url, config=config, client_options=_CLIENT, retry_config=_RETRY)
-    except (BaseError, ValueError) as error:
-        raise UserError(f"LASTMILE_STORE_URL {url!r}: {str(error).splitlines()[0]}") from None
+        return Store(url, _backend(settings.store_url, s3_options or {}))
+    except (BaseError, OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        raise UserError(f"LASTMILE_STORE_URL {url!r} cannot be used: {reason}") from error
+
+
+def _backend(url: str, s3_options: Mapping[str, str]) -> ObjectStore:
+    parts = urlparse(url)
+    if parts.scheme == "memory":
+        return MemoryStore()
+    if parts.scheme == "file":
+        return LocalStore(_folder(parts.netloc, parts.path), mkdir=True)
+    if parts.scheme not in _BUCKETS:
+        raise ValueError("expected it to begin with file://, s3://, gs:// or az://")
+    if not parts.netloc or parts.query:
+        raise ValueError(f"expected {parts.scheme}://<bucket> or {parts.scheme}://<bucket>/<prefix>")
+    config: Any = _s3_endpoint() | dict(s3_options) if parts.scheme == "s3" else None
+    opened: ObjectStore = _BUCKETS[parts.scheme].from_url(
+        url, config=config, client_options=_CLIENT, retry_config=_RETRIES
+    )
+    return opened
+
+
+def _folder(host: str, path: str) -> Path:
+    if host not in ("", "localhost") or not path.strip("/"):
+        raise ValueError("expected a folder's full path after file://, such as file:///data/store")
+    return Path(unquote(path))
+
+
+def _s3_endpoint() -> dict[str, str]:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return {"aws_endpoint": endpoint} if endpoint else {}

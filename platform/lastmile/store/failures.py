@@ -1,0 +1,58 @@
+"""What went wrong in a store, told as one line: what was tried, where, why not, and what to look at."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from obstore.exceptions import BaseError, InvalidPathError, NotFoundError, PreconditionError
+
+from lastmile.errors import UserError
+
+#: Sign in the client's message: what it means to a person. The first that is found counts.
+_MEANINGS = {
+    "NoSuchBucket": "there is no such bucket; create it or correct LASTMILE_STORE_URL",
+    "169.254.169.254": "there are no credentials; set AWS_ACCESS_KEY_ID and the secret key, or your cloud's like",
+    "InvalidAccessKeyId": "the access key is not known there; check AWS_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "the secret key is wrong; check AWS_SECRET_ACCESS_KEY",
+    "AccessDenied": "access is denied; the credentials need the rights to list, read, write and delete",
+    "403 Forbidden": "access is denied; check the credentials",
+    "401 Unauthorized": "access is denied; check the credentials",
+    "error sending request": "nothing answers; check LASTMILE_STORE_URL, AWS_ENDPOINT_URL and the network",
+    "404 Not Found": "there is no such bucket, or no object store at that address; check LASTMILE_STORE_URL",
+}
+
+
+class Missing(Exception):
+    """The object is not there (any more)."""
+
+
+class Changed(Exception):
+    """The object's bytes are no longer those of the version asked for."""
+
+
+@contextmanager
+def told(url: str, action: str) -> Iterator[None]:
+    """Turn the client's errors into ours: Missing, Changed, or a UserError for what a person can mend."""
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError) as error:
+        if "NoSuchBucket" in str(error):
+            raise UserError(f"cannot {action} in {url}: {_meaning(error)}") from error
+        raise Missing(f"cannot {action}: there is no such object in {url}") from error
+    except PreconditionError as error:
+        raise Changed(f"cannot {action}: it changed while it was read") from error
+    except (InvalidPathError, ValueError) as error:
+        raise UserError(f"cannot {action} in {url}: {_first_line(error)}; give it another name") from error
+    except (BaseError, PermissionError) as error:
+        raise UserError(f"cannot {action} in {url}: {_meaning(error)}") from error
+
+
+def _meaning(error: Exception) -> str:
+    whole = str(error)
+    known = next((meaning for sign, meaning in _MEANINGS.items() if sign in whole), None)
+    return known or f"{_first_line(error)}; `lastmile doctor` looks at what is configured"
+
+
+def _first_line(error: Exception) -> str:
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return re.sub(r"(https?://[^\s?]+)\?\S*", r"\1", line)  # a query may carry a signature
