@@ -1,7 +1,7 @@
 """Milk, eggs, meat, honey and animals sold whole, by household and kind of animal in a RHoMIS survey.
 
 `(hhid, name, prod)` is not unique and every row is kept: the few repeats in the real drops are the same product of
-other animals, or in the hands of other members, and the household totals in `hhinfo` are the sums over all of these rows.
+other animals, or in the hands of other members, and the household totals in `hhinfo` are the sums over all these rows.
 """
 
 from datetime import date, timedelta

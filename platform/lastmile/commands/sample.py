@@ -1,0 +1,157 @@
+"""`lastmile sample`: made-up survey drops of any size, straight into the landing area or into a folder to look at."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from lastmile.contract import load_contracts
+from lastmile.errors import UserError
+from lastmile.intake.discovering import LANDING
+from lastmile.settings import Settings
+
+if TYPE_CHECKING:
+    from lastmile.sample import Dirt, Drop, Truth
+    from lastmile.store import Store
+
+HOUSEHOLDS, SEED, YEARS = 3000, 7, "2019-2023"
+
+
+def sample(
+    households: Annotated[
+        int, typer.Option(help="Households in all surveys; 10 million take no more memory.")
+    ] = HOUSEHOLDS,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = SEED,
+    years: Annotated[str, typer.Option(help="Survey years, such as 2021 or 2019-2023.")] = YEARS,
+    dirt: Annotated[str, typer.Option(help="usual, none, heavy, or the share of bad rows, such as 0.02.")] = "usual",
+    surveys: Annotated[int | None, typer.Option(help="Number of surveys [default: of 100 to 1,000 households]")] = None,
+    to: Annotated[Path | None, typer.Option(help="A new folder to write to, instead of the landing area.")] = None,
+) -> None:
+    """Make drops in the shape of RHoMIS surveys, clean or with known faults, and put them into the landing area.
+
+    What taking them must give, drop by drop, is written to a file beside them, never among them.
+
+    Example: lastmile sample --households 20000 --years 2021-2023 --dirt heavy
+    """
+    from lastmile.sample import generate
+    from lastmile.store import open_store
+
+    settings, console = Settings.from_environment(), Console()
+    with _mistakes_told(), _progress(households) as done:
+        wanted, faults = _years(years), _dirt(dirt)
+        if to is None:
+            _check_partitions(settings, wanted)
+            truth = _land(open_store(settings), households, seed, wanted, faults, surveys, done)
+        else:
+            truth = generate(_empty(to), households, seed, wanted, faults, surveys, done)
+    sidecar = settings.home / "sample" / "truth.json" if to is None else to.with_name(f"{to.name}-truth.json")
+    _tell(truth, sidecar, str(to or settings.store_url), console)
+
+
+def fill_empty_landing(settings: Settings, store: "Store", console: Console) -> None:
+    """Put the usual sample where nothing has landed yet, unless the contracts are of other datasets."""
+    from lastmile.sample import Dirt
+
+    if _without_contract(settings) or next(iter(store.list(LANDING)), None) is not None:
+        return
+    console.print("nothing has landed yet: making a sample of household surveys")
+    with _progress(HOUSEHOLDS) as done:
+        truth = _land(store, HOUSEHOLDS, SEED, _years(YEARS), Dirt(), None, done)
+    _tell(truth, settings.home / "sample" / "truth.json", settings.store_url, console)
+
+
+Done = Callable[[int, "Iterable[Drop]"], None]
+
+
+def _land(
+    store: "Store", households: int, seed: int, years: range, dirt: "Dirt", surveys: int | None, done: Done
+) -> "Truth":
+    """Put the drops into the landing area; only one survey at a time takes room on the disk."""
+    from lastmile.sample import generate
+
+    with TemporaryDirectory() as folder:
+
+        def put(size: int, drops: "Iterable[Drop]") -> None:
+            for drop in drops:
+                file = Path(folder, drop.key)
+                store.put(LANDING + drop.key, file)
+                file.unlink()
+            done(size, drops)
+
+        return generate(Path(folder), households, seed, years, dirt, surveys, put)
+
+
+def _tell(truth: "Truth", sidecar: Path, where: str, console: Console) -> None:
+    truth.save(sidecar)
+    rows = truth.rows()
+    console.print(
+        f"{len(truth.drops):,} drops of {truth.households:,} households are in {where}: {rows['read']:,} rows, "
+        f"of which {rows['quarantined']:,} are bad and {rows['duplicate']:,} repeated",
+        soft_wrap=True,
+    )
+    console.print(f"what taking them must give is in {sidecar}", soft_wrap=True)
+
+
+@contextmanager
+def _progress(households: int) -> Iterator[Done]:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("households", total=households)
+        yield lambda size, drops: progress.advance(bar, size)
+
+
+@contextmanager
+def _mistakes_told() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _years(text: str) -> range:
+    found = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", text)
+    first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+    if first > last:
+        raise ValueError(f"years {text!r}: expected one year such as 2021, or the first and last such as 2019-2023")
+    return range(first, last + 1)
+
+
+def _dirt(text: str) -> "Dirt":
+    from lastmile.sample import Dirt
+
+    named = {"usual": Dirt(), "none": Dirt.none(), "heavy": Dirt.heavy()}
+    if text in named:
+        return named[text]
+    if not re.fullmatch(r"\d*\.?\d+", text):
+        raise ValueError(f"dirt {text!r}: expected usual, none, heavy, or a share of bad rows such as 0.02")
+    return Dirt.of(float(text))
+
+
+def _without_contract(settings: Settings) -> list[str]:
+    from lastmile.sample.shape import TABLES
+
+    return sorted(TABLES.keys() - load_contracts(settings.contracts).keys())
+
+
+def _check_partitions(settings: Settings, years: Sequence[int]) -> None:
+    """Raises ValueError where the contracts have no dataset or no partition for the sample."""
+    from lastmile.sample.shape import TABLES
+
+    missing = _without_contract(settings)
+    if missing:
+        raise ValueError(f"the contracts of {settings.contracts} have no dataset {', '.join(missing)}; use --to FOLDER")
+    contracts = load_contracts(settings.contracts)
+    for name in TABLES:
+        contracts[name].partition.window(str(years[0]))
+        contracts[name].partition.window(str(years[-1]))
+
+
+def _empty(folder: Path) -> Path:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} is not an empty folder; name a new one with --to")
+    return folder
