@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 
 from lastmile.errors import UserError
 from lastmile.settings import Settings
-from lastmile.warehouse.connecting import connect, dagster_url, database_url, libpq_environment
+from lastmile.warehouse.connecting import connect, dagster_url, database, database_url, libpq_environment
 
 
 def test_without_a_database_it_says_how_to_get_one(home: Path) -> None:
@@ -29,6 +29,21 @@ def test_a_given_address_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert home
     monkeypatch.setenv("LASTMILE_DATABASE_URL", "postgresql://a/b")
     assert database_url(Settings.from_environment()) == "postgresql://a/b"
+
+
+def test_a_given_database_takes_the_place_of_the_embedded_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LASTMILE_DATABASE_URL", "postgresql://a/b")
+    with database(Settings.from_environment()) as url:
+        assert url == "postgresql://a/b"
+    assert not home.exists()
+
+
+def test_without_one_the_embedded_database_runs_for_the_while(home: Path) -> None:
+    settings = Settings.from_environment()
+    with database(settings) as url:
+        assert database_url(settings) == url
+    with pytest.raises(UserError, match="no database"):
+        database_url(settings)
 
 
 def test_a_connection_commits_at_once_and_carries_our_name(database_url: str) -> None:

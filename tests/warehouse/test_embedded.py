@@ -15,7 +15,6 @@ import psycopg
 import pytest
 
 from lastmile.errors import UserError
-from lastmile.settings import Settings
 from lastmile.warehouse import embedded
 
 
@@ -133,13 +132,6 @@ def test_only_who_started_the_server_stops_it(folder: Path) -> None:
             assert inner == outer
         assert embedded.running(folder) == outer
     assert embedded.running(folder) is None
-
-
-def test_a_given_database_takes_the_place_of_the_embedded_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LASTMILE_DATABASE_URL", "postgresql://elsewhere/db")
-    with embedded.database(Settings.from_environment()) as url:
-        assert url == "postgresql://elsewhere/db"
-    assert not home.exists()
 
 
 def test_a_home_that_is_a_file_is_one_clear_line(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The Postgres that comes along when no other is named: its programs are a wheel's, its data lies under one folder.
 
-    with embedded.database(settings) as url: ...
+    with embedded.started(settings.postgres_folder) as url: ...
 
 It listens on 127.0.0.1 only, asks for a password that lies beside the data in a file only its owner reads, and
 outlives the process that started it. Starting is safe to repeat, to race and to kill: a half-made cluster is made
@@ -23,7 +23,6 @@ from pathlib import Path
 import psutil
 
 from lastmile.errors import UserError
-from lastmile.settings import Settings
 from lastmile.warehouse.privileges import Identity, identity_for
 
 USER = DATABASE = "lastmile"
@@ -88,16 +87,6 @@ def started(folder: Path) -> Iterator[str]:
     finally:
         if before is None:
             stop(folder)
-
-
-@contextmanager
-def database(settings: Settings) -> Iterator[str]:
-    """URL of this installation's database: the one given, or the embedded one, started if need be."""
-    if settings.given_database_url is not None:
-        yield settings.given_database_url
-        return
-    with started(settings.postgres_folder) as url:
-        yield url
 
 
 @contextmanager
