@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.drop_checks import check_results, check_specs
-from assets.metadata import column_schema, digest, inventory_metadata, quarantine_metadata
+from assets.metadata import column_schema, digest, inventory_metadata, quality_metadata, quarantine_metadata
 from assets.partitions import partitions_of
 from assets.resources import Platform
 from lastmile.contract import Contract
@@ -125,7 +125,7 @@ def _results(
     drops = inventory(connection, store, contract.name, context.partition_keys)
     for partition in context.partition_keys:
         here = [drop for drop in drops if drop["partition"] == partition]
-        context.add_asset_metadata(inventory_metadata(here), cleaned, partition)
+        context.add_asset_metadata(inventory_metadata(here) | quality_metadata(here), cleaned, partition)
         broken = reasons(connection, store, contract.name, [partition])
         context.add_asset_metadata(quarantine_metadata(here, broken), quarantine, partition)
     version = dg.DataVersion(digest(f"{drop['id']} {drop['sha256']} {drop['contract_version']}" for drop in drops))

@@ -10,6 +10,7 @@ from lastmile.contract import Contract
 
 #: Drops shown in an asset's metadata; the ledger has them all.
 MOST_SHOWN = 100
+_MOST_BARS = 30
 _COUNTS = ("rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate")
 
 
@@ -55,6 +56,25 @@ def quarantine_metadata(
     ]
     aside = sum(drop["rows_quarantined"] + drop["rows_duplicate"] for drop in drops if drop["state"] != "superseded")
     return {"dagster/row_count": aside, **({"rules broken": dg.MetadataValue.table(rows)} if rows else {})}
+
+
+def quality_metadata(drops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A picture of the rows loaded and set aside, drop by drop, those with the most bad rows first."""
+    from lastmile.learning.plots import as_markdown, shares
+
+    taken = [drop for drop in drops if drop["state"] in ("loaded", "quarantined") and drop["rows_read"]]
+    worst = sorted(taken, key=lambda drop: drop["rows_loaded"] / drop["rows_read"])[:_MOST_BARS]
+    if not worst:
+        return {}
+    bars = {_place(drop): [drop[name] for name in _COUNTS[1:]] for drop in worst}
+    title = f"Rows of {worst[0]['dataset']} {worst[0]['partition']}"
+    png = shares(title, bars, ("loaded", "quarantined", "duplicate"), ("#2a9d8f", "#c8553d", "#e9c46a"), "rows read")
+    return {"quality": dg.MetadataValue.md(as_markdown(png, title))}
+
+
+def _place(drop: Mapping[str, Any]) -> str:
+    """The drop's place in its partition, such as the survey's folder."""
+    return str(drop["key"].split("/", 3)[-1].rsplit("/", 1)[0])
 
 
 def digest(parts: Iterable[str]) -> str:
