@@ -71,7 +71,7 @@ _TYPES: dict[Any, tuple[Callable[[pl.Expr], pl.Expr], str]] = {
 
 
 def reading(dtype: pl.DataType) -> tuple[Callable[[pl.Expr], pl.Expr], str]:
-    """What casts a stripped cell to the type, and the type in words. Raises ValueError for a type no column can have."""
+    """What casts a stripped cell to the type, and the type in words. Raises ValueError where no column can have it."""
     if dtype not in _TYPES:
         raise ValueError(
             f"type {dtype} is not one of those a contract's column can have: {[str(known) for known in _TYPES]}"

@@ -24,7 +24,7 @@ LISTED = 12
 
 @dataclass(frozen=True)
 class Rule:
-    """`broken` flags the rows of a frame that break it; null is no break. The cells of the columns `shown` explain it."""
+    """`broken` flags the rows of a frame that break it; null is no break. The cells of `shown` columns explain it."""
 
     name: str
     column: str | None

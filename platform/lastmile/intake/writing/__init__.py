@@ -1,0 +1,7 @@
+"""Where judged rows go: a Parquet file, the dataset's table, the quarantine. None of it commits anything."""
+
+from lastmile.intake.writing.parquet import ParquetPart
+from lastmile.intake.writing.quarantine import quarantine_rows
+from lastmile.intake.writing.table import RowCopy
+
+__all__ = ["ParquetPart", "RowCopy", "quarantine_rows"]

@@ -1,0 +1,38 @@
+"""Rows set aside: where they were, what they said, and why, in one table for all datasets."""
+
+from typing import Literal
+
+import polars as pl
+from psycopg import Connection, sql
+
+from lastmile.intake.writing.copying import BinaryCopy
+
+TYPES = {
+    "drop_id": pl.Int64(),
+    "dataset": pl.String(),
+    "partition": pl.String(),
+    "line": pl.Int64(),
+    "kind": pl.String(),
+    "raw": pl.String(),
+    "reasons": pl.String(),
+    "run_id": pl.String(),
+}
+
+
+def quarantine_rows(
+    connection: Connection,
+    drop_id: int,
+    dataset: str,
+    partition: str,
+    run_id: str | None,
+    bad: pl.DataFrame,
+    kind: Literal["bad", "duplicate"],
+) -> None:
+    """Copy rows (line, raw, reasons) into `quarantine.rows`; a NUL character in a raw text is stored as the sign ␀."""
+    place = {"drop_id": drop_id, "dataset": dataset, "partition": partition, "kind": kind, "run_id": run_id}
+    rows = bad.with_columns(
+        pl.col("raw").str.replace_all("\0", "␀", literal=True),
+        *(pl.lit(value, TYPES[name]).alias(name) for name, value in place.items()),
+    )
+    with BinaryCopy(connection, sql.Identifier("quarantine", "rows"), TYPES, jsonb=["reasons"]) as copy:
+        copy.write(rows)
