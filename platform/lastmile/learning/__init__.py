@@ -1,0 +1,1 @@
+"""Learning: what a feature set is, whether it leaks, training, judging, registering and using a model."""

@@ -1,0 +1,120 @@
+"""How good a model is, beside a dummy that knows only how common each level is.
+
+A share of right answers says little where one level is common: 0.85 can be worse than always answering "no". So the
+scores are those that a dummy cannot get, and the dummy's stand next to them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import average_precision_score, balanced_accuracy_score, confusion_matrix, recall_score
+from sklearn.pipeline import Pipeline
+
+from lastmile.learning.feature_set import FeatureSet
+from lastmile.learning.training import SEED, Fold, inputs, one_thread, probabilities, target, train
+
+#: Rows of a fold that importance is measured on: enough for two decimals, and seconds however many rows there are.
+_ROWS_FOR_IMPORTANCE = 2_000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of predictions for rows of groups the model did not see; `dummy` has the same names.
+
+    `recall` is by level. `confusion` counts rows, true level by predicted level, in the levels' order. `importance` is
+    the balanced accuracy lost when a feature's values are shuffled, mean over the folds.
+    """
+
+    scores: Mapping[str, float]
+    dummy: Mapping[str, float]
+    recall: Mapping[str, float]
+    confusion: list[list[int]]
+    importance: Mapping[str, float]
+    rows: int
+    groups: int
+    folds: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The scores by name, and under names of their own everything else."""
+        return {
+            **self.scores,
+            "dummy": dict(self.dummy),
+            "recall": dict(self.recall),
+            "confusion": self.confusion,
+            "importance": dict(self.importance),
+            "judged_on": {"rows": self.rows, "groups": self.groups, "folds": self.folds},
+        }
+
+
+def evaluate(features: FeatureSet, rows: pl.DataFrame, split: list[Fold]) -> Evaluation:
+    """Judge by the folds: each is predicted by a model, and a dummy, trained on the others."""
+    found = np.zeros((rows.height, len(features.levels)))
+    by_dummy = np.zeros_like(found)
+    losses: list[dict[str, float]] = []
+    for training, judging in split:
+        known, unknown = rows[training], rows[judging]
+        model = train(features, known)
+        dummy = DummyClassifier(strategy="prior").fit(inputs(features, known), target(features, known))
+        found[judging] = probabilities(features, model, unknown)
+        by_dummy[judging] = probabilities(features, dummy, unknown)
+        losses.append(importance(features, model, unknown))
+    truth = target(features, rows)
+    predicted = np.array(features.levels, dtype=object)[found.argmax(axis=1)]
+    return Evaluation(
+        scores=scores(features, truth, found),
+        dummy=scores(features, truth, by_dummy),
+        recall=recall(features, truth, predicted),
+        confusion=confusion_matrix(truth, predicted, labels=list(features.levels)).tolist(),
+        importance={name: float(np.mean([loss[name] for loss in losses])) for name in features.names()},
+        rows=rows.height,
+        groups=rows[features.group].n_unique(),
+        folds=len(split),
+    )
+
+
+def scores(features: FeatureSet, truth: NDArray[np.object_], found: NDArray[np.float64]) -> dict[str, float]:
+    """Balanced accuracy of the likeliest level; area under precision and recall, mean over levels, weighted by how
+    common they are, and for the yes-or-no question. Levels that no row has are left out."""
+    levels = np.array(features.levels, dtype=object)
+    present = [place for place, level in enumerate(levels) if (truth == level).any()]
+    areas = np.array([average_precision_score(truth == levels[place], found[:, place]) for place in present])
+    common = np.array([(truth == levels[place]).mean() for place in present])
+    return {
+        "balanced_accuracy": float(balanced_accuracy_score(truth, levels[found.argmax(axis=1)])),
+        "pr_auc_macro": float(areas.mean()),
+        "pr_auc_weighted": float(areas @ common),
+        f"pr_auc_{features.question}": _area_of_question(features, truth, found),
+    }
+
+
+def _area_of_question(features: FeatureSet, truth: NDArray[np.object_], found: NDArray[np.float64]) -> float:
+    positive = np.isin(truth, features.positive)
+    columns = [features.levels.index(level) for level in features.positive]
+    return float(average_precision_score(positive, found[:, columns].sum(axis=1))) if positive.any() else 0.0
+
+
+def recall(features: FeatureSet, truth: NDArray[np.object_], predicted: NDArray[np.object_]) -> dict[str, float]:
+    """Share of each level's rows that were recognised, for the levels that rows have."""
+    present = [level for level in features.levels if (truth == level).any()]
+    shares = recall_score(truth, predicted, labels=present, average=None, zero_division=0)
+    return {level: float(share) for level, share in zip(present, shares, strict=True)}
+
+
+def importance(features: FeatureSet, model: Pipeline, rows: pl.DataFrame) -> dict[str, float]:
+    """Balanced accuracy lost on `rows` when one feature's values are shuffled among them."""
+    rows = rows.sample(min(rows.height, _ROWS_FOR_IMPORTANCE), seed=SEED)
+    shuffled = [rows.with_columns(pl.col(name).shuffle(seed=SEED)) for name in features.names()]
+    # One call for all of them: a call costs more than 500 rows do.
+    with one_thread():
+        predicted = model.predict(inputs(features, pl.concat([rows, *shuffled]))).reshape(-1, rows.height)
+    whole, *without = [_mean_recall(target(features, rows), found) for found in predicted]
+    return {name: whole - rest for name, rest in zip(features.names(), without, strict=True)}
+
+
+def _mean_recall(truth: NDArray[np.object_], predicted: NDArray[np.object_]) -> float:
+    return float(np.mean([(predicted[truth == level] == level).mean() for level in set(truth)]))

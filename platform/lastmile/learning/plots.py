@@ -1,0 +1,97 @@
+"""Small pictures for places where a person looks: an asset's metadata, the report.
+
+Each function gives a PNG; `as_markdown` and `as_source` put one inline, so that no picture is a file to be kept.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, QUIET, ACCENT, GRID = "#1f2933", "#7b8794", "#2b6cb0", "#e4e7eb"
+#: From well off to worst off; told apart in grey and by the colour-blind.
+LEVEL_COLOURS = ("#2a9d8f", "#e9c46a", "#f4a261", "#c8553d")
+
+
+def confusion(levels: Sequence[str], counts: Sequence[Sequence[int]]) -> bytes:
+    """Rows by true level (down) and predicted level (across): the share of the true level is the shade."""
+    table = np.array(counts, dtype=float)
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    figure, axes = _canvas(5.6, 4.2)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(table.shape):
+        shade = "white" if shares[row, column] > 0.55 else INK
+        text = f"{shares[row, column]:.0%}\n{int(table[row, column]):,}"
+        axes.text(column, row, text, ha="center", va="center", color=shade, fontsize=8)
+    axes.set_xticks(range(len(levels)), [level.replace(" ", "\n") for level in levels])
+    axes.set_yticks(range(len(levels)), levels)
+    axes.set_xlabel("predicted level")
+    axes.set_ylabel("true level")
+    axes.grid(False)
+    return _png(figure, "Predicted against true level (share of the true level, rows)")
+
+
+def importance(losses: Mapping[str, float], most: int = 15) -> bytes:
+    """Balanced accuracy lost when a feature is shuffled, the most important ones on top."""
+    shown = sorted(losses.items(), key=lambda item: item[1])[-most:]
+    figure, axes = _canvas(5.6, 0.24 * len(shown) + 1.2)
+    axes.barh([name.replace("_", " ") for name, _ in shown], [loss for _, loss in shown], color=ACCENT, height=0.65)
+    axes.axvline(0, color=QUIET, linewidth=0.8)
+    axes.set_xlabel("balanced accuracy lost when shuffled")
+    axes.grid(False, axis="y")
+    return _png(figure, "What the model relies on")
+
+
+def shares(
+    title: str, rows: Mapping[str, Sequence[float]], parts: Sequence[str], colours: Sequence[str], unit: str
+) -> bytes:
+    """One bar per row, cut into its parts' shares; the row's total stands at its end."""
+    figure, axes = _canvas(6.4, 0.24 * len(rows) + 1.4)
+    counts = np.array(list(rows.values()), dtype=float).reshape(len(rows), len(parts))
+    totals = counts.sum(axis=1, keepdims=True)
+    cut = counts / np.maximum(totals, 1)
+    starts = np.cumsum(cut, axis=1) - cut
+    names = list(rows)
+    for place, (part, colour) in enumerate(zip(parts, colours, strict=True)):
+        axes.barh(names, cut[:, place], left=starts[:, place], color=colour, height=0.72, label=part)
+    for place, total in enumerate(totals.ravel()):
+        axes.text(1.01, place, f"{int(total):,}", va="center", fontsize=8, color=QUIET)
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.set_xlabel(f"share of {unit} (number at the end of the bar)")
+    axes.invert_yaxis()
+    axes.grid(False, axis="y")
+    axes.legend(ncols=len(parts), loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=8, handlelength=1)
+    return _png(figure, title)
+
+
+def as_source(png: bytes) -> str:
+    """The `src` of an HTML image."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def as_markdown(png: bytes, title: str) -> str:
+    return f"![{title}]({as_source(png)})"
+
+
+def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """Inches. A figure of its own, not pyplot's: those stay in memory until closed."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_axisbelow(True)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labelsize=8, colors=INK)
+    axes.xaxis.label.set(size=8, color=QUIET)
+    axes.yaxis.label.set(size=8, color=QUIET)
+    return figure, axes
+
+
+def _png(figure: Figure, title: str) -> bytes:
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10, color=INK, fontweight="bold")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=110)
+    return file.getvalue()

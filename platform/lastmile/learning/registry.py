@@ -1,0 +1,119 @@
+"""Versions of models: what each was made from, how good it is, and where its artifact lies.
+
+    current = latest(connection, "vulnerability")
+    model = load(store, current)
+
+A version is made once and never changed. The row is written after the artifact, so a row's artifact is always there.
+An artifact is read only if its bytes are those of the row and it holds nothing but the types listed here: a list taken
+from the artifact itself would protect nothing.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import skops.io
+from psycopg import Connection
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+from sklearn.pipeline import Pipeline
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from lastmile.store import Store
+
+#: Types beyond those skops itself deems safe that our pipelines are made of.
+TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
+
+
+_INSERT = """
+    INSERT INTO registry.model_versions
+        (name, version, artifact_key, sha256, feature_set, features, data_versions, scores, run_id)
+    VALUES (%(name)s, %(version)s, %(artifact_key)s, %(sha256)s, %(feature_set)s, %(features)s, %(data_versions)s,
+        %(scores)s, %(run_id)s)
+    RETURNING *
+"""
+
+
+class ArtifactRefused(Exception):
+    """An artifact that is not the one registered, or holds types that are not ours."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained model before it has a version. `data_versions` has at least `recipe` and `rows`, a hash of the rows."""
+
+    name: str
+    model: Pipeline
+    feature_set: str
+    features: list[str]
+    data_versions: Mapping[str, Any]
+    scores: Mapping[str, Any]
+    run_id: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A row of registry.model_versions."""
+
+    name: str
+    version: str
+    created_at: datetime
+    artifact_key: str
+    sha256: str
+    feature_set: str
+    features: list[str]
+    data_versions: dict[str, Any]
+    scores: dict[str, Any]
+    run_id: str | None
+
+    def made_from(self, rows: str, recipe: str) -> bool:
+        """Whether these rows and this recipe would give this model again."""
+        return (self.data_versions.get("rows"), self.data_versions.get("recipe")) == (rows, recipe)
+
+
+def latest(connection: Connection, name: str) -> ModelVersion | None:
+    with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
+        return cursor.execute(
+            "SELECT * FROM registry.model_versions WHERE name = %s ORDER BY version::int DESC LIMIT 1", [name]
+        ).fetchone()
+
+
+def register(connection: Connection, store: Store, candidate: Candidate) -> ModelVersion:
+    """Give the candidate the next version; where it equals the latest in rows and recipe, that one is returned."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"registry.model_versions {candidate.name}"])
+        newest = latest(connection, candidate.name)
+        versions = candidate.data_versions
+        if newest and newest.made_from(versions["rows"], versions["recipe"]):
+            return newest
+        number = int(newest.version) + 1 if newest else 1
+        key, body = f"models/{candidate.name}/{number}/model.skops", skops.io.dumps(candidate.model)
+        store.put(key, body)
+        row = {
+            **vars(candidate),
+            "version": str(number),
+            "artifact_key": key,
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "features": Jsonb(candidate.features),
+            "data_versions": Jsonb(dict(candidate.data_versions)),
+            "scores": Jsonb(dict(candidate.scores)),
+        }
+        with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
+            return cursor.execute(_INSERT, row).fetchall()[0]
+
+
+def load(store: Store, version: ModelVersion) -> Pipeline:
+    """The model of a version. Raises ArtifactRefused where the bytes or what they hold are not as registered."""
+    body = store.read(version.artifact_key)
+    found = hashlib.sha256(body).hexdigest()
+    if found != version.sha256:
+        raise ArtifactRefused(
+            f"{version.artifact_key}: its sha256 is {found}, that of version {version.version} in the registry is"
+            f" {version.sha256}. Put the registered bytes back, or train anew."
+        )
+    try:
+        return skops.io.loads(body, trusted=TRUSTED)
+    except UntrustedTypesFoundException as error:
+        raise ArtifactRefused(f"{version.artifact_key} holds types that no model of ours has: {error}") from None
