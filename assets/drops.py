@@ -107,7 +107,7 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
         store, partitions = platform.store(), context.partition_keys
         redo = context.run.tags.get(REDO_TAG) == "true"
         with platform.connect() as connection:
-            taken = take_pending(connection, store, contract, partitions, context.run_id, redo, _logger(context))
+            taken = take_pending(connection, store, contract, partitions, context.run.run_id, redo, _logger(context))
             context.log.info(f"{contract.name}: {len(taken)} drops taken")
             yield from _results(context, connection, store.url, contract)
             yield from check_results(connection, store.url, contract, partitions, cleaned, quarantine)

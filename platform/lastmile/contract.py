@@ -149,7 +149,7 @@ class Contract:
     unknown_columns: Literal["add", "rescue", "refuse"] = "rescue"
     #: A cell that does not fit its type: sets the row aside, or goes to `_rescued` and leaves the column null.
     wrong_type: Literal["quarantine", "rescue"] = "quarantine"
-    #: A drop with the same bytes as another one of the dataset that is loaded.
+    #: A drop with the same bytes as another one of its partition that is loaded.
     same_bytes: Literal["skip", "load"] = "skip"
     #: Share of bad rows over which the whole drop is quarantined and nothing of it is loaded.
     max_bad_share: float = 0.2

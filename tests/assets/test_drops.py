@@ -66,7 +66,7 @@ def test_a_run_finds_and_takes_the_drops_of_its_partition(platform, put, run, in
     assert rows(platform) == ["v1"]
     shown = metadata(instance, cleaned_key("visits"), "2020")
     assert [shown[name].value for name in ("rows_read", "rows_loaded", "rows_quarantined")] == [2, 1, 1]
-    broken = metadata(instance, quarantine_key("visits"), "2020")["rules broken"].value
+    broken = metadata(instance, quarantine_key("visits"), "2020")["rules broken"].records
     assert broken[0].data["column"] == "persons"
 
 

@@ -10,12 +10,14 @@ from visits import Site
 
 from lastmile.intake.auditing import violations
 from lastmile.store import Store
+from lastmile.warehouse.tables import ensure_table
 
 
 @pytest.fixture
 def site(store: Store, database_url: str) -> Iterator[Site]:
     with psycopg.connect(database_url, autocommit=True) as connection:
         here = Site(store, connection, database_url, Path(unquote(urlparse(store.url).path)))
+        ensure_table(connection, here.contract)
         yield here
         assert violations(connection, here.contract.name) == []
         assert here.cleaned() == here.visits()

@@ -38,7 +38,6 @@ def _wait_until_its_session_is_gone(site):
 
 @pytest.mark.parametrize("where", ["after the claim", "after the first batch", "before the commit"])
 def test_a_drop_killed_mid_load_leaves_no_rows_and_the_retry_all_of_them(site, where):
-    site.take()
     site.put_rows("a.csv", *(f"v{number:03},3,2,1,done" for number in range(100)))
     site.discover()
     _killed(site, where)
@@ -50,7 +49,6 @@ def test_a_drop_killed_mid_load_leaves_no_rows_and_the_retry_all_of_them(site, w
 
 
 def test_a_drop_killed_after_the_commit_is_not_loaded_again_and_tells_the_same_numbers(site):
-    site.take()
     site.put_rows("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done")
     site.discover()
     _killed(site, "after the commit")
@@ -72,7 +70,6 @@ def test_two_workers_on_the_same_drops_load_each_once(site, worker):
 
 
 def test_a_claim_whose_worker_died_is_taken_by_another_at_once(site):
-    site.take()
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     dying = psycopg.connect(site.database_url, autocommit=True)
@@ -84,7 +81,6 @@ def test_a_claim_whose_worker_died_is_taken_by_another_at_once(site):
 
 
 def test_a_worker_that_lost_its_claim_cannot_commit(site, worker):
-    site.take()
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     slow = worker()
@@ -96,7 +92,6 @@ def test_a_worker_that_lost_its_claim_cannot_commit(site, worker):
 
 
 def test_a_drop_that_kills_every_worker_is_given_up_with_the_reason(site):
-    site.take()
     site.put_rows("poison.csv", "v1,3,2,1,done")
     site.put_rows("good.csv", "v2,3,2,1,done")
     site.discover()

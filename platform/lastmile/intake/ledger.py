@@ -214,12 +214,15 @@ def put_back(connection: Connection, drop: Drop, run_id: str, message: str, wait
         _event(connection, drop.id, "discovered", run_id, message)
 
 
-def lock_key(connection: Connection, drop: Drop) -> bool:
-    """Keep other versions of the drop's key waiting until the transaction ends; False where a newer one is in force."""
+def lock_key(connection: Connection, drop: Drop, sha256: str) -> bool:
+    """Keep other versions of the drop's key waiting until the transaction ends; False where newer bytes are in force."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [drop.key])
     newer = connection.execute(
-        f"SELECT FROM ledger.drops WHERE {_SAME_KEY} AND id > %(id)s AND state IN ('loaded', 'duplicate')",
-        {"id": drop.id, "key": drop.key},
+        f"""
+        SELECT FROM ledger.drops
+        WHERE {_SAME_KEY} AND id > %(id)s AND state IN ('loaded', 'duplicate') AND sha256 <> %(sha256)s
+        """,
+        {"id": drop.id, "key": drop.key, "sha256": sha256},
     )
     return newer.rowcount == 0
 
@@ -292,7 +295,7 @@ def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int
 
 
 def same_bytes_elsewhere(connection: Connection, drop: Drop, sha256: str) -> int | None:
-    """The drop of the dataset whose rows are in force with the same bytes under another key, if there is one.
+    """The drop of the partition whose rows are in force with the same bytes under another key, if there is one.
 
     Drops with the same bytes wait for each other until the transaction ends, so two cannot both be the first.
     """
@@ -300,10 +303,10 @@ def same_bytes_elsewhere(connection: Connection, drop: Drop, sha256: str) -> int
     found = connection.execute(
         """
         SELECT min(id) FROM ledger.drops
-        WHERE sha256 = %s AND dataset = %s AND key <> %s AND state = 'loaded'
+        WHERE sha256 = %s AND dataset = %s AND partition = %s AND key <> %s AND state = 'loaded'
           AND store = (SELECT store FROM ledger.drops WHERE id = %s)
         """,
-        [sha256, drop.dataset, drop.key, drop.id],
+        [sha256, drop.dataset, drop.partition, drop.key, drop.id],
     ).fetchone()
     return found[0] if found else None
 

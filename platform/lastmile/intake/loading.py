@@ -70,7 +70,7 @@ def load(
     stale: list[str] = []
     with connection.transaction():
         ledger.hold(connection, drop)
-        if not ledger.lock_key(connection, drop):
+        if not ledger.lock_key(connection, drop, sha256):
             outcome = Outcome("superseded", message="a newer version of this object is loaded")
         elif same := ledger.same_content(connection, drop, sha256):
             outcome = Outcome("duplicate", message=f"the same bytes as drop {same}, which is in force")
