@@ -1,0 +1,29 @@
+# Everything needed is Python 3.11 or newer, make and git; the rest comes from uv.lock.
+PYTHON ?= python3
+INSTALLED = .venv/.installed
+
+.PHONY: help run test lint clean
+
+help: ## show this
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+run: $(INSTALLED) ## install everything, start the platform, carry the drops to predictions; Ctrl-C stops it
+	@exec .venv/bin/lastmile up
+
+test: lint ## lint, types, and every test
+	@.venv/bin/pytest
+
+lint: $(INSTALLED) ## style and types only
+	@.venv/bin/ruff check --quiet
+	@.venv/bin/ruff format --check --quiet
+	@.venv/bin/mypy --no-error-summary
+
+clean: ## remove what can be made again; data in .lastmile stays
+	@rm -rf .venv .uv .mypy_cache .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
+
+$(INSTALLED): pyproject.toml uv.lock
+	@command -v $(PYTHON) >/dev/null || { echo "Lastmile needs Python 3.11 or newer; there is no $(PYTHON)" >&2; exit 1; }
+	@uv=$$($(PYTHON) platform/deploy/fetch_uv.py) && \
+	  env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never \
+	  "$$uv" sync --locked --compile-bytecode --python "$$(command -v $(PYTHON))"
+	@touch $@
