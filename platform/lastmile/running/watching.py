@@ -72,8 +72,8 @@ def _work(instance: "DagsterInstance", record: "RunRecord") -> Work:
 
     run = record.dagster_run
     made = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION).records
-    names = {name for made_one in made if (name := made_one.event_log_entry.dagster_event)}
-    done = {event.asset_key for event in names if event.asset_key}
+    events = [record.event_log_entry.dagster_event for record in made]
+    done = {event.asset_key for event in events if event and event.asset_key}
     assets = sorted("/".join(key.path) for key in run.asset_selection or ())
     span = run.tags.get("dagster/partition") or "-".join(
         run.tags[tag]
