@@ -1,0 +1,21 @@
+"""When what is learned is made by itself: after what it is made from was, once, however often the daemon looks."""
+
+from typing import Any
+
+import dagster as dg
+from dagster import AutomationCondition as When
+
+
+def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = None) -> "When[Any]":
+    """Make the asset's partitions when any of `after` was updated and all of `needs` exist, as soon as no dependency,
+    nor the asset itself, is being made.
+
+    Unlike `eager()`: every partition counts, not only the latest; an unpartitioned asset does not wait for partitions
+    that will never be; and what `needs` lacks at the time of the update is not caught up with when it comes, because
+    an update of its own follows.
+    """
+    due: When[Any] = When.any_deps_match(When.newly_updated()).allow(after)
+    if needs is not None:
+        due = due & ~When.any_deps_match(When.missing()).allow(needs)
+    made = When.newly_requested() | When.newly_updated()
+    return (due.since(made) & ~When.any_deps_in_progress() & ~When.in_progress()).with_label("when_updated")
