@@ -84,7 +84,7 @@ def _wrong(number: int, countries: int, share: float) -> frozenset[int]:
 def _survey(seed: int, index: int, households: int, years: Sequence[int], countries: int, wrong: bool) -> Survey:
     rng = np.random.default_rng([seed, 1, index])
     country = COUNTRIES[index % countries]
-    year = years[(index + index // countries) % len(years)]
+    year = years[(index % countries + index // countries) % len(years)]
     factor = round(country.factor * (1 + country.inflation) ** (year - 2019) * rng.uniform(0.98, 1.02), 6)
     stated = float(f"{factor * (1000 if index % 2 else 0.001):.9g}") if wrong else factor
     return Survey(
@@ -97,8 +97,15 @@ def _survey(seed: int, index: int, households: int, years: Sequence[int], countr
         factor=stated,
         true_factor=factor,
         wealth=country.wealth + rng.normal(0.3, 0.5),
-        asks=frozenset(question for question, share in QUESTIONS.items() if rng.random() < share),
+        asks=_asked(seed, index),
     )
+
+
+def _asked(seed: int, index: int) -> frozenset[str]:
+    """Questions of a survey, spread by the golden ratio, so that of a few surveys too some ask each question."""
+    starts = np.random.default_rng([seed, 6]).random(len(QUESTIONS))
+    shares = zip(QUESTIONS.items(), starts, strict=True)
+    return frozenset(question for (question, share), start in shares if (start + 0.618034 * index) % 1 < share)
 
 
 def _project(seed: int, index: int) -> str:

@@ -14,7 +14,7 @@ LEVELS = {"On Track": 2.15, "At Risk": 1.77, "Struggling": 1.25, "Severely Strug
 NOT_COMPUTABLE = "not computable"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Drop:
     """One file by its key `<dataset>/<year>/<survey>/<file>`: the state it must end in, its rows, the faults placed."""
 

@@ -1,0 +1,65 @@
+"""The real intake, given a sample with every fault, ends with exactly the counts that the sample states."""
+
+from collections import Counter
+
+import psycopg
+import pytest
+
+from lastmile.contract import load_contracts
+from lastmile.intake.auditing import violations
+from lastmile.intake.discovering import LANDING, discover
+from lastmile.intake.engine import take_pending
+
+COUNTS = "SELECT key, state, rows_read, rows_loaded, rows_quarantined, rows_duplicate FROM ledger.drops"
+
+
+@pytest.fixture
+def taken(dirty, store, database_url):
+    """A connection to the warehouse after the intake has worked through the dirty sample."""
+    folder, truth = dirty
+    for drop in truth.drops:
+        store.put(LANDING + drop.key, folder / drop.key)
+    contracts = load_contracts("assets.contracts")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        discover(connection, store, contracts)
+        for contract in contracts.values():
+            take_pending(connection, store, contract, [str(year) for year in range(2019, 2024)], "a run")
+            assert violations(connection, contract.name) == []
+        yield connection
+
+
+def test_every_drop_ends_with_the_counts_stated(dirty, taken):
+    stated = {
+        LANDING + drop.key: (drop.state, drop.read, drop.loaded, drop.quarantined, drop.duplicate)
+        for drop in dirty[1].drops
+    }
+    found = {key: counts for key, *counts in taken.execute(COUNTS)}
+    wrong = {key: (tuple(found[key]), stated[key]) for key in stated if tuple(found[key]) != stated[key]}
+    assert wrong == {}
+    assert len(found) == len(stated)
+
+
+def test_faults_of_one_kind_are_named_as_such(dirty, taken):
+    found = taken.execute(
+        "SELECT reason->>'rule', count(*) FROM quarantine.rows, jsonb_array_elements(reasons) reason"
+        " WHERE kind = 'bad' GROUP BY 1"
+    )
+    rules = Counter(dict(found.fetchall()))
+    placed = sum((Counter(drop.dirt) for drop in dirty[1].drops), Counter())
+    assert rules["type"] == placed["wrong_type"]
+    assert rules["at_least"] + rules["at_most"] == placed["out_of_range"]
+    assert rules["required"] == placed["missing_required"]
+
+
+def test_a_column_nobody_declared_is_kept_beside_the_row(dirty, taken):
+    with_note = sum(d.loaded for d in dirty[1].drops if d.dataset == "hhinfo" and "unknown_columns" in d.dirt)
+    (kept,) = taken.execute(
+        "SELECT count(*) FROM raw.hhinfo WHERE _rescued->>'interviewer_note' = 'vérifié au téléphone'"
+    ).fetchone()
+    assert kept == with_note > 0
+
+
+def test_accents_survive_every_encoding(taken):
+    villages = {name for (name,) in taken.execute("SELECT DISTINCT sublocation FROM raw.hhinfo")} - {None}
+    assert villages >= {"bouaké", "são_tomé", "thiès"}
+    assert all("\ufffd" not in name and "Ã" not in name for name in villages)
