@@ -3,7 +3,6 @@
 `write_sources` keeps the file in the dbt project up to date: a new contract is a new source without another edit.
 """
 
-import os
 import tempfile
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,26 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from lastmile.contract import Contract
+from lastmile.warehouse.tables import ORIGIN, postgres_type
 
 SOURCE = "raw"
 HEADER = "# Made from the contracts each time the code location loads; edit those instead.\n"
 
-_TYPES = {
-    "Float64": "double precision",
-    "Int64": "bigint",
-    "Boolean": "boolean",
-    "Date": "date",
-    "Datetime": "timestamp with time zone",
-    "String": "text",
+_ORIGIN = {
+    "_drop_id": "Drop the row came in: `id` in `ledger.drops`.",
+    "_line": "Line of the drop's file, or row of its sheet, that the row starts on.",
+    "_partition_start": "First day of the row's partition.",
+    "_run_id": "Dagster run that loaded the row.",
+    "_loaded_at": "When the row was loaded.",
+    "_rescued": "Values of columns that the contract does not know.",
 }
-_PROVENANCE = (
-    ("_drop_id", "bigint", "Drop the row came in: `id` in `ledger.drops`."),
-    ("_line", "bigint", "Line of the drop's file, or row of its sheet, that the row starts on."),
-    ("_partition_start", "date", "First day of the row's partition."),
-    ("_run_id", "text", "Dagster run that loaded the row."),
-    ("_loaded_at", "timestamp with time zone", "When the row was loaded."),
-    ("_rescued", "jsonb", "Values of columns that the contract does not know."),
-)
 
 
 def sources_yaml(contracts: Mapping[str, Contract]) -> str:
@@ -54,8 +46,9 @@ def write_sources(contracts: Mapping[str, Contract], path: Path) -> bool:
         return False
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}", delete=False) as file:
         file.write(text)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    written = Path(file.name)
+    written.chmod(0o644)
+    written.replace(path)
     return True
 
 
@@ -66,7 +59,10 @@ def _table(contract: Contract) -> dict[str, Any]:
         "description": contract.description,
         "config": {"meta": meta, **_freshness(contract.expected_every)},
         "columns": [_column(contract, name) for name in contract.columns]
-        + [{"name": name, "data_type": kind, "description": text} for name, kind, text in _PROVENANCE],
+        + [
+            {"name": name, "data_type": kind.removesuffix(" NOT NULL"), "description": _ORIGIN[name]}
+            for name, kind in ORIGIN.items()
+        ],
     }
 
 
@@ -85,7 +81,7 @@ def _column(contract: Contract, name: str) -> dict[str, Any]:
     unit = f" Unit: {extra['unit']}." if extra["unit"] else ""
     return {
         "name": name,
-        "data_type": _TYPES[spec.dtype.type.base_type().__name__],
+        "data_type": postgres_type(spec.dtype.type),
         "description": f"{spec.description}{unit}",
         **({"config": {"meta": meta}} if meta else {}),
     }

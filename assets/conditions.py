@@ -1,0 +1,67 @@
+"""When the tables of the warehouse are made anew, by themselves.
+
+A run costs seconds before it does anything, so tables wait until what they are made from is at rest and are then made
+in one run for all partitions that changed. Data that never rests does not keep them waiting for ever: at every tenth
+minute what has changed so far is taken.
+
+Dagster's `eager()` is not used: it looks at the latest partition only, never fires while any partition upstream is
+missing, and forgets what was missing before it was first evaluated.
+"""
+
+import operator
+from collections.abc import Iterable
+from functools import reduce
+from typing import Any, TypeAlias
+
+import dagster as dg
+from dagster import AutomationCondition as When
+
+Condition: TypeAlias = When[Any]
+
+_AT_THE_LATEST = "*/10 * * * *"
+
+
+def when_views_are_out_of_date() -> Condition:
+    """A view is made once and again when its SQL has changed; new rows show in it without that."""
+    changed = When.missing().newly_true() | (When.missing() & When.any_deps_updated()) | When.code_version_changed()
+    return _until_made(changed) & ~When.in_progress()
+
+
+def when_partitions_change(views: Iterable[dg.AssetKey]) -> Condition:
+    """A partition is made when the same one has changed upstream of the views, and every one when SQL has changed.
+
+    `views` are those of all tables that run along: while data still comes in below any of them, all of them wait.
+    """
+    has_data = When.any_deps_match(~When.missing()).resolve_through_virtual()
+    changed = (
+        (When.missing() & has_data).newly_true()
+        | When.any_deps_updated().resolve_through_virtual()
+        | ((When.any_deps_updated() | When.code_version_changed()) & ~When.missing())
+    )
+    unrest = _any_of(When.asset_matches(view, When.any_deps_in_progress()) for view in views)
+    return _once_at_rest(changed, unrest) & ~When.any_deps_missing()
+
+
+def when_any_partition_changed(partitioned: Iterable[dg.AssetKey]) -> Condition:
+    """A table of all partitions is made when any of them has changed, in one run with the others of its kind.
+
+    `partitioned` are all tables made by partition: while one of them, or what it is made from, is under way, it waits.
+    """
+    has_data = When.any_deps_match(~When.missing())
+    changed = (When.missing() & has_data).newly_true() | When.any_deps_updated() | When.code_version_changed()
+    just_changed = When.any_deps_match(When.in_progress() | When.newly_updated()).resolve_through_virtual()
+    unrest = _any_of(When.asset_matches(table, When.in_progress() | just_changed) for table in partitioned)
+    return _once_at_rest(changed, unrest)
+
+
+def _once_at_rest(changed: Condition, unrest: Condition) -> Condition:
+    at_rest = ~(When.any_deps_in_progress() | unrest)
+    return _until_made(changed) & ~When.in_progress() & (at_rest | When.cron_tick_passed(_AT_THE_LATEST))
+
+
+def _until_made(changed: Condition) -> Condition:
+    return changed.since(When.newly_requested() | When.newly_updated())
+
+
+def _any_of(conditions: Iterable[Condition]) -> Condition:
+    return reduce(operator.or_, conditions)

@@ -1,0 +1,145 @@
+"""The dbt project as assets, in sets by how they run.
+
+Views on what the intake loaded are made once. Tables by partition are made for the partitions of a run, all in one go:
+the range becomes dbt's window. Tables of all partitions are made whole, because a survey that arrives later can change
+the verdict on others.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import dbt_assets
+
+from assets.conditions import Condition, when_any_partition_changed, when_partitions_change, when_views_are_out_of_date
+from assets.dbt_running import DbtCommand, build
+from assets.dbt_translation import Manifest, Translator, asset_key
+from assets.partitions import partitions_of
+from assets.resources import Platform
+from lastmile.contract import Contract, Partition
+from lastmile.settings import Settings
+from lastmile.warehouse.dbt_project import DBT, MANIFEST, prepared
+
+#: One dbt at a time: two that make a table for the first time would both create it.
+POOL = "dbt"
+
+
+def dbt_resource(contracts: Mapping[str, Contract]) -> DbtCommand:
+    """dbt in the project that `warehouse_assets` are made from."""
+    folder = str(prepared(Settings.from_environment(), contracts))
+    return DbtCommand(project_dir=folder, profiles_dir=folder, dbt_executable=str(DBT))
+
+
+def warehouse_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition]:
+    """Every model of the dbt project as an asset, and every data test as a check of one."""
+    folder = prepared(Settings.from_environment(), contracts)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    models = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    views = [name for name, node in models.items() if node["config"]["materialized"] == "view"]
+    tables = [name for name, node in models.items() if node["config"]["materialized"] == "table"]
+    partitioned = _by_partition(manifest, models, contracts)
+    translator = Translator(manifest, _conditions(manifest, views, tables, list(partitioned.values())))
+    return [
+        _view_assets(manifest, translator, views),
+        *(_partition_assets(manifest, translator, names, partition) for partition, names in partitioned.items()),
+        _table_assets(manifest, translator, tables),
+    ]
+
+
+def _view_assets(manifest: Manifest, translator: Translator, names: Sequence[str]) -> dg.AssetsDefinition:
+    @dbt_assets(
+        manifest=manifest,
+        select=_selection(names),
+        name="warehouse_views",
+        dagster_dbt_translator=translator,
+        pool=POOL,
+    )
+    def views(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform) -> Iterator[Any]:
+        from lastmile.warehouse.tables import ensure_table
+
+        with platform.connect() as connection:
+            for contract in platform.contracts().values():
+                ensure_table(connection, contract)
+        yield from build(context, dbt, platform)
+
+    return views
+
+
+def _partition_assets(
+    manifest: Manifest, translator: Translator, names: Sequence[str], partition: Partition
+) -> dg.AssetsDefinition:
+    @dbt_assets(
+        manifest=manifest,
+        select=_selection(names),
+        name=f"warehouse_by_{partition.unit}_from_{partition.start_key().replace('-', '_')}",
+        dagster_dbt_translator=translator,
+        partitions_def=partitions_of(partition),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=POOL,
+    )
+    def partitions(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform) -> Iterator[Any]:
+        window = context.partition_time_window
+        start, end = window.start.date().isoformat(), window.end.date().isoformat()
+        yield from build(context, dbt, platform, "--event-time-start", start, "--event-time-end", end)
+
+    return partitions
+
+
+def _table_assets(manifest: Manifest, translator: Translator, names: Sequence[str]) -> dg.AssetsDefinition:
+    @dbt_assets(
+        manifest=manifest,
+        select=_selection(names),
+        name="warehouse_tables",
+        dagster_dbt_translator=translator,
+        pool=POOL,
+    )
+    def tables(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform) -> Iterator[Any]:
+        yield from build(context, dbt, platform)
+
+    return tables
+
+
+def _selection(names: Sequence[str]) -> str:
+    return " ".join(name.rsplit(".", 1)[-1] for name in names)
+
+
+def _by_partition(
+    manifest: Manifest, models: Mapping[str, Any], contracts: Mapping[str, Contract]
+) -> dict[Partition, list[str]]:
+    """The incremental models by the partitions of the datasets they read. Raises ValueError where those differ."""
+    found = defaultdict(list)
+    for name, node in models.items():
+        if node["config"]["materialized"] != "incremental":
+            continue
+        datasets = sorted(manifest["sources"][source]["name"] for source in _upstream(manifest, name, "source"))
+        shapes = {contracts[dataset].partition for dataset in datasets}
+        if len(shapes) != 1:
+            raise ValueError(f"{name} reads {datasets}, which must have the same partitions to be made by partition")
+        found[shapes.pop()].append(name)
+    return dict(found)
+
+
+def _conditions(
+    manifest: Manifest, views: Sequence[str], tables: Sequence[str], partitioned: Sequence[Sequence[str]]
+) -> dict[str, Condition]:
+    """When each model is made anew, by its unique id."""
+
+    def keys(names: Iterable[str]) -> list[dg.AssetKey]:
+        return [asset_key(manifest["nodes"][name]) for name in sorted(names)]
+
+    whole = when_any_partition_changed(keys(name for names in partitioned for name in names))
+    conditions = dict.fromkeys(views, when_views_are_out_of_date()) | dict.fromkeys(tables, whole)
+    for names in partitioned:
+        read = {view for name in names for view in _upstream(manifest, name, "model") if view in views}
+        conditions |= dict.fromkeys(names, when_partitions_change(keys(read)))
+    return conditions
+
+
+def _upstream(manifest: Manifest, name: str, kind: str) -> Iterator[str]:
+    """Unique ids of everything of a kind that a node is made from, however far up."""
+    for parent in manifest["parent_map"].get(name, []):
+        if parent.startswith(f"{kind}."):
+            yield parent
+        yield from _upstream(manifest, parent, kind)
