@@ -135,7 +135,7 @@ contract = Contract(
         "gps_lat": number("Latitude of the homestead.", unit="degrees", personal=True, at_least=-90, at_most=90),
         "gps_lon": number("Longitude of the homestead.", unit="degrees", personal=True, at_least=-180, at_most=180),
         "currency_conversion_lcu_to_ppp": number(
-            "Price of one USD PPP.", unit="lcu/USD PPP", at_least=1e-4, at_most=1e7
+            "Price of one USD PPP.", unit="lcu/USD PPP", at_least=1e-4, at_most=1e8
         ),
         "hh_size_mae": amount("Members as male adult equivalents.", "adults", at_most=LARGEST_HOUSEHOLD),
         "hh_size_members": integer("Members.", unit="people", at_least=1, at_most=LARGEST_HOUSEHOLD),
