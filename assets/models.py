@@ -132,13 +132,12 @@ def _metadata(features: FeatureSet, version: "ModelVersion", store: str) -> Mapp
     from lastmile.learning import plots
 
     scores, made_of = version.scores, version.data_versions
+    recall = {level: scores["recall"][level] for level in features.levels if level in scores["recall"]}
     beside = [
         dg.TableRecord({"score": name, "model": round(scores[name], 3), "dummy": round(value, 3)})
         for name, value in scores["dummy"].items()
     ]
-    recall = [
-        dg.TableRecord({"level": level, "recognised": round(share, 3)}) for level, share in scores["recall"].items()
-    ]
+    recognised = [dg.TableRecord({"level": level, "recognised": round(share, 3)}) for level, share in recall.items()]
     confusion = plots.as_markdown(plots.confusion(features.levels, scores["confusion"]), "confusion matrix")
     importance = plots.as_markdown(plots.importance(scores["importance"]), "feature importance")
     return {
@@ -146,7 +145,7 @@ def _metadata(features: FeatureSet, version: "ModelVersion", store: str) -> Mapp
         "trained on rows": made_of["row_count"],
         "judged on": "{groups} surveys in {folds} folds, none on both sides".format(**scores["judged_on"]),
         "scores beside the dummy's": dg.MetadataValue.table(beside),
-        "recall by level": dg.MetadataValue.table(recall),
+        "recall by level": dg.MetadataValue.table(recognised),
         "confusion matrix": dg.MetadataValue.md(confusion),
         "feature importance": dg.MetadataValue.md(importance),
         "artifact": dg.MetadataValue.url(f"{store}/{version.artifact_key}"),

@@ -1,0 +1,135 @@
+"""What the vulnerability report shows, as plain values: predictions, quality of the drops, surveys in doubt, model."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg import Connection, sql
+from psycopg.rows import dict_row
+
+from lastmile.learning import plots, registry
+from lastmile.learning.feature_set import FeatureSet
+from lastmile.learning.tables import identifier, names
+
+Row = dict[str, Any]
+
+_IN_DOUBT = ["inconsistent", "implausible", "undecided"]
+_MOST_REASONS = 15
+_SCORES = {
+    "balanced_accuracy": "Balanced accuracy: share of each level recognised, mean over the levels",
+    "pr_auc_macro": "Area under precision and recall, mean over the levels",
+    "pr_auc_weighted": "Area under precision and recall, levels weighted by how common they are",
+}
+
+
+def contents(connection: Connection, store: str, name: str, features: FeatureSet) -> Mapping[str, Any]:
+    """Everything the template needs. Parts that do not exist yet are empty, never an error."""
+    predicted = _predicted(connection, name, features)
+    surveys = _quality(connection, store, features.datasets)
+    return {
+        "levels": list(zip(features.levels, plots.LEVEL_COLOURS, strict=True)),
+        "total": _sum(features, predicted, lambda _: "all").get("all", []),
+        "by_year": _sum(features, predicted, lambda row: row["survey_year"]),
+        "by_country": _sum(features, predicted, lambda row: (row["country"] or "country unknown").replace("_", " ")),
+        "vulnerable": sum(row["households"] for row in predicted if row["level"] in features.positive),
+        "positive": features.positive,
+        "surveys": surveys,
+        "rows": {part: sum(survey[part] for survey in surveys) for part in ("read", "quarantined", "duplicate")},
+        "reasons": _reasons(connection, store, features.datasets),
+        "in_doubt": _in_doubt(connection),
+        "model": _model(connection, name, features),
+    }
+
+
+def _predicted(connection: Connection, name: str, features: FeatureSet) -> list[Row]:
+    """Households by country, year and predicted level."""
+    if not _exists(connection, f"predictions.{name}"):
+        return []
+    query = sql.SQL(
+        "SELECT country, survey_year, predicted.{level} AS level, count(*) AS households"
+        " FROM {predictions} AS predicted JOIN {features} USING ({key}) GROUP BY 1, 2, 3 ORDER BY 1, 2"
+    ).format(
+        level=sql.Identifier(features.target),
+        predictions=identifier(f"predictions.{name}"),
+        features=identifier(features.table),
+        key=names(list(features.entity)),
+    )
+    return _rows(connection, query)
+
+
+def _sum(features: FeatureSet, predicted: Sequence[Row], group: Any) -> dict[Any, list[int]]:
+    """Households by level, in the levels' order, for each group, in the groups' order."""
+    sums: dict[Any, list[int]] = defaultdict(lambda: [0] * len(features.levels))
+    for row in predicted:
+        sums[group(row)][features.levels.index(row["level"])] += row["households"]
+    return dict(sorted(sums.items()))
+
+
+def _quality(connection: Connection, store: str, datasets: Sequence[str]) -> list[Row]:
+    """Rows of each survey's drops in force, those with the largest share set aside first."""
+    return _rows(
+        connection,
+        """
+        SELECT split_part(key, '/', 4) AS survey, partition, sum(rows_read)::bigint AS read,
+            sum(rows_loaded)::bigint AS loaded, sum(rows_quarantined)::bigint AS quarantined,
+            sum(rows_duplicate)::bigint AS duplicate
+        FROM ledger.drops
+        WHERE store = %s AND dataset = ANY(%s) AND state IN ('loaded', 'quarantined')
+        GROUP BY 1, 2 HAVING sum(rows_read) > 0
+        ORDER BY sum(rows_quarantined + rows_duplicate) / sum(rows_read) DESC, 2, 1
+        """,
+        [store, list(datasets)],
+    )
+
+
+def _reasons(connection: Connection, store: str, datasets: Sequence[str]) -> list[Row]:
+    """The rules most rows broke, each with how many rows, in how many drops, and an example."""
+    return _rows(
+        connection,
+        """
+        SELECT rows.dataset, reason ->> 'column' AS column, reason ->> 'rule' AS rule, count(*) AS rows,
+            count(DISTINCT drop_id) AS drops, min(reason ->> 'message') AS example
+        FROM quarantine.rows AS rows JOIN ledger.drops AS drops ON drops.id = drop_id,
+            jsonb_array_elements(reasons) AS reason
+        WHERE store = %s AND rows.dataset = ANY(%s) AND state IN ('loaded', 'quarantined')
+        GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT %s
+        """,
+        [store, list(datasets), _MOST_REASONS],
+    )
+
+
+def _in_doubt(connection: Connection) -> list[Row]:
+    """Surveys whose conversion factor is not believed, so that no level of theirs is computed."""
+    if not _exists(connection, "marts.dim_survey"):
+        return []
+    return _rows(
+        connection,
+        "SELECT survey_id, country, survey_year, households, conversion_check, conversion_reason FROM marts.dim_survey"
+        " WHERE conversion_check = ANY(%s) ORDER BY survey_year, survey_id",
+        [_IN_DOUBT],
+    )
+
+
+def _model(connection: Connection, name: str, features: FeatureSet) -> Row | None:
+    version = registry.latest(connection, name)
+    if version is None:
+        return None
+    scores, question = version.scores, f"pr_auc_{features.question}"
+    described = {question: f"Area under precision and recall, {features.question} or not", **_SCORES}
+    return {
+        "version": version,
+        "scores": [(text, scores[name], scores["dummy"][name]) for name, text in described.items()],
+        "recall": {level: scores["recall"][level] for level in features.levels if level in scores["recall"]},
+        "confusion": plots.as_source(plots.confusion(features.levels, scores["confusion"])),
+        "importance": plots.as_source(plots.importance(scores["importance"])),
+    }
+
+
+def _exists(connection: Connection, table: str) -> bool:
+    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone()
+    return bool(row and row[0])
+
+
+def _rows(connection: Connection, query: Any, values: Sequence[Any] = ()) -> list[Row]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, values).fetchall()
