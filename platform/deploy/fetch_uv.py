@@ -94,9 +94,10 @@ def install_with_pip(locked: dict[str, Any]) -> Path:
     hashes = " ".join(f"--hash={wheel['hash']}" for wheel in locked["wheels"])
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "requirements.txt").write_text(f"uv=={locked['version']} {hashes}\n")
-    pip = [f"{FOLDER}/venv/bin/python", "-m", "pip", "install", "--quiet", "-r", f"{FOLDER}/requirements.txt"]
+    pip = [f"{FOLDER}/venv/bin/python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    install = [*pip, "install", "-r", f"{FOLDER}/requirements.txt"]
     try:
-        for command in ([sys.executable, "-m", "venv", f"{FOLDER}/venv"], pip):
+        for command in ([sys.executable, "-m", "venv", f"{FOLDER}/venv"], install):
             subprocess.run(command, check=True, stdout=sys.stderr)
     except (OSError, subprocess.CalledProcessError):
         sys.exit(
