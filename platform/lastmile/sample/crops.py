@@ -24,8 +24,8 @@ from lastmile.sample.surveys import Survey
 MOST_CROPS = 8
 HEAVIEST_KG = 60_000.0
 RESIDUES = ("soil", "feed", "burn", "compost", "soil feed", "fuel", "feed compost")
-#: Households that name a crop a second time, for another plot, without quantities.
-SECOND_PLOT = 0.03
+#: Share of crops that are named a second time, for another plot, without quantities.
+SECOND_PLOT = 0.01
 
 
 def grow(
@@ -99,14 +99,10 @@ def _rows(
         }
     )
     household, named = np.nonzero(grown)
-    again = rng.random(len(named)) < SECOND_PLOT / 3
-    rows = pl.concat(
-        [
-            pl.DataFrame({"household": household, "crop": named}).join(main, on=["household", "crop"], how="left"),
-            pl.DataFrame({"household": household[again], "crop": named[again]}),
-        ],
-        how="diagonal",
-    ).sort("household", maintain_order=True)
+    again = rng.random(len(named)) < SECOND_PLOT
+    mentioned = pl.DataFrame({"household": household, "crop": named})
+    first = mentioned.join(main, on=["household", "crop"], how="left", maintain_order="left")
+    rows = pl.concat([first, mentioned.filter(again)], how="diagonal").sort("household", maintain_order=True)
     names = tuple(sorted(survey.country.crops))
     return without_nan(
         rows.with_columns(hhid=hhid.gather(rows["household"]), name=pick(names, rows["crop"].to_numpy())).select(CROP)

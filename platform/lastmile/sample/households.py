@@ -16,18 +16,7 @@ PART = 5_000
 LARGEST_HOUSEHOLD = 40
 TYPES = ("couple", "woman_single", "man_single", "polygamous", "together")
 TYPE_SHARES = (0.8, 0.11, 0.03, 0.02, 0.01)
-VILLAGES = (
-    "bushumba",
-    "lemo",
-    "yorosso",
-    "falmey",
-    "mushinga",
-    "endamehonei",
-    "west_gonja",
-    "bouaké",
-    "são_tomé",
-    "thiès",
-)
+VILLAGES = ("bushumba", "lemo", "yorosso", "falmey", "mushinga", "west_gonja", "bouaké", "são_tomé", "thiès")
 COUNTS = (
     *("foodshortage_count", "nr_months_food_shortage", "hdds_good_season", "hdds_good_season_farm"),
     *("hdds_good_season_bought", "hdds_bad_season_farm", "hdds_bad_season_bought", "hdds_last_month_farm"),
