@@ -45,7 +45,9 @@ def test_a_required_value_of_the_wrong_type_is_said_to_be_that_and_not_missing(j
     ("spec", "cell", "rule_name", "expected"),
     [
         (number("n", at_least=0), "-1.5", "at_least", "at least 0"),
-        (integer("n", at_most=10), "11", "at_most", "at most 10"),
+        (integer("n", at_most=10), "11", "at_most", "at most 10;"),
+        (number("n", at_most=1e9), "1e10", "at_most", "at most 1,000,000,000;"),
+        (number("n", at_least=-0.25), "-1", "at_least", "at least -0.25;"),
         (day("d", at_least=date(2015, 1, 1)), "2014-12-31", "at_least", "at least 2015-01-01"),
         (code("c", ["maize", "rice"]), "Maize", "allowed", "one of maize, rice"),
         (code("c", [f"c{n}" for n in range(20)]), "x", "allowed", "... (20 in all)"),

@@ -122,11 +122,16 @@ def _called_rule(contract: Contract, check: pa.Check, column: str | None) -> Rul
 
 
 def _at_least(value: pl.Expr, low: Any) -> tuple[str, pl.Expr, str]:
-    return "at_least", value >= low, f"at least {low}"
+    return "at_least", value >= low, f"at least {_shown(low)}"
 
 
 def _at_most(value: pl.Expr, high: Any) -> tuple[str, pl.Expr, str]:
-    return "at_most", value <= high, f"at most {high}"
+    return "at_most", value <= high, f"at most {_shown(high)}"
+
+
+def _shown(bound: Any) -> str:
+    """A bound as a person writes it: 1,000,000 rather than 1000000.0."""
+    return f"{bound:,.15g}" if isinstance(bound, float) else f"{bound:,}" if isinstance(bound, int) else str(bound)
 
 
 def _allowed(value: pl.Expr, allowed: Any) -> tuple[str, pl.Expr, str]:
