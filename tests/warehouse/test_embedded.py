@@ -75,6 +75,19 @@ def test_a_killed_server_comes_back_with_what_it_had_committed(folder: Path) -> 
     assert query(url, "SELECT answer FROM kept") == 42
 
 
+def test_a_query_that_outlives_its_killed_server_does_not_hold_up_the_next(folder: Path) -> None:
+    url = embedded.start(folder)
+    endless = "DO $$ DECLARE i bigint := 0; BEGIN LOOP i := i + 1; END LOOP; END $$"
+    with ThreadPoolExecutor(1) as client:
+        result = client.submit(query, url, endless)
+        while not query(url, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'"):
+            time.sleep(0.05)
+        os.kill(server_process(folder), signal.SIGKILL)
+        assert embedded.start(folder) == url
+        assert isinstance(result.exception(timeout=30), psycopg.OperationalError)
+    assert query(url, "SELECT 1") == 1
+
+
 def test_a_process_that_inherited_the_number_of_a_dead_server_is_left_alone(folder: Path) -> None:
     url = embedded.start(folder)
     embedded.stop(folder)

@@ -14,6 +14,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -161,7 +162,7 @@ def _make_cluster(folder: Path, identity: Identity) -> None:
 
 
 def _launch(folder: Path, identity: Identity) -> None:
-    """Run pg_ctl until the server is up: again when its port was just taken or a dead server's children still leave."""
+    """Run pg_ctl until the server is up: again when its port was just taken, or a dead server's children still work."""
     deadline = time.monotonic() + 20
     while True:
         seen = _log_size(folder)
@@ -171,9 +172,11 @@ def _launch(folder: Path, identity: Identity) -> None:
         if identity.run([_program("pg_ctl"), "start", *where, "-o", options]).returncode == 0:
             return
         words = _last_words(folder, seen)
-        passing = "Address already in use" in words or "still in use" in words
-        if not passing or time.monotonic() > deadline:
+        orphaned = "shared memory block" in words and "still in use" in words
+        if not (orphaned or "Address already in use" in words) or time.monotonic() > deadline:
             raise _failed(folder, "does not start", words)
+        if orphaned:
+            _end_orphans(folder)
         time.sleep(0.5)
 
 
@@ -226,6 +229,14 @@ def _forget_stranger(folder: Path) -> None:
     A dead server's children are still found without it, by the shared memory they hold.
     """
     (folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _end_orphans(folder: Path) -> None:
+    """Tell what a dead server left at work to quit, as Postgres itself tells its children when one of them crashed."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.name().startswith("postgres") and process.cwd() == str(folder / "data"):
+                process.send_signal(signal.SIGQUIT)
 
 
 def _log_size(folder: Path) -> int:
