@@ -48,25 +48,29 @@ class Truth:
         }
 
     def as_json(self) -> dict[str, Any]:
-        datasets = sorted({drop.dataset for drop in self.drops})
-        dirt = {
-            name: sum((Counter(d.dirt) for d in self.drops if d.dataset == name), Counter[str]()) for name in datasets
-        }
+        """All but the drops one by one."""
+        dirt: dict[str, Counter[str]] = {name: Counter() for name in sorted({drop.dataset for drop in self.drops})}
+        for drop in self.drops:
+            dirt[drop.dataset].update(drop.dirt)
         return {
             "seed": self.seed,
             "households": self.households,
             "states": dict(Counter(drop.state for drop in self.drops)),
             "rows": self.rows(),
-            "datasets": {name: self.rows(name) for name in datasets},
+            "datasets": {name: self.rows(name) for name in dirt},
             "dirt": {name: dict(sorted(counts.items())) for name, counts in dirt.items()},
             "wrong_factor": self.wrong_factor,
             "levels": dict(self.levels),
-            "drops": [asdict(drop) for drop in self.drops],
         }
 
     def save(self, path: Path) -> None:
+        """Write it as one JSON object; its `drops`, of which there may be many thousands, come one a line."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
+        with path.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(self.as_json(), indent=1).removesuffix("\n}") + ',\n "drops": [')
+            for number, drop in enumerate(self.drops):
+                file.write(("," if number else "") + "\n  " + json.dumps(asdict(drop)))
+            file.write("\n ]\n}\n")
 
 
 def levels(hhinfo: pl.DataFrame) -> Counter[str]:
