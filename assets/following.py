@@ -11,11 +11,11 @@ def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = Non
     nor the asset itself, is being made.
 
     Unlike `eager()`: every partition counts, not only the latest; an unpartitioned asset does not wait for partitions
-    that will never be; and what `needs` lacks at the time of the update is not caught up with when it comes, because
-    an update of its own follows.
+    that will never be; what `needs` lacks at the time of the update is not caught up with when it comes, because an
+    update of its own follows; and an update that comes while the asset is being made is not taken for used.
     """
     due: When[Any] = When.any_deps_match(When.newly_updated()).allow(after)
     if needs is not None:
         due = due & ~When.any_deps_match(When.missing()).allow(needs)
-    made = When.newly_requested() | When.newly_updated()
-    return (due.since(made) & ~When.any_deps_in_progress() & ~When.in_progress()).with_label("when_updated")
+    at_rest = ~When.any_deps_in_progress() & ~When.in_progress()
+    return (due.since(When.newly_requested()) & at_rest).with_label("when_updated")
