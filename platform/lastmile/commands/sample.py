@@ -1,6 +1,8 @@
 """`lastmile sample`: made-up survey drops of any size, straight into the landing area or into a folder to look at."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from lastmile.contract import load_contracts
 from lastmile.errors import UserError
-from lastmile.intake.discovering import LANDING
+from lastmile.landing import LANDING
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def sample(
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = SEED,
     years: Annotated[str, typer.Option(help="Survey years, such as 2021 or 2019-2023.")] = YEARS,
     dirt: Annotated[str, typer.Option(help="usual, none, heavy, or the share of bad rows, such as 0.02.")] = "usual",
-    surveys: Annotated[int | None, typer.Option(help="Number of surveys [default: of 100 to 1,000 households]")] = None,
+    surveys: Annotated[
+        int | None, typer.Option(help="Number of surveys; if not given, they have 100 to 1,000 households each.")
+    ] = None,
     to: Annotated[Path | None, typer.Option(help="A new folder to write to, instead of the landing area.")] = None,
 ) -> None:
     """Make drops in the shape of RHoMIS surveys, clean or with known faults, and put them into the landing area.
@@ -54,16 +57,13 @@ def sample(
     _tell(truth, sidecar, str(to or settings.store_url), console)
 
 
-def fill_empty_landing(settings: Settings, store: "Store", console: Console) -> None:
-    """Put the usual sample where nothing has landed yet, unless the contracts are of other datasets."""
-    from lastmile.sample import Dirt
+def fill_empty_landing(settings: Settings, store: "Store") -> None:
+    """Put the usual sample where nothing has landed yet, unless the contracts are of other datasets.
 
-    if _without_contract(settings) or next(iter(store.list(LANDING)), None) is not None:
-        return
-    console.print("nothing has landed yet: making a sample of household surveys")
-    with _progress(HOUSEHOLDS) as done:
-        truth = _land(store, HOUSEHOLDS, SEED, _years(YEARS), Dirt(), None, done)
-    _tell(truth, settings.home / "sample" / "truth.json", settings.store_url, console)
+    Made in a process of its own, whose memory is free again when the work begins.
+    """
+    if next(iter(store.list(LANDING)), None) is None:
+        subprocess.run([sys.executable, "-m", "lastmile.commands.sample"], check=True)
 
 
 Done = Callable[[int, "Iterable[Drop]"], None]
@@ -100,7 +100,11 @@ def _tell(truth: "Truth", sidecar: Path, where: str, console: Console) -> None:
 
 @contextmanager
 def _progress(households: int) -> Iterator[Done]:
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    if not console.is_interactive:
+        yield lambda size, drops: None
+        return
+    with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("households", total=households)
         yield lambda size, drops: progress.advance(bar, size)
 
@@ -133,6 +137,7 @@ def _dirt(text: str) -> "Dirt":
 
 
 def _without_contract(settings: Settings) -> list[str]:
+    from lastmile.contract import load_contracts
     from lastmile.sample.shape import TABLES
 
     return sorted(TABLES.keys() - load_contracts(settings.contracts).keys())
@@ -140,6 +145,7 @@ def _without_contract(settings: Settings) -> list[str]:
 
 def _check_partitions(settings: Settings, years: Sequence[int]) -> None:
     """Raises ValueError where the contracts have no dataset or no partition for the sample."""
+    from lastmile.contract import load_contracts
     from lastmile.sample.shape import TABLES
 
     missing = _without_contract(settings)
@@ -155,3 +161,16 @@ def _empty(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} is not an empty folder; name a new one with --to")
     return folder
+
+
+def _first_sample() -> None:
+    settings, console = Settings.from_environment(), Console()
+    if _without_contract(settings):
+        console.print("nothing has landed yet; put files there with `lastmile drop`")
+        return
+    console.print("nothing has landed yet: making a sample of household surveys")
+    sample()
+
+
+if __name__ == "__main__":
+    _first_sample()

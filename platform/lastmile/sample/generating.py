@@ -96,7 +96,7 @@ class _File:
         return soiled.clean
 
     def drops(self) -> list[Drop]:
-        """The file, and its copy under another name if it was sent twice; that name comes later in every listing."""
+        """The file, and its copy under another name if it was sent twice."""
         quarantined = sum(self.placed[kind] for kind in BAD)
         duplicate = self.placed["repeated_rows"]
         placed = dict(self.placed) | ({"unknown_columns": 1} if self.has_note else {})

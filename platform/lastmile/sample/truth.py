@@ -16,7 +16,10 @@ NOT_COMPUTABLE = "not computable"
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """One file by its key `<dataset>/<year>/<survey>/<file>`: the state it must end in, its rows, the faults placed."""
+    """One file by its key `<dataset>/<year>/<survey>/<file>`: the state it must end in, its rows, the faults placed.
+
+    Of a file sent twice, either may be taken first; it is the other that ends as duplicate.
+    """
 
     key: str
     dataset: str
