@@ -1,4 +1,4 @@
-"""The registry: versions go up by one, say what made them, and an artifact that is not the registered one is refused."""
+"""The registry: versions go up by one, say what made them, and only the registered artifact is read."""
 
 import hashlib
 import os
