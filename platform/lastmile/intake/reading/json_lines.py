@@ -1,0 +1,106 @@
+"""JSON Lines: one object a line, at constant memory. A line that is no object is a broken record; a blank one is none.
+
+The header is every key of the whole file, so the file is read twice: what only late records have must not be lost.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from lastmile.contract import Contract
+from lastmile.intake.batch import BrokenRecord, RawBatch, Refused, Unreadable
+from lastmile.intake.reading.compression import blocks
+from lastmile.intake.reading.encoding import as_utf8, shown
+from lastmile.intake.reading.heading import named
+from lastmile.intake.reading.json_records import Cells, Decoder, NotARecord, batch, decode_record, keys_of
+from lastmile.intake.reading.reader import Reader
+from lastmile.intake.reading.records import LONGEST
+from lastmile.intake.validating.header import fit
+
+
+class Line(NamedTuple):
+    number: int
+    text: bytes
+
+
+def open_json_lines(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
+    """Raises Refused where the keys do not fit the contract, Unreadable where no line is an object."""
+
+    def lines() -> Iterator[list[Line]]:
+        return _lines(as_utf8(blocks(path), contract.encodings, found))
+
+    keys = keys_of(_keys(line.text) for some in lines() for line in some)
+    found |= {"format": "jsonl"}
+    if not keys:
+        _expect_no_lines(lines())
+        return Reader(found, [], lambda rows: iter(()))
+    fit(contract, keys)
+    header = named(keys, contract)
+    return Reader(found, header, lambda rows: _batches(lines(), header, keys, found, rows))
+
+
+def _lines(text: Iterable[bytes]) -> Iterator[list[Line]]:
+    """Lines that are not blank, with 1-based numbers, a block's worth at a time. Raises Refused for an endless one."""
+    number, rest = 1, b""
+    for block in text:
+        *whole, rest = (rest + block).split(b"\n")
+        if len(rest) >= LONGEST:
+            raise Refused(f"line {number + len(whole)}: longer than {LONGEST:,} bytes. Write one record a line.")
+        yield _numbered(number, whole)
+        number += len(whole)
+    yield _numbered(number, [rest])
+
+
+def _numbered(first: int, lines: Iterable[bytes]) -> list[Line]:
+    return [Line(number, line.rstrip(b"\r")) for number, line in enumerate(lines, first) if line.strip()]
+
+
+def _keys(line: bytes) -> Iterable[str]:
+    try:
+        value = orjson.loads(line)
+        return value if isinstance(value, dict) else ()
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return _record(Decoder(), line, "utf-8")
+    except NotARecord:
+        return ()
+
+
+def _record(decoder: Decoder, line: bytes, encoding: str | int) -> Cells:
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        raise NotARecord(f"expected text in {encoding}, found bytes that are none, here written \\xNN") from None
+    return decode_record(decoder, text)
+
+
+def _expect_no_lines(blocks_of_lines: Iterator[list[Line]]) -> None:
+    first = next((line for lines in blocks_of_lines for line in lines), None)
+    if first is not None:
+        start = f"line {first.number} starts {first.text[:60]!r}"
+        raise Unreadable(f"expected one JSON object a line, found none in any line; {start}.")
+
+
+def _batches(
+    lines: Iterator[list[Line]], header: list[str], keys: list[str], found: dict[str, str | int], rows: int
+) -> Iterator[RawBatch]:
+    for some in lines:
+        for first in range(0, len(some), rows):
+            yield _batch(some[first : first + rows], header, keys, found["encoding"])
+
+
+def _batch(lines: list[Line], header: list[str], keys: list[str], encoding: str | int) -> RawBatch:
+    decoder = Decoder()
+    good: list[tuple[int, Cells]] = []
+    sources: list[bytes] = []
+    broken: list[BrokenRecord] = []
+    for number, text in lines:
+        try:
+            good.append((number, _record(decoder, text, encoding)))
+            sources.append(text)
+        except NotARecord as fault:
+            broken.append(BrokenRecord(number, shown(text, encoding), str(fault)))
+    return batch(header, keys, good, broken, lambda position: shown(sources[position], encoding))

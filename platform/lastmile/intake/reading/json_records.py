@@ -1,0 +1,120 @@
+"""What JSON Lines and JSON documents share: one value of JSON as a record of texts, or why it is none.
+
+Stricter than the standard library: no NaN or Infinity, no key twice in an object, no depth that could overflow a stack.
+Numbers keep their digits, nested values become JSON text, null and a key that is not there are both null.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from lastmile.intake.batch import BrokenRecord, RawBatch
+from lastmile.intake.reading.cells import Numeral, cell_text
+from lastmile.intake.reading.heading import MOST_COLUMNS
+
+#: Objects and arrays within each other; real records have fewer than ten.
+DEEPEST = 64
+WHITESPACE = " \t\r\n"
+_BETWEEN_BRACKETS = re.compile(r'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")++', re.DOTALL)
+
+Cells = dict[str, str | None]
+
+
+class NotARecord(ValueError):
+    """A value that is no record; the message says why."""
+
+
+class Decoder:
+    """Decodes one value at a time, remembering what the standard library would let pass."""
+
+    def __init__(self) -> None:
+        self._faults: list[str] = []
+        self._json = json.JSONDecoder(
+            object_pairs_hook=self._object, parse_float=Numeral, parse_int=Numeral, parse_constant=self._constant
+        )
+
+    def value(self, text: str, start: int = 0) -> tuple[Any, int, str | None]:
+        """The value that starts there, where it ends, and what is wrong with it. Raises json.JSONDecodeError."""
+        self._faults.clear()
+        value, end = self._json.raw_decode(text, start)
+        return value, end, next(iter(self._faults), None)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            self._faults.append(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+        return found
+
+    def _constant(self, name: str) -> None:
+        self._faults.append(f"{name} is no value of JSON")
+
+
+def decode_record(decoder: Decoder, text: str) -> Cells:
+    """The one record a text holds. Raises NotARecord."""
+    if is_too_deep(text):
+        raise NotARecord(f"objects and arrays are nested deeper than {DEEPEST}")
+    start = len(text) - len(text.lstrip(WHITESPACE))
+    try:
+        value, end, fault = decoder.value(text, start)
+    except json.JSONDecodeError as error:
+        raise NotARecord(f"no JSON: {error.msg} at character {error.pos + 1}") from None
+    if text[end:].strip(WHITESPACE):
+        raise NotARecord(f"no JSON: more after the value at character {end + 1}")
+    return cells(value, fault, text)
+
+
+def is_too_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return False
+    brackets = np.frombuffer(_BETWEEN_BRACKETS.sub("", text).encode("utf-8", "replace"), np.uint8)
+    steps = np.isin(brackets, (ord("["), ord("{"))).astype(np.int64) - np.isin(brackets, (ord("]"), ord("}")))
+    return bool(len(steps) and steps.cumsum().max() > DEEPEST)
+
+
+def cells(value: Any, fault: str | None, source: str) -> Cells:
+    """The record's texts by key. Raises NotARecord."""
+    if fault is not None:
+        raise NotARecord(fault)
+    if not isinstance(value, dict):
+        raise NotARecord(f"expected an object, found {type(value).__name__}")
+    found = {key: item if type(item) is str else cell_text(item) for key, item in value.items()}
+    if "\\u" in source and not _is_encodable("".join(text for pair in found.items() for text in pair if text)):
+        raise NotARecord("half of a surrogate pair, which is no character, in a \\u escape")
+    return found
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def batch(
+    header: Sequence[str],
+    keys: Sequence[str],
+    good: Sequence[tuple[int, Cells]],
+    broken: Sequence[BrokenRecord],
+    raw: Callable[[int], str],
+) -> RawBatch:
+    """Records as a batch; `good` has line and cells of each, `raw` gives the source of the one at a position of it."""
+    frame = pl.DataFrame([record for _, record in good], schema=dict.fromkeys(keys, pl.String))
+    lines = pl.Series("line", [line for line, _ in good], pl.UInt64)
+    named = frame.rename(dict(zip(keys, header, strict=True)))
+    return RawBatch(named, lines, lambda positions: [raw(position) for position in positions], broken)
+
+
+def keys_of(records: Iterable[Iterable[str]]) -> list[str]:
+    """Every key in the order of its first appearance; one more than `MOST_COLUMNS` at most, which is refused anyway."""
+    found: dict[str, None] = {}
+    for record in records:
+        found.update(dict.fromkeys(record))
+        if len(found) > MOST_COLUMNS:
+            break
+    return list(found)

@@ -1,0 +1,88 @@
+"""Opens a drop by what it holds; its name is asked only where the content leaves a choice."""
+
+from pathlib import Path
+
+import orjson
+
+from lastmile.contract import Contract
+from lastmile.intake.batch import Refused, Unreadable
+from lastmile.intake.reading.compression import blocks, compression
+from lastmile.intake.reading.delimited import open_delimited
+from lastmile.intake.reading.encoding import as_utf8
+from lastmile.intake.reading.excel import open_excel
+from lastmile.intake.reading.json_documents import open_json_document
+from lastmile.intake.reading.json_lines import open_json_lines
+from lastmile.intake.reading.parquet import open_parquet
+from lastmile.intake.reading.reader import Reader
+
+BINARY = {
+    b"PAR1": open_parquet,
+    b"PARE": open_parquet,
+    b"PK\x03\x04": open_excel,
+    b"PK\x05\x06": open_excel,
+    b"\xd0\xcf\x11\xe0": open_excel,
+}
+JSON_SUFFIXES, JSON_LINES_SUFFIXES = (".json", ".geojson"), (".jsonl", ".ndjson", ".jsonlines")
+COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz")
+
+
+def open_drop(path: Path, name: str, contract: Contract) -> Reader:
+    """A reader of the file at `path`; `name` is the one it was dropped under.
+
+    Raises Refused where the file as a whole does not fit the contract or has two readings, Unreadable where its bytes
+    cannot be parsed. Either may also be raised from `batches()`, for a fault further down.
+    """
+    found: dict[str, str | int] = {}
+    compressed = compression(path)
+    if compressed is not None:
+        found["compression"] = compressed
+    start = next(blocks(path), b"")
+    opened = next((opened for magic, opened in BINARY.items() if start.startswith(magic)), None)
+    if opened is None:
+        return _open_text(path, _suffix(name), contract, found, start)
+    if compressed is not None:
+        raise Refused(f"a workbook or Parquet file inside {compressed}: these are compressed already. Unpack it.")
+    return opened(path, contract, found)
+
+
+def _suffix(name: str) -> str:
+    """The last suffix that says what is in the file, in lower case."""
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
+    return next((suffix for suffix in reversed(suffixes) if suffix not in COMPRESSED_SUFFIXES), "")
+
+
+def _open_text(path: Path, suffix: str, contract: Contract, found: dict[str, str | int], start: bytes) -> Reader:
+    text = next(as_utf8(iter([start]), contract.encodings, {}), b"").lstrip()
+    named_json = suffix in (*JSON_SUFFIXES, *JSON_LINES_SUFFIXES)
+    looks_json = text.startswith((b"{", b"["))
+    if not looks_json and not named_json:
+        return open_delimited(path, contract, found)
+    if looks_json and named_json:
+        return _open_json(path, suffix, contract, found, text)
+    try:
+        return open_delimited(path, contract, found)
+    except Refused:
+        if not looks_json:
+            raise Unreadable(f"expected JSON after its name, with {{ or [ first; it starts {text[:40]!r}.") from None
+        return _open_json(path, suffix, contract, found, text)
+
+
+def _open_json(path: Path, suffix: str, contract: Contract, found: dict[str, str | int], start: bytes) -> Reader:
+    is_lines = _is_lines(start, suffix in JSON_LINES_SUFFIXES)
+    return (open_json_lines if is_lines else open_json_document)(path, contract, found)
+
+
+def _is_lines(start: bytes, named_lines: bool) -> bool:
+    """Whether each line is a value of its own. A single line may be either, and so goes by the name."""
+    first, *others = [line.strip() for line in start.split(b"\n") if line.strip()]
+    if not others or named_lines:
+        return named_lines
+    return _is_complete(first) or (len(first) > 1 and first.startswith(b"{") and others[0].startswith(b"{"))
+
+
+def _is_complete(line: bytes) -> bool:
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
