@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from rich.console import Console
 
 from lastmile.commands.sample import fill_empty_landing, sample
 from lastmile.errors import UserError
@@ -73,23 +72,24 @@ def test_contracts_of_other_datasets_get_no_household_surveys(store, home, tmp_p
     (tmp_path / "other_contracts").mkdir()
     (tmp_path / "other_contracts" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("LASTMILE_CONTRACTS", "other_contracts")
     with pytest.raises(UserError, match="contracts of other_contracts have no dataset crop"):
         sample(**USUAL)
-    fill_empty_landing(Settings.from_environment(), store, Console())
+    fill_empty_landing(Settings.from_environment(), store)
     assert keys(store) == []
 
 
 def test_an_empty_landing_area_is_filled_once(store, home):
     settings = Settings.from_environment()
-    fill_empty_landing(settings, store, Console())
+    fill_empty_landing(settings, store)
     first = {listed.key: listed.version for listed in store.list("landing/")}
     assert len({key.split("/")[3] for key in first}) >= 12
-    fill_empty_landing(settings, store, Console())
+    fill_empty_landing(settings, store)
     assert {listed.key: listed.version for listed in store.list("landing/")} == first
 
 
 def test_a_landing_area_with_a_drop_of_ones_own_is_left_alone(store, home):
     store.put("landing/hhinfo/2020/mine.csv", b"hhid\n")
-    fill_empty_landing(Settings.from_environment(), store, Console())
+    fill_empty_landing(Settings.from_environment(), store)
     assert keys(store) == ["landing/hhinfo/2020/mine.csv"]

@@ -8,8 +8,8 @@ import pytest
 from lastmile.contract import load_contracts
 from lastmile.intake.auditing import violations
 from lastmile.intake.discovering import discover
-from lastmile.landing import LANDING
 from lastmile.intake.engine import take_pending
+from lastmile.landing import LANDING
 
 COUNTS = "SELECT key, state, rows_read, rows_loaded, rows_quarantined, rows_duplicate FROM ledger.drops"
 
