@@ -49,7 +49,8 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
         tags=dict(contract.tags),
     )
     def raw(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
-        from lastmile.intake.discovering import LANDING, discover
+        from lastmile.intake.discovering import discover
+        from lastmile.landing import LANDING
         from lastmile.intake.ledger import inventory
 
         store = platform.store()

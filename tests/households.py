@@ -59,8 +59,9 @@ def households(years: Sequence[int] = (2018, 2019), surveys: int = 5, size: int 
     )
 
 
-def put_marts(connection: Connection, rows: pl.DataFrame) -> None:
+def put_marts(connection: Connection, rows: pl.DataFrame | None = None) -> None:
     """The rows as marts, in place of what was there; two surveys' conversion factors are in doubt."""
+    rows = households() if rows is None else rows
     connection.execute("DROP SCHEMA IF EXISTS marts CASCADE")
     connection.execute(MARTS)
     label = ("total_income_lcu_per_year", "value_ppp_per_person_per_day", "vulnerability_level")

@@ -1,11 +1,22 @@
 """The project's assets on a warehouse and a store of their own, with Dagster's instance in a temporary folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
+from households import put_marts
 
+from assets.features import feature_assets
+from assets.models import model_assets
+from assets.predictions import prediction_assets
+from assets.reports import report_assets
+from assets.resources import Platform
+from lastmile.contract import load_contracts
 from lastmile.settings import Settings
+from lastmile.warehouse.dbt_project import prepared
+
+Make = Callable[..., dg.ExecuteInProcessResult]
 
 
 @pytest.fixture
@@ -20,3 +31,42 @@ def environment(monkeypatch: pytest.MonkeyPatch, settings: Settings, database_ur
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.local_temp() as instance:
         yield instance
+
+
+@pytest.fixture(scope="session")
+def parsed_dbt_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that every home of this test run may share: parsing takes seconds."""
+    home = tmp_path_factory.mktemp("dbt")
+    prepared(Settings(home, None, "", "assets.contracts"), load_contracts())
+    return home / "dbt"
+
+
+@pytest.fixture
+def learning_platform(environment: None, home: Path, parsed_dbt_project: Path) -> Platform:
+    """A platform on which the dbt project is ready and households lie in the marts."""
+    home.mkdir(exist_ok=True)
+    (home / "dbt").symlink_to(parsed_dbt_project)
+    platform = Platform()
+    with platform.connect() as connection:
+        put_marts(connection)
+    return platform
+
+
+@pytest.fixture
+def make(learning_platform: Platform, instance: dg.DagsterInstance) -> Make:
+    """Run one of the assets made from the marts, by its room's name: of one partition, of a range, or whole."""
+    ours = [*feature_assets, *model_assets, *prediction_assets, *report_assets]
+
+    def make(room: str, first: str | None = None, last: str | None = None) -> dg.ExecuteInProcessResult:
+        span = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+        return dg.materialize(
+            ours,
+            selection=dg.AssetSelection.key_prefixes(room),
+            instance=instance,
+            resources={"platform": learning_platform},
+            partition_key=first if last is None else None,
+            tags=span if last else None,
+            raise_on_error=False,
+        )
+
+    return make

@@ -3,7 +3,8 @@
 import os
 
 from lastmile.intake import ledger
-from lastmile.intake.discovering import discover, is_unfinished, place_all
+from lastmile.intake.discovering import discover, place_all
+from lastmile.landing import is_unfinished
 
 
 def test_the_same_listing_twice_enters_a_drop_once(site):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from lastmile.contract import Contract, load_contracts
 from lastmile.errors import UserError
 from lastmile.running.backfilling import is_done, request
 from lastmile.running.home import holder
@@ -18,6 +17,8 @@ from lastmile.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
+
+    from lastmile.contract import Contract
 
 REDO_TAG = "lastmile/redo"
 
@@ -36,6 +37,8 @@ def backfill(
 
     Example: lastmile backfill --dataset hhinfo --from 2015 --to 2019 --redo
     """
+    from lastmile.contract import load_contracts
+
     settings, console = Settings.from_environment(), Console()
     ranges = _ranges(load_contracts(settings.contracts), dataset, first, last)
     if holder(settings) is None:
@@ -49,7 +52,7 @@ def backfill(
 
 
 def _ranges(
-    contracts: Mapping[str, Contract], wanted: Sequence[str] | None, first: str, last: str
+    contracts: "Mapping[str, Contract]", wanted: Sequence[str] | None, first: str, last: str
 ) -> dict[tuple[str, ...], list[str]]:
     """Partitions to the datasets that have them. Raises UserError where a dataset or partition does not exist."""
     unknown = [name for name in wanted or () if name not in contracts]

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import track
 
-from lastmile.contract import Contract, load_contracts
 from lastmile.errors import UserError
-from lastmile.intake.discovering import LANDING, is_unfinished
+from lastmile.landing import LANDING, is_unfinished
 from lastmile.settings import Settings
+
+if TYPE_CHECKING:
+    from lastmile.contract import Contract
 
 
 def drop(
@@ -38,14 +40,16 @@ def drop(
     print(f"{len(files)} files put under {prefix}" if len(files) > 1 else f"put {prefix}{first}")
 
 
-def _contract(settings: Settings, dataset: str) -> Contract:
+def _contract(settings: Settings, dataset: str) -> "Contract":
+    from lastmile.contract import load_contracts
+
     contracts = load_contracts(settings.contracts)
     if dataset not in contracts:
         raise UserError(f"no dataset {dataset!r}; there are: {', '.join(sorted(contracts))}")
     return contracts[dataset]
 
 
-def _checked_partition(contract: Contract, partition: str) -> str:
+def _checked_partition(contract: "Contract", partition: str) -> str:
     try:
         contract.partition.window(partition)
     except ValueError as error:

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 
 from lastmile.errors import UserError
-from lastmile.intake import aside
 from lastmile.settings import Settings
 
 quarantine = typer.Typer(help="Look at what was set aside, and why.", no_args_is_help=True)
@@ -31,6 +30,7 @@ def show(
 
     Example: lastmile quarantine show --dataset hhinfo --partition 2019
     """
+    from lastmile.intake import aside
     from lastmile.warehouse.connecting import connect, database
 
     with database(Settings.from_environment()) as url, connect(url) as connection:

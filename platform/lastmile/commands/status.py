@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lastmile.intake.state import summary
 from lastmile.running.display import report
 from lastmile.settings import Settings
 
@@ -18,6 +17,7 @@ def status(
 
     Example: lastmile status --json
     """
+    from lastmile.intake.state import summary
     from lastmile.store import open_store
     from lastmile.warehouse.connecting import connect, database
     from lastmile.warehouse.migrating import migrate

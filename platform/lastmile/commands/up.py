@@ -35,9 +35,7 @@ def up(
     ui_port = None if once else _ui_port(port)
     console.print(f"starting the platform in {settings.home} ...")
     try:
-        with session(
-            settings, ui_port, lambda settings, store: fill_empty_landing(settings, store, console)
-        ) as running:
+        with session(settings, ui_port, fill_empty_landing) as running:
             succeeded = work(running, console)
             while not once:
                 console.print(

@@ -11,11 +11,9 @@ from psycopg import Connection
 
 from lastmile.contract import Contract
 from lastmile.intake.ledger import Found, register
+from lastmile.landing import LANDING, is_unfinished
 from lastmile.store import Store, StoredObject
 
-LANDING = "landing/"
-#: Names that uploaders use for files still being written, and markers that are no data.
-_UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", "~")
 _PAGE = 5_000
 
 
@@ -42,12 +40,6 @@ def place(listed: StoredObject, contracts: Mapping[str, Contract]) -> Found:
         modified_at=listed.modified_at,
         problem=_problem(dataset, rest, partition, contracts),
     )
-
-
-def is_unfinished(key: str) -> bool:
-    """True for folder markers, hidden files and names that uploaders give to files they are still writing."""
-    name = key.rsplit("/", 1)[-1]
-    return not name or name.startswith((".", "_")) or name.lower().endswith(_UNFINISHED)
 
 
 def _problem(dataset: str, rest: str, partition: str, contracts: Mapping[str, Contract]) -> str | None:

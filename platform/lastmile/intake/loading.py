@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 from lastmile.intake.duplicates import KeyIndex
@@ -53,7 +54,7 @@ class Load:
             "_loaded_at": self.at,
         }
 
-    def set_aside(self, rows: pl.DataFrame, as_kind: str) -> None:
+    def set_aside(self, rows: pl.DataFrame, as_kind: Literal["bad", "duplicate"]) -> None:
         if rows.height:
             place = (self.drop.id, self.drop.dataset, self.drop.partition)
             quarantine_rows(self.connection, *place, self.run_id, rows, as_kind)

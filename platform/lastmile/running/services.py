@@ -53,7 +53,7 @@ def start_all(settings: Settings, variables: Mapping[str, str], ui_port: int | N
         return started[-1]
 
     wait_until_listening(launch("code-server", "dagster", *command, *address), port, logs)
-    launch("daemon", "dagster._daemon", "run", "--workspace", str(workspace))
+    launch("daemon", "lastmile.running.daemon", "run", "--workspace", str(workspace))
     if ui_port is not None:
         page = ["--host", "127.0.0.1", "--port", str(ui_port), "--workspace", str(workspace)]
         wait_until_listening(launch("webserver", "dagster_webserver", *page), ui_port, logs)
