@@ -57,7 +57,7 @@ def sample(
     _tell(truth, sidecar, str(to or settings.store_url), console)
 
 
-def fill_empty_landing(settings: Settings, store: "Store") -> None:
+def fill_empty_landing(_settings: Settings, store: "Store") -> None:
     """Put the usual sample where nothing has landed yet, unless the contracts are of other datasets.
 
     Made in a process of its own, whose memory is free again when the work begins.
