@@ -1,0 +1,119 @@
+"""The dbt project in Dagster: models as assets, tests as checks, a range of partitions as one window."""
+
+import copy
+
+import dagster as dg
+import pytest
+
+from assets.dbt_translation import code_version
+from assets.resources import Platform
+from assets.warehouse import dbt_resource, warehouse_assets
+
+FACTS = dg.AssetKey(["marts", "fct_household_year"])
+
+
+@pytest.fixture(scope="module")
+def sets(installation, contracts):
+    """The three sets: views, tables by partition, tables of all partitions."""
+    return warehouse_assets(contracts)
+
+
+@pytest.fixture
+def run(sets, contracts, installation):
+    def run(assets, first=None, last=None):
+        tags = (
+            {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last} if first else {}
+        )
+        resources = {"platform": Platform(), "dbt": dbt_resource(contracts)}
+        return dg.materialize([assets], resources=resources, tags=tags)
+
+    return run
+
+
+def row_counts(result):
+    return {
+        event.asset_key.path[-1]: event.materialization.metadata["dagster/row_count"].value
+        for event in result.get_asset_materialization_events()
+    }
+
+
+def test_every_model_is_an_asset_under_its_layer_that_says_whose_it_is_and_what_it_holds(sets, installation):
+    models = [node for node in installation.manifest()["nodes"].values() if node["resource_type"] == "model"]
+    specs = {spec.key: spec for assets in sets for spec in assets.specs}
+    assert set(specs) == {dg.AssetKey([model["fqn"][1], model["name"]]) for model in models}
+    for spec in specs.values():
+        assert (spec.group_name, list(spec.owners)) == ("warehouse", ["team:analytics"])
+        assert {"dbt", "postgres"} <= spec.kinds
+        columns = spec.metadata["dagster/column_schema"].columns
+        assert all(column.description and column.type != "?" for column in columns)
+
+
+def test_views_are_made_from_the_cleaned_datasets(sets):
+    views = sets[0]
+    assert {dep.asset_key for spec in views.specs for dep in spec.deps} == {
+        dg.AssetKey(["cleaned", dataset]) for dataset in ("hhinfo", "crop", "lstk", "lstk_prod")
+    }
+
+
+def test_only_tables_by_partition_have_partitions_and_those_of_their_datasets(sets):
+    views, by_partition, tables = sets
+    assert (views.partitions_def, tables.partitions_def) == (None, None)
+    assert by_partition.partitions_def.get_first_partition_key() == "2010"
+    assert by_partition.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_every_data_test_is_a_check_that_says_what_it_checks(sets, installation):
+    tests = [node for node in installation.manifest()["nodes"].values() if node["resource_type"] == "test"]
+    checks = [spec for assets in sets for spec in assets.check_specs]
+    assert sorted(check.name for check in checks) == sorted(test["name"] for test in tests)
+    assert all(check.description for check in checks)
+
+
+def test_views_are_made_where_nothing_was_ever_loaded(warehouse, sets, run):
+    warehouse.connection.execute("DROP TABLE raw.lstk CASCADE")
+    run(sets[0])
+    assert warehouse.select("SELECT * FROM staging.stg_lstk") == []
+
+
+def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(warehouse, sets, run):
+    for year in (2015, 2016, 2017, 2018):
+        warehouse.put_household(year, f"ml_one_{year}_1")
+    warehouse.put_household(2017, "sn_one_2017_1", id_form="sn_one_2017", currency_conversion_lcu_to_ppp=239006.7)
+    made = run(sets[1], "2016", "2017")
+    assert {event.partition for event in made.get_asset_materialization_events()} == {"2016", "2017"}
+    households = "SELECT survey_year FROM intermediate.int_household ORDER BY 1"
+    assert warehouse.select(households) == [(2016,), (2017,), (2017,)]
+
+    marts = run(sets[2])
+    assert row_counts(marts) == {
+        "fct_household_year": 3,
+        "dim_household": 3,
+        "dim_survey": 3,
+        "summary_country_year": 2,
+    }
+    checks = {check.check_name: check for check in marts.get_asset_check_evaluations()}
+    wrong_factor = checks.pop("dim_survey_conversion_factor_is_right")
+    assert (wrong_factor.passed, wrong_factor.description) == (False, "sn_one_2017")
+    (record,) = wrong_factor.metadata["failing rows"].records
+    assert record.data["conversion_reason"] == "conversion factor 239006.7 is above any real one"
+    assert all(check.passed for check in checks.values())
+
+
+def test_failing_rows_are_shown_without_what_is_personal(warehouse, sets, run):
+    warehouse.put_household(2017, "ml_one_2017_1", total_income_lcu_per_year=1e11)
+    warehouse.run("run", "--select", "intermediate")
+    checks = {check.check_name: check for check in run(sets[2]).get_asset_check_evaluations()}
+    implausible = checks["fct_household_year_value_is_plausible"]
+    (record,) = implausible.metadata["failing rows"].records
+    assert "hhid" not in record.data
+    assert implausible.description == "ml_one_2017"
+
+
+def test_the_code_version_follows_the_macros_a_model_uses_and_no_others(installation):
+    manifest = copy.deepcopy(installation.manifest())
+    node = manifest["nodes"]["model.lastmile.fct_household_year"]
+    before = code_version(manifest, node)
+    manifest["macros"]["macro.lastmile.normal_name"]["macro_sql"] += "--"
+    assert code_version(manifest, node) == before
+    manifest["macros"]["macro.lastmile.vulnerability_level"]["macro_sql"] += "--"
+    assert code_version(manifest, node) != before

@@ -1,0 +1,168 @@
+"""What is made by itself, and when: as little as possible, and nothing forgotten."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from dagster._core.events import DagsterEvent, DagsterEventType
+
+from assets.drops import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
+from assets.resources import Platform
+from assets.warehouse import dbt_resource, warehouse_assets
+
+DATASETS = ("hhinfo", "crop", "lstk", "lstk_prod")
+
+
+class Daemon:
+    """Evaluates the conditions every ten seconds, on a history of runs that the test makes up."""
+
+    def __init__(self, definitions, instance):
+        self.definitions = definitions
+        self.instance = instance
+        self.cursor = None
+        self.time = datetime(2021, 6, 1, 12, 1, tzinfo=UTC)
+
+    def tick(self):
+        """What is asked for: the asset's name, and its partitions."""
+        self.time += timedelta(seconds=10)
+        result = dg.evaluate_automation_conditions(
+            self.definitions, self.instance, cursor=self.cursor, evaluation_time=self.time
+        )
+        self.cursor = result.cursor
+        keys = [key for key in self.definitions.resolve_all_asset_keys() if result.get_num_requested(key)]
+        return {key.path[-1]: {part for part in result.get_requested_partitions(key) if part} for key in keys}
+
+    def start(self, keys, partition=None):
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        return self.instance.create_run_for_job(
+            job.get_subset(asset_selection=set(keys)),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={"dagster/partition": partition} if partition else {},
+            asset_selection=frozenset(keys),
+        )
+
+    def end(self, run):
+        event = DagsterEvent(DagsterEventType.RUN_SUCCESS.value, run.job_name)
+        self.instance.report_dagster_event(event, run_id=run.run_id)
+
+    def make(self, keys, *partitions):
+        for key in keys:
+            for partition in partitions or (None,):
+                self.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
+
+
+@pytest.fixture(scope="module")
+def sets(installation, contracts):
+    return warehouse_assets(contracts)
+
+
+@pytest.fixture
+def daemon(sets, contracts):
+    intake = [make(contracts[dataset]) for dataset in DATASETS for make in (raw_asset, cleaned_assets)]
+    resources = {"platform": Platform(), "dbt": dbt_resource(contracts)}
+    definitions = dg.Definitions(assets=[*intake, *sets], resources=resources)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Daemon(definitions, instance)
+
+
+@pytest.fixture
+def views(sets):
+    return list(sets[0].keys)
+
+
+@pytest.fixture
+def by_partition(sets):
+    return list(sets[1].keys)
+
+
+@pytest.fixture
+def tables(sets):
+    return list(sets[2].keys)
+
+
+CLEANED = [cleaned_key(dataset) for dataset in DATASETS]
+INTAKE = [key(dataset) for dataset in DATASETS for key in (raw_key, cleaned_key, quarantine_key)]
+
+
+def names(keys, *partitions):
+    return {key.path[-1]: set(partitions) for key in keys}
+
+
+@pytest.fixture
+def with_views(daemon, views):
+    daemon.tick()
+    daemon.make(views)
+    daemon.tick()
+    return daemon
+
+
+def test_views_are_made_at_the_first_tick_and_not_again(daemon, views):
+    assert daemon.tick() == names(views)
+    daemon.make(views)
+    assert daemon.tick() == {}
+    daemon.make(CLEANED, "2016")
+    assert not daemon.tick().keys() & names(views).keys()
+
+
+def test_partitions_are_made_together_once_all_their_drops_are_taken(with_views, by_partition):
+    runs = [with_views.start(INTAKE, year) for year in ("2015", "2016")]
+    assert with_views.tick() == {}
+    with_views.make(CLEANED, "2015")
+    with_views.end(runs[0])
+    assert with_views.tick() == {}
+    with_views.make(CLEANED, "2016")
+    with_views.end(runs[1])
+    assert with_views.tick() == names(by_partition, "2015", "2016")
+    assert with_views.tick() == {}
+
+
+def test_partitions_wait_for_the_views(daemon, by_partition, views):
+    daemon.make(CLEANED, "2015")
+    assert daemon.tick() == names(views)
+    assert daemon.tick() == {}
+    daemon.make(views)
+    assert daemon.tick() == names(by_partition, "2015")
+
+
+def test_drops_that_never_stop_coming_do_not_hold_up_the_tables_for_ever(with_views, by_partition):
+    with_views.start(INTAKE, "2016")
+    with_views.make(CLEANED, "2015")
+    assert with_views.tick() == {}
+    with_views.time = with_views.time.replace(minute=9, second=55)
+    assert with_views.tick() == names(by_partition, "2015")
+
+
+def test_all_marts_are_made_in_one_run_after_the_partitions(with_views, by_partition, tables):
+    with_views.make(CLEANED, "2015", "2016")
+    with_views.tick()
+    run = with_views.start(by_partition, "2015")
+    with_views.make(by_partition, "2016")
+    assert with_views.tick() == {}
+    with_views.make(by_partition, "2015")
+    with_views.end(run)
+    assert with_views.tick() == names(tables)
+    assert with_views.tick() == {}
+
+
+def test_marts_wait_while_more_drops_are_being_taken(with_views, by_partition, tables):
+    with_views.make(CLEANED, "2015")
+    with_views.tick()
+    run = with_views.start(INTAKE, "2016")
+    with_views.make(by_partition, "2015")
+    assert with_views.tick() == {}
+    with_views.make(CLEANED, "2016")
+    with_views.end(run)
+    assert with_views.tick() == names(by_partition, "2016")
+    with_views.make(by_partition, "2016")
+    assert with_views.tick() == names(tables)
+
+
+def test_a_late_drop_remakes_its_own_partition_only(with_views, by_partition, tables):
+    with_views.make(CLEANED, "2015", "2016")
+    with_views.tick()
+    with_views.make(by_partition, "2015", "2016")
+    with_views.tick()
+    with_views.make(tables)
+    assert with_views.tick() == {}
+    with_views.make(CLEANED, "2015")
+    assert with_views.tick() == names(by_partition, "2015")

@@ -1,0 +1,108 @@
+"""The marts end to end: what was loaded, made by dbt, against the same worked out by hand."""
+
+import pytest
+
+from lastmile.intake.discovering import discover
+from lastmile.intake.engine import take_pending
+
+LEVELS = ("On Track", "At Risk", "Struggling", "Severely Struggling")
+UNUSABLE = """
+SELECT survey_id FROM marts.dim_survey WHERE conversion_check IN ('inconsistent', 'undecided', 'implausible') ORDER BY 1
+"""
+PARTS = """
+SELECT hhid, id_form, total_income_lcu_per_year, value_farm_products_consumed_lcu_per_hh_per_year,
+    currency_conversion_lcu_to_ppp, hh_size_members
+FROM raw.hhinfo
+"""
+MADE = """
+SELECT hhid, value_ppp_per_person_per_day, vulnerability_level, is_vulnerable, not_computable_reason
+FROM marts.fct_household_year
+"""
+COUNTS = """
+SELECT sum(households), sum(computable), sum(on_track), sum(at_risk), sum(struggling), sum(severely_struggling)
+FROM marts.summary_country_year
+"""
+
+
+def verdicts(warehouse):
+    return dict(warehouse.select("SELECT survey_id, conversion_check FROM marts.dim_survey"))
+
+
+def test_every_formula_passes_its_unit_tests(built):
+    results = built.run("test", "--select", "test_type:unit")
+    tested = {test["model"] for test in built.manifest()["unit_tests"].values()}
+    nodes = built.manifest()["nodes"].values()
+    marts = {node["name"] for node in nodes if node["fqn"][1] == "marts" and node["resource_type"] == "model"}
+    assert len(results) == len(built.manifest()["unit_tests"])
+    assert marts <= tested
+
+
+def test_a_survey_that_arrives_later_settles_which_of_two_was_right(warehouse):
+    for survey, factor in (("bi_clp_2018", 621.38), ("bi_snv_2018", 0.6157)):
+        warehouse.put_household(
+            2018, f"{survey}_1", id_form=survey, country="burundi", currency_conversion_lcu_to_ppp=factor
+        )
+    warehouse.run("build", "--exclude-resource-type", "unit_test")
+    assert verdicts(warehouse) == {"bi_clp_2018": "undecided", "bi_snv_2018": "undecided"}
+    warehouse.put_household(
+        2019, "bi_new_2019_1", id_form="bi_new_2019", country="burundi", currency_conversion_lcu_to_ppp=650
+    )
+    warehouse.run("build", "--exclude-resource-type", "unit_test")
+    assert verdicts(warehouse) == {
+        "bi_clp_2018": "consistent",
+        "bi_snv_2018": "inconsistent",
+        "bi_new_2019": "consistent",
+    }
+    values = (
+        "SELECT survey_id, vulnerability_level IS NULL, not_computable_reason IS NULL FROM marts.fct_household_year"
+    )
+    assert sorted(warehouse.select(values)) == [
+        ("bi_clp_2018", False, True),
+        ("bi_new_2019", False, True),
+        ("bi_snv_2018", True, False),
+    ]
+
+
+@pytest.fixture
+def real(warehouse, contracts, store, shared_data):
+    """The real surveys of 2015-2019, taken by the intake and made into marts."""
+    for file in sorted((shared_data / "household_rhomis").glob("year=*/*/*.csv")):
+        year = file.parts[-3].removeprefix("year=")
+        store.put(f"landing/{file.stem}/{year}/{file.parent.name}/{file.name}", file.read_bytes())
+    discover(warehouse.connection, store, contracts)
+    for contract in contracts.values():
+        take_pending(warehouse.connection, store, contract, [str(year) for year in range(2015, 2020)], "test")
+    warehouse.run("build", "--exclude-resource-type", "unit_test")
+    return warehouse
+
+
+def test_the_real_surveys_with_a_wrong_factor_are_named_and_their_households_held_back(real):
+    wrong = ["bi_clp_2018", "bi_snv_2019", "cd_clp_2017", "sn_ftf_2018", "tz_glv_2017"]
+    assert [survey for (survey,) in real.select(UNUSABLE)] == wrong
+    loaded, made = real.select(PARTS), {hhid: rest for hhid, *rest in real.select(MADE)}
+    assert len(made) == len(loaded) > 2_500
+    for hhid, survey, *parts in loaded:
+        expected = None if survey in wrong else value_by_hand(*parts)
+        value, level, vulnerable, reason = made[hhid]
+        assert value == pytest.approx(expected)
+        assert (level, vulnerable) == (level_by_hand(expected), vulnerable_by_hand(expected))
+        assert ("conversion factor" in (reason or "")) == (survey in wrong)
+    by_hand = [sum(level == wanted for _, level, *_ in made.values()) for wanted in LEVELS]
+    assert [int(count) for count in real.select(COUNTS)[0]] == [len(made), sum(by_hand), *by_hand]
+
+
+def value_by_hand(income, consumed, factor, members):
+    """PPP$ per person and day; None where a part is missing."""
+    if None in (income, consumed, factor, members):
+        return None
+    return (income + consumed) / factor / 365 / members
+
+
+def level_by_hand(value):
+    if value is None:
+        return None
+    return "On Track" if value >= 2.15 else "At Risk" if value >= 1.77 else "Struggling" if value >= 1.25 else LEVELS[3]
+
+
+def vulnerable_by_hand(value):
+    return None if value is None else value < 1.77

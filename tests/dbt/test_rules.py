@@ -1,0 +1,101 @@
+"""What must be true of every model, now and after the next one is added."""
+
+import pytest
+
+LAYERS = {"staging": {"source"}, "intermediate": {"staging", "intermediate"}, "marts": {"intermediate", "marts"}}
+
+
+@pytest.fixture(scope="module")
+def manifest(built):
+    return built.manifest()
+
+
+@pytest.fixture(scope="module")
+def models(manifest):
+    found = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    assert {node["fqn"][1] for node in found} == set(LAYERS)
+    return found
+
+
+def in_marts(models):
+    return [model for model in models if model["fqn"][1] == "marts"]
+
+
+def test_views_stand_on_sources_only_because_rebuilding_a_table_drops_the_views_on_it(models):
+    views = [model for model in models if model["config"]["materialized"] == "view"]
+    assert views
+    assert all(parent.startswith("source.") for view in views for parent in view["depends_on"]["nodes"])
+
+
+def test_layers_point_one_way(manifest, models):
+    for model in models:
+        parents = model["depends_on"]["nodes"]
+        layers = {"source" if name in manifest["sources"] else manifest["nodes"][name]["fqn"][1] for name in parents}
+        assert layers <= LAYERS[model["fqn"][1]], model["name"]
+
+
+def test_models_are_named_after_their_layer(models):
+    prefixes = {"staging": "stg_", "intermediate": "int_", "marts": ("fct_", "dim_", "summary_")}
+    assert [model["name"] for model in models if not model["name"].startswith(prefixes[model["fqn"][1]])] == []
+
+
+def test_tables_by_partition_are_made_by_window_behind_the_lock(models):
+    partitioned = [model for model in models if model["config"]["materialized"] == "incremental"]
+    assert partitioned
+    for model in partitioned:
+        assert model["config"]["incremental_strategy"] == "window", model["name"]
+        assert any("lock_table" in hook["sql"] and hook["transaction"] for hook in model["config"]["pre-hook"])
+        assert "in_window('partition_start')" in model["raw_code"], model["name"]
+
+
+def test_marts_promise_their_columns_and_have_a_primary_key(models):
+    for model in in_marts(models):
+        assert model["contract"]["enforced"], model["name"]
+        assert [constraint["type"] for constraint in model["constraints"]] == ["primary_key"], model["name"]
+
+
+def test_the_key_of_every_mart_is_tested(manifest, models):
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+    for model in in_marts(models):
+        own = {test["test_metadata"]["name"] for test in tests if test["attached_node"] == model["unique_id"]}
+        assert own & {"unique", "one_row_per"}, model["name"]
+
+
+def test_every_model_and_column_is_described_and_typed(models):
+    for model in models:
+        assert model["description"], model["name"]
+        unclear = [
+            name for name, column in model["columns"].items() if not (column["description"] and column["data_type"])
+        ]
+        assert unclear == [], model["name"]
+
+
+def test_columns_that_carry_a_unit_in_their_name_say_it_in_words(models):
+    units = {
+        "_ppp_per_person_per_day": "PPP$/person/day",
+        "_lcu_per_year": "LCU/year",
+        "_ha": "ha",
+        "_share": "share",
+        "_minutes": "minutes",
+    }
+    for model in models:
+        for name, column in model["columns"].items():
+            said = [unit for suffix, unit in units.items() if name.endswith(suffix)]
+            assert all(f"({unit})" in column["description"] for unit in said), (model["name"], name)
+
+
+def test_every_model_has_an_owner_and_a_group(models):
+    assert {(model["config"]["meta"]["owner"], model["group"]) for model in models} == {("team:analytics", "warehouse")}
+
+
+def test_what_makes_the_label_says_so(models):
+    """Columns from which features must keep away carry `measures`, in every model they pass through."""
+    for model in models:
+        for name, column in model["columns"].items():
+            telling = ("income", "consumed", "consumption", "value_ppp", "vulnerab")
+            if any(word in name for word in telling) and model["name"] != "summary_country_year":
+                assert column["meta"].get("measures"), (model["name"], name)
+
+
+def test_no_packages_are_needed(built):
+    assert not [file for name in ("packages.yml", "dependencies.yml") for file in built.project.glob(name)]
