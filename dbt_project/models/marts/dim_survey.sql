@@ -47,7 +47,10 @@ others as (
         percentile_cont(0.5) within group (order by other.factor)
             filter (where other.in_majority = other.country_has_majority) as median_factor,
         string_agg(other.survey_id || ' (' || {{ readable_number('other.factor') }} || ')', ', ' order by other.survey_id)
-            filter (where abs(log(other.factor / survey.factor)) > {{ agreement_in_powers_of_ten() }}) as disagreeing
+            filter (
+                where not other.country_has_majority
+                and abs(log(other.factor / survey.factor)) > {{ agreement_in_powers_of_ten() }}
+            ) as disagreeing
     from survey
     inner join judged as other on other.country = survey.country and other.survey_id <> survey.survey_id
     where survey.factor > 0
