@@ -11,8 +11,13 @@ from lastmile.settings import Settings
 
 @contextmanager
 def only_one(settings: Settings) -> Iterator[None]:
-    """Hold the home. Raises UserError naming the process that has it."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    """Hold the home. Raises UserError naming the process that has it, or where there can be no home."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot make {settings.home}: {error.strerror}; set LASTMILE_HOME to a folder you can write to"
+        ) from None
     with (settings.home / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
