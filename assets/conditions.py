@@ -38,8 +38,8 @@ def when_partitions_change(views: Iterable[dg.AssetKey]) -> Condition:
         | When.any_deps_updated().resolve_through_virtual()
         | ((When.any_deps_updated() | When.code_version_changed()) & ~When.missing())
     )
-    unrest = _any_of(When.asset_matches(view, When.any_deps_in_progress()) for view in views)
-    return _once_at_rest(changed, unrest) & ~When.any_deps_missing()
+    unrest = When.code_version_changed() | When.any_deps_in_progress()
+    return _once_at_rest(changed, _any_matches(views, unrest)) & ~When.any_deps_missing()
 
 
 def when_any_partition_changed(partitioned: Iterable[dg.AssetKey]) -> Condition:
@@ -49,9 +49,9 @@ def when_any_partition_changed(partitioned: Iterable[dg.AssetKey]) -> Condition:
     """
     has_data = When.any_deps_match(~When.missing())
     changed = (When.missing() & has_data).newly_true() | When.any_deps_updated() | When.code_version_changed()
-    just_changed = When.any_deps_match(When.in_progress() | When.newly_updated()).resolve_through_virtual()
-    unrest = _any_of(When.asset_matches(table, When.in_progress() | just_changed) for table in partitioned)
-    return _once_at_rest(changed, unrest)
+    below = When.any_deps_match(When.in_progress() | When.newly_updated() | When.code_version_changed())
+    unrest = When.in_progress() | When.code_version_changed() | below | below.resolve_through_virtual()
+    return _once_at_rest(changed, _any_matches(partitioned, unrest))
 
 
 def _once_at_rest(changed: Condition, unrest: Condition) -> Condition:
@@ -63,5 +63,5 @@ def _until_made(changed: Condition) -> Condition:
     return changed.since(When.newly_requested() | When.newly_updated())
 
 
-def _any_of(conditions: Iterable[Condition]) -> Condition:
-    return reduce(operator.or_, conditions)
+def _any_matches(keys: Iterable[dg.AssetKey], condition: Condition) -> Condition:
+    return reduce(operator.or_, (When.asset_matches(key, condition) for key in keys))

@@ -51,6 +51,11 @@ class Daemon:
                 self.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
 
 
+def definitions_of(sets, contracts):
+    intake = [make(contracts[dataset]) for dataset in DATASETS for make in (raw_asset, cleaned_assets)]
+    return dg.Definitions(assets=[*intake, *sets], resources={"platform": Platform(), "dbt": dbt_resource(contracts)})
+
+
 @pytest.fixture(scope="module")
 def sets(installation, contracts):
     return warehouse_assets(contracts)
@@ -58,11 +63,8 @@ def sets(installation, contracts):
 
 @pytest.fixture
 def daemon(sets, contracts):
-    intake = [make(contracts[dataset]) for dataset in DATASETS for make in (raw_asset, cleaned_assets)]
-    resources = {"platform": Platform(), "dbt": dbt_resource(contracts)}
-    definitions = dg.Definitions(assets=[*intake, *sets], resources=resources)
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Daemon(definitions, instance)
+        yield Daemon(definitions_of(sets, contracts), instance)
 
 
 @pytest.fixture
@@ -166,3 +168,28 @@ def test_a_late_drop_remakes_its_own_partition_only(with_views, by_partition, ta
     assert with_views.tick() == {}
     with_views.make(CLEANED, "2015")
     assert with_views.tick() == names(by_partition, "2015")
+
+
+def test_changed_sql_is_followed_from_the_views_up_and_only_where_there_was_data(
+    with_views, views, by_partition, tables, contracts, monkeypatch
+):
+    with_views.make(CLEANED, "2015")
+    with_views.tick()
+    with_views.make(by_partition, "2015")
+    with_views.tick()
+    with_views.make(tables)
+    assert with_views.tick() == {}
+
+    monkeypatch.setattr("assets.dbt_translation.code_version", lambda manifest, node: "changed")
+    with_views.definitions = definitions_of(warehouse_assets(contracts), contracts)
+    assert with_views.tick() == names(views)
+    run = with_views.start(views)
+    assert with_views.tick() == {}
+    with_views.make(views)
+    with_views.end(run)
+    assert with_views.tick() == names(by_partition, "2015")
+    run = with_views.start(by_partition, "2015")
+    assert with_views.tick() == {}
+    with_views.make(by_partition, "2015")
+    with_views.end(run)
+    assert with_views.tick() == names(tables)
