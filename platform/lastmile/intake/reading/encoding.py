@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from lastmile.intake.batch import Refused
+from lastmile.intake.batch import Refused, Unreadable
 
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -44,7 +44,7 @@ def as_utf8(blocks: Iterator[bytes], fallbacks: Sequence[str], found: dict[str, 
     """Blocks re-encoded as UTF-8 without byte order mark; `found["encoding"]` says from what.
 
     Without a mark, blocks pass as `ascii` until one is not; that one decides between UTF-8 and `fallbacks`. Raises
-    Refused where it is in none of them, or a later block is plainly UTF-8 after a fallback was decided.
+    Unreadable where it is in none of them, Refused where a later block is UTF-8 after a fallback was decided.
     """
     block = next(blocks, b"")
     mark = next((mark for mark in MARKS if block.startswith(mark)), b"")
@@ -85,7 +85,7 @@ def _decide(block: bytes, fallbacks: Sequence[str]) -> str:
     for name in fallbacks:
         if not _ESCAPED.search(codecs.getincrementaldecoder(name)(ESCAPE).decode(block)):
             return name
-    raise Refused(
+    raise Unreadable(
         f"expected text in {' or '.join(['utf-8', *fallbacks])}, found bytes that are in none of them. "
         "Save the file as UTF-8, or name its encoding in the contract."
     )

@@ -131,6 +131,8 @@ def _text(path: Path, contract: Contract, found: dict[str, str | int]) -> str:
 def _records(text: str, contract: Contract) -> Iterator[Member]:
     """The members of the array the document is or holds, or the one record it is; each with its place."""
     cursor = Cursor(text)
+    if not cursor.peek():
+        return
     if cursor.peek() == "[":
         yield from cursor.members()
         _expect_end(cursor)
@@ -145,9 +147,9 @@ def _records(text: str, contract: Contract) -> Iterator[Member]:
         return
     arrays = [member for member in members if isinstance(member.value, list)]
     if len(arrays) != 1:
-        fit(contract, keys)
         raise Refused(
-            f"expected an array of records or an object with one array, found {len(arrays)} arrays under {keys}."
+            f"dataset {contract.name}: expected an array of records, an object with one, or an object that is a "
+            f"record with columns {contract.required()}; found an object with {len(arrays)} arrays under {keys}."
         )
     yield from Cursor(text, arrays[0].start).members()
 

@@ -54,7 +54,7 @@ def _suffix(name: str) -> str:
 def _open_text(path: Path, suffix: str, contract: Contract, found: dict[str, str | int], start: bytes) -> Reader:
     text = next(as_utf8(iter([start]), contract.encodings, {}), b"").lstrip()
     named_json = suffix in (*JSON_SUFFIXES, *JSON_LINES_SUFFIXES)
-    looks_json = text.startswith((b"{", b"["))
+    looks_json = text.startswith((b"{", b"[")) or (named_json and not text)
     if not looks_json and not named_json:
         return open_delimited(path, contract, found)
     if looks_json and named_json:
@@ -74,10 +74,11 @@ def _open_json(path: Path, suffix: str, contract: Contract, found: dict[str, str
 
 def _is_lines(start: bytes, named_lines: bool) -> bool:
     """Whether each line is a value of its own. A single line may be either, and so goes by the name."""
-    first, *others = [line.strip() for line in start.split(b"\n") if line.strip()]
-    if not others or named_lines:
+    lines = [line.strip() for line in start.split(b"\n") if line.strip()]
+    if named_lines or len(lines) < 2:
         return named_lines
-    return _is_complete(first) or (len(first) > 1 and first.startswith(b"{") and others[0].startswith(b"{"))
+    first, second = lines[:2]
+    return _is_complete(first) or (len(first) > 1 and first.startswith(b"{") and second.startswith(b"{"))
 
 
 def _is_complete(line: bytes) -> bool:

@@ -20,7 +20,8 @@ WORKBOOK, WORKSHEETS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 
 
 def main(path: str, folder: str, memory: str) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
+    if sys.platform == "linux":  # elsewhere the limit is refused or without effect
+        resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
     with CalamineWorkbook.from_path(path) as workbook:
         names = [sheet.name for sheet in workbook.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
         Path(folder, "sheets.json").write_bytes(orjson.dumps(names))
