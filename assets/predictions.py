@@ -56,15 +56,18 @@ def column_schema(features: FeatureSet) -> dg.TableSchema:
     retry_policy=dg.RetryPolicy(max_retries=2, delay=5),
 )
 def vulnerability_predictions(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
-    from lastmile.learning import registry
     from lastmile.learning.predicting import replace_predictions, wrongly_predicted
+    from lastmile.learning.registry import ArtifactRefused, latest, load
 
     features, faults, contents = HOUSEHOLD_VULNERABILITY, [], []
     with platform.connect() as connection:
-        version = registry.latest(connection, NAME)
+        version = latest(connection, NAME)
         if version is None:
             return _no_model()
-        model = registry.load(platform.store(), version)
+        try:
+            model = load(platform.store(), version)
+        except ArtifactRefused as refused:
+            raise dg.Failure(str(refused), allow_retries=False) from refused
         for partition in context.partition_keys:
             window = SURVEY_YEARS.window(partition)
             levels = replace_predictions(connection, NAME, features, version, model, window, context.run_id)

@@ -4,15 +4,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
-from households import put_marts
+from households import households, put_marts
 
-from assets.features import feature_assets
-from assets.models import model_assets
+from assets.features import HOUSEHOLD_VULNERABILITY, feature_assets
+from assets.models import NAME, model_assets
 from assets.predictions import prediction_assets
 from assets.reports import report_assets
 from assets.resources import Platform
 from lastmile.contract import load_contracts
+from lastmile.learning.evaluating import evaluate
+from lastmile.learning.registry import Candidate, register
+from lastmile.learning.training import folds, recipe, train
 from lastmile.settings import Settings
 from lastmile.warehouse.dbt_project import prepared
 
@@ -50,6 +54,26 @@ def learning_platform(environment: None, home: Path, parsed_dbt_project: Path) -
     with platform.connect() as connection:
         put_marts(connection)
     return platform
+
+
+@pytest.fixture(scope="session")
+def candidate() -> Candidate:
+    """A model of the households, trained and judged once: that takes seconds, and many tests need one."""
+    features, rows = HOUSEHOLD_VULNERABILITY, households().drop_nulls("vulnerability_level")
+    absent = {name: pl.lit(None) for name in features.names() if name not in rows.columns}
+    rows = rows.with_columns(**absent)
+    scores = evaluate(features, rows, folds(features, rows)).as_json()
+    made_of = {"recipe": recipe(features), "rows": "those of households()", "row_count": rows.height}
+    return Candidate(NAME, train(features, rows), features.name, features.names(), made_of, scores)
+
+
+@pytest.fixture
+def trained(make: Make, learning_platform: Platform, candidate: Candidate) -> Platform:
+    """A platform with features of 2018 and 2019 and version 1 of the model."""
+    make("features", "2018", "2019")
+    with learning_platform.connect() as connection:
+        register(connection, learning_platform.store(), candidate)
+    return learning_platform
 
 
 @pytest.fixture

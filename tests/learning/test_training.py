@@ -77,6 +77,11 @@ def test_a_category_never_seen_and_a_missing_value_are_predicted(rows: pl.DataFr
     assert np.allclose(probabilities(FIELDS, train(FIELDS, rows), strange).sum(axis=1), 1)
 
 
+def test_an_input_that_no_row_has_does_no_harm(rows: pl.DataFrame) -> None:
+    without = rows.with_columns(rain_mm=pl.lit(None, pl.Float64), soil=pl.lit(None, pl.String))
+    assert np.allclose(probabilities(FIELDS, train(FIELDS, without), rows).sum(axis=1), 1)
+
+
 def test_categories_are_numbers_before_they_reach_the_trees(rows: pl.DataFrame) -> None:
     model = train(FIELDS, rows)
     encoded = model[:-1].transform(inputs(FIELDS, rows))

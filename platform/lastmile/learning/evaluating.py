@@ -27,11 +27,13 @@ class Evaluation:
     """Scores of predictions for rows of groups the model did not see; `dummy` has the same names.
 
     `recall` is by level. `confusion` counts rows, true level by predicted level, in the levels' order. `importance` is
-    the balanced accuracy lost when a feature's values are shuffled, mean over the folds.
+    the balanced accuracy lost when a feature's values are shuffled, mean over the folds. `error` is the standard error
+    of the balanced accuracy.
     """
 
     scores: Mapping[str, float]
     dummy: Mapping[str, float]
+    error: float
     recall: Mapping[str, float]
     confusion: list[list[int]]
     importance: Mapping[str, float]
@@ -47,27 +49,27 @@ class Evaluation:
             "recall": dict(self.recall),
             "confusion": self.confusion,
             "importance": dict(self.importance),
+            "error": {"balanced_accuracy": self.error},
             "judged_on": {"rows": self.rows, "groups": self.groups, "folds": self.folds},
         }
 
 
 def evaluate(features: FeatureSet, rows: pl.DataFrame, split: list[Fold]) -> Evaluation:
-    """Judge by the folds: each is predicted by a model, and a dummy, trained on the others."""
+    """Judge by the folds: each is predicted by a model trained on the others."""
     found = np.zeros((rows.height, len(features.levels)))
-    by_dummy = np.zeros_like(found)
     losses: list[dict[str, float]] = []
     for training, judging in split:
-        known, unknown = rows[training], rows[judging]
-        model = train(features, known)
-        dummy = DummyClassifier(strategy="prior").fit(inputs(features, known), target(features, known))
-        found[judging] = probabilities(features, model, unknown)
-        by_dummy[judging] = probabilities(features, dummy, unknown)
-        losses.append(importance(features, model, unknown))
+        model = train(features, rows[training])
+        found[judging] = probabilities(features, model, rows[judging])
+        losses.append(importance(features, model, rows[judging]))
     truth = target(features, rows)
+    # Of all rows, because one that learned by fold would call too rare what the fold has more of.
+    dummy = DummyClassifier(strategy="prior").fit(inputs(features, rows), truth)
     predicted = np.array(features.levels, dtype=object)[found.argmax(axis=1)]
     return Evaluation(
         scores=scores(features, truth, found),
-        dummy=scores(features, truth, by_dummy),
+        dummy=scores(features, truth, probabilities(features, dummy, rows)),
+        error=_error_of_balanced_accuracy(features, truth, predicted),
         recall=recall(features, truth, predicted),
         confusion=confusion_matrix(truth, predicted, labels=list(features.levels)).tolist(),
         importance={name: float(np.mean([loss[name] for loss in losses])) for name in features.names()},
@@ -103,6 +105,15 @@ def recall(features: FeatureSet, truth: NDArray[np.object_], predicted: NDArray[
     present = [level for level in features.levels if (truth == level).any()]
     shares = recall_score(truth, predicted, labels=present, average=None, zero_division=0)
     return {level: float(share) for level, share in zip(present, shares, strict=True)}
+
+
+def _error_of_balanced_accuracy(
+    features: FeatureSet, truth: NDArray[np.object_], predicted: NDArray[np.object_]
+) -> float:
+    """Each level's recall is a share r of its n rows, with variance r (1 - r) / n; their mean has the mean's variance."""
+    shares = recall(features, truth, predicted)
+    variances = [share * (1 - share) / (truth == level).sum() for level, share in shares.items()]
+    return float(np.sqrt(sum(variances)) / len(variances))
 
 
 def importance(features: FeatureSet, model: Pipeline, rows: pl.DataFrame) -> dict[str, float]:

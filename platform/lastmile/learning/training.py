@@ -5,6 +5,7 @@ on new rows of a known one. The same rows give the same model.
 """
 
 import hashlib
+import warnings
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,7 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_selection import VarianceThreshold
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
@@ -64,7 +66,8 @@ def classifier(features: FeatureSet) -> Pipeline:
         early_stopping=False,
         random_state=SEED,
     )
-    return Pipeline([("encode", encode), ("classify", trees)])
+    # Of inputs that no row has, or all the same, the trees would make an error or nothing.
+    return Pipeline([("encode", encode), ("drop_constant", VarianceThreshold()), ("classify", trees)])
 
 
 def inputs(features: FeatureSet, rows: pl.DataFrame) -> pl.DataFrame:
@@ -81,7 +84,8 @@ def target(features: FeatureSet, rows: pl.DataFrame) -> NDArray[np.object_]:
 
 def train(features: FeatureSet, rows: pl.DataFrame) -> Pipeline:
     """A pipeline fitted on `rows`, all of which have a level."""
-    with one_thread():
+    with one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, about inputs that no row has
         return classifier(features).fit(inputs(features, rows), target(features, rows))
 
 

@@ -1,0 +1,105 @@
+"""The report: one page that stands alone, true to the data, and safe whatever the data says."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from lastmile.store import Store
+
+LATEST = "reports/vulnerability/latest.html"
+
+
+class Outside(HTMLParser):
+    """What a page would fetch from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("script", "link", "iframe"):
+            self.found.append(tag)
+        links = [value or "" for name, value in attrs if name in ("src", "href")]
+        self.found += [link for link in links if not link.startswith("data:")]
+
+
+def text(page: str) -> str:
+    return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL).split())
+
+
+@pytest.fixture
+def everything(make, trained):
+    """All that comes before the report, and drops in the ledger as if the households had come in them."""
+    make("predictions", "2018", "2019")
+    url = trained.store().url
+    with trained.connect() as connection:
+        connection.execute(
+            """
+            INSERT INTO ledger.drops (dataset, partition, store, key, version, size, modified_at, state, rows_read,
+                rows_loaded, rows_quarantined, rows_duplicate)
+            SELECT 'hhinfo', '2018', %(url)s, 'landing/hhinfo/2018/' || file, 'v', 1, now(), state, a + b + c, a, b, c
+            FROM (VALUES ('survey_1/hhinfo.csv', 'loaded', 40, 7, 3), ('survey_2/hhinfo.csv', 'loaded', 40, 0, 0),
+                ('survey_2/old.csv', 'superseded', 0, 0, 0)) AS drops (file, state, a, b, c)
+            """,
+            {"url": url},
+        )
+        connection.execute(
+            """
+            INSERT INTO quarantine.rows (drop_id, dataset, partition, line, kind, raw, reasons)
+            SELECT 1, 'hhinfo', '2018', line, 'bad', 'x', jsonb_build_array(jsonb_build_object(
+                'column', 'land_owned_ha', 'rule', 'at_most', 'message', '<script>alert(1)</script> is above 5000'))
+            FROM generate_series(1, 7) AS line
+            """
+        )
+    return trained
+
+
+def test_it_shows_predictions_quality_reasons_doubtful_surveys_and_scores(make, everything, store: Store) -> None:
+    assert make("reports").success
+    page = text(store.read(LATEST).decode())
+    assert "400 households with a predicted level" in page
+    assert "2 surveys received, 90 rows" in page
+    assert "survey_1 2018 7 3 50" in page
+    assert "hhinfo land_owned_ha at most 7 1" in page
+    assert "survey 1 kenya 2018 40 a thousand times too &lt;low&gt;" in page
+    assert "survey 2 mali 2018 40 no majority" in page
+    assert "survey 3" not in page
+    assert "Version 1 of the model was trained on 380 households" in page
+
+
+def test_its_counts_are_those_of_the_predictions(make, everything, store: Store) -> None:
+    make("reports")
+    page = text(store.read(LATEST).decode())
+    with everything.connect() as connection:
+        counts = connection.execute(
+            "SELECT survey_year, round(100.0 * avg((vulnerability_level LIKE '%Struggling')::int), 0)::int, count(*)"
+            " FROM predictions.vulnerability GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    for year, share, households in counts:
+        assert f"{year} {share}% {households}" in page
+
+
+def test_it_needs_nothing_but_a_browser_and_escapes_what_the_data_says(make, everything, store: Store) -> None:
+    make("reports")
+    page = store.read(LATEST).decode()
+    outside = Outside()
+    outside.feed(page)
+    assert outside.found == []
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_it_is_kept_by_day_and_run_beside_the_latest_and_linked(make, everything, store: Store) -> None:
+    result = make("reports")
+    kept = [found.key for found in store.list("reports/vulnerability") if found.key != LATEST]
+    assert [key.rsplit("/", 1)[-1] for key in kept] == [f"{result.run_id}.html"]
+    assert store.read(kept[0]) == store.read(LATEST)
+    (event,) = result.get_asset_materialization_events()
+    assert event.materialization.metadata["report"].value == f"{store.url}/{LATEST}"
+
+
+def test_it_can_be_made_before_anything_was_predicted(make, store: Store) -> None:
+    assert make("reports").success
+    page = text(store.read(LATEST).decode())
+    assert "No predictions have been made yet." in page
+    assert "No model has been trained yet." in page
