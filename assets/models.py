@@ -32,7 +32,7 @@ _ERRORS = 2
     automation_condition=when_updated(dg.AssetSelection.assets(FEATURES_KEY)),
     check_specs=[
         dg.AssetCheckSpec(
-            "beats_the_dummy", asset=MODEL_KEY, description="Every score is above a dummy's, by more than luck."
+            "beats_the_dummy", asset=MODEL_KEY, description="Every score is above a dummy's, not by luck."
         )
     ],
     group_name=GROUP,

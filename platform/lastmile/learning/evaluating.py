@@ -110,7 +110,7 @@ def recall(features: FeatureSet, truth: NDArray[np.object_], predicted: NDArray[
 def _error_of_balanced_accuracy(
     features: FeatureSet, truth: NDArray[np.object_], predicted: NDArray[np.object_]
 ) -> float:
-    """Each level's recall is a share r of its n rows, with variance r (1 - r) / n; their mean has the mean's variance."""
+    """It is the mean of the levels' recalls, each a share r of n rows with variance r (1 - r) / n."""
     shares = recall(features, truth, predicted)
     variances = [share * (1 - share) / (truth == level).sum() for level, share in shares.items()]
     return float(np.sqrt(sum(variances)) / len(variances))
