@@ -17,5 +17,7 @@ def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = Non
     due: When[Any] = When.any_deps_match(When.newly_updated()).allow(after)
     if needs is not None:
         due = due & ~When.any_deps_match(When.missing()).allow(needs)
-    at_rest = ~When.any_deps_in_progress() & ~When.in_progress()
-    return (due.since(When.newly_requested()) & at_rest).with_label("when_updated")
+    # A look in the last second of a run sees some of its partitions, and the others the next time: rest is a look later.
+    at_rest = ~When.any_deps_in_progress() & ~When.any_deps_match(When.newly_updated()) & ~When.in_progress()
+    asked = When.newly_requested() & ~due
+    return (due.since(asked) & at_rest).with_label("when_updated")

@@ -111,8 +111,8 @@ def test_marts_that_changed_while_features_were_made_from_the_old_ones_are_taken
     daemon.make_marts()
     daemon.make(FEATURES_KEY, YEARS)
     ticks = daemon.follow()
-    assert ticks[0][FEATURES_KEY] == YEARS
-    assert ticks[-3:] == chain(YEARS)[1:]
+    last = [max(n for n, asked in enumerate(ticks) if key in asked) for step in chain(YEARS) for key in step]
+    assert last == sorted(set(last))
 
 
 def test_one_mart_alone_is_enough(daemon: Daemon) -> None:
