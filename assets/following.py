@@ -17,7 +17,8 @@ def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = Non
     due: When[Any] = When.any_deps_match(When.newly_updated()).allow(after)
     if needs is not None:
         due = due & ~When.any_deps_match(When.missing()).allow(needs)
-    # A look in the last second of a run sees some of its partitions, and the others the next time: rest is a look later.
+    # A look in the last second of a run sees some of its partitions, the next one the others: rest is a look later.
     at_rest = ~When.any_deps_in_progress() & ~When.any_deps_match(When.newly_updated()) & ~When.in_progress()
+    # What comes at the moment of asking is asked for once more, or it would count as used.
     asked = When.newly_requested() & ~due
     return (due.since(asked) & at_rest).with_label("when_updated")
