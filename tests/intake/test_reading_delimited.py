@@ -211,6 +211,15 @@ def test_the_encoding_may_show_far_down_the_file(tmp_path: Path, monkeypatch: py
     assert (late.rows[-1], late.format["encoding"]) == (("2", "é"), "utf-8")
 
 
+def test_a_character_cut_by_a_block_does_not_hide_the_encoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compression, "BLOCK", 16)
+
+    found = read(tmp_path, "id,note\n1,abcdeé\n2,ü\n")
+
+    assert found.rows == [("1", "abcdeé"), ("2", "ü")]
+    assert found.format["encoding"] == "utf-8"
+
+
 def test_two_encodings_in_one_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compression, "BLOCK", 2**12)
     first, second = "1,é\n".encode("cp1252") * 2_000, "1,é\n".encode() * 4_000

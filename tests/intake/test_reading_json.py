@@ -137,7 +137,13 @@ def test_records_of_a_document_that_are_none_are_broken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("document", "place"),
-    [('[{"id": 1},\n {"id": 2}', "line 2, column"), ('[{"id": 1},]', "line 1, column 12"), ("[{]", "line 1, column 3")],
+    [
+        ('[{"id": 1},\n {"id": 2}', "line 2, column"),
+        ('[{"id": 1},]', "line 1, column 12"),
+        ("[{]", "line 1, column 3"),
+        ('[{"id": 1},\n{"id": 2}] [3]', "line 2, column 12"),
+        ('{"data":\n[{"id": 1}]} ]', "line 2, column 14"),
+    ],
 )
 def test_a_fault_of_syntax_makes_a_document_unreadable_and_says_where(
     tmp_path: Path, document: str, place: str

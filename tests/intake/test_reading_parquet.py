@@ -108,6 +108,15 @@ def test_a_damaged_file_is_unreadable_and_the_process_lives(tmp_path: Path) -> N
         assert "whole and not encrypted" in refusal(tmp_path, damaged, "visits.parquet", of=Unreadable)
 
 
+def test_a_value_that_changed_on_its_way_is_noticed_where_pages_have_checksums(tmp_path: Path) -> None:
+    table = pa.table({"id": ["untouched"] * 3})
+    plain = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+    pq.write_table(table, tmp_path / "file", write_page_checksum=True, **plain)
+    touched = (tmp_path / "file").read_bytes().replace(b"untouched", b"UNTOUCHED", 1)
+
+    assert "CRC checksum" in refusal(tmp_path, touched, "visits.parquet", of=Unreadable)
+
+
 def test_a_parquet_file_is_known_by_its_content(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": ["1"]}), tmp_path / "file")
 

@@ -8,7 +8,7 @@ from lastmile.contract import Contract, normal_name
 from lastmile.intake.batch import Refused
 from lastmile.intake.validating.header import fit
 
-#: Records before the header that may be titles, notes and the like.
+#: Records before the header that may be titles, notes and the like; the header is looked for no further.
 PREAMBLE = 20
 #: A table of survey data has hundreds of columns; Postgres takes 1,600 in a table.
 MOST_COLUMNS = 5_000
@@ -30,8 +30,6 @@ def find_heading(records: Iterable[Sequence[str]], contract: Contract) -> Headin
     Raises Refused where one has more columns than `MOST_COLUMNS`.
     """
     for position, names in enumerate(records):
-        if position > PREAMBLE:
-            break
         if fits(names, contract):
             return Heading(named(names, contract), position)
     return None

@@ -39,7 +39,7 @@ def open_drop(path: Path, name: str, contract: Contract) -> Reader:
     start = next(blocks(path), b"")
     opened = next((opened for magic, opened in BINARY.items() if start.startswith(magic)), None)
     if opened is None:
-        return _open_text(path, _suffix(name), contract, found, start)
+        return _open_text(path, _suffix(name), contract, found)
     if compressed is not None:
         raise Refused(f"a workbook or Parquet file inside {compressed}: these are compressed already. Unpack it.")
     return opened(path, contract, found)
@@ -51,8 +51,8 @@ def _suffix(name: str) -> str:
     return next((suffix for suffix in reversed(suffixes) if suffix not in COMPRESSED_SUFFIXES), "")
 
 
-def _open_text(path: Path, suffix: str, contract: Contract, found: dict[str, str | int], start: bytes) -> Reader:
-    text = next(as_utf8(iter([start]), contract.encodings, {}), b"").lstrip()
+def _open_text(path: Path, suffix: str, contract: Contract, found: dict[str, str | int]) -> Reader:
+    text = next(as_utf8(blocks(path), contract.encodings, {}), b"").lstrip()
     named_json = suffix in (*JSON_SUFFIXES, *JSON_LINES_SUFFIXES)
     looks_json = text.startswith((b"{", b"[")) or (named_json and not text)
     if not looks_json and not named_json:
