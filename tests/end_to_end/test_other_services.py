@@ -12,7 +12,7 @@ def test_the_main_job_runs_on_s3_and_another_postgres(tmp_path, s3_store_url, em
         tmp_path / "home", {"LASTMILE_STORE_URL": s3_store_url, "LASTMILE_DATABASE_URL": empty_database_url}
     )
     try:
-        installation.run("sample", "--households", "400", "--surveys", "3", "--seed", "5", "--years", "2022-2023")
+        installation.run("sample", "--households", "600", "--surveys", "6", "--seed", "5", "--years", "2022-2023")
         installation.run("up", "--once")
         state = installation.status()
         truth = json.loads((tmp_path / "home" / "sample" / "truth.json").read_text())
