@@ -77,7 +77,7 @@ def _seconds_since(end_time: float | None) -> float:
 
 
 def automation_sensor(every_seconds: int) -> dg.AutomationConditionSensorDefinition:
-    """Evaluates the assets' automation conditions; a request for many partitions becomes one backfill, hence one run."""
+    """Evaluates the assets' conditions; a request for many partitions becomes one backfill, hence one run."""
     return dg.AutomationConditionSensorDefinition(
         "automation",
         target=dg.AssetSelection.all(),

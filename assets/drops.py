@@ -50,8 +50,8 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
     )
     def raw(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
         from lastmile.intake.discovering import discover
-        from lastmile.landing import LANDING
         from lastmile.intake.ledger import inventory
+        from lastmile.landing import LANDING
 
         store = platform.store()
         with platform.connect() as connection:
@@ -136,7 +136,9 @@ def _results(
 
 def _logger(context: dg.AssetExecutionContext) -> "Callable[[Drop, Outcome], None]":
     def report(drop: "Drop", outcome: "Outcome") -> None:
-        counts = ", ".join(f"{name} {getattr(outcome, name)}" for name in ("read", "loaded", "quarantined", "duplicate"))
+        counts = ", ".join(
+            f"{name} {getattr(outcome, name)}" for name in ("read", "loaded", "quarantined", "duplicate")
+        )
         context.log.info(f"{drop.key}: {outcome.state} ({counts}) {outcome.message or ''}")
 
     return report

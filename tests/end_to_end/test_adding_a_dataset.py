@@ -13,6 +13,13 @@ from lastmile.settings import PROJECT
 
 SALES = Path(__file__).with_name("retail.py")
 DAYS = ("2010-12-01", "2010-12-02", "2010-12-03")
+DROP = """
+import sys
+from pathlib import Path
+from lastmile.commands.drop import drop
+
+drop([Path(sys.argv[1])], "sales", sys.argv[2])
+"""
 TAKE = """
 import dagster as dg
 from assets.definitions import defs
@@ -61,13 +68,13 @@ def run(project, settings, database_url):
 
 
 def test_the_daily_retail_files_need_one_file_and_no_other_change(project, run, settings, database_url, shared_data):
-    drop = "import sys; from pathlib import Path; from lastmile.commands.drop import drop; drop([Path(sys.argv[1])], 'sales', sys.argv[2])"
     for day in DAYS:
-        run(drop, str(shared_data / "events_online_retail" / f"{day}.csv"), day)
+        run(DROP, str(shared_data / "events_online_retail" / f"{day}.csv"), day)
     run(TAKE)
     with psycopg.connect(database_url) as connection:
         books = connection.execute(
-            "SELECT partition, rows_read, rows_loaded, rows_quarantined, rows_duplicate FROM ledger.drops ORDER BY partition"
+            "SELECT partition, rows_read, rows_loaded, rows_quarantined, rows_duplicate"
+            " FROM ledger.drops ORDER BY partition"
         ).fetchall()
         revenue = connection.execute("SELECT round(sum(quantity * unit_price)::numeric) FROM raw.sales").fetchone()
     assert [day for day, *_ in books] == list(DAYS)

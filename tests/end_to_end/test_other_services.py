@@ -4,6 +4,7 @@ import json
 
 import psycopg
 from end_to_end.installation import Installation
+
 from lastmile.intake.auditing import violations
 
 

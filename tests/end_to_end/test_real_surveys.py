@@ -5,6 +5,7 @@ import shutil
 import psycopg
 import pytest
 from end_to_end.installation import Installation
+
 from lastmile.intake.auditing import violations
 
 DATASETS = ("crop", "hhinfo", "lstk", "lstk_prod")

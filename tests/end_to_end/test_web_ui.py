@@ -1,4 +1,4 @@
-"""`lastmile up` with its web UI: the lineage is there to look at, a backfill of years is one run, Ctrl-C ends it all."""
+"""`lastmile up` with its web UI: the lineage to look at, a backfill of years in one run, Ctrl-C ends it all."""
 
 import json
 import shutil
@@ -7,6 +7,7 @@ import urllib.request
 
 import pytest
 from end_to_end.installation import Installation, wait_for
+
 from lastmile.running.processes import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from psycopg import Connection
-from psycopg.rows import class_row, dict_row, scalar_row
+from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 State = Literal["discovered", "claimed", "loaded", "quarantined", "duplicate", "superseded", "missing", "failed"]
@@ -215,7 +215,7 @@ def put_back(connection: Connection, drop: Drop, run_id: str, message: str, wait
 
 
 def lock_key(connection: Connection, drop: Drop, sha256: str) -> bool:
-    """Keep other versions of the drop's key waiting until the transaction ends; False where newer bytes are in force."""
+    """Keep other versions of the drop's key waiting until the transaction ends; False if newer bytes are in force."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [drop.key])
     newer = connection.execute(
         f"""
@@ -313,9 +313,9 @@ def same_bytes_elsewhere(connection: Connection, drop: Drop, sha256: str) -> int
 
 def now(connection: Connection) -> datetime:
     """The database's clock, the only one that the ledger's times are compared with."""
-    with connection.cursor(row_factory=scalar_row) as cursor:
-        moment: datetime = cursor.execute("SELECT clock_timestamp()").fetchone()
-        return moment
+    moment: datetime
+    ((moment,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+    return moment
 
 
 def next_due(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> datetime | None:

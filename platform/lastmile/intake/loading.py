@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Literal
 
 import polars as pl
-from lastmile.intake.duplicates import KeyIndex
-from lastmile.intake.writing import ParquetPart, RowCopy, quarantine_rows
 from psycopg import Connection, sql
 
 from lastmile.contract import Contract, normal_name, text
 from lastmile.intake import ledger
 from lastmile.intake.batch import RawBatch
+from lastmile.intake.duplicates import KeyIndex
 from lastmile.intake.ledger import Drop, Outcome
 from lastmile.intake.reading import Reader, open_drop
 from lastmile.intake.repeats import kind, repeated_in_drop, take_out_repeats_of_table
 from lastmile.intake.validating import Plan
+from lastmile.intake.writing import ParquetPart, RowCopy, quarantine_rows
 from lastmile.store import Store
 from lastmile.warehouse.tables import ensure_table
 

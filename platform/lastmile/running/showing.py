@@ -12,6 +12,7 @@ from lastmile.running.session import Session
 from lastmile.running.watching import Sight
 
 _POLL_SECONDS = 1.0
+_IDLE_SECONDS = 5.0
 
 
 def work(running: Session, console: Console) -> bool:
@@ -38,7 +39,7 @@ def wait_for_work(running: Session) -> None:
         sight, state = running.look()
         if sight.working or sight.queued or sight.backfills or state["backlog"] or sight.finished or sight.failed:
             return
-        time.sleep(_POLL_SECONDS)
+        time.sleep(_IDLE_SECONDS)
 
 
 def _conclude(running: Session, console: Console, sight: Sight, state: Mapping[str, Any]) -> bool:

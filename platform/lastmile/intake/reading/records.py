@@ -77,7 +77,7 @@ def grammar(dialect: Dialect) -> Grammar:
         "field": rf"(?:\A|{delimiter})({field})",
         "fitting": fitting,
         "record": rf"{fitting}{carriages}(?={line_end}|\Z)",
-        "unclosed": rf"(?:{field}{delimiter})*+{opened}\Z",
+        "unclosed": rf"(?:{field}{delimiter})*+{opened}\\?\Z",  # the backslash: an escape cut in two
         "line": rf"[^{line_end}]*+",
     }
     return Grammar(**{name: re.compile(source.encode(), re.DOTALL) for name, source in sources.items()})
