@@ -142,8 +142,8 @@ class Contract:
     columns: Mapping[str, pa.Column]
     key: tuple[str, ...] = ()
     rules: Sequence[pa.Check] = ()
-    #: A row whose key was seen before, in its drop or in its partition of the table: "first" keeps the first and sets this
-    #: one aside as a duplicate, "quarantine" sets it aside as bad, "keep" loads it.
+    #: A row whose key its drop or its partition of the table has already: set aside as a duplicate, so that the first
+    #: stays; set aside as bad; or loaded.
     duplicates: Literal["first", "quarantine", "keep"] = "first"
     #: A column nobody declared: becomes a text column of the table, goes to `_rescued`, or refuses the drop.
     unknown_columns: Literal["add", "rescue", "refuse"] = "rescue"

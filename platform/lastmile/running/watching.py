@@ -1,7 +1,7 @@
 """What the platform is at, read from Dagster's storage and the ledger, and whether anything is left to do.
 
-Done means: no run and no backfill is under way, and both sensors have looked since the last of them ended and asked
-for nothing. Stuck means the same with drops still waiting or a sensor that only fails.
+Done means: no run and no backfill is under way, and both sensors have looked since the last run ended and asked for
+nothing. Automation waits a look for things to be at rest, so it must have looked several times.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, RunRecord
     from dagster._core.scheduler.instigation import InstigatorTick
 
-SENSORS = ("landing", "automation")
+#: The sensors, and how many looks in a row must find nothing.
+SENSORS = {"landing": 1, "automation": 3}
 _FAILED_TICKS = 3
 
 
@@ -62,7 +63,7 @@ def look(instance: "DagsterInstance", since: float) -> Sight:
         backfills=backfills,
         finished=[record.dagster_run.run_id for record in ended if record.dagster_run.is_success],
         failed=[record.dagster_run.run_id for record in ended if _is_final_failure(record)],
-        settled=idle and all(_found_nothing_since(instance, sensor, last_end) for sensor in SENSORS),
+        settled=idle and all(_found_nothing(instance, sensor, looks, last_end) for sensor, looks in SENSORS.items()),
         sensor_errors=_sensor_errors(instance),
     )
 
@@ -105,9 +106,9 @@ def _ticks(instance: "DagsterInstance", sensor: str, limit: int) -> "Sequence[In
     return [] if state is None else instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=limit)
 
 
-def _found_nothing_since(instance: "DagsterInstance", sensor: str, since: float) -> bool:
-    last = _ticks(instance, sensor, 1)
-    return bool(last) and last[0].timestamp > since and last[0].status.value == "SKIPPED"
+def _found_nothing(instance: "DagsterInstance", sensor: str, looks: int, since: float) -> bool:
+    last = _ticks(instance, sensor, looks)
+    return len(last) == looks and all(tick.timestamp > since and tick.status.value == "SKIPPED" for tick in last)
 
 
 def _sensor_errors(instance: "DagsterInstance") -> list[str]:
