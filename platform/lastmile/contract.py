@@ -47,6 +47,8 @@ __all__ = [
     "text",
 ]
 
+#: What a dataset and its columns may be called: a name that SQL needs no quotes for.
+COLUMN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 #: Cell texts that stand for "no value" in typed columns. Text columns treat only the empty cell so.
 MISSING_CODES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "no_answer", "-")
 
@@ -160,7 +162,7 @@ class Contract:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        misnamed = [name for name in (self.name, *self.columns) if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name)]
+        misnamed = [name for name in (self.name, *self.columns) if not COLUMN_NAME.fullmatch(name)]
         if misnamed:
             raise ValueError(
                 f"contract {self.name}: {misnamed} must be lower-case names; headers are matched in any case"
@@ -204,7 +206,7 @@ def _checks(checks: Sequence[pa.Check]) -> list[tuple[str | None, str | None, st
 
 def normal_name(header: str) -> str:
     """The form in which headers and column names are compared: lower case, words joined by `_`."""
-    return re.sub(r"[^a-z0-9]+", "_", header.strip().lower()).strip("_")
+    return re.sub(r"[\W_]+", "_", header.strip().lower()).strip("_")
 
 
 def load_contracts(package: str = "assets.contracts") -> dict[str, Contract]:

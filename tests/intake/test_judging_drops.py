@@ -27,6 +27,15 @@ def test_a_contract_may_add_new_columns_to_the_table(site):
     ]
 
 
+def test_a_new_column_whose_name_no_table_can_have_is_rescued_instead(site):
+    site.under(unknown_columns="add").put("a.csv", "visit,2nd person,Größe\nv1,Ann,1.70\n")
+    site.discover()
+    site.take()
+    assert site.query("SELECT visit, _rescued FROM raw.visits") == [
+        {"visit": "v1", "_rescued": {"2nd person": "Ann", "Größe": "1.70"}}
+    ]
+
+
 def test_a_contract_may_refuse_new_columns(site):
     site.under(unknown_columns="refuse").put("a.csv", "visit,weather\nv1,rain\n")
     site.discover()

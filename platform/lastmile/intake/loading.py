@@ -13,7 +13,7 @@ from typing import Literal
 import polars as pl
 from psycopg import Connection, sql
 
-from lastmile.contract import Contract, normal_name, text
+from lastmile.contract import COLUMN_NAME, Contract, normal_name, text
 from lastmile.intake import ledger
 from lastmile.intake.batch import RawBatch
 from lastmile.intake.duplicates import KeyIndex
@@ -146,14 +146,20 @@ def _load_file(
 
 
 def _grown(connection: Connection, contract: Contract, header: Sequence[str]) -> Contract:
-    """The contract with the drop's unknown columns added as text, where it says to add them."""
+    """The contract with the drop's unknown columns added as text, where it says to add them.
+
+    Those whose name cannot be a column's, or is not alone, stay unknown: they go to `_rescued` like anywhere else.
+    """
     if contract.unknown_columns != "add":
         return contract
     known = {
         normal_name(name) for column in contract.columns for name in (column, *contract.metadata(column)["aliases"])
     }
+    names = [normal_name(name) for name in header]
     new = {
-        normal_name(name): text("Added because a drop brought it.") for name in header if normal_name(name) not in known
+        name: text("Added because a drop brought it.")
+        for name in names
+        if name not in known and COLUMN_NAME.fullmatch(name) and names.count(name) == 1
     }
     if not new:
         return contract
