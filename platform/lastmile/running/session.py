@@ -62,7 +62,7 @@ def session(
     from lastmile.warehouse.migrating import migrate
 
     left_over = settings.home / "processes.json"
-    with only_one(settings), _sigterm_as_interrupt():
+    with only_one(settings), _stoppable():
         stop_remembered(left_over)
         store = open_store(settings)
         with database(settings) as url:
@@ -94,13 +94,14 @@ def join(settings: Settings) -> Iterator[Session]:
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end us as Ctrl-C does, so that everything started is stopped either way."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM end us as Ctrl-C does, and Ctrl-C too where a shell started us in the background, deaf to it."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _instance() -> "DagsterInstance":
