@@ -15,6 +15,7 @@ from assets.metadata import column_schema, digest, inventory_metadata, quality_m
 from assets.partitions import partitions_of
 from assets.resources import Platform
 from lastmile.contract import Contract
+from lastmile.running.backfilling import REDO_TAG
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from lastmile.intake.ledger import Drop, Outcome
 
 GROUP = "intake"
-REDO_TAG = "lastmile/redo"
 
 
 def raw_key(dataset: str) -> dg.AssetKey:

@@ -5,8 +5,9 @@ import pytest
 from visits import HEADER, VISITS
 
 from assets.automation import PARTITION_TAG, landing_sensor
-from assets.drops import REDO_TAG, cleaned_assets, cleaned_key, quarantine_key, raw_asset
+from assets.drops import cleaned_assets, cleaned_key, quarantine_key, raw_asset
 from assets.resources import Platform
+from lastmile.running.backfilling import REDO_TAG
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from lastmile.errors import UserError
-from lastmile.running.backfilling import is_done, request
+from lastmile.running.backfilling import REDO_TAG, is_done, request
 from lastmile.running.home import holder
 from lastmile.running.session import join, session
 from lastmile.running.showing import work
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from lastmile.contract import Contract
-
-REDO_TAG = "lastmile/redo"
 
 
 def backfill(

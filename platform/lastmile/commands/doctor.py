@@ -153,7 +153,7 @@ def _dagster(settings: Settings) -> str:
 
 def _web_ui(settings: Settings) -> str:
     from lastmile.running.home import holder
-    from lastmile.running.processes import port_is_free
+    from lastmile.warehouse.embedded import port_is_free
 
     running = holder(settings)
     if running is not None:

@@ -51,7 +51,7 @@ def up(
 
 
 def _ui_port(given: int | None) -> int:
-    from lastmile.running.processes import port_is_free
+    from lastmile.warehouse.embedded import port_is_free
 
     if given is None:
         return next(port for port in range(_DEFAULT_PORT, 65536) if port_is_free(port))

@@ -16,9 +16,6 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 State = Literal["discovered", "claimed", "loaded", "quarantined", "duplicate", "superseded", "missing", "failed"]
-STATES: tuple[State, ...] = (
-    "discovered", "claimed", "loaded", "quarantined", "duplicate", "superseded", "missing", "failed",
-)  # fmt: skip
 
 #: Far longer than any load; it only matters where a dead session is not noticed (a cut network, a pooler).
 LEASE = timedelta(minutes=30)

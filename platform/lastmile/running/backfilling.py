@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+#: A run with this tag set to `true` takes the drops of its partitions again.
+REDO_TAG = "lastmile/redo"
 ROOMS = ("raw", "cleaned", "quarantine")
 
 

@@ -110,16 +110,6 @@ def free_port() -> int:
         return port
 
 
-def port_is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 def wait_until_listening(process: Process, port: int, logs: Path, seconds: float = 120.0) -> None:
     """Return once the port answers. Raises UserError where the process ends first or the time runs out."""
     deadline = time.monotonic() + seconds

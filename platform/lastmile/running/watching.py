@@ -5,7 +5,7 @@ nothing. Automation waits a look for things to be at rest, so it must have looke
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Sight:
     finished: Sequence[str] = ()
     failed: Sequence[str] = ()
     settled: bool = False
-    sensor_errors: Sequence[str] = field(default_factory=tuple)
+    sensor_errors: Sequence[str] = ()
 
 
 def look(instance: "DagsterInstance", since: float) -> Sight:

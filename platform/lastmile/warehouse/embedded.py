@@ -184,9 +184,9 @@ def _port(folder: Path) -> int:
     """The folder's own port, chosen once, and chosen again when another program took it meanwhile."""
     file = folder / "port"
     own = int(file.read_text()) if file.exists() else None
-    if own is not None and _is_free(own):
+    if own is not None and port_is_free(own):
         return own
-    free = next((port for port in random.sample(PORTS, 200) if _is_free(port)), None)
+    free = next((port for port in random.sample(PORTS, 200) if port_is_free(port)), None)
     if free is None:
         raise UserError(f"no free port between {PORTS.start} and {PORTS.stop} on 127.0.0.1 for the embedded Postgres")
     if own is not None:
@@ -195,7 +195,7 @@ def _port(folder: Path) -> int:
     return free
 
 
-def _is_free(port: int) -> bool:
+def port_is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Postgres does; ports in TIME_WAIT are free
         with suppress(OSError):
