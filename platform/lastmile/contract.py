@@ -31,10 +31,12 @@ from typing import Any, Literal
 import pandera.polars as pa
 import polars as pl
 
+from lastmile.limits import Limits
 from lastmile.partition import Partition
 
 __all__ = [
     "Contract",
+    "Limits",
     "Partition",
     "boolean",
     "code",
@@ -159,6 +161,12 @@ class Contract:
     encodings: Sequence[str] = ("cp1252",)
     #: How long after the newest drop the dataset counts as stale; None where drops come when they come.
     expected_every: timedelta | None = None
+    #: How long an object must have been left alone before it is read; None: a few seconds in a folder, where files grow
+    #: before our eyes, and no time in a bucket, where objects come whole.
+    settle: timedelta | None = None
+    #: How long the object of a loaded drop stays in the landing area; None means for ever.
+    retention: timedelta | None = None
+    limits: Limits = field(default_factory=Limits)
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -109,7 +109,7 @@ def register(connection: Connection, store: str, found: Iterable[Found]) -> int:
                       AND NOT (known.state = 'failed' AND known.settled_at IS NULL AND listed.problem IS NULL)
                 )
                 ORDER BY key
-                ON CONFLICT (store, key, version) DO UPDATE
+                ON CONFLICT (store, key, version, occurrence) DO UPDATE
                     SET state = 'discovered', message = NULL WHERE d.state = 'failed' AND d.settled_at IS NULL
                 RETURNING id, state, message
             )
