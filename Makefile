@@ -11,7 +11,7 @@ run: $(INSTALLED) ## install everything, start the platform, carry the drops to 
 	@exec .venv/bin/lastmile up
 
 test: lint ## lint, types, and every test
-	@.venv/bin/pytest -n 2 --dist loadfile
+	@.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED) ## style and types only
 	@.venv/bin/ruff check --quiet

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest first: what starts a whole platform must not come last, when one worker is left to wait for it."""
+    items.sort(key=lambda item: not item.path.is_relative_to(PROJECT / "tests" / "end_to_end"))
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of one embedded server for the whole run. Ask for `database_url` unless the server itself is the subject."""
