@@ -1,7 +1,8 @@
-"""The processes of one installation: Dagster's code server, daemon and webserver, each in a process group of its own.
+"""The processes of one installation, and telling them from strangers that got their number later.
 
-What was started is written down with its start time, so that processes left behind by a killed supervisor can be told
-from strangers that got their number later, and ended by the next `up` or by `down`.
+What was started is written down with its start time, so that processes left behind by a killed supervisor are known and
+ended by the next `up` or by `down`. Each leads a process group; the group's other members, such as the workers of runs,
+may outlive it.
 """
 
 import json
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,18 +26,41 @@ _GRACE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Process:
-    """A started process group; `created` is the leader's start time as the system keeps it."""
+    """A process; `started` is in seconds after the system came up, since a clock that is set would move any other."""
 
     name: str
     pid: int
-    created: float
+    started: float
+
+    @classmethod
+    def of(cls, name: str, pid: int) -> "Process":
+        """The living process of that number. Raises psutil.NoSuchProcess."""
+        return cls(name, pid, _started(psutil.Process(pid)))
 
     def is_alive(self) -> bool:
+        """Whether it still runs. The number alone says nothing; a process that we may not look at is none of ours."""
         try:
             process = psutil.Process(self.pid)
-            return process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
+            return _started(process) == self.started and process.status() != psutil.STATUS_ZOMBIE
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
+
+    def group(self) -> list[int]:
+        """The living members of the group that it leads or led; none where a stranger leads that number now."""
+        if not self.is_alive() and _is_running(self.pid):
+            return []
+        return [other for other in psutil.pids() if _group_of(other) == self.pid and _is_running(other)]
+
+
+def _started(process: psutil.Process) -> float:
+    return round(process.create_time() - psutil.boot_time(), 2)  # the system counts in hundredths
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
 
 
 def start(name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], logs: Path) -> Process:
@@ -50,27 +75,26 @@ def start(name: str, module: str, arguments: Sequence[str], environment: Mapping
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return Process(name, popen.pid, psutil.Process(popen.pid).create_time())
+    return Process.of(name, popen.pid)
 
 
 def stop(processes: Sequence[Process]) -> None:
     """End the process groups: asked first, killed after a while. Every process of the groups is gone afterwards."""
     for process in processes:
-        if process.is_alive():
-            os.killpg(process.pid, signal.SIGTERM)
+        _signal_group(process, signal.SIGTERM)
     deadline = time.monotonic() + _GRACE_SECONDS
     while time.monotonic() < deadline and any(process.is_alive() for process in processes):
         _reap(processes)
         time.sleep(0.1)
     for process in processes:
-        _kill_group(process)
+        _signal_group(process, signal.SIGKILL)
     _reap(processes)
 
 
-def _kill_group(process: Process) -> None:
-    members = [other.pid for other in psutil.process_iter() if _group_of(other.pid) == process.pid]
-    if members:
-        os.killpg(process.pid, signal.SIGKILL)
+def _signal_group(process: Process, number: signal.Signals) -> None:
+    if process.group():
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
 
 
 def _group_of(pid: int) -> int | None:
@@ -89,14 +113,18 @@ def _reap(processes: Sequence[Process]) -> None:
 
 
 def remember(processes: Sequence[Process], file: Path) -> None:
-    file.write_text(json.dumps([asdict(process) for process in processes]))
+    """Write them down, whole or not at all: whoever reads it may do so because we were killed."""
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps([asdict(process) for process in processes]))
+    partial.replace(file)
 
 
 def stop_remembered(file: Path) -> list[Process]:
-    """End what a supervisor that is gone left running; returns those that were still alive."""
+    """End what a supervisor that is gone left running; returns those of which something was still alive."""
     if not file.exists():
         return []
-    left = [process for process in (Process(**entry) for entry in json.loads(file.read_text())) if process.is_alive()]
+    remembered = [Process(**entry) for entry in json.loads(file.read_text())]
+    left = [process for process in remembered if process.group()]
     stop(left)
     file.unlink()
     return left

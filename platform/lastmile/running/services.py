@@ -1,11 +1,12 @@
-"""Starting Dagster for one home: what each process is told, and in what order they come up."""
+"""Dagster's processes for one home: what each is told, and in what order they come up."""
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from lastmile.running.processes import Process, free_port, remember, start, wait_until_listening
+from lastmile.running.processes import free_port
 from lastmile.settings import PROJECT, Settings
 from lastmile.warehouse.connecting import dagster_url, libpq_environment
 
@@ -38,27 +39,42 @@ def prepare_dagster_home(settings: Settings) -> None:
     shutil.copyfile(PROJECT / "dagster.yaml", settings.dagster_home / "dagster.yaml")
 
 
-def start_all(settings: Settings, variables: Mapping[str, str], ui_port: int | None, started: list[Process]) -> None:
-    """Start code server, daemon and, with a `ui_port`, the webserver; each is added to `started` as soon as it runs.
+@dataclass(frozen=True)
+class Service:
+    """How to start one of the processes; it is up once its `port` answers, or at once where it has none.
 
-    The webserver's reload button re-reads the code only through the reloadable kind of code server, which costs a
-    second process; without the UI the plain kind does.
+    What an `outlived` one has started goes on after its death.
     """
-    logs, port = settings.home / "logs", free_port()
-    workspace = _workspace(settings.dagster_home, port)
-    address = ["--host", "127.0.0.1", "--port", str(port), "--module-name", _MODULE, "--location-name", LOCATION]
+
+    name: str
+    module: str
+    arguments: Sequence[str]
+    port: int | None = None
+    outlived: bool = False
+
+
+def services(settings: Settings, ui_port: int | None) -> list[Service]:
+    """Code server, daemon and, with a `ui_port`, the webserver, in the order in which they come up.
+
+    Their ports stay the same when one is started again, so the others find it. The webserver's reload button re-reads
+    the code only through the reloadable kind of code server, which costs a second process; without the UI the plain
+    kind does.
+    """
+    port = free_port()
+    workspace = ["--workspace", str(_workspace(settings.dagster_home, port))]
     command = ["api", "grpc"] if ui_port is None else ["code-server", "start"]
-
-    def launch(name: str, module: str, *arguments: str) -> Process:
-        started.append(start(name, module, arguments, variables, logs))
-        remember(started, settings.home / "processes.json")
-        return started[-1]
-
-    wait_until_listening(launch("code-server", "dagster", *command, *address), port, logs)
-    launch("daemon", "lastmile.running.daemon", "run", "--workspace", str(workspace))
+    code = [*command, *_address(port), "--module-name", _MODULE, "--location-name", LOCATION]
+    found = [
+        Service("code-server", "dagster", code, port),
+        Service("daemon", "lastmile.running.daemon", ["run", *workspace], outlived=True),
+    ]
     if ui_port is not None:
-        page = ["--host", "127.0.0.1", "--port", str(ui_port), "--workspace", str(workspace)]
-        wait_until_listening(launch("webserver", "dagster_webserver", *page), ui_port, logs)
+        found.append(Service("webserver", "dagster_webserver", [*_address(ui_port), *workspace], ui_port))
+    return found
+
+
+def _address(port: int) -> list[str]:
+    return ["--host", "127.0.0.1", "--port", str(port)]
 
 
 def _workspace(folder: Path, port: int) -> Path:

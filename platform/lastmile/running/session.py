@@ -3,15 +3,17 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lastmile.errors import UserError
 from lastmile.running.home import only_one
-from lastmile.running.processes import Process, stop, stop_remembered
-from lastmile.running.services import environment, prepare_dagster_home, start_all
+from lastmile.running.lost_runs import end_all
+from lastmile.running.processes import stop_remembered
+from lastmile.running.services import environment, prepare_dagster_home, services
+from lastmile.running.supervising import Database, Say, Supervisor
 from lastmile.running.watching import Sight, look
 from lastmile.settings import Settings
 
@@ -20,16 +22,25 @@ if TYPE_CHECKING:
 
     from lastmile.store import Store
 
+#: A database that does not answer for so long is not coming back by itself.
+PATIENCE_SECONDS = 120.0
+_RETRY_SECONDS = 1.0
+#: What was started again needs a while to come up; what fails meanwhile fails because of that.
+_SETTLING_SECONDS = 30.0
+
 
 @dataclass
 class Session:
-    """The running platform. `started_at` is in seconds since the epoch; runs before it are not this session's."""
+    """The running platform. `started_at` is in seconds since the epoch; runs before it are not this session's.
+
+    `keep_up` starts again whatever has died, and returns when that last was so (seconds since the epoch).
+    """
 
     settings: Settings
     store: "Store"
     database_url: str
     instance: "DagsterInstance"
-    processes: list[Process]
+    keep_up: Callable[[], float] = lambda: 0.0
     started_at: float = field(default_factory=time.time)
 
     def start_counting(self) -> None:
@@ -37,26 +48,43 @@ class Session:
         self.started_at = time.time()
 
     def look(self) -> tuple[Sight, dict[str, Any]]:
-        """What is under way, and the state of the data. Raises UserError where a process of the platform has died."""
+        """What is under way, and the state of the data; a database that is down is waited for.
+
+        Raises UserError where a process of the platform keeps dying, or the database stays away.
+        """
+        from dagster_postgres.utils import DagsterPostgresException
+        from psycopg import OperationalError
+        from sqlalchemy.exc import DBAPIError
+
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            disturbed_at = self.keep_up()
+            try:
+                return self._look(disturbed_at)
+            except (UserError, OperationalError, DBAPIError, DagsterPostgresException) as error:
+                if time.monotonic() > patience:
+                    reason = str(error.__cause__ or error).splitlines()[0]
+                    raise UserError(f"the database has not answered for {PATIENCE_SECONDS:.0f} s: {reason}") from error
+            time.sleep(_RETRY_SECONDS)
+
+    def _look(self, disturbed_at: float) -> tuple[Sight, dict[str, Any]]:
         from lastmile.intake.state import summary
         from lastmile.warehouse.connecting import connect
 
-        dead = [process.name for process in self.processes if not process.is_alive()]
-        if dead:
-            raise UserError(
-                f"the {dead[0]} has ended; its last words are in {self.settings.home / 'logs' / dead[0]}.log"
-            )
-        sight = look(self.instance, self.started_at)
+        sight = look(self.instance, self.started_at, disturbed_at + _SETTLING_SECONDS)
         with connect(self.database_url) as connection:
             return sight, summary(connection, self.store.url)
 
 
 @contextmanager
 def session(
-    settings: Settings, ui_port: int | None, before_start: Any = lambda settings, store: None
+    settings: Settings,
+    ui_port: int | None,
+    before_start: Any = lambda settings, store: None,
+    say: Say = print,
 ) -> Iterator[Session]:
     """Bring the platform up, and down at the end however it ends. `before_start(settings, store)` runs once the
-    database is migrated and before Dagster starts."""
+    database is migrated and before Dagster starts; `say` gets a line for everything that had to be started again."""
     from lastmile.store import open_store
     from lastmile.warehouse.connecting import database
     from lastmile.warehouse.migrating import migrate
@@ -72,14 +100,20 @@ def session(
             variables = environment(settings, url)
             os.environ.update(variables)
             instance = _instance()
-            _end_lost_runs(instance)
-            processes: list[Process] = []
+            end_all(instance)
+            server = Database(settings, url, say)
+            supervisor = Supervisor(settings.home / "logs", variables, left_over, say)
+
+            def keep_up() -> float:
+                server.look()
+                supervisor.look()
+                return max(server.disturbed_at, supervisor.disturbed_at)
+
             try:
-                start_all(settings, variables, ui_port, processes)
-                yield Session(settings, store, url, instance, processes)
+                supervisor.start(services(settings, ui_port))
+                yield Session(settings, store, url, instance, keep_up)
             finally:
-                stop(processes)
-                left_over.unlink(missing_ok=True)
+                supervisor.stop()
 
 
 @contextmanager
@@ -90,7 +124,7 @@ def join(settings: Settings) -> Iterator[Session]:
 
     url = database_url(settings)
     os.environ.update(environment(settings, url))
-    yield Session(settings, open_store(settings), url, _instance(), [])
+    yield Session(settings, open_store(settings), url, _instance())
 
 
 @contextmanager
@@ -108,13 +142,3 @@ def _instance() -> "DagsterInstance":
     from dagster import DagsterInstance
 
     return DagsterInstance.get()
-
-
-def _end_lost_runs(instance: "DagsterInstance") -> None:
-    """We hold the home, so a run that claims to be working has lost its worker: end it and free what it held."""
-    from dagster import DagsterRunStatus, RunsFilter
-
-    working = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-    for run in instance.get_runs(RunsFilter(statuses=working)):
-        instance.report_run_failed(run, "its worker was gone when the platform came up again")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

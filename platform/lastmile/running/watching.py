@@ -40,8 +40,11 @@ class Sight:
     sensor_errors: Sequence[str] = ()
 
 
-def look(instance: "DagsterInstance", since: float) -> Sight:
-    """The state of the instance, counting runs created after `since` (seconds since the epoch)."""
+def look(instance: "DagsterInstance", since: float, blame_since: float = 0.0) -> Sight:
+    """The state of the instance, counting runs created after `since` (seconds since the epoch).
+
+    Sensors are blamed for what failed after `blame_since` only.
+    """
     from datetime import UTC, datetime
 
     from dagster import DagsterRunStatus, RunsFilter
@@ -64,7 +67,7 @@ def look(instance: "DagsterInstance", since: float) -> Sight:
         finished=[record.dagster_run.run_id for record in ended if record.dagster_run.is_success],
         failed=[record.dagster_run.run_id for record in ended if _is_final_failure(record)],
         settled=idle and all(_found_nothing(instance, sensor, looks, last_end) for sensor, looks in SENSORS.items()),
-        sensor_errors=_sensor_errors(instance),
+        sensor_errors=_sensor_errors(instance, blame_since),
     )
 
 
@@ -111,12 +114,12 @@ def _found_nothing(instance: "DagsterInstance", sensor: str, looks: int, since: 
     return len(last) == looks and all(tick.timestamp > since and tick.status.value == "SKIPPED" for tick in last)
 
 
-def _sensor_errors(instance: "DagsterInstance") -> list[str]:
+def _sensor_errors(instance: "DagsterInstance", since: float) -> list[str]:
     """What a sensor says that has failed several times in a row."""
     errors = []
     for sensor in SENSORS:
         ticks = _ticks(instance, sensor, _FAILED_TICKS)
-        if len(ticks) == _FAILED_TICKS and all(tick.is_failure for tick in ticks):
+        if len(ticks) == _FAILED_TICKS and all(tick.is_failure and tick.timestamp > since for tick in ticks):
             errors.append(
                 f"the {sensor} sensor fails: {ticks[0].error.message.strip() if ticks[0].error else 'no message'}"
             )

@@ -1,0 +1,98 @@
+"""Dagster's run launcher on one machine: a process per run, of which it is always known whether it lives.
+
+Dagster's own starts workers inside the code server and asks that one about them; killed together they leave a run that
+is STARTED for ever and holds its slot. Here the daemon starts the worker, waits for its end, and ends the run at once
+where the worker could not. The worker's number and start time are a tag of the run, so a daemon that comes up later can
+tell too, from run monitoring. A run goes on while code server and daemon die and return.
+"""
+
+import logging
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from threading import Thread
+from typing import Any
+
+import psutil
+from dagster import DagsterInstance, DagsterRun
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+
+from lastmile.running.lost_runs import end, worker_of
+from lastmile.running.processes import Process
+
+#: A canceled run's worker has this long to end by itself.
+GRACE_SECONDS = 20.0
+
+log = logging.getLogger(__name__)
+
+
+class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
+    """Named in dagster.yaml. Every process of the installation may ask it; the daemon launches."""
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        self._inst_data = inst_data
+        super().__init__()  # type: ignore[no-untyped-call]  # Dagster's own
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Any) -> "LocalRunLauncher":  # noqa: ARG003
+        return cls(inst_data)
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        run_id = context.dagster_run.run_id
+        worker = subprocess.Popen([sys.executable, "-m", "lastmile.running.worker", run_id], stdin=subprocess.DEVNULL)
+        Thread(target=self._see_to_the_end, args=(worker, run_id), name=f"worker of {run_id}", daemon=True).start()
+
+    def _see_to_the_end(self, worker: "subprocess.Popen[bytes]", run_id: str) -> None:
+        code = worker.wait()
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        try:
+            end(self._instance, run_id, f"Its worker (process {worker.pid}) {how}.")
+        except Exception:
+            # The database may be what killed the worker. Run monitoring ends the run when it is back.
+            log.exception("run %s could not be ended", run_id)
+
+    def terminate(self, run_id: str) -> bool:
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        self._instance.report_run_canceling(run)
+        worker = worker_of(run)
+        if worker is None:  # it is coming up, and ends when it finds the run canceled
+            return True
+        if not worker.is_alive():
+            end(self._instance, run_id, f"Its worker (process {worker.pid}) was gone.")
+            return True
+        Thread(target=_stop, args=(worker,), name=f"end of {run_id}", daemon=True).start()
+        return True
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        worker = worker_of(run)
+        if worker is None:
+            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no worker has reported for it")
+        if not worker.is_alive():
+            return CheckRunHealthResult(WorkerStatus.FAILED, f"its worker (process {worker.pid}) is gone")
+        return CheckRunHealthResult(WorkerStatus.RUNNING, run_worker_id=str(worker.pid))
+
+
+def _stop(worker: Process) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(worker.pid)
+        process.terminate()
+        try:
+            process.wait(GRACE_SECONDS)
+        except psutil.TimeoutExpired:
+            process.kill()
