@@ -15,7 +15,7 @@ from psycopg import Connection, sql
 
 from lastmile.contract import COLUMN_NAME, Contract, normal_name, text
 from lastmile.intake import ledger
-from lastmile.intake.batch import RawBatch
+from lastmile.intake.batch import NumberFormat, RawBatch
 from lastmile.intake.duplicates import KeyIndex
 from lastmile.intake.ledger import Drop, Outcome
 from lastmile.intake.reading import Reader, open_drop
@@ -169,7 +169,7 @@ def _grown(connection: Connection, contract: Contract, header: Sequence[str]) ->
 
 
 def _load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
-    plan = Plan(work.contract, reader.header)
+    plan = Plan(work.contract, reader.header, NumberFormat.of(reader.format))
     with ParquetPart(part) as parquet:
         for batch in reader.batches():
             judged = plan.judge(batch)

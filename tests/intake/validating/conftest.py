@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from lastmile.contract import Contract, Partition
-from lastmile.intake.batch import BrokenRecord, Judged, RawBatch
+from lastmile.intake.batch import BrokenRecord, Judged, NumberFormat, RawBatch
 from lastmile.intake.validating import Plan
 
 Judge = Callable[..., Judged]
@@ -27,12 +27,15 @@ def make_contract() -> Callable[..., Contract]:
 @pytest.fixture(scope="session")
 def judge() -> Judge:
     def judge_cells(
-        contract: Contract, cells: dict[str, Sequence[str | None]], broken: Sequence[BrokenRecord] = ()
+        contract: Contract,
+        cells: dict[str, Sequence[str | None]],
+        broken: Sequence[BrokenRecord] = (),
+        numbers: NumberFormat = NumberFormat(),  # noqa: B008  (it cannot be changed)
     ) -> Judged:
         frame = pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String))
         lines = pl.Series(range(2, frame.height + 2), dtype=pl.UInt64)
         batch = RawBatch(frame, lines, lambda positions: [f"row {position}" for position in positions], broken)
-        return Plan(contract, frame.columns).judge(batch)
+        return Plan(contract, frame.columns, numbers).judge(batch)
 
     return judge_cells
 

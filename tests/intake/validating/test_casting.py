@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lastmile.contract import boolean, day, integer, moment, number, text
+from lastmile.intake.batch import NumberFormat
 
 
 def value(judge, make_contract, column, cell):
@@ -48,10 +49,42 @@ def test_a_fraction_or_what_is_out_of_range_is_no_whole_number(judge, make_contr
     assert f"expected a whole number; found '{cell}'" in value(judge, make_contract, integer("A count."), cell)
 
 
-def test_a_whole_number_too_long_for_a_double_is_exact_or_refused(judge, make_contract):
-    column = integer("A count.")
-    assert value(judge, make_contract, column, "9007199254740993.0") == 9007199254740993
-    assert "expected a whole number" in value(judge, make_contract, column, "9007199254740993.00")
+@pytest.mark.parametrize("ending", [".0", ".00", ".0000000000"])
+def test_a_whole_number_too_long_for_a_double_is_exact(judge, make_contract, ending):
+    assert value(judge, make_contract, integer("A count."), f"9007199254740993{ending}") == 9007199254740993
+
+
+@pytest.mark.parametrize("cell", ["3.00000000000000001", "1e-400", "9007199254740993e0"])
+def test_what_only_rounding_would_make_whole_is_no_whole_number(judge, make_contract, cell):
+    assert f"expected a whole number; found '{cell}'" in value(judge, make_contract, integer("A count."), cell)
+
+
+NUMBERS = {
+    NumberFormat(): {"1.234": 1.234, "-1e3": -1000.0},
+    NumberFormat(","): {"1,234": 1.234, "1234": 1234.0, "-0,5e1": -5.0},
+    NumberFormat(",", "."): {"1.234": 1234.0, "1,234": 1.234, "-1.234.567,8": -1234567.8, "1234,5": 1234.5},
+    NumberFormat(".", ","): {"1,234": 1234.0, "1.234": 1.234, "+1,234,567.": 1234567.0},
+    NumberFormat(",", " "): {"1 234,5": 1234.5},
+    NumberFormat(".", "'"): {"1'234.5": 1234.5},
+}
+WRITTEN = sorted({cell for cells in NUMBERS.values() for cell in cells} | {"1.23.456", "1,23", "12.34", "1.2345", ","})
+
+
+@pytest.mark.behaviour(22)
+@pytest.mark.parametrize("numbers", NUMBERS, ids=lambda numbers: f"{numbers.decimal}{numbers.thousands}")
+def test_a_number_has_one_meaning_in_a_drop_and_what_is_written_otherwise_is_none(make_contract, judge, numbers):
+    judged = judge(make_contract({"x": number("A number.")}), {"x": WRITTEN}, numbers=numbers)
+    read = {WRITTEN[line - 2]: found for line, found in judged.valid.select("_line", "x").iter_rows()}
+    assert NUMBERS[numbers].items() <= read.items()
+    for cell, found in read.items():
+        point = cell.replace(numbers.thousands, "") if numbers.thousands else cell
+        assert numbers.decimal == "." or "." not in point
+        assert float(point.replace(numbers.decimal, ".")) == found
+
+
+def test_a_reason_says_how_the_numbers_of_the_drop_are_written(make_contract, judge):
+    judged = judge(make_contract({"x": number("A number.")}), {"x": ["1.5"]}, numbers=NumberFormat(",", "."))
+    assert "expected a number written as in the rest of the file, such as 1.234,0" in judged.bad["reasons"][0]
 
 
 @pytest.mark.parametrize("cell", ["1", "1.0", "true", "TRUE", "Yes", " yes "])

@@ -1,7 +1,11 @@
 """How the text of a cell becomes a value of a column's type.
 
 Lenient about form, never about meaning: `+5`, `1e3` and `4.0` are numbers; `1,5` is not, because it could be either of
-two. A text that does not fit becomes null; the plan tells it from a missing cell, which was null before.
+two, unless all of the drop is known to write its numbers so. Where a comma is the decimal sign a point is none: then
+`1.234` is 1234 if points group the thousands, and no number if they do not. A text that does not fit becomes null; the
+plan tells it from a missing cell, which was null before.
+
+A real number is the double nearest to its text, a moment is cut to the microsecond; everything else is exact.
 """
 
 from collections.abc import Callable
@@ -9,8 +13,11 @@ from typing import Any
 
 import polars as pl
 
-#: A double holds every whole number below this; from here on `9007199254740993.00` would be read as another number.
-INEXACT_WHOLE = 2**53
+from lastmile.intake.batch import NumberFormat
+
+PLAIN = NumberFormat()
+#: In so few characters no fraction is lost on a double, and below this it holds every whole number.
+FEW_CHARACTERS, INEXACT_WHOLE = 17, 2**53
 
 TRUE, FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
 
@@ -27,10 +34,25 @@ def real(cell: pl.Expr) -> pl.Expr:
 
 def whole(cell: pl.Expr) -> pl.Expr:
     """Whole numbers of 64 bits, also written as `4.0` or `1e3`; what is out of range does not fit, it never wraps."""
+    digits = cell.str.strip_chars_end("0")
+    ends_with_zeros = digits.str.ends_with(".")
+    exact = pl.when(ends_with_zeros).then(digits.str.strip_suffix(".")).otherwise(cell).cast(pl.Int64, strict=False)
     value = cell.cast(pl.Float64, strict=False)
-    is_whole = (value == value.floor()) & (value.abs() < INEXACT_WHOLE)
-    exact = cell.str.strip_suffix(".0").cast(pl.Int64, strict=False)
+    is_known = value.abs().is_between(1, INEXACT_WHOLE, closed="left") & (cell.str.len_bytes() <= FEW_CHARACTERS)
+    is_zero = (value == 0) & digits.str.ends_with("+")  # 0E+00, but not 1e-400
+    is_whole = (value == value.floor()) & (is_known | is_zero)
     return pl.coalesce(exact, pl.when(is_whole).then(value).cast(pl.Int64))
+
+
+def plain(cell: pl.Expr, numbers: NumberFormat) -> pl.Expr:
+    """A number of the drop as one with a decimal point and no groups; null where it is written unlike the others."""
+    point = cell if numbers.decimal == "." else pl.when(~cell.str.contains(".", literal=True)).then(cell)
+    if numbers.thousands:
+        group, rest = f"[{numbers.thousands}]", f"([{numbers.decimal}]\\d*)?"
+        is_grouped = cell.str.contains(rf"^[+-]?\d{{1,3}}({group}\d{{3}})+{rest}$")
+        joined = cell.str.replace_all(numbers.thousands, "", literal=True)
+        point = pl.when(is_grouped).then(joined).otherwise(point)
+    return point if numbers.decimal == "." else point.str.replace(numbers.decimal, ".", literal=True)
 
 
 def yes_or_no(cell: pl.Expr) -> pl.Expr:
@@ -70,10 +92,14 @@ _TYPES: dict[Any, tuple[Callable[[pl.Expr], pl.Expr], str]] = {
 }
 
 
-def reading(dtype: pl.DataType) -> tuple[Callable[[pl.Expr], pl.Expr], str]:
+def reading(dtype: pl.DataType, numbers: NumberFormat = PLAIN) -> tuple[Callable[[pl.Expr], pl.Expr], str]:
     """What casts a stripped cell to the type, and the type in words. Raises ValueError where no column can have it."""
     if dtype not in _TYPES:
         raise ValueError(
             f"type {dtype} is not one of those a contract's column can have: {[str(known) for known in _TYPES]}"
         )
-    return _TYPES[dtype]
+    cast, words = _TYPES[dtype]
+    if numbers == PLAIN or not dtype.is_numeric():
+        return cast, words
+    written = f"{words} written as in the rest of the file, such as 1{numbers.thousands}234{numbers.decimal}0"
+    return lambda cell: cast(plain(cell, numbers)), written

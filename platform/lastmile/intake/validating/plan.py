@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from lastmile.contract import Contract
-from lastmile.intake.batch import Judged, RawBatch, SchemaChange
-from lastmile.intake.validating.casting import reading
+from lastmile.intake.batch import Judged, NumberFormat, RawBatch, SchemaChange
+from lastmile.intake.validating.casting import PLAIN, reading
 from lastmile.intake.validating.header import fit
 from lastmile.intake.validating.reasons import bad_rows, broken_rows
 from lastmile.intake.validating.rules import (
@@ -38,7 +38,7 @@ class Plan:
 
     change: SchemaChange
 
-    def __init__(self, contract: Contract, header: Sequence[str]) -> None:
+    def __init__(self, contract: Contract, header: Sequence[str], numbers: NumberFormat = PLAIN) -> None:
         found, self.change = fit(contract, header)
         unknown = self.change.unknown
         self._columns = list(contract.columns)
@@ -46,9 +46,9 @@ class Plan:
             name: raw_name(name) for name in unknown
         }
         self._cells = [*(_cell(contract, column) for column in found), *map(_unknown_cell, unknown)]
-        self._typed = list(_typed(contract, found))
+        self._typed = list(_typed(contract, found, numbers))
         self._rescued = _rescued(contract, found, unknown).alias("_rescued")
-        self._rules = list(_rules(contract, found, unknown))
+        self._rules = list(_rules(contract, found, unknown, numbers))
 
     def judge(self, batch: RawBatch) -> Judged:
         """Sort a batch into valid rows and bad ones. `batch.raw` is called only where there are bad rows."""
@@ -82,17 +82,17 @@ def _unknown_cell(name: str) -> pl.Expr:
     return pl.when(text.str.strip_chars() != "").then(text).alias(cell_name(name))
 
 
-def _typed(contract: Contract, found: dict[str, str]) -> Iterator[pl.Expr]:
+def _typed(contract: Contract, found: dict[str, str], numbers: NumberFormat) -> Iterator[pl.Expr]:
     for column, dtype in contract.types().items():
-        cast, _ = reading(dtype)
+        cast, _ = reading(dtype, numbers)
         value = cast(cell(column)) if column in found else pl.lit(None, dtype)
         yield value.alias(column)
 
 
-def _rules(contract: Contract, found: dict[str, str], unknown: Sequence[str]) -> Iterator[Rule]:
+def _rules(contract: Contract, found: dict[str, str], unknown: Sequence[str], numbers: NumberFormat) -> Iterator[Rule]:
     for column in contract.columns:
         if column in found:
-            yield from column_rules(contract, column)
+            yield from column_rules(contract, column, numbers)
     for name in unknown:
         yield from text_rules(name)
     yield from row_rules(contract)

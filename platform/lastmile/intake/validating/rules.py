@@ -13,7 +13,8 @@ import pandera.polars as pa
 import polars as pl
 
 from lastmile.contract import Contract
-from lastmile.intake.validating.casting import reading
+from lastmile.intake.batch import NumberFormat
+from lastmile.intake.validating.casting import PLAIN, reading
 
 #: Longest text of one cell, in bytes.
 LARGEST_CELL = 1_000_000
@@ -60,12 +61,12 @@ def text_rules(column: str) -> Iterator[Rule]:
     yield _rule("size", column, f"at most {LARGEST_CELL:,} bytes", too_long)
 
 
-def column_rules(contract: Contract, column: str) -> Iterator[Rule]:
+def column_rules(contract: Contract, column: str, numbers: NumberFormat = PLAIN) -> Iterator[Rule]:
     spec = contract.columns[column]
     is_text = spec.dtype.type == pl.String
     is_rescued = contract.wrong_type == "rescue" and spec.nullable
     if not is_text and not is_rescued:
-        yield _rule("type", column, reading(spec.dtype.type)[1], misread(column))
+        yield _rule("type", column, reading(spec.dtype.type, numbers)[1], misread(column))
     if not spec.nullable:
         yield _rule("required", column, "a value", cell(column).is_null())
     if is_text or is_rescued:
