@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 from visits import VISITS, YEARS
 
-from lastmile.intake import engine, loading
+from lastmile.intake import engine, ledger, loading
 from lastmile.settings import Settings
 from lastmile.store import open_store
 
@@ -19,14 +19,15 @@ def die(*_):
 
 def arrange_to_die(where):
     if where == "after the claim":
-        engine.load = die
+        engine.load = engine.release = die
     elif where == "after the first batch":
         loading.take_out_repeats_of_table = die
     elif where == "before the commit":
-        loading.ledger.settle = die
+        ledger.settle = ledger.amend = die
     elif where == "after the commit":
-        load = engine.load
+        load, release = engine.load, engine.release
         engine.load = lambda *arguments: die(load(*arguments))
+        engine.release = lambda *arguments: die(release(*arguments))
     else:
         raise ValueError(where)
 

@@ -70,6 +70,7 @@ def test_an_object_gone_before_it_was_read_is_missing_after_bounded_tries(site, 
     assert "tried 3 times" in site.drops()[0]["message"]
 
 
+@pytest.mark.behaviour(29)
 def test_redoing_a_drop_any_number_of_times_gives_the_same(site):
     site.arrive("a.csv", "v1,3,2,1,done", "v1,3,2,1,done", "v2,bad,2,1,done")
     before, aside = site.drops()[0], site.aside()

@@ -7,7 +7,7 @@ it is gone (a killed worker's socket closes at once) or its lease has run out, w
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -21,16 +21,27 @@ State = Literal["discovered", "claimed", "loaded", "quarantined", "duplicate", "
 LEASE = timedelta(minutes=30)
 #: A drop that killed or lost this many workers is not given to another.
 MOST_ATTEMPTS = 10
+#: Drops due within this time are waited for by whoever takes drops; for later ones another run is asked for in time.
+LONGEST_WAIT = timedelta(seconds=30)
 
 _HOLDER_IS_GONE = """(claim_expires_at < now() OR NOT EXISTS (
     SELECT FROM pg_stat_activity WHERE claim_backend = pid || ' ' || backend_start))"""
+
+_PENDING = "state IN ('discovered', 'claimed')"
+_ASKED_FOR = "retake IS NOT NULL"
+_SETTLED_BEFORE = (
+    "state IN ('loaded', 'quarantined', 'failed') AND settled_at < %(redo_before)s AND discarded_at IS NULL"
+)
 
 _SAME_KEY = "key = %(key)s AND id <> %(id)s AND store = (SELECT store FROM ledger.drops WHERE id = %(id)s)"
 
 
 @dataclass(frozen=True)
 class Found:
-    """An object of the landing area as listed. `problem` says why no contract can take it, if none can."""
+    """An object of the landing area as listed. `problem` says why no contract can take it, if none can.
+
+    It is read `settle` after it was entered at the earliest. `partition_end` is the first day after its partition.
+    """
 
     dataset: str
     partition: str
@@ -39,6 +50,8 @@ class Found:
     size: int
     modified_at: datetime
     problem: str | None = None
+    partition_end: date | None = None
+    settle: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,8 @@ class Drop:
     claim: UUID
     state: State
     cleaned_key: str | None
+    #: What somebody asked to be taken again: these lines of those set aside, or all of it where empty; None: nothing.
+    retake: list[int] | None = None
 
     @property
     def is_redone(self) -> bool:
@@ -86,7 +101,10 @@ class ClaimLost(Exception):
 def register(connection: Connection, store: str, found: Iterable[Found]) -> int:
     """Enter objects not seen before in this version; returns how many. Entering one twice is a no-op.
 
-    An object no contract could take is entered as `failed`; once a contract fits, it becomes `discovered`.
+    An object no contract could take is entered as `failed`; once a contract fits, it becomes `discovered`. A version
+    that another one had replaced, or that was gone, and is there again, is entered once more: stores that name versions
+    by content give old bytes their old name. Ten such entries are the end where the object is not seen to be written
+    again, so that a store whose listings and reads disagree cannot fill the ledger.
     """
     rows = list(found)
     columns = [[getattr(row, name) for row in rows] for name in Found.__dataclass_fields__]
@@ -94,23 +112,31 @@ def register(connection: Connection, store: str, found: Iterable[Found]) -> int:
         cursor = connection.execute(
             """
             WITH listed AS (
-                SELECT * FROM unnest(
-                    %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[]
-                ) AS listed (dataset, partition, key, version, size, modified_at, problem)
+                SELECT DISTINCT ON (key, version) * FROM unnest(
+                    %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[],
+                    %s::date[], %s::interval[]
+                ) AS listed (dataset, partition, key, version, size, modified_at, problem, partition_end, settle)
             ), entered AS (
                 INSERT INTO ledger.drops AS d
-                    (store, dataset, partition, key, version, size, modified_at, state, message)
-                SELECT %s, dataset, partition, key, version, size, modified_at,
-                       CASE WHEN problem IS NULL THEN 'discovered' ELSE 'failed' END, problem
-                FROM listed
-                WHERE NOT EXISTS (
-                    SELECT FROM ledger.drops known
-                    WHERE known.store = %s AND known.key = listed.key AND known.version = listed.version
-                      AND NOT (known.state = 'failed' AND known.settled_at IS NULL AND listed.problem IS NULL)
-                )
+                    (store, dataset, partition, key, version, size, modified_at, state, message, partition_end,
+                     not_before, occurrence)
+                SELECT %s, listed.dataset, listed.partition, key, version, listed.size, listed.modified_at,
+                       CASE WHEN problem IS NULL THEN 'discovered' ELSE 'failed' END, problem, listed.partition_end,
+                       clock_timestamp() + settle, coalesce(known.occurrence + known.has_returned::int, 1)
+                FROM listed LEFT JOIN LATERAL (
+                    SELECT occurrence, state = 'failed' AND settled_at IS NULL AND discarded_at IS NULL AS is_refused,
+                           state IN ('superseded', 'missing')
+                           AND (drops.modified_at <> listed.modified_at OR occurrence < 10) AS has_returned
+                    FROM ledger.drops
+                    WHERE store = %s AND drops.key = listed.key AND drops.version = listed.version
+                    ORDER BY occurrence DESC LIMIT 1
+                ) known ON true
+                WHERE known IS NULL OR has_returned OR (is_refused AND problem IS NULL)
                 ORDER BY key
                 ON CONFLICT (store, key, version, occurrence) DO UPDATE
-                    SET state = 'discovered', message = NULL WHERE d.state = 'failed' AND d.settled_at IS NULL
+                    SET state = 'discovered', message = NULL, partition_end = excluded.partition_end,
+                        not_before = excluded.not_before
+                    WHERE d.state = 'failed' AND d.settled_at IS NULL AND excluded.state = 'discovered'
                 RETURNING id, state, message
             )
             INSERT INTO ledger.events (drop_id, state, message) SELECT id, state, message FROM entered
@@ -128,11 +154,23 @@ def claim_next(
     run_id: str,
     redo_before: datetime | None = None,
 ) -> Drop | None:
-    """Take the oldest drop of these partitions that is due and that no living worker holds; None when there is none.
+    """Take the first drop of these partitions that is due and that no living worker holds; None when there is none.
 
-    With `redo_before`, drops settled before that time are taken again too; their rows stay visible until replaced.
+    Those pending come first, then those somebody asked to be taken again, then with `redo_before` those settled before
+    that time. The rows of a drop taken again stay visible until replaced. What was discarded as a whole stays so.
     """
-    claim = uuid4()
+    sought = {
+        "lease": LEASE, "run_id": run_id, "store": store, "dataset": dataset, "partitions": list(partitions),
+        "redo_before": redo_before,
+    }  # fmt: skip
+    for which in (_PENDING, _ASKED_FOR, *([_SETTLED_BEFORE] if redo_before else [])):
+        if drop := _claim_one(connection, which, sought):
+            return drop
+    return None
+
+
+def _claim_one(connection: Connection, which: str, sought: dict[str, Any]) -> Drop | None:
+    """The order is that of the index of pending drops, so that a long backlog is not sorted for each of its drops."""
     with connection.transaction(), connection.cursor(row_factory=class_row(Drop)) as cursor:
         cursor.execute(
             f"""
@@ -142,28 +180,24 @@ def claim_next(
                 state = CASE WHEN state = 'discovered' THEN 'claimed' ELSE state END
             WHERE id = (
                 SELECT id FROM ledger.drops
-                WHERE store = %(store)s AND dataset = %(dataset)s AND partition = ANY(%(partitions)s)
+                WHERE {which}
+                  AND store = %(store)s AND dataset = %(dataset)s AND partition = ANY(%(partitions)s)
                   AND not_before <= clock_timestamp() AND attempts < {MOST_ATTEMPTS}
                   AND (claim IS NULL OR {_HOLDER_IS_GONE})
-                  AND (state IN ('discovered', 'claimed')
-                       OR (state IN ('loaded', 'quarantined', 'failed') AND settled_at < %(redo_before)s))
-                ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+                ORDER BY partition, id LIMIT 1 FOR UPDATE SKIP LOCKED
             )
-            RETURNING id, dataset, partition, key, size, modified_at, attempts, claim, state, cleaned_key,
+            RETURNING id, dataset, partition, key, size, modified_at, attempts, claim, state, cleaned_key, retake,
                 coalesce((
                     SELECT same.version FROM ledger.drops same
                     WHERE same.store = drops.store AND same.key = drops.key AND same.state = 'duplicate'
-                      AND same.sha256 = drops.sha256 ORDER BY same.id DESC LIMIT 1
+                      AND same.id > drops.id AND same.sha256 = drops.sha256 ORDER BY same.id DESC LIMIT 1
                 ), version) AS version
             """,
-            {
-                "claim": claim, "lease": LEASE, "run_id": run_id, "store": store, "dataset": dataset,
-                "partitions": list(partitions), "redo_before": redo_before,
-            },
-        )  # fmt: skip
+            sought | {"claim": uuid4()},
+        )
         drop = cursor.fetchone()
         if drop:
-            _event(connection, drop.id, "claimed", run_id, None)
+            _event(connection, drop.id, "claimed", sought["run_id"], None)
     return drop
 
 
@@ -184,13 +218,31 @@ def settle(connection: Connection, drop: Drop, outcome: Outcome, run_id: str, sh
         SET state = %s, rows_read = %s, rows_loaded = %s, rows_quarantined = %s, rows_duplicate = %s,
             sha256 = coalesce(%s, sha256), format = %s, schema_change = %s, contract_version = %s, cleaned_key = %s,
             message = %s, run_id = %s, settled_at = clock_timestamp(), attempts = 0,
-            claim = NULL, claim_backend = NULL, claim_expires_at = NULL
+            claim = NULL, claim_backend = NULL, claim_expires_at = NULL, retake = nullif(retake, %s::bigint[])
         WHERE id = %s
         """,
         [
             outcome.state, outcome.read, outcome.loaded, outcome.quarantined, outcome.duplicate,
             sha256, Jsonb(outcome.format or {}), Jsonb(outcome.schema_change or {}), outcome.contract_version,
-            outcome.cleaned_key, outcome.message, run_id, drop.id,
+            outcome.cleaned_key, outcome.message, run_id, drop.retake, drop.id,
+        ],
+    )  # fmt: skip
+    _event(connection, drop.id, outcome.state, run_id, outcome.message)
+
+
+def amend(connection: Connection, drop: Drop, outcome: Outcome, run_id: str) -> None:
+    """Write what a release changed of a held drop inside the caller's transaction: its counts and its cleaned file."""
+    connection.execute(
+        """
+        UPDATE ledger.drops
+        SET rows_loaded = %s, rows_quarantined = %s, rows_duplicate = %s, cleaned_key = %s, message = %s, run_id = %s,
+            attempts = 0, claim = NULL, claim_backend = NULL, claim_expires_at = NULL,
+            retake = nullif(retake, %s::bigint[])
+        WHERE id = %s
+        """,
+        [
+            outcome.loaded, outcome.quarantined, outcome.duplicate, outcome.cleaned_key, outcome.message, run_id,
+            drop.retake, drop.id,
         ],
     )  # fmt: skip
     _event(connection, drop.id, outcome.state, run_id, outcome.message)
@@ -226,49 +278,85 @@ def lock_key(connection: Connection, drop: Drop, sha256: str) -> bool:
 
 
 def supersede(connection: Connection, drop: Drop, run_id: str) -> list[tuple[int, str | None]]:
-    """Mark older versions of the drop's key as replaced by it; returns their ids and their cleaned files' keys."""
+    """Mark older versions of the drop's key as replaced by it; returns their ids and their cleaned files' keys.
+
+    Drops of the partition that were skipped for having the bytes of a replaced one are pending again.
+    """
     replaced = connection.execute(
         f"""
         UPDATE ledger.drops SET state = 'superseded', superseded_by = %(id)s, settled_at = clock_timestamp()
-        WHERE {_SAME_KEY} AND id < %(id)s AND state IN ('discovered', 'loaded', 'quarantined', 'failed')
+        WHERE {_SAME_KEY} AND id < %(id)s AND state IN ('discovered', 'loaded', 'quarantined', 'duplicate', 'failed')
         RETURNING id, cleaned_key
         """,
         {"id": drop.id, "key": drop.key},
     ).fetchall()
     for old_id, _ in replaced:
         _event(connection, old_id, "superseded", run_id, f"replaced by drop {drop.id}, a newer version of {drop.key}")
+    if replaced:
+        _take_up_copies(connection, drop, run_id, [old_id for old_id, _ in replaced])
     return replaced
 
 
+def _take_up_copies(connection: Connection, drop: Drop, run_id: str, replaced: Sequence[int]) -> None:
+    copies = connection.execute(
+        """
+        UPDATE ledger.drops SET state = 'discovered', not_before = clock_timestamp(), settled_at = NULL
+        WHERE sha256 IN (SELECT sha256 FROM ledger.drops WHERE id = ANY(%(replaced)s)) AND state = 'duplicate'
+          AND dataset = %(dataset)s AND partition = %(partition)s AND key <> %(key)s
+          AND store = (SELECT store FROM ledger.drops WHERE id = %(id)s)
+        RETURNING id
+        """,
+        {
+            "replaced": list(replaced), "dataset": drop.dataset, "partition": drop.partition,
+            "key": drop.key, "id": drop.id,
+        },
+    ).fetchall()  # fmt: skip
+    for (copy,) in copies:
+        _event(connection, copy, "discovered", run_id, "what it was a copy of has been replaced")
+
+
 def keep(connection: Connection, drop: Drop, run_id: str, message: str) -> None:
-    """End a redo that could not be done: the drop and its rows stay as they were, and the reason is recorded."""
+    """End a redo or release that could not be done: the drop and its rows stay as they were, the reason is recorded."""
     with connection.transaction():
         hold(connection, drop)
         connection.execute(
             """
             UPDATE ledger.drops SET settled_at = clock_timestamp(), message = %s, attempts = 0,
-                claim = NULL, claim_backend = NULL, claim_expires_at = NULL
+                claim = NULL, claim_backend = NULL, claim_expires_at = NULL, retake = nullif(retake, %s::bigint[])
             WHERE id = %s
             """,
-            [message, drop.id],
+            [message, drop.retake, drop.id],
         )
         _event(connection, drop.id, drop.state, run_id, message)
 
 
 def give_up(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> None:
-    """Mark as failed the drops that too many workers died on, so that one poisonous file cannot stop the rest."""
+    """Mark as failed the drops that too many workers died on, so that one poisonous file cannot stop the rest.
+
+    Where one was asked for again, and was settled before, the asking ends and it stays as it was.
+    """
     given_up = connection.execute(
         f"""
         UPDATE ledger.drops SET state = 'failed', claim = NULL, settled_at = clock_timestamp(),
             message = 'given up after {MOST_ATTEMPTS} attempts without a result; look at the runs that took it'
         WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND state IN ('discovered', 'claimed')
           AND attempts >= {MOST_ATTEMPTS} AND (claim IS NULL OR {_HOLDER_IS_GONE})
-        RETURNING id, message
+        RETURNING id, state, message
         """,
         [store, dataset, list(partitions)],
     ).fetchall()
-    for drop_id, message in given_up:
-        _event(connection, drop_id, "failed", None, message)
+    given_up += connection.execute(
+        f"""
+        UPDATE ledger.drops SET retake = NULL, claim = NULL, attempts = 0,
+            message = 'not taken again: given up after {MOST_ATTEMPTS} attempts; look at the runs that took it'
+        WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND retake IS NOT NULL
+          AND attempts >= {MOST_ATTEMPTS} AND (claim IS NULL OR {_HOLDER_IS_GONE})
+        RETURNING id, state, message
+        """,
+        [store, dataset, list(partitions)],
+    ).fetchall()
+    for drop_id, state, message in given_up:
+        _event(connection, drop_id, state, None, message)
 
 
 def same_content(connection: Connection, drop: Drop, sha256: str) -> int | None:
@@ -281,14 +369,18 @@ def same_content(connection: Connection, drop: Drop, sha256: str) -> int | None:
 
 
 def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int]]:
-    """Dataset, partition, number of drops waiting and the newest one's id, of drops no living worker holds."""
+    """Dataset, partition, number of drops waiting and the newest one's id, of drops no living worker holds.
+
+    Drops that somebody asked for again wait too. Those due later than a run would wait for (LONGEST_WAIT) don't yet.
+    """
     return connection.execute(
         f"""
         SELECT dataset, partition, count(*), max(id) FROM ledger.drops
-        WHERE store = %s AND state IN ('discovered', 'claimed') AND (claim IS NULL OR {_HOLDER_IS_GONE})
+        WHERE store = %s AND ({_PENDING} OR {_ASKED_FOR}) AND not_before <= clock_timestamp() + %s
+          AND (claim IS NULL OR {_HOLDER_IS_GONE})
         GROUP BY dataset, partition ORDER BY dataset, partition
         """,
-        [store],
+        [store, LONGEST_WAIT],
     ).fetchall()
 
 
@@ -321,7 +413,8 @@ def next_due(connection: Connection, store: str, dataset: str, partitions: Seque
     row = connection.execute(
         """
         SELECT min(not_before) FROM ledger.drops
-        WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND state = 'discovered' AND claim IS NULL
+        WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND (state = 'discovered' OR retake IS NOT NULL)
+          AND claim IS NULL
         """,
         [store, dataset, list(partitions)],
     ).fetchone()

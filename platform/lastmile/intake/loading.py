@@ -4,7 +4,7 @@ Whatever kills it, nothing of the drop is visible before the commit and all of i
 published before the commit, under a name of its own claim, and counts only once the ledger's row names it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from psycopg import Connection, sql
 from lastmile.contract import COLUMN_NAME, Contract, normal_name, text
 from lastmile.intake import ledger
 from lastmile.intake.batch import NumberFormat, RawBatch
+from lastmile.intake.discarding import discarded_lines, without_discarded
 from lastmile.intake.duplicates import KeyIndex
 from lastmile.intake.ledger import Drop, Outcome
 from lastmile.intake.reading import Reader, open_drop
@@ -36,10 +37,14 @@ class Load:
     run_id: str
     first_day: date
     keys: KeyIndex
+    #: Lines that somebody decided not to want, with the reason given.
+    discarded: Mapping[int, str]
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     read: int = 0
     bad: int = 0
     duplicate: int = 0
+    #: Bad rows that somebody decided about: they do not count against the drop.
+    decided: int = 0
 
     @property
     def loaded(self) -> int:
@@ -60,6 +65,7 @@ class Load:
             quarantine_rows(self.connection, *place, self.run_id, rows, as_kind)
         if as_kind == "bad":
             self.bad += rows.height
+            self.decided += int(rows["line"].is_in(list(self.discarded)).sum()) if self.discarded else 0
         else:
             self.duplicate += rows.height
 
@@ -78,15 +84,25 @@ def load(
         elif (twin := ledger.same_bytes_elsewhere(connection, drop, sha256)) and contract.same_bytes == "skip":
             message = f"the same bytes as drop {twin} under another name; its contract says to skip such drops"
             outcome = Outcome("duplicate", message=message)
+            stale = _replace_older(connection, contract, drop, run_id)
         else:
             outcome, stale = _load_file(connection, store, contract, drop, file, run_id)
             if twin:
                 message = f"loaded, although drop {twin} has the same bytes under another name"
                 outcome = replace(outcome, message=message)
+        if outcome.state in ("superseded", "duplicate"):
+            _start_over(connection, drop)
+            stale += _named([drop.cleaned_key])
         ledger.settle(connection, drop, outcome, run_id, sha256)
     for key in stale:
         store.delete(key)
     return outcome
+
+
+def begin(connection: Connection, contract: Contract, drop: Drop, run_id: str) -> Load:
+    first_day, _ = contract.partition.window(drop.partition)
+    discarded = discarded_lines(connection, drop.id)
+    return Load(connection, contract, drop, run_id, first_day, KeyIndex(contract.key), discarded)
 
 
 def clear(connection: Connection, dataset: str, drop_ids: Sequence[int]) -> None:
@@ -114,24 +130,22 @@ def _load_file(
     connection: Connection, store: Store, contract: Contract, drop: Drop, file: Path, run_id: str
 ) -> tuple[Outcome, list[str]]:
     """The outcome, and the keys of cleaned files that it makes stale."""
-    first_day, _ = contract.partition.window(drop.partition)
-    work = Load(connection, contract, drop, run_id, first_day, KeyIndex(contract.key))
+    work = begin(connection, contract, drop, run_id)
     _start_over(connection, drop)
     reader = open_drop(file, drop.key, contract)
-    work.contract = _grown(connection, contract, reader.header)
+    work.contract = grown(connection, contract, reader.header)
     part = file.with_suffix(".parquet")
-    change = _load_batches(work, reader, part) if reader.header else {}
+    change = load_batches(work, reader, part) if reader.header else {}
     found = Outcome(
         "loaded", read=work.read, format=reader.format, schema_change=change, contract_version=contract.version
     )
-    if work.bad > contract.max_bad_share * work.read:
+    if work.bad - work.decided > contract.max_bad_share * work.read:
         clear(connection, contract.name, [drop.id])
         whole = replace(found, state="quarantined", quarantined=work.read, message=_over_the_threshold(work))
         return whole, _named([drop.cleaned_key])
-    replaced = ledger.supersede(connection, drop, run_id)
-    clear(connection, contract.name, [old for old, _ in replaced])
-    _take_out_repeats(work, part)
-    key = f"cleaned/{contract.name}/partition={drop.partition}/drop={drop.id}-{drop.claim.hex[:8]}.parquet"
+    stale = _replace_older(connection, contract, drop, run_id)
+    take_out_repeats(work, part)
+    key = cleaned_key(drop)
     if work.loaded:
         store.put(key, part)
     done = replace(
@@ -142,10 +156,22 @@ def _load_file(
         cleaned_key=key if work.loaded else None,
         message=None if work.read else "no rows: the file is empty or has a header only",
     )
-    return done, _named([drop.cleaned_key, *(old_key for _, old_key in replaced)])
+    return done, _named([drop.cleaned_key, *stale])
 
 
-def _grown(connection: Connection, contract: Contract, header: Sequence[str]) -> Contract:
+def _replace_older(connection: Connection, contract: Contract, drop: Drop, run_id: str) -> list[str]:
+    """Take older versions of the drop's key out of force, with their rows; returns their cleaned files' keys."""
+    replaced = ledger.supersede(connection, drop, run_id)
+    clear(connection, contract.name, [old for old, _ in replaced])
+    return _named([key for _, key in replaced])
+
+
+def cleaned_key(drop: Drop) -> str:
+    """Where the drop's cleaned rows go: a name of this claim's own, so that nothing is ever written over."""
+    return f"cleaned/{drop.dataset}/partition={drop.partition}/drop={drop.id}-{drop.claim.hex[:8]}.parquet"
+
+
+def grown(connection: Connection, contract: Contract, header: Sequence[str]) -> Contract:
     """The contract with the drop's unknown columns added as text, where it says to add them.
 
     Those whose name cannot be a column's, or is not alone, stay unknown: they go to `_rescued` like anywhere else.
@@ -168,11 +194,12 @@ def _grown(connection: Connection, contract: Contract, header: Sequence[str]) ->
     return grown
 
 
-def _load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
+def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
+    """Judge and load every batch, the valid rows also into the Parquet file; returns how the header differs."""
     plan = Plan(work.contract, reader.header, NumberFormat.of(reader.format))
     with ParquetPart(part) as parquet:
         for batch in reader.batches():
-            judged = plan.judge(batch)
+            judged = without_discarded(plan.judge(batch), batch, work.discarded)
             work.read += batch.records
             rows = _without_repeats(work, batch, judged.valid)
             with RowCopy(work.connection, work.contract, work.provenance()) as copy:
@@ -191,10 +218,11 @@ def _without_repeats(work: Load, batch: RawBatch, rows: pl.DataFrame) -> pl.Data
     return rows.filter(first)
 
 
-def _take_out_repeats(work: Load, part: Path) -> None:
+def take_out_repeats(work: Load, part: Path, lines: Sequence[int] | None = None) -> None:
+    """Set aside the rows, or those of `lines`, whose key the partition has already; the Parquet file loses them too."""
     if not work.contract.key or work.contract.duplicates == "keep" or not work.loaded:
         return
-    repeated = take_out_repeats_of_table(work.connection, work.contract, work.drop.id, work.first_day)
+    repeated = take_out_repeats_of_table(work.connection, work.contract, work.drop.id, work.first_day, lines)
     if repeated.height:
         work.set_aside(repeated, kind(work.contract))
         kept = pl.scan_parquet(part).filter(~pl.col("_line").is_in(repeated["line"].implode()))
@@ -203,10 +231,9 @@ def _take_out_repeats(work: Load, part: Path) -> None:
 
 
 def _over_the_threshold(work: Load) -> str:
-    share = work.bad / work.read
-    most = work.contract.max_bad_share
+    bad, most = work.bad - work.decided, work.contract.max_bad_share
     return (
-        f"{work.bad} of {work.read} rows ({share:.0%}) broke the contract; at most {most:.0%} may."
+        f"{bad} of {work.read} rows ({bad / work.read:.0%}) broke the contract; at most {most:.0%} may."
         f" Nothing was loaded; see the reasons with `lastmile quarantine show --drop {work.drop.id}`"
     )
 

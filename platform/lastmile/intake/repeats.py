@@ -4,6 +4,7 @@ The first row stays. Later ones are set aside with the reason, as duplicates or 
 """
 
 import json
+from collections.abc import Sequence
 from datetime import date
 from typing import Literal
 
@@ -31,9 +32,11 @@ def repeated_in_drop(contract: Contract, batch: RawBatch, repeated: pl.DataFrame
 
 
 def take_out_repeats_of_table(
-    connection: Connection, contract: Contract, drop_id: int, first_day: date
+    connection: Connection, contract: Contract, drop_id: int, first_day: date, lines: Sequence[int] | None = None
 ) -> pl.DataFrame:
     """Delete the drop's rows whose key the partition already holds from another drop; returns them, raw as JSON.
+
+    With `lines`, only these rows of the drop are asked about, and its other rows count as held already.
 
     A lock on the dataset's partition is held until the transaction ends, so two drops cannot both be the first.
     """
@@ -46,7 +49,7 @@ def take_out_repeats_of_table(
             WITH repeated AS (
                 SELECT DISTINCT ON (new._line) new.ctid AS place, old._drop_id AS old_drop, old._line AS old_line
                 FROM {table} new JOIN {table} old ON {same_key} AND old._partition_start = new._partition_start
-                WHERE new._drop_id = %(drop)s AND old._drop_id <> %(drop)s AND new._partition_start = %(day)s
+                WHERE new._drop_id = %(drop)s AND new._partition_start = %(day)s AND {new} AND ({old})
                 ORDER BY new._line, old._drop_id
             )
             DELETE FROM {table} new USING repeated WHERE new.ctid = repeated.place
@@ -54,12 +57,14 @@ def take_out_repeats_of_table(
             """
         ).format(
             table=sql.Identifier("raw", contract.name),
+            new=sql.SQL("true" if lines is None else "new._line = ANY(%(lines)s)"),
+            old=sql.SQL("old._drop_id <> %(drop)s" + ("" if lines is None else " OR old._line <> ALL(%(lines)s)")),
             same_key=sql.SQL(" AND ").join(
                 sql.SQL("new.{0} = old.{0}").format(sql.Identifier(name)) for name in contract.key
             ),
             key=sql.SQL(", ").join(sql.SQL("new.{}::text").format(sql.Identifier(name)) for name in contract.key),
         ),
-        {"drop": drop_id, "day": first_day},
+        {"drop": drop_id, "day": first_day, "lines": lines},
     ).fetchall()
     rows = [
         (line, raw, _reason(contract, key, f"line {old_line} of drop {old_drop}"))
