@@ -21,22 +21,26 @@ assets, the warehouse table, the dbt source and the checks are all made from it,
 import hashlib
 import importlib
 import pkgutil
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pandera.polars as pa
 import polars as pl
 
+from lastmile.declaring import faults
+from lastmile.errors import UserError
 from lastmile.limits import Limits
+from lastmile.names import COLUMN_NAME, normal_name
 from lastmile.partition import Partition
 
 __all__ = [
+    "COLUMN_NAME",
     "Contract",
     "Limits",
+    "Misdeclared",
     "Partition",
     "boolean",
     "code",
@@ -44,15 +48,18 @@ __all__ = [
     "integer",
     "load_contracts",
     "moment",
+    "normal_name",
     "number",
     "rule",
     "text",
 ]
 
-#: What a dataset and its columns may be called: a name that SQL needs no quotes for.
-COLUMN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 #: Cell texts that stand for "no value" in typed columns. Text columns treat only the empty cell so.
 MISSING_CODES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "no_answer", "-")
+
+
+class Misdeclared(UserError, ValueError):
+    """A contract that says what cannot be done. The message names the contract and every fault, with what to do."""
 
 
 def column(
@@ -170,14 +177,9 @@ class Contract:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        misnamed = [name for name in (self.name, *self.columns) if not COLUMN_NAME.fullmatch(name)]
-        if misnamed:
-            raise ValueError(
-                f"contract {self.name}: {misnamed} must be lower-case names; headers are matched in any case"
-            )
-        unknown = [name for name in self.key if name not in self.columns]
-        if unknown:
-            raise ValueError(f"contract {self.name}: key names {unknown}, which are not among its columns")
+        found = [*_unknown_policies(self), *faults(self.name, self.columns, self.key, self.rules)]
+        if found:
+            raise Misdeclared(f"contract {self.name}: {'; '.join(found)}")
 
     @cached_property
     def schema(self) -> pa.DataFrameSchema:
@@ -208,13 +210,18 @@ class Contract:
         return hashlib.sha256(repr((columns, _checks(self.rules), policy)).encode()).hexdigest()[:12]
 
 
+def _unknown_policies(contract: Contract) -> list[str]:
+    hints = get_type_hints(Contract)
+    choices = {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+    return [
+        f"{name} is {getattr(contract, name)!r}; expected one of {', '.join(map(repr, allowed))}"
+        for name, allowed in choices.items()
+        if getattr(contract, name) not in allowed
+    ]
+
+
 def _checks(checks: Sequence[pa.Check]) -> list[tuple[str | None, str | None, str]]:
     return [(check.name, check.error, str(check.statistics)) for check in checks]
-
-
-def normal_name(header: str) -> str:
-    """The form in which headers and column names are compared: lower case, words joined by `_`."""
-    return re.sub(r"[\W_]+", "_", header.strip().lower()).strip("_")
 
 
 def load_contracts(package: str = "assets.contracts") -> dict[str, Contract]:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from psycopg import Connection
 
-from lastmile.contract import Contract, boolean, column, day, integer, number, text
+from lastmile.contract import Contract, boolean, day, integer, moment, number, text
 from lastmile.errors import UserError
 from lastmile.partition import Partition
 from lastmile.warehouse.connecting import connect
@@ -27,7 +27,7 @@ WELLS = Contract(
         "depth_m": number("Depth.", unit="m"),
         "dry": boolean("No water when seen."),
         "seen": day("Day of the visit."),
-        "at": column(pl.Datetime, "Moment of the reading."),
+        "at": moment("Moment of the reading."),
     },
 )
 
