@@ -10,6 +10,7 @@ from lastmile.commands.down import down
 from lastmile.commands.drop import drop
 from lastmile.commands.quarantine import quarantine
 from lastmile.commands.sample import sample
+from lastmile.commands.serve import serve
 from lastmile.commands.status import status
 from lastmile.commands.up import up
 from lastmile.errors import UserError
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, down, status, drop, sample, backfill, doctor):
+for command in (up, down, status, drop, sample, backfill, serve, doctor):
     app.command()(command)
 app.add_typer(quarantine, name="quarantine")
 

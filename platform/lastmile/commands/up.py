@@ -5,12 +5,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lastmile.errors import UserError
+from lastmile.running.ports import API_PORT, UI_PORT, Ports, choose
 from lastmile.running.session import session
 from lastmile.running.showing import wait_for_work, work
 from lastmile.settings import Settings
-
-_DEFAULT_PORT = 3000
 
 
 def up(
@@ -19,7 +17,11 @@ def up(
     ] = False,
     port: Annotated[
         int | None,
-        typer.Option(help=f"Port of the web UI [default: {_DEFAULT_PORT}, or the next free one]", min=1, max=65535),
+        typer.Option(help=f"Port of the web UI [default: {UI_PORT}, or the next free one]", min=1, max=65535),
+    ] = None,
+    api_port: Annotated[
+        int | None,
+        typer.Option(help=f"Port of the HTTP API [default: {API_PORT}, or the next free one]", min=1, max=65535),
     ] = None,
 ) -> None:
     """Start the platform and carry every waiting drop to predictions and a report.
@@ -32,14 +34,15 @@ def up(
     from lastmile.commands.sample import fill_empty_landing
 
     settings, console = Settings.from_environment(), Console()
-    ui_port = None if once else _ui_port(port)
+    ports = None if once else _ports(port, api_port)
     console.print(f"starting the platform in {settings.home} ...")
     try:
-        with session(settings, ui_port, fill_empty_landing) as running:
+        with session(settings, ports, fill_empty_landing) as running:
             succeeded = work(running, console)
-            while not once:
+            while ports:
+                console.print(f"API     http://127.0.0.1:{ports.api}   (/status, /drops, /metrics)", highlight=False)
                 console.print(
-                    f"web UI  http://127.0.0.1:{ui_port}   (drops are taken as they come; Ctrl-C stops everything)"
+                    f"web UI  http://127.0.0.1:{ports.ui}   (drops are taken as they come; Ctrl-C stops everything)"
                 )
                 wait_for_work(running)
                 work(running, console)
@@ -50,11 +53,6 @@ def up(
         raise typer.Exit(1)
 
 
-def _ui_port(given: int | None) -> int:
-    from lastmile.warehouse.embedded import port_is_free
-
-    if given is None:
-        return next(port for port in range(_DEFAULT_PORT, 65536) if port_is_free(port))
-    if not port_is_free(given):
-        raise UserError(f"port {given} is in use; choose another with --port, or leave it out to get a free one")
-    return given
+def _ports(ui: int | None, api: int | None) -> Ports:
+    chosen = choose(ui, UI_PORT, "--port")
+    return Ports(chosen, choose(api, API_PORT, "--api-port", taken=(chosen,)))

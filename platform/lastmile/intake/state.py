@@ -1,68 +1,114 @@
-"""What there is and what is waiting, in numbers: the one source for `status`, the progress display and the report."""
+"""What there is and what is waiting, in numbers: the one source for `status`, the API, the metrics and the progress.
 
+The numbers come from the views `ledger.state` and `ledger.backlog`, which say what each of them means.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-_IN_FORCE = "state IN ('loaded', 'quarantined')"
-_ROWS = f"""
-    coalesce(sum(rows_read) FILTER (WHERE {_IN_FORCE}), 0)::bigint AS read,
-    coalesce(sum(rows_loaded) FILTER (WHERE {_IN_FORCE}), 0)::bigint AS loaded,
-    coalesce(sum(rows_quarantined) FILTER (WHERE {_IN_FORCE}), 0)::bigint AS quarantined,
-    coalesce(sum(rows_duplicate) FILTER (WHERE {_IN_FORCE}), 0)::bigint AS duplicate
-"""
+Row = dict[str, Any]
+
+OUTCOMES = ("read", "loaded", "quarantined", "duplicate")
+IN_FORCE = ("loaded", "quarantined")
 
 
 def summary(connection: Connection, store: str) -> dict[str, Any]:
-    """Drops by state, rows, both again per dataset, backlog, lag, the newest model versions, predictions by level.
-
-    Rows are those of drops in force: what a newer version of the same object replaced is not counted twice. `backlog`
-    is the number of drops waiting, `lag_seconds` the age of the oldest of them (0 where none waits).
-    """
-    with connection.cursor(row_factory=dict_row) as cursor:
-        totals = cursor.execute(f"SELECT {_ROWS} FROM ledger.drops WHERE store = %s", [store]).fetchone() or {}
-        by_dataset = cursor.execute(
-            f"SELECT dataset, {_ROWS} FROM ledger.drops WHERE store = %s GROUP BY dataset ORDER BY dataset", [store]
-        ).fetchall()
-        states = cursor.execute(
-            "SELECT dataset, state, count(*) AS drops FROM ledger.drops WHERE store = %s GROUP BY 1, 2 ORDER BY 1, 2",
-            [store],
-        ).fetchall()
-        waiting = cursor.execute(
-            """
-            SELECT count(*) AS backlog, coalesce(extract(epoch FROM now() - min(discovered_at)), 0)::float AS lag
-            FROM ledger.drops WHERE store = %s AND state IN ('discovered', 'claimed')
-            """,
-            [store],
-        ).fetchone() or {"backlog": 0, "lag": 0.0}
-        models = cursor.execute(
-            """
-            SELECT DISTINCT ON (name) name, version, scores FROM registry.model_versions
-            ORDER BY name, created_at DESC
-            """
-        ).fetchall()
-        predictions = cursor.execute(
-            """
-            SELECT level, sum(count::bigint)::bigint AS rows
-            FROM registry.predictions, jsonb_each_text(rows) AS by_level (level, count) GROUP BY level ORDER BY level
-            """
-        ).fetchall()
-    drops: dict[str, int] = {}
-    for row in states:
-        drops[row["state"]] = drops.get(row["state"], 0) + row["drops"]
+    """What `datasets` says of each, the same over all of them, the newest model versions, the predictions by level."""
+    by_dataset = datasets(connection, store)
     return {
-        "drops": drops,
-        "rows": totals,
-        "datasets": {
-            row["dataset"]: {
-                "drops": {state["state"]: state["drops"] for state in states if state["dataset"] == row["dataset"]},
-                "rows": {name: row[name] for name in ("read", "loaded", "quarantined", "duplicate")},
-            }
-            for row in by_dataset
+        **_total(list(by_dataset.values())),
+        "datasets": by_dataset,
+        "models": _rows(
+            connection,
+            "SELECT DISTINCT ON (name) name, version, scores FROM registry.model_versions"
+            " ORDER BY name, created_at DESC",
+        ),
+        "predictions": {
+            row["level"]: row["rows"]
+            for row in _rows(
+                connection,
+                "SELECT level, sum(count::bigint)::bigint AS rows FROM registry.predictions,"
+                " jsonb_each_text(rows) AS by_level (level, count) GROUP BY level ORDER BY level",
+            )
         },
-        "backlog": waiting["backlog"],
-        "lag_seconds": round(waiting["lag"], 1),
-        "models": models,
-        "predictions": {row["level"]: row["rows"] for row in predictions},
     }
+
+
+def datasets(connection: Connection, store: str) -> dict[str, dict[str, Any]]:
+    """How each dataset stands, by name.
+
+    `drops` counts by state; `rows` are those of drops in force, so that what a newer version replaced is not counted
+    twice. `backlog` is the number of drops waiting, `lag_seconds` the age of the oldest of them. `late` is the number
+    of drops that came after the end of their partition, `lateness_seconds` how long after the latest of them came.
+    `newest_age_seconds` is the age of the newest drop. `undecided` counts what was set aside, as rows or as whole
+    drops, and neither released nor discarded; `failures` are those of the drops that failed or are missing.
+    """
+    found = _rows(
+        connection,
+        """
+        SELECT dataset, state, sum(drops)::bigint AS drops, sum(rows_read)::bigint AS read,
+            sum(rows_loaded)::bigint AS loaded, sum(rows_quarantined)::bigint AS quarantined,
+            sum(rows_duplicate)::bigint AS duplicate, sum(late)::bigint AS late,
+            coalesce(max(lateness_seconds), 0) AS lateness_seconds, sum(undecided_rows)::bigint AS undecided_rows,
+            sum(undecided_drops)::bigint AS undecided_drops, sum(removed)::bigint AS removed,
+            extract(epoch FROM now() - max(newest_at))::double precision AS newest_age_seconds
+        FROM ledger.state WHERE store = %s GROUP BY dataset, state ORDER BY dataset, state
+        """,
+        [store],
+    )
+    waiting = _rows(
+        connection,
+        "SELECT dataset, sum(waiting)::bigint AS backlog, max(oldest_seconds) AS lag_seconds FROM ledger.backlog"
+        " WHERE store = %s GROUP BY dataset",
+        [store],
+    )
+    lags = {row["dataset"]: row for row in waiting}
+    names = dict.fromkeys(row["dataset"] for row in found)
+    return {name: _dataset([row for row in found if row["dataset"] == name], lags.get(name, {})) for name in names}
+
+
+def _dataset(states: Sequence[Row], waiting: Mapping[str, Any]) -> dict[str, Any]:
+    in_force = [row for row in states if row["state"] in IN_FORCE]
+    failed = [row for row in states if row["state"] in ("failed", "missing")]
+    return {
+        "drops": {row["state"]: row["drops"] for row in states},
+        "rows": {name: sum(row[name] for row in in_force) for name in OUTCOMES},
+        "backlog": waiting.get("backlog", 0),
+        "lag_seconds": round(waiting.get("lag_seconds", 0.0), 1),
+        "late": sum(row["late"] for row in states),
+        "lateness_seconds": round(max(row["lateness_seconds"] for row in states), 1),
+        "newest_age_seconds": round(max(0.0, min(row["newest_age_seconds"] for row in states)), 1),
+        "undecided": {
+            "rows": sum(row["undecided_rows"] for row in states),
+            "drops": sum(row["undecided_drops"] for row in states),
+        },
+        "failures": sum(row["undecided_drops"] for row in failed),
+        "removed": sum(row["removed"] for row in states),
+    }
+
+
+def _total(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "drops": _sum(part["drops"] for part in parts),
+        "rows": dict.fromkeys(OUTCOMES, 0) | _sum(part["rows"] for part in parts),
+        "undecided": {"rows": 0, "drops": 0} | _sum(part["undecided"] for part in parts),
+        **{name: sum(part[name] for part in parts) for name in ("backlog", "late", "failures", "removed")},
+        **{name: max((part[name] for part in parts), default=0.0) for name in ("lag_seconds", "lateness_seconds")},
+        "newest_age_seconds": min((part["newest_age_seconds"] for part in parts), default=None),
+    }
+
+
+def _sum(counts: Any) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return dict(total)
+
+
+def _rows(connection: Connection, query: str, values: Sequence[Any] = ()) -> list[Row]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, values).fetchall()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lastmile.running.ports import Ports
 from lastmile.running.processes import free_port
 from lastmile.settings import PROJECT, Settings
 from lastmile.warehouse.connecting import dagster_url, libpq_environment
@@ -53,8 +54,8 @@ class Service:
     outlived: bool = False
 
 
-def services(settings: Settings, ui_port: int | None) -> list[Service]:
-    """Code server, daemon and, with a `ui_port`, the webserver, in the order in which they come up.
+def services(settings: Settings, ports: Ports | None) -> list[Service]:
+    """Code server, daemon and, with `ports`, the API and the webserver, in the order in which they come up.
 
     Their ports stay the same when one is started again, so the others find it. The webserver's reload button re-reads
     the code only through the reloadable kind of code server, which costs a second process; without the UI the plain
@@ -62,14 +63,15 @@ def services(settings: Settings, ui_port: int | None) -> list[Service]:
     """
     port = free_port()
     workspace = ["--workspace", str(_workspace(settings.dagster_home, port))]
-    command = ["api", "grpc"] if ui_port is None else ["code-server", "start"]
+    command = ["api", "grpc"] if ports is None else ["code-server", "start"]
     code = [*command, *_address(port), "--module-name", _MODULE, "--location-name", LOCATION]
     found = [
         Service("code-server", "dagster", code, port),
         Service("daemon", "lastmile.running.daemon", ["run", *workspace], outlived=True),
     ]
-    if ui_port is not None:
-        found.append(Service("webserver", "dagster_webserver", [*_address(ui_port), *workspace], ui_port))
+    if ports is not None:
+        found.append(Service("api", "lastmile.serving", [str(ports.api)], ports.api))
+        found.append(Service("webserver", "dagster_webserver", [*_address(ports.ui), *workspace], ports.ui))
     return found
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lastmile.errors import UserError
 from lastmile.running.home import only_one
 from lastmile.running.lost_runs import end_all
+from lastmile.running.ports import Ports
 from lastmile.running.processes import stop_remembered
 from lastmile.running.services import environment, prepare_dagster_home, services
 from lastmile.running.supervising import Database, Say, Supervisor
@@ -79,7 +80,7 @@ class Session:
 @contextmanager
 def session(
     settings: Settings,
-    ui_port: int | None,
+    ports: Ports | None,
     before_start: Any = lambda settings, store: None,
     say: Say = print,
 ) -> Iterator[Session]:
@@ -110,7 +111,7 @@ def session(
                 return max(server.disturbed_at, supervisor.disturbed_at)
 
             try:
-                supervisor.start(services(settings, ui_port))
+                supervisor.start(services(settings, ports))
                 yield Session(settings, store, url, instance, keep_up)
             finally:
                 supervisor.stop()

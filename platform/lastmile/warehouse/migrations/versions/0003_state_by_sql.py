@@ -51,7 +51,7 @@ SELECT store, dataset, partition, state,
     count(*) FILTER (WHERE lateness_seconds > 0) AS late,
     max(lateness_seconds) AS lateness_seconds,
     max(appeared_at) AS newest_at,
-    count(*) FILTER (WHERE state = 'quarantined' AND discarded_at IS NULL) AS undecided_drops,
+    count(*) FILTER (WHERE state IN ('quarantined', 'failed', 'missing') AND discarded_at IS NULL) AS undecided_drops,
     coalesce(sum(rows_quarantined) FILTER (WHERE state = 'loaded'), 0)::bigint - coalesce(max(discarded_rows), 0)
         AS undecided_rows
 FROM ledger.drops LEFT JOIN (

@@ -1,0 +1,62 @@
+"""The metrics: what Prometheus reads is what the ledger says."""
+
+from itertools import chain
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from lastmile.serving.metrics import exposition
+
+
+def scraped(text):
+    samples = chain.from_iterable(family.samples for family in text_string_to_metric_families(text))
+    return {(sample.name, *sorted(sample.labels.items())): sample.value for sample in samples}
+
+
+def value(found, name, **labels):
+    return found[(f"lastmile_{name}", *sorted({"dataset": "visits", **labels}.items()))]
+
+
+@pytest.mark.behaviour(31)
+def test_a_scrape_gives_state_rows_backlog_and_lag(site, api):
+    site.arrive("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done")
+    site.put_rows("b.csv", "v3,3,2,1,done")
+    site.discover()
+    site.query("UPDATE ledger.drops SET discovered_at = now() - interval '1 hour' WHERE id = 2 RETURNING id")
+    answer = api("/metrics")
+    assert answer.kind.startswith("text/plain; version=0.0.4")
+    found = scraped(answer.text)
+    assert value(found, "drops", state="loaded") == value(found, "drops", state="discovered") == 1
+    assert [value(found, "rows", outcome=name) for name in ("read", "loaded", "quarantined")] == [2, 1, 1]
+    assert value(found, "backlog_drops") == 1
+    assert 3600 <= value(found, "lag_seconds") < 3660
+    assert value(found, "undecided", what="rows") == 1
+    assert value(found, "newest_drop_age_seconds") < 60
+
+
+@pytest.mark.behaviour(20)
+def test_a_scrape_gives_the_lateness(site, api):
+    site.arrive("a.csv", "v1,3,2,1,done")
+    found = scraped(api("/metrics").text)
+    assert value(found, "late_drops") == 1
+    (drop,) = site.drops()
+    assert value(found, "lateness_seconds") == pytest.approx(drop["lateness_seconds"], abs=0.1)
+
+
+def test_a_warehouse_without_drops_has_metrics_without_values(site, api):
+    answer = api("/metrics")
+    assert answer.status == 200
+    assert scraped(answer.text) == {}
+
+
+def test_any_dataset_name_can_be_a_label():
+    standing = {
+        "drops": {"failed": 1},
+        "rows": {},
+        "undecided": {},
+        **dict.fromkeys(("backlog", "lag_seconds", "late", "lateness_seconds"), 0),
+        **dict.fromkeys(("newest_age_seconds", "failures", "removed"), 0),
+    }
+    name = 'a "b"\\c\nd € '
+    found = scraped(exposition({name: standing}).decode())
+    assert found["lastmile_drops", ("dataset", name), ("state", "failed")] == 1
