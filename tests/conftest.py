@@ -33,6 +33,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of one embedded server for the whole run. Ask for `database_url` unless the server itself is the subject."""
     with embedded.started(tmp_path_factory.mktemp("server") / "postgres") as url:
+        _administer(
+            url, "ALTER SYSTEM SET fsync = off"
+        )  # survives killed processes; each database made is a checkpoint
+        _administer(url, "SELECT pg_reload_conf()")
         yield url
 
 
@@ -93,7 +97,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     quiet = {
-        "SERVICES": "s3",
+        "SERVICES": "s3,sqs",
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": "ERROR",
@@ -123,14 +127,36 @@ def s3_store_url(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     import boto3
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-east-1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
     bucket = f"bucket-{next(_numbers)}"
-    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=bucket)
+    boto3.client("s3").create_bucket(Bucket=bucket)
     return f"s3://{bucket}"
+
+
+@pytest.fixture
+def s3_versioned_url(s3_store_url: str) -> str:
+    """The same, of a bucket that keeps versions."""
+    import boto3
+
+    bucket = s3_store_url.removeprefix("s3://")
+    boto3.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return s3_store_url
+
+
+@pytest.fixture(params=["folder", "s3", "s3_versioned"])
+def any_store(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> "Store":
+    """Each kind of store in turn: a folder, a bucket without versions, and one with."""
+    from lastmile.store import open_store
+
+    if request.param != "folder":
+        url = request.getfixturevalue("s3_store_url" if request.param == "s3" else "s3_versioned_url")
+        monkeypatch.setenv("LASTMILE_STORE_URL", f"{url}/a/prefix")
+    return open_store(Settings.from_environment())
 
 
 @pytest.fixture(scope="session")

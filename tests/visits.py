@@ -1,9 +1,10 @@
 """A small dataset, and its intake driven by hand: what the tests of the intake work with."""
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 import polars as pl
 import psycopg
@@ -32,6 +33,7 @@ VISITS = Contract(
         rule("travel_within_hours", pl.col("travel_hours") <= pl.col("hours"), "travel takes part of the time only")
     ],
     max_bad_share=0.5,
+    settle=timedelta(0),
 )
 HEADER = "visit,persons,hours,travel_hours,outcome"
 YEARS = ["2019", "2020", "2021"]
@@ -44,7 +46,6 @@ class Site:
     store: Store
     connection: psycopg.Connection
     database_url: str
-    folder: Path
     contract: Contract = VISITS
 
     def put(self, name: str, body: str | bytes, year: str = "2020") -> str:
@@ -67,6 +68,10 @@ class Site:
         self.discover()
         (outcome,) = self.take()
         return outcome
+
+    def folder(self) -> Path:
+        """Where the objects lie, if the store is a folder."""
+        return Path(unquote(urlparse(self.store.url).path))
 
     def under(self, **changes: Any) -> "Site":
         """The same site under a changed contract."""

@@ -1,8 +1,6 @@
-"""A site for each test of the intake, with the books checked at its end."""
+"""A site for each test of the intake, on each kind of store, with the books checked at its end."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 import psycopg
 import pytest
@@ -14,9 +12,9 @@ from lastmile.warehouse.tables import ensure_table
 
 
 @pytest.fixture
-def site(store: Store, database_url: str) -> Iterator[Site]:
+def site(any_store: Store, database_url: str) -> Iterator[Site]:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        here = Site(store, connection, database_url, Path(unquote(urlparse(store.url).path)))
+        here = Site(any_store, connection, database_url)
         ensure_table(connection, here.contract)
         yield here
         assert violations(connection, here.contract.name) == []

@@ -1,13 +1,10 @@
-"""Each test here runs on a folder and on an S3 server."""
+"""Each test here runs on a folder, on an S3 bucket without versions, and on one with."""
 
 import pytest
 
-from lastmile.settings import Settings
-from lastmile.store import Store, open_store
+from lastmile.store import Store
 
 
-@pytest.fixture(params=["folder", "s3"])
-def store(request: pytest.FixtureRequest, home: object, monkeypatch: pytest.MonkeyPatch) -> Store:
-    if request.param == "s3":
-        monkeypatch.setenv("LASTMILE_STORE_URL", f"{request.getfixturevalue('s3_store_url')}/a/prefix")
-    return open_store(Settings.from_environment())
+@pytest.fixture
+def store(any_store: Store) -> Store:
+    return any_store

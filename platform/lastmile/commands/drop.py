@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import track
 
 from lastmile.errors import UserError
-from lastmile.landing import LANDING, is_unfinished
+from lastmile.landing import LANDING, is_unfinished, name_problem, shown
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
@@ -88,9 +88,8 @@ def _files_of(path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _checked_name(name: str) -> str:
-    parts = name.split("/")
-    if name.startswith("/") or any(part in ("", ".", "..") for part in parts) or not name.isprintable():
-        raise UserError(f"{name!r} cannot be a name in the landing area: expected a relative path of plain names")
+    if problem := name_problem(name):
+        raise UserError(f"{shown(name)!r} cannot be a name in the landing area: {problem}")
     if is_unfinished(name):
         raise UserError(
             f"{name!r} looks hidden or still being written, and would be left alone; give it another name with --as"

@@ -4,14 +4,16 @@ Listing is the base: whatever was missed before is found by the next listing, wh
 contract can take is entered too, as failed and with the reason, so that nobody has to wonder where a file went.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from itertools import islice
 
 from psycopg import Connection
 
 from lastmile.contract import Contract
 from lastmile.intake.ledger import Found, register
-from lastmile.landing import LANDING, is_unfinished
+from lastmile.landing import LANDING, is_unfinished, name_problem, shown
 from lastmile.store import Store, StoredObject
 
 _PAGE = 5_000
@@ -19,27 +21,36 @@ _PAGE = 5_000
 
 def discover(connection: Connection, store: Store, contracts: Mapping[str, Contract], prefix: str = LANDING) -> int:
     """Enter every object under `prefix` that the ledger does not know in this version; returns how many were new."""
-    found = place_all(store.list(prefix), contracts)
+    return enter(connection, store, contracts, store.list(prefix))
+
+
+def enter(
+    connection: Connection, store: Store, contracts: Mapping[str, Contract], objects: Iterable[StoredObject]
+) -> int:
+    """Enter those of these objects that the ledger does not know in this version, page by page; returns how many."""
+    found = place_all(objects, contracts, store.settle)
     return sum(register(connection, store.url, page) for page in iter(lambda: list(islice(found, _PAGE)), []))
 
 
-def place_all(objects: Iterator[StoredObject], contracts: Mapping[str, Contract]) -> Iterator[Found]:
-    return (place(listed, contracts) for listed in objects if not is_unfinished(listed.key))
+def place_all(objects: Iterable[StoredObject], contracts: Mapping[str, Contract], settle: timedelta) -> Iterator[Found]:
+    return (place(listed, contracts, settle) for listed in objects if not is_unfinished(listed.key))
 
 
-def place(listed: StoredObject, contracts: Mapping[str, Contract]) -> Found:
-    """The dataset and partition that an object's key names: `landing/<dataset>/<partition>/<anything>`."""
-    dataset, _, rest = listed.key.removeprefix(LANDING).partition("/")
+def place(listed: StoredObject, contracts: Mapping[str, Contract], settle: timedelta) -> Found:
+    """The dataset and partition that an object's key names: `landing/<dataset>/<partition>/<anything>`.
+
+    `settle` is how long the object is left alone first, where its contract says nothing about that.
+    """
+    key = shown(listed.key)
+    dataset, _, rest = key.removeprefix(LANDING).partition("/")
     partition, _, _ = rest.partition("/")
-    return Found(
-        dataset=dataset,
-        partition=partition,
-        key=listed.key,
-        version=listed.version,
-        size=listed.size,
-        modified_at=listed.modified_at,
-        problem=_problem(dataset, rest, partition, contracts),
-    )
+    problem = name_problem(listed.key) or _problem(dataset, rest, partition, contracts)
+    found = Found(dataset, partition, key, listed.version, listed.size, listed.modified_at, problem)
+    if problem:
+        return found
+    contract = contracts[dataset]
+    _, end = contract.partition.window(partition)
+    return replace(found, partition_end=end, settle=settle if contract.settle is None else contract.settle)
 
 
 def _problem(dataset: str, rest: str, partition: str, contracts: Mapping[str, Contract]) -> str | None:

@@ -8,16 +8,20 @@ from obstore.exceptions import BaseError, InvalidPathError, NotFoundError, Preco
 
 from lastmile.errors import UserError
 
+_NO_CREDENTIALS = "there are no credentials; set AWS_ACCESS_KEY_ID and the secret key, or your cloud's like"
+_NO_ANSWER = "nothing answers; check LASTMILE_STORE_URL, AWS_ENDPOINT_URL and the network"
 #: Sign in the client's message: what it means to a person. The first that is found counts.
 _MEANINGS = {
     "NoSuchBucket": "there is no such bucket; create it or correct LASTMILE_STORE_URL",
-    "169.254.169.254": "there are no credentials; set AWS_ACCESS_KEY_ID and the secret key, or your cloud's like",
+    "169.254.169.254": _NO_CREDENTIALS,
     "InvalidAccessKeyId": "the access key is not known there; check AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "the secret key is wrong; check AWS_SECRET_ACCESS_KEY",
     "AccessDenied": "access is denied; the credentials need the rights to list, read, write and delete",
     "403 Forbidden": "access is denied; check the credentials",
     "401 Unauthorized": "access is denied; check the credentials",
-    "error sending request": "nothing answers; check LASTMILE_STORE_URL, AWS_ENDPOINT_URL and the network",
+    "Unable to locate credentials": _NO_CREDENTIALS,
+    "error sending request": _NO_ANSWER,
+    "Could not connect to the endpoint": _NO_ANSWER,
     "404 Not Found": "there is no such bucket, or no object store at that address; check LASTMILE_STORE_URL",
 }
 

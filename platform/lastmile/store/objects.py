@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, InvalidPathError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
+from lastmile.store import s3_listing
 from lastmile.store.failures import Changed, Missing, told
-from lastmile.store.odd_names import list_folder_around, list_s3_around
+from lastmile.store.odd_names import list_folder_around
+from lastmile.store.stored import StoredObject, version_of
 
 __all__ = ["Changed", "Missing", "Store", "StoredObject"]
 
@@ -21,19 +24,8 @@ _PAGE = 1_000
 #: Bytes asked for at once, and bytes held at once. A request that is too long for the client's timeout cannot be had.
 _RANGE = 64 * 1024 * 1024
 _CHUNK = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """An object as listed. `version` changes whenever its bytes do: its ETag, or its time and size where it has none.
-
-    Version ids are not used, not even where a bucket keeps them: listings do not state them.
-    """
-
-    key: str
-    size: int
-    version: str
-    modified_at: datetime
+#: How long a file in a folder must have been left alone before it is taken as whole.
+_FOLDER_SETTLE = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -43,34 +35,48 @@ class Store:
     url: str
     backend: ObjectStore
 
+    @cached_property
+    def keeps_versions(self) -> bool:
+        """Whether objects are known by version ids, as in an S3 bucket with versioning."""
+        return isinstance(self.backend, S3Store) and s3_listing.keeps_versions(self.backend)
+
+    @property
+    def settle(self) -> timedelta:
+        """How long an object just found may still be growing: files do so before our eyes, others come whole."""
+        return _FOLDER_SETTLE if isinstance(self.backend, LocalStore) else timedelta(0)
+
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Objects below `prefix` (whole path segments), sorted by key.
 
-        Buckets come page by page. A folder comes whole, since it knows no order. Names that no object can have, and
-        the markers that consoles put where they show folders, are passed over.
+        Buckets come page by page. A folder comes whole, since it knows no order. Listed are also objects that cannot be
+        read, because no client can hold their names (`landing.name_problem`), so that somebody is told of them. The
+        markers that consoles put where they show folders are passed over.
         """
         with told(self.url, f"list {prefix}"):
             if isinstance(self.backend, LocalStore):
                 yield from sorted(self._list_folder(self.backend, prefix), key=lambda listed: listed.key)
+            elif isinstance(self.backend, S3Store) and self.keeps_versions:
+                yield from s3_listing.list_versions(self.backend, prefix)
             else:
                 yield from self._list_bucket(prefix)
+
+    def look(self, key: str) -> StoredObject:
+        """What is there now under a key. Raises Missing."""
+        with told(self.url, f"look at {key}"):
+            return self._stored(obstore.head(self.backend, key))
 
     def fetch(self, wanted: StoredObject, to: Path) -> str:
         """Copy the object's bytes into a file, at constant memory; returns their SHA-256 in hex.
 
         Raises Missing, or Changed where the object is not, or did not stay, the version wanted.
         """
-        digest = hashlib.sha256()
+        digest, size = hashlib.sha256(), 0
         with to.open("wb") as file, told(self.url, f"read {wanted.key}"):
-            tag = self._tag(wanted)
-            for start in range(0, wanted.size, _RANGE):
-                span = (start, min(start + _RANGE, wanted.size))
-                found = obstore.get(self.backend, wanted.key, options={"range": span, "if_match": tag})
-                for chunk in found.stream(min_chunk_size=_CHUNK):
-                    digest.update(chunk)
-                    file.write(chunk)
-            if isinstance(self.backend, LocalStore):  # a file can also change while it is open
-                self._tag(wanted)
+            for chunk in self._chunks(wanted):
+                digest.update(chunk)
+                size += file.write(chunk)
+        if size != wanted.size:
+            raise Changed(f"{wanted.key}: expected {wanted.size} bytes, found {size}")
         return digest.hexdigest()
 
     def read(self, key: str) -> bytes:
@@ -102,17 +108,32 @@ class Store:
 
     def exists(self, key: str) -> bool:
         try:
-            with told(self.url, f"look at {key}"):
-                obstore.head(self.backend, key)
-                return True
+            self.look(key)
         except Missing:
             return False
+        return True
+
+    def _chunks(self, wanted: StoredObject) -> Iterator[Any]:
+        """The bytes of the version wanted, in one request where that is short enough. Raises Changed."""
+        if wanted.size <= _RANGE:
+            found = obstore.get(self.backend, wanted.key)
+            self._check(wanted, found.meta)
+            yield from found.stream(min_chunk_size=_CHUNK)
+        else:
+            meta = obstore.head(self.backend, wanted.key)
+            self._check(wanted, meta)
+            for start in range(0, wanted.size, _RANGE):
+                span = (start, min(start + _RANGE, wanted.size))
+                part = obstore.get(self.backend, wanted.key, options={"range": span, "if_match": meta["e_tag"]})
+                yield from part.stream(min_chunk_size=_CHUNK)
+        if isinstance(self.backend, LocalStore):  # a file can also change while it is open
+            self._check(wanted, obstore.head(self.backend, wanted.key))
 
     def _list_bucket(self, prefix: str) -> Iterator[StoredObject]:
         last = ""
         try:
             for page in obstore.list(self.backend, prefix.rstrip("/"), chunk_size=_PAGE):
-                for found in map(_stored, page):
+                for found in map(self._stored, page):
                     last = found.key
                     # Without its final slash, a marker `2020/` looks like an empty object `2020`.
                     if found.size or self.exists(found.key):
@@ -120,24 +141,21 @@ class Store:
         except InvalidPathError:
             if not isinstance(self.backend, S3Store):
                 raise
-            yield from (StoredObject(*found) for found in list_s3_around(self.backend, prefix, after=last))
+            yield from s3_listing.list_objects(self.backend, prefix, after=last)
 
     def _list_folder(self, backend: LocalStore, prefix: str) -> Iterator[StoredObject]:
         try:
             found = list(chain.from_iterable(obstore.list(backend, prefix.rstrip("/"), chunk_size=_PAGE)))
         except InvalidPathError:
-            found = list(list_folder_around(backend, prefix))
-        return map(_stored, found)
+            return list_folder_around(backend, prefix)
+        return map(self._stored, found)
 
-    def _tag(self, wanted: StoredObject) -> str | None:
-        """The ETag as the store writes it. Raises Changed where the object is no longer the version wanted."""
-        meta = obstore.head(self.backend, wanted.key)
-        found = _stored(meta).version
+    def _check(self, wanted: StoredObject, meta: Any) -> None:
+        found = self._stored(meta).version
         if found != wanted.version:
             raise Changed(f"{wanted.key}: expected version {wanted.version}, found {found}")
-        return meta["e_tag"]
 
-
-def _stored(meta: Any) -> StoredObject:
-    version = (meta["e_tag"] or f"{meta['last_modified'].timestamp()}-{meta['size']}").strip('"')
-    return StoredObject(meta["path"], meta["size"], version, meta["last_modified"])
+    def _stored(self, meta: Any) -> StoredObject:
+        version_id = meta["version"] if self.keeps_versions else None
+        version = version_of(version_id, meta["e_tag"], meta["last_modified"], meta["size"])
+        return StoredObject(meta["path"], meta["size"], version, meta["last_modified"])

@@ -47,7 +47,7 @@ def list_objects(backend: S3Store, prefix: str, after: str) -> Iterator[StoredOb
 
 def _pages(backend: S3Store, operation: str, part: str, prefix: str, **more: str) -> Iterator[Any]:
     """Everything below `prefix`, but for the markers that consoles put where they show folders."""
-    below = f"{_root(backend)}{prefix.rstrip('/')}/".lstrip("/")
+    below = _root(backend) + (f"{prefix.rstrip('/')}/" if prefix else "")
     pages = _client(backend).get_paginator(operation).paginate(Bucket=backend.config["bucket"], Prefix=below, **more)
     return (found for page in pages for found in page.get(part, []) if not found["Key"].endswith("/"))
 
