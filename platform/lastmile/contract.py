@@ -166,6 +166,12 @@ class Contract:
     max_bad_share: float = 0.2
     #: Encodings tried for text files that are neither UTF-8 nor marked with a byte order mark.
     encodings: Sequence[str] = ("cp1252",)
+    #: Delimited files and sheets may come without a header: their columns are then those declared, in that order.
+    headerless: bool = False
+    #: The sheet of a workbook that is read; None: the first whose header fits.
+    sheet: str | None = None
+    #: What stands before the fraction of numbers in delimited text; None: what the file's own numbers show.
+    decimal: Literal[".", ","] | None = None
     #: How long after the newest drop the dataset counts as stale; None where drops come when they come.
     expected_every: timedelta | None = None
     #: How long an object must have been left alone before it is read; None: a few seconds in a folder, where files grow
@@ -207,7 +213,8 @@ class Contract:
             for name, spec in self.columns.items()
         ]
         policy = (self.key, self.duplicates, self.unknown_columns, self.wrong_type, self.same_bytes, self.max_bad_share)
-        return hashlib.sha256(repr((columns, _checks(self.rules), policy)).encode()).hexdigest()[:12]
+        reading = (self.headerless, self.sheet, self.decimal)
+        return hashlib.sha256(repr((columns, _checks(self.rules), policy, reading)).encode()).hexdigest()[:12]
 
 
 def _unknown_policies(contract: Contract) -> list[str]:

@@ -12,9 +12,18 @@ class Limits:
 
     bytes: int = 20 * 2**30
     unpacked_bytes: int = 100 * 2**30
-    #: Unpacked to packed. Text packs 3 to 30 times smaller, very regular text 100 times; a bomb 1,000 times.
+    #: Unpacked to packed, from 16 MiB unpacked on. Text packs 3 to 30 times smaller, very regular text 100 times; a
+    #: bomb 1,000 times.
     ratio: int = 250
+    #: A row with a longer cell is set aside; a record of more than `record_bytes` refuses the drop.
     cell_characters: int = 1_000_000
     columns: int = 1_500
     nesting: int = 64
     rows: int = 100_000_000
+    #: Of a JSON document that is one value and must be held whole. JSON Lines have no such limit.
+    document_bytes: int = 64 * 2**20
+
+    @property
+    def record_bytes(self) -> int:
+        """Bytes of the longest record, all its cells together; what is longer is a lost quote or no table."""
+        return max(16 * 2**20, 4 * self.cell_characters)

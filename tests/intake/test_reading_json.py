@@ -2,15 +2,17 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from files import content, read, refusal, requiring
+from files import VISITS, content, read, refusal, requiring
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lastmile.intake.batch import Refused, Unreadable
-from lastmile.intake.reading import compression, json_documents, open_drop
+from lastmile.intake.reading import compression, open_drop
+from lastmile.limits import Limits
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
@@ -60,8 +62,8 @@ FAULTS = {
     '{"id": 1, "note": {"x": -Infinity}}': "-Infinity is no value of JSON",
     '{"id": 1, "id": 2}': "'id' stands twice",
     '{"id": 1, "note": {"x": 1, "x": 1}}': "'x' stands twice",
-    '{"id": ' + "[" * 70 + "]" * 70 + "}": "nested deeper than 64",
-    '{"id": ' + "[" * 100_000 + "}": "nested deeper than 64",
+    '{"id": ' + "[" * 70 + "]" * 70 + "}": "found deeper ones",
+    '{"id": ' + "[" * 100_000 + "}": "found deeper ones",
     '{"id": 1} {"id": 2}': "more after the value",
     '{"id": "\\ud800"}': "surrogate",
     "{'id': 1}": "no JSON",
@@ -151,12 +153,11 @@ def test_a_fault_of_syntax_makes_a_document_unreadable_and_says_where(
     assert place in refusal(tmp_path, document, "visits.json", of=Unreadable)
 
 
-def test_a_document_too_deep_or_too_large_is_refused_before_it_is_parsed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_document_too_deep_or_too_large_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     assert "at most 64 deep" in refusal(tmp_path, "[" * 100_000, "visits.json", of=Refused)
-    monkeypatch.setattr(json_documents, "LARGEST", 100)
-    assert "JSON Lines" in refusal(tmp_path, "[" + '{"id": 1},' * 50 + '{"id": 1}]', "visits.json", of=Refused)
+    small = replace(VISITS, limits=Limits(document_bytes=100))
+    data = "[" + '{"id": 1},' * 50 + '{"id": 1}]'
+    assert "limits.document_bytes" in refusal(tmp_path, data, "visits.json", small, of=Refused)
 
 
 @pytest.mark.parametrize("document", ["[]", '{"data": []}', " ", ""])

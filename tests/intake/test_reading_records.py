@@ -59,6 +59,7 @@ def test_what_a_csv_writer_wrote_is_read_back_identically(
 ) -> None:
     assume(not any(map(stands_in_apostrophes, zip(*table, strict=True))))  # may be quotes or not: refused
     assume(not any("id" in cell.lower() for row in table for cell in row))  # may be a second header: refused
+    assume(all(any(row) or len(row) == 1 for row in table))  # an empty line
     header = HEADER[: len(table[0]) if table else 2]
     if line_end != "\r\n" and any(set("\r\n") & set(cell) for row in table for cell in row):
         quoting = csv.QUOTE_ALL  # Python's writer leaves the other line end unquoted

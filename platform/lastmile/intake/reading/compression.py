@@ -1,17 +1,27 @@
-"""Compressed files as plain blocks, at constant memory; one that ends early or is damaged is never taken for whole."""
+"""Compressed files as plain blocks, at constant memory; one that ends early or is damaged is never taken for whole.
+
+A bomb is stopped while it unpacks: at so many bytes, or so many times the bytes it had.
+"""
 
 import bz2
 import gzip
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from lastmile.intake.batch import Unreadable
+from lastmile.intake.batch import Refused, Unreadable
+from lastmile.intake.reading.archive import is_zip_of_a_file, open_member
+from lastmile.limits import Limits
 
 #: Bytes handed on at a time: some 25,000 survey rows. From 4 MiB on reading is as fast; memory grows with it, 20-fold.
 BLOCK = 8 * 2**20
+#: So much may be unpacked of anything: a small file of equal lines is no bomb.
+HARMLESS = 16 * 2**20
+#: What the xz decoder may take; its strongest setting takes 65 MiB.
+XZ_MEMORY = 128 * 2**20
 
 MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd", "bzip2": b"BZh", "xz": b"\xfd7zXZ\x00"}
 
@@ -20,17 +30,44 @@ def compression(path: Path) -> str | None:
     """Which compression the first bytes announce; None for a plain file."""
     with path.open("rb") as file:
         start = file.read(8)
+    if is_zip_of_a_file(path):
+        return "zip"
     return next((name for name, magic in MAGIC.items() if start.startswith(magic)), None)
 
 
-def blocks(path: Path) -> Iterator[bytes]:
-    """The content in blocks of at most `BLOCK` bytes. Raises Unreadable for damaged compressed data."""
+def blocks(path: Path, limits: Limits) -> Iterator[bytes]:
+    """The content in blocks of at most `BLOCK` bytes.
+
+    Raises Unreadable for damaged compressed data, Refused where it unpacks to more than the limits allow.
+    """
     name = compression(path)
     if name is None:
         with path.open("rb") as file:
             yield from iter(lambda: file.read(BLOCK), b"")
     else:
-        yield from _unpacked(path, name)
+        yield from _bounded(_unpacked(path, name), path.stat().st_size, name, limits)
+
+
+def check_unpacked(unpacked: int, packed: int, name: str, limits: Limits) -> None:
+    """Raises Refused where so many bytes made of so many are more than the limits allow."""
+    if unpacked > limits.unpacked_bytes:
+        raise Refused(
+            f"expected at most {limits.unpacked_bytes:,} bytes unpacked ({name}), found {unpacked:,} or more. Send "
+            "smaller files, or raise limits.unpacked_bytes in the contract if this is meant."
+        )
+    if unpacked > max(HARMLESS, limits.ratio * packed):
+        raise Refused(
+            f"expected data that unpacks ({name}) to at most {limits.ratio:,} times its size, found {unpacked:,} bytes "
+            f"or more in {packed:,}. Send it unpacked, or raise limits.ratio in the contract if this is meant."
+        )
+
+
+def _bounded(unpacked: Iterator[bytes], packed: int, name: str, limits: Limits) -> Iterator[bytes]:
+    size = 0
+    for block in unpacked:
+        size += len(block)
+        check_unpacked(size, packed, name, limits)
+        yield block
 
 
 def _unpacked(path: Path, name: str) -> Iterator[bytes]:
@@ -39,7 +76,7 @@ def _unpacked(path: Path, name: str) -> Iterator[bytes]:
             yield from iter(lambda: stream.read(BLOCK), b"")
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         early = isinstance(error, EOFError) or "Truncated" in str(error)
-        fault = "ends early, after" if early else "is damaged; the file has"
+        fault = "ends early, after" if early else "is damaged, or takes too much memory to unpack; the file has"
         size = path.stat().st_size
         raise Unreadable(
             f"the compressed data ({name}) {fault} {size:,} bytes: {error}. Send the file again."
@@ -47,14 +84,48 @@ def _unpacked(path: Path, name: str) -> Iterator[bytes]:
 
 
 def _open_zstd(path: Path) -> Any:
+    """Windows over 128 MiB are refused by the library."""
     import pyarrow as pa
 
     return pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
 
 
-_OPEN: dict[str, Callable[[Path], Any]] = {
+class _Xz:
+    """As `lzma.open`, which sets no bound to the decoder's memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._decoder = _xz_decoder()
+
+    def read(self, size: int) -> bytes:
+        while True:
+            if self._decoder.eof:
+                rest = (self._decoder.unused_data or self._file.read(2**16)).lstrip(b"\0")
+                if not rest:
+                    return b""
+                self._decoder = _xz_decoder()
+            else:
+                rest = self._file.read(2**16) if self._decoder.needs_input else b""
+                if not rest and self._decoder.needs_input:
+                    raise EOFError("no end of the stream")
+            if data := self._decoder.decompress(rest, size):
+                return data
+
+
+def _xz_decoder() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+
+
+@contextmanager
+def _open_xz(path: Path) -> Iterator[_Xz]:
+    with path.open("rb") as file:
+        yield _Xz(file)
+
+
+_OPEN: dict[str, Callable[[Path], AbstractContextManager[Any]]] = {
     "gzip": gzip.open,
     "bzip2": bz2.open,
-    "xz": lzma.open,
+    "xz": _open_xz,
     "zstd": _open_zstd,
+    "zip": open_member,
 }

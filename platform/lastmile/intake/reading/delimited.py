@@ -2,14 +2,15 @@
 
 Rules, chosen so that nothing is read differently from how it was meant:
 - A record has exactly as many fields as the header, or it is broken; that includes one with a trailing delimiter that
-  the header has not. Nothing is padded, nothing cut.
-- An empty field is the empty text, quoted or not. A line of no characters is not a record. No cell is trimmed.
-- A header repeated further down is a record like others.
+  the header has not, unless all have it. Nothing is padded, nothing cut.
+- An empty field is the empty text, quoted or not. A line of no characters, or of delimiters only, is not a record. No
+  cell is trimmed.
+- A header repeated further down is a broken record.
 - A record whose bytes are no text in the file's encoding is broken; so is one whose quotes don't fit (see `records`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,51 +21,75 @@ from lastmile.intake.batch import BrokenRecord, RawBatch, Unreadable
 from lastmile.intake.reading.compression import blocks
 from lastmile.intake.reading.dialect import Layout, Sample, find_layout, values
 from lastmile.intake.reading.encoding import as_utf8, shown
+from lastmile.intake.reading.numbers import watched
 from lastmile.intake.reading.reader import Reader
 from lastmile.intake.reading.records import CR, MISQUOTED, Dialect, Flags, Numbers, Records, fitting_length, split
+
+#: Stands for the field behind a delimiter that ends every record; no header has this name.
+SURPLUS = "\0"
 
 
 def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
     """Raises Refused where no dialect fits the contract, Unreadable where the file is no text."""
 
     def text() -> Iterator[bytes]:
-        return as_utf8(blocks(path), contract.encodings, found)
+        return as_utf8(blocks(path, contract.limits), contract.encodings, found)
 
     stream = text()
-    sample = Sample(next(stream, b""), whole=next(stream, None) is None)
+    sample = Sample(next(stream, b""), whole=next(stream, None) is None, columns=contract.limits.columns)
     layout = find_layout(sample, contract)
     if layout is None:
         return Reader(found | {"format": "empty"}, [], lambda rows: iter(()))
     found |= _described(layout)
-    return Reader(found, layout.header, lambda rows: _batches(text(), layout, found, rows))
+
+    def produce(rows: int) -> Iterator[RawBatch]:
+        batches = _batches(_split(text(), layout, contract.limits.record_bytes), layout, found, rows)
+        return watched(batches, contract) if layout.undecided else batches
+
+    return Reader(found, layout.header, produce)
 
 
 def _described(layout: Layout) -> dict[str, str | int]:
     dialect = layout.dialect
     escape: dict[str, str | int] = {"escape": "\\"} if dialect.escape else {}
+    trailing: dict[str, str | int] = {"trailing_delimiter": 1} if layout.surplus else {}
     return {
         "format": "csv",
         "delimiter": dialect.delimiter,
         "quote": dialect.quote or "none",
         **escape,
         "preamble_lines": layout.preamble,
+        **trailing,
+        **layout.numbers,
     }
 
 
-def _batches(text: Iterator[bytes], layout: Layout, found: dict[str, str | int], rows: int) -> Iterator[RawBatch]:
-    for buffer, records in _split(text, layout):
-        if len(records.start):
-            yield from _Chunk(buffer, records, layout, found["encoding"]).batches(rows)
+def _batches(
+    chunks: Iterator[tuple[bytes, Records]], layout: Layout, found: dict[str, str | int], rows: int
+) -> Iterator[RawBatch]:
+    for buffer, records in chunks:
+        filled = _filled(records)
+        if len(filled.start):
+            yield from _Chunk(buffer, filled, layout, found["encoding"]).batches(rows)
 
 
-def _split(text: Iterator[bytes], layout: Layout) -> Iterator[tuple[bytes, Records]]:
+def _filled(records: Records) -> Records:
+    """Without those of nothing but delimiters."""
+    kept = (records.fields == 1) | (records.end - records.start != records.fields - 1)
+    if kept.all():
+        return records
+    columns = {name: getattr(records, name)[kept] for name in ("start", "end", "line", "fields")}
+    return replace(records, **columns)
+
+
+def _split(text: Iterator[bytes], layout: Layout, longest: int) -> Iterator[tuple[bytes, Records]]:
     """Buffers of whole records, each with what was cut off at the end of the one before."""
     line, rest = 1 + layout.lines, next(text, b"")[layout.offset :]
     for block in text:
-        records = split(rest, layout.dialect, line, final=False)
+        records = split(rest, layout.dialect, line, final=False, longest=longest)
         yield rest, records
         line, rest = line + records.lines, rest[records.consumed :] + block
-    yield rest, split(rest, layout.dialect, line, final=True)
+    yield rest, split(rest, layout.dialect, line, final=True, longest=longest)
 
 
 @dataclass(frozen=True)
@@ -78,8 +103,12 @@ class _Chunk:
 
     def batches(self, rows: int) -> Iterator[RawBatch]:
         """As few as may be, of even size."""
-        good = (self.records.fields == len(self.layout.header)) & self._is_text()
+        good = (self.records.fields == self.layout.fields) & self._is_text() & ~self._is_heading()
         frame = self._parse(good)
+        if self.layout.surplus:
+            blank = (frame.to_series(-1).str.strip_chars() == "").to_numpy()
+            good[good] = blank
+            frame = frame.filter(blank).select(self.layout.header)
         for window in np.array_split(np.arange(len(good)), max(1, -(-len(good) // rows))):
             is_good = good[window]
             height = int(is_good.sum())
@@ -95,7 +124,8 @@ class _Chunk:
 
     def _parse(self, good: Flags) -> pl.DataFrame:
         """The good records as a frame. Raises Unreadable rather than trust a parser that counts them differently."""
-        dialect, schema = self.layout.dialect, dict.fromkeys(self.layout.header, pl.String)
+        dialect, surplus = self.layout.dialect, [SURPLUS] * self.layout.surplus
+        schema = dict.fromkeys([*self.layout.header, *surplus], pl.String)
         start, end = self.records.start[good], self.records.end[good]
         text = self._joined(start, end) if len(start) else b""
         if not text or dialect.escape or _has_carriages(text, dialect):
@@ -140,6 +170,14 @@ class _Chunk:
             return np.ones(count, np.bool_)
         return np.fromiter(map(_decodes, self._slices(self.records.start, self.records.end)), np.bool_, count)
 
+    def _is_heading(self) -> Flags:
+        """Per record, whether it is the header again."""
+        heading = self.layout.heading
+        found: Flags = (self.records.end - self.records.start == len(heading)) & bool(heading)
+        for record in np.flatnonzero(found).tolist():
+            found[record] = self.buffer[self.records.start[record] : self.records.end[record]] == heading
+        return found
+
     def _text(self, record: int) -> str:
         return shown(self.buffer[self.records.start[record] : self.records.end[record]], self.encoding)
 
@@ -155,10 +193,15 @@ class _Chunk:
         if fields == MISQUOTED:
             column = fitting_length(text, dialect) + 1
             return f"character {column}: expected {dialect.quote} only around whole fields and doubled inside them"
-        if fields != expected:
-            trailing = fields == expected + 1 and text.endswith(dialect.delimiter.encode())
+        if text == self.layout.heading:
+            return "expected a record, found the header again: the file may hold more than one table"
+        if fields != self.layout.fields:
+            trailing = not self.layout.surplus and fields == expected + 1 and text.endswith(dialect.delimiter.encode())
             hint = ", the last one empty: remove the delimiter at the end" if trailing else ""
-            return f"expected {expected} fields as in the header, found {fields}{hint}"
+            more = " and an empty one behind" if self.layout.surplus else ""
+            return f"expected {expected} fields as in the header{more}, found {fields}{hint}"
+        if self.layout.surplus and _decodes(text):
+            return f"expected an empty field behind the {expected} of the header, as in the records before"
         return f"expected text in {self.encoding}, found bytes that are none, here written \\xNN"
 
 

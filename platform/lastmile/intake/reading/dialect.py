@@ -12,7 +12,8 @@ from functools import cached_property
 from lastmile.contract import Contract
 from lastmile.intake.batch import Refused, Unreadable
 from lastmile.intake.reading.encoding import shown
-from lastmile.intake.reading.heading import MOST_COLUMNS, PREAMBLE, Heading, find_heading, refusal
+from lastmile.intake.reading.heading import PREAMBLE, Heading, find_heading, refusal
+from lastmile.intake.reading.numbers import is_undecided, number_format
 from lastmile.intake.reading.records import Dialect, Records, grammar, walk
 
 #: Tried first; the others only where none of these fits: a blank after each comma would make two readings of a file.
@@ -25,10 +26,11 @@ _CONTROL = [bytes([code]) for code in (*range(1, 9), 0, *range(14, 26), 27)]
 
 @dataclass(frozen=True)
 class Sample:
-    """The start of a file as UTF-8; `whole` where that is all of it."""
+    """The start of a file as UTF-8; `whole` where that is all of it; `columns` is the most that a table may have."""
 
     text: bytes
     whole: bool
+    columns: int
 
     def walk(self, dialect: Dialect, most: int) -> Records:
         return walk(self.text, dialect, 1, self.whole, most)
@@ -38,20 +40,33 @@ class Sample:
         records = self.walk(dialect, most)
         spans = zip(records.start.tolist(), records.end.tolist(), records.fields.tolist(), strict=True)
         return [
-            values(self.text[start:end], dialect) if 0 < fields <= MOST_COLUMNS else None
+            values(self.text[start:end], dialect) if 0 < fields <= self.columns else None
             for start, end, fields in spans
         ]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A dialect and what lies before the data: `offset` bytes of UTF-8 that hold `lines` line ends."""
+    """A dialect and what lies before the data: `offset` bytes of UTF-8 that hold `lines` line ends.
+
+    `heading` is the header's own record, where there is one. `surplus` is 1 where every record ends with a delimiter
+    that the header has not. `numbers` says how numbers are written, and `undecided` whether nothing showed it yet.
+    """
 
     dialect: Dialect
     header: list[str]
     offset: int
     lines: int
     preamble: int
+    heading: bytes
+    surplus: int
+    numbers: dict[str, str]
+    undecided: bool
+
+    @property
+    def fields(self) -> int:
+        """Of a whole record."""
+        return len(self.header) + self.surplus
 
 
 @dataclass(frozen=True)
@@ -61,22 +76,49 @@ class _Reading:
     sample: Sample
     dialect: Dialect
     heading: Heading
+    contract: Contract
+
+    @cached_property
+    def _data(self) -> list[list[str] | None]:
+        """The first records behind the header, but for those of empty fields only; None for a record badly quoted."""
+        first = self.heading.position + 1
+        rows = self.sample.rows(self.dialect, first + SAMPLE)[first:]
+        return [row for row in rows if row is None or any(row)]
+
+    @cached_property
+    def surplus(self) -> int:
+        """1 where records all end with a delimiter more than the header: none is as long as that, and all that are one
+        longer end blank."""
+        width = len(self.heading.names)
+        longer = [row for row in self._data if row and len(row) == width + 1]
+        as_long = any(row and len(row) == width for row in self._data)
+        return int(bool(longer) and not as_long and not any(row[-1].strip() for row in longer))
 
     @cached_property
     def rows(self) -> list[list[str] | None]:
         """The header, then the first records of the data; None for a record this dialect breaks."""
-        first = self.heading.position
-        rows = self.sample.rows(self.dialect, first + 1 + SAMPLE)[first:]
-        return [row if row and len(row) == len(self.heading.names) else None for row in rows]
+        width = len(self.heading.names)
+        return [
+            self.heading.names,
+            *(row[:width] if row and len(row) == width + self.surplus else None for row in self._data),
+        ]
 
     @cached_property
     def broken(self) -> int:
         return self.rows.count(None)
 
     def layout(self) -> Layout:
+        names, data = self.heading.names, self.rows[1:]
+        numbers = number_format(names, data, self.contract)
+        undecided = is_undecided(names, data, self.contract)
+        if self.heading.position < 0:
+            return Layout(self.dialect, names, 0, 0, 0, b"", self.surplus, numbers, undecided)
         before = self.sample.walk(self.dialect, self.heading.position + 1)
+        own = self.sample.text[before.start[-1] : before.end[-1]]
         preamble = int(before.line[-1]) - 1
-        return Layout(self.dialect, self.heading.names, before.consumed, before.lines, preamble)
+        return Layout(
+            self.dialect, names, before.consumed, before.lines, preamble, own, self.surplus, numbers, undecided
+        )
 
 
 def find_layout(sample: Sample, contract: Contract) -> Layout | None:
@@ -158,7 +200,10 @@ def _read(sample: Sample, dialect: Dialect, contract: Contract) -> _Reading | No
     heading = find_heading((row or [] for row in sample.rows(dialect, PREAMBLE + 1)), contract)
     if heading is None or (len(heading.names) == 1 and dialect.delimiter != ","):
         return None
-    return _Reading(sample, dialect, heading)
+    reading = _Reading(sample, dialect, heading, contract)
+    if heading.position < 0 and 2 * reading.broken >= len(reading.rows):
+        return None  # nothing but the number of fields tells this dialect from others
+    return reading
 
 
 def values(record: bytes, dialect: Dialect) -> list[str]:

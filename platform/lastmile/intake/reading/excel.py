@@ -4,7 +4,8 @@ A workbook is the one format whose parser must be trusted with the whole file at
 gigabytes, and a damaged one can kill the process. So the archive's declared sizes are looked at first, and the rest is
 done in a child with bounded memory and time, which leaves the rows of every sheet as text for us to judge.
 
-The sheet is the first whose header fits; others that fit too are named in the format as left out. Records are the rows
+The sheet is the one the contract names, or the first whose header fits; others that fit too are named in the format as
+left out. Records are the rows
 with any cell filled, lines their numbers in the sheet. Empty cells are null. Cells with errors are read as their text
 (`#N/A`) in xlsx and xlsm; in the other kinds calamine gives them as empty.
 """
@@ -16,19 +17,22 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
-from zipfile import ZipFile, is_zipfile
 
 import orjson
 import polars as pl
 
 from lastmile.contract import Contract
 from lastmile.intake.batch import BrokenRecord, RawBatch, Refused, Unreadable
+from lastmile.intake.reading.archive import ZIP, listed
 from lastmile.intake.reading.cells import cell_text, raw_rows
+from lastmile.intake.reading.compression import check_unpacked
 from lastmile.intake.reading.heading import PREAMBLE, Heading, find_heading, refusal
 from lastmile.intake.reading.reader import Reader
+from lastmile.intake.reading.workbook import TOO_LARGE
+from lastmile.limits import Limits
 
-#: Declared size of an archive's content in bytes, and how many times its own size that may be.
-LARGEST, MOST_EXPANDED = 2**30, 200
+#: Declared bytes of an archive's content: what a child of `MEMORY` could not take is not tried.
+LARGEST = 2**30
 #: What the child may take.
 MEMORY, SECONDS = 2 * 2**30, 600
 
@@ -42,10 +46,10 @@ class Row(NamedTuple):
 
 def open_excel(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
     """Raises Refused where no sheet fits or the content is too large, Unreadable where it is no workbook."""
-    _check_sizes(path)
+    _check_sizes(path, contract.limits)
     found |= {"format": "excel"}
     folder = TemporaryDirectory(prefix="lastmile-workbook-")
-    sheets = _sheets(path, Path(folder.name))
+    sheets = _chosen(_sheets(path, Path(folder.name), contract.limits), contract)
     starts = {name: list(islice(_rows(file), PREAMBLE + 1)) for name, file in sheets.items()}
     if not any(starts.values()):
         return Reader(found, [], lambda rows: iter(()))
@@ -64,26 +68,42 @@ def open_excel(path: Path, contract: Contract, found: dict[str, str | int]) -> R
     return Reader(found, heading.names, produce)
 
 
-def _check_sizes(path: Path) -> None:
-    if not is_zipfile(path):
-        return
-    with ZipFile(path) as archive:
+def _check_sizes(path: Path, limits: Limits) -> None:
+    with path.open("rb") as file:
+        if not file.read(4).startswith(ZIP):
+            return
+    with listed(path) as archive:
         size = sum(entry.file_size for entry in archive.infolist())
-    if size > LARGEST or size > MOST_EXPANDED * path.stat().st_size:
+    check_unpacked(size, path.stat().st_size, "workbook", limits)
+    if size > LARGEST:
         raise Refused(
-            f"expected a workbook of at most {LARGEST:,} bytes unpacked and {MOST_EXPANDED} times its own size, found "
-            f"{size:,} in {path.stat().st_size:,}. Send the table as CSV."
+            f"expected a workbook of at most {LARGEST:,} bytes unpacked, found {size:,}. Send the table as CSV."
         )
 
 
-def _sheets(path: Path, folder: Path) -> dict[str, Path]:
+def _chosen(sheets: dict[str, Path], contract: Contract) -> dict[str, Path]:
+    """The sheet the contract names, or all of them."""
+    if contract.sheet is None or not sheets:
+        return sheets
+    if contract.sheet not in sheets:
+        raise Refused(
+            f"dataset {contract.name}: expected a sheet named {contract.sheet!r}, found {list(sheets)}. Rename it, or "
+            "name another in the contract."
+        )
+    return {contract.sheet: sheets[contract.sheet]}
+
+
+def _sheets(path: Path, folder: Path, limits: Limits) -> dict[str, Path]:
     """Sheet name to a file of its rows, in the workbook's order."""
     script = Path(__file__).with_name("workbook.py")
-    command = [sys.executable, "-P", str(script), str(path), str(folder), str(MEMORY)]
+    bounds = map(str, (MEMORY, limits.columns, limits.record_bytes))
+    command = [sys.executable, "-P", str(script), str(path), str(folder), *bounds]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise Unreadable(f"the workbook could not be read in {SECONDS} seconds. Send the table as CSV.") from None
+    if done.returncode == TOO_LARGE:
+        raise Refused(f"{done.stderr.strip()} in the contract if this is meant.")
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"its parser ended with {done.returncode}"])[-1]
         raise Unreadable(

@@ -17,7 +17,6 @@ from lastmile.intake.reading.compression import blocks
 from lastmile.intake.reading.encoding import as_utf8
 from lastmile.intake.reading.heading import fits, named
 from lastmile.intake.reading.json_records import (
-    DEEPEST,
     WHITESPACE,
     Cells,
     Decoder,
@@ -30,8 +29,6 @@ from lastmile.intake.reading.json_records import (
 from lastmile.intake.reading.reader import Reader
 from lastmile.intake.validating.header import fit
 
-#: Bytes of a document; decoded, it takes several times as much memory. JSON Lines have no such limit.
-LARGEST = 64 * 2**20
 _BLANK = re.compile(f"[{WHITESPACE}]*+")
 
 
@@ -97,7 +94,7 @@ def open_json_document(path: Path, contract: Contract, found: dict[str, str | in
     found |= {"format": "json"}
     starts: list[int] = []
     try:
-        keys = keys_of(_noted(_records(text, contract), starts))
+        keys = keys_of(_noted(_records(text, contract), starts), contract.limits.columns)
     except json.JSONDecodeError as error:
         raise Unreadable(
             f"no JSON: {error.msg} at line {error.lineno}, column {error.colno}. Write it again."
@@ -111,19 +108,24 @@ def open_json_document(path: Path, contract: Contract, found: dict[str, str | in
 
 
 def _text(path: Path, contract: Contract, found: dict[str, str | int]) -> str:
-    parts, size = [], 0
-    for block in as_utf8(blocks(path), contract.encodings, found):
+    parts, size, limits = [], 0, contract.limits
+    for block in as_utf8(blocks(path, limits), contract.encodings, found):
         parts.append(block)
         size += len(block)
-        if size > LARGEST:
-            raise Refused(f"expected a JSON document of at most {LARGEST:,} bytes. Write larger ones as JSON Lines.")
+        if size > limits.document_bytes:
+            raise Refused(
+                f"expected a JSON document of at most {limits.document_bytes:,} bytes, found more. Write it as JSON "
+                "Lines, or raise limits.document_bytes in the contract if this is meant: it takes ten times as much "
+                "memory."
+            )
     try:
         text = b"".join(parts).decode()
     except UnicodeDecodeError as error:
         raise Unreadable(f"expected {found['encoding']} text, found bytes that are none at {error.start:,}.") from None
-    if is_too_deep(text):
+    if is_too_deep(text, limits.nesting):
         raise Refused(
-            f"expected objects and arrays at most {DEEPEST} deep, found deeper ones. Write one record per object."
+            f"expected objects and arrays at most {limits.nesting} deep, found deeper ones. Write one record per "
+            "object, or raise limits.nesting in the contract if this is meant."
         )
     return text
 

@@ -16,7 +16,6 @@ from lastmile.intake.reading.encoding import as_utf8, shown
 from lastmile.intake.reading.heading import named
 from lastmile.intake.reading.json_records import Cells, Decoder, NotARecord, batch, decode_record, keys_of
 from lastmile.intake.reading.reader import Reader
-from lastmile.intake.reading.records import LONGEST
 from lastmile.intake.validating.header import fit
 
 
@@ -25,29 +24,43 @@ class Line(NamedTuple):
     text: bytes
 
 
+class Form(NamedTuple):
+    """What records are read as: columns, the key of each in the file, and how deep a value may be."""
+
+    header: list[str]
+    keys: list[str]
+    deepest: int
+
+
 def open_json_lines(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
     """Raises Refused where the keys do not fit the contract, Unreadable where no line is an object."""
 
     def lines() -> Iterator[list[Line]]:
-        return _lines(as_utf8(blocks(path), contract.encodings, found))
+        text = as_utf8(blocks(path, contract.limits), contract.encodings, found)
+        return _lines(text, contract.limits.record_bytes)
 
-    keys = keys_of(_keys(line.text) for some in lines() for line in some)
+    limits = contract.limits
+    keys = keys_of((_keys(line.text, limits.nesting) for some in lines() for line in some), limits.columns)
     found |= {"format": "jsonl"}
     if not keys:
         _expect_no_lines(lines())
         return Reader(found, [], lambda rows: iter(()))
     fit(contract, keys)
     header = named(keys, contract)
-    return Reader(found, header, lambda rows: _batches(lines(), header, keys, found, rows))
+    form = Form(header, keys, limits.nesting)
+    return Reader(found, header, lambda rows: _batches(lines(), form, found, rows))
 
 
-def _lines(text: Iterable[bytes]) -> Iterator[list[Line]]:
+def _lines(text: Iterable[bytes], longest: int) -> Iterator[list[Line]]:
     """Lines that are not blank, with 1-based numbers, a block's worth at a time. Raises Refused for an endless one."""
     number, rest = 1, b""
     for block in text:
         *whole, rest = (rest + block).split(b"\n")
-        if len(rest) >= LONGEST:
-            raise Refused(f"line {number + len(whole)}: longer than {LONGEST:,} bytes. Write one record a line.")
+        if len(rest) >= longest:
+            raise Refused(
+                f"line {number + len(whole)}: expected at most {longest:,} bytes, found more. Write one record a line, "
+                "or raise limits.cell_characters in the contract if this is meant."
+            )
         yield _numbered(number, whole)
         number += len(whole)
     yield _numbered(number, [rest])
@@ -57,24 +70,24 @@ def _numbered(first: int, lines: Iterable[bytes]) -> list[Line]:
     return [Line(number, line.rstrip(b"\r")) for number, line in enumerate(lines, first) if line.strip()]
 
 
-def _keys(line: bytes) -> Iterable[str]:
+def _keys(line: bytes, deepest: int) -> Iterable[str]:
     try:
         value = orjson.loads(line)
         return value if isinstance(value, dict) else ()
     except orjson.JSONDecodeError:
         pass
     try:
-        return _record(Decoder(), line, "utf-8")
+        return _record(Decoder(), line, "utf-8", deepest)
     except NotARecord:
         return ()
 
 
-def _record(decoder: Decoder, line: bytes, encoding: str | int) -> Cells:
+def _record(decoder: Decoder, line: bytes, encoding: str | int, deepest: int) -> Cells:
     try:
         text = line.decode()
     except UnicodeDecodeError:
         raise NotARecord(f"expected text in {encoding}, found bytes that are none, here written \\xNN") from None
-    return decode_record(decoder, text)
+    return decode_record(decoder, text, deepest)
 
 
 def _expect_no_lines(blocks_of_lines: Iterator[list[Line]]) -> None:
@@ -84,23 +97,21 @@ def _expect_no_lines(blocks_of_lines: Iterator[list[Line]]) -> None:
         raise Unreadable(f"expected one JSON object a line, found none in any line; {start}.")
 
 
-def _batches(
-    lines: Iterator[list[Line]], header: list[str], keys: list[str], found: dict[str, str | int], rows: int
-) -> Iterator[RawBatch]:
+def _batches(lines: Iterator[list[Line]], form: Form, found: dict[str, str | int], rows: int) -> Iterator[RawBatch]:
     for some in lines:
         for first in range(0, len(some), rows):
-            yield _batch(some[first : first + rows], header, keys, found["encoding"])
+            yield _batch(some[first : first + rows], form, found["encoding"])
 
 
-def _batch(lines: list[Line], header: list[str], keys: list[str], encoding: str | int) -> RawBatch:
+def _batch(lines: list[Line], form: Form, encoding: str | int) -> RawBatch:
     decoder = Decoder()
     good: list[tuple[int, Cells]] = []
     sources: list[bytes] = []
     broken: list[BrokenRecord] = []
     for number, text in lines:
         try:
-            good.append((number, _record(decoder, text, encoding)))
+            good.append((number, _record(decoder, text, encoding, form.deepest)))
             sources.append(text)
         except NotARecord as fault:
             broken.append(BrokenRecord(number, shown(text, encoding), str(fault)))
-    return batch(header, keys, good, broken, lambda position: shown(sources[position], encoding))
+    return batch(form.header, form.keys, good, broken, lambda position: shown(sources[position], encoding))

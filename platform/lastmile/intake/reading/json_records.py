@@ -14,10 +14,7 @@ import polars as pl
 
 from lastmile.intake.batch import BrokenRecord, RawBatch
 from lastmile.intake.reading.cells import Numeral, cell_text
-from lastmile.intake.reading.heading import MOST_COLUMNS
 
-#: Objects and arrays within each other; real records have fewer than ten.
-DEEPEST = 64
 WHITESPACE = " \t\r\n"
 _BETWEEN_BRACKETS = re.compile(r'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")++', re.DOTALL)
 
@@ -54,10 +51,10 @@ class Decoder:
         self._faults.append(f"{name} is no value of JSON")
 
 
-def decode_record(decoder: Decoder, text: str) -> Cells:
+def decode_record(decoder: Decoder, text: str, deepest: int) -> Cells:
     """The one record a text holds. Raises NotARecord."""
-    if is_too_deep(text):
-        raise NotARecord(f"objects and arrays are nested deeper than {DEEPEST}")
+    if is_too_deep(text, deepest):
+        raise NotARecord(f"expected objects and arrays at most {deepest} deep (limits.nesting), found deeper ones")
     start = len(text) - len(text.lstrip(WHITESPACE))
     try:
         value, end, fault = decoder.value(text, start)
@@ -68,12 +65,12 @@ def decode_record(decoder: Decoder, text: str) -> Cells:
     return cells(value, fault, text)
 
 
-def is_too_deep(text: str) -> bool:
-    if text.count("[") + text.count("{") <= DEEPEST:
+def is_too_deep(text: str, deepest: int) -> bool:
+    if text.count("[") + text.count("{") <= deepest:
         return False
     brackets = np.frombuffer(_BETWEEN_BRACKETS.sub("", text).encode("utf-8", "replace"), np.uint8)
     steps = np.isin(brackets, (ord("["), ord("{"))).astype(np.int64) - np.isin(brackets, (ord("]"), ord("}")))
-    return bool(len(steps) and steps.cumsum().max() > DEEPEST)
+    return bool(len(steps) and steps.cumsum().max() > deepest)
 
 
 def cells(value: Any, fault: str | None, source: str) -> Cells:
@@ -110,11 +107,11 @@ def batch(
     return RawBatch(named, lines, lambda positions: [raw(position) for position in positions], broken)
 
 
-def keys_of(records: Iterable[Iterable[str]]) -> list[str]:
-    """Every key in the order of its first appearance; one more than `MOST_COLUMNS` at most, which is refused anyway."""
+def keys_of(records: Iterable[Iterable[str]], most: int) -> list[str]:
+    """Every key in the order of its first appearance; no more records are looked at once there are over `most`."""
     found: dict[str, None] = {}
     for record in records:
         found.update(dict.fromkeys(record))
-        if len(found) > MOST_COLUMNS:
+        if len(found) > most:
             break
     return list(found)

@@ -1,12 +1,15 @@
 """Opens a drop by what it holds; its name is asked only where the content leaves a choice."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 
 from lastmile.contract import Contract
-from lastmile.intake.batch import Refused, Unreadable
-from lastmile.intake.reading.compression import blocks, compression
+from lastmile.intake.batch import RawBatch, Refused, Unreadable
+from lastmile.intake.reading.archive import ZIP, member
+from lastmile.intake.reading.compression import MAGIC, blocks, compression
 from lastmile.intake.reading.delimited import open_delimited
 from lastmile.intake.reading.encoding import as_utf8
 from lastmile.intake.reading.excel import open_excel
@@ -18,12 +21,11 @@ from lastmile.intake.reading.reader import Reader
 BINARY = {
     b"PAR1": open_parquet,
     b"PARE": open_parquet,
-    b"PK\x03\x04": open_excel,
-    b"PK\x05\x06": open_excel,
+    **dict.fromkeys(ZIP, open_excel),
     b"\xd0\xcf\x11\xe0": open_excel,
 }
 JSON_SUFFIXES, JSON_LINES_SUFFIXES = (".json", ".geojson"), (".jsonl", ".ndjson", ".jsonlines")
-COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz")
+COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz", ".zip")
 
 
 def open_drop(path: Path, name: str, contract: Contract) -> Reader:
@@ -32,17 +34,44 @@ def open_drop(path: Path, name: str, contract: Contract) -> Reader:
     Raises Refused where the file as a whole does not fit the contract or has two readings, Unreadable where its bytes
     cannot be parsed. Either may also be raised from `batches()`, for a fault further down.
     """
+    return _with_rows_bounded(_open(path, name, contract), contract)
+
+
+def _open(path: Path, name: str, contract: Contract) -> Reader:
     found: dict[str, str | int] = {}
     compressed = compression(path)
     if compressed is not None:
         found["compression"] = compressed
-    start = next(blocks(path), b"")
+    if compressed == "zip":
+        found["member"] = name = member(path).filename
+    start = next(blocks(path, contract.limits), b"")
     opened = next((opened for magic, opened in BINARY.items() if start.startswith(magic)), None)
+    if compressed is not None and start.startswith(tuple(MAGIC.values())):
+        raise Refused(f"expected text inside {compressed}, found a compressed file again. Compress it once.")
     if opened is None:
         return _open_text(path, _suffix(name), contract, found)
     if compressed is not None:
-        raise Refused(f"a workbook or Parquet file inside {compressed}: these are compressed already. Unpack it.")
+        raise Refused(
+            f"expected text inside {compressed}, found a workbook, Parquet file or archive. Send it unpacked."
+        )
     return opened(path, contract, found)
+
+
+def _with_rows_bounded(reader: Reader, contract: Contract) -> Reader:
+    most = contract.limits.rows
+
+    def produce(rows: int) -> Iterator[RawBatch]:
+        read = 0
+        for batch in reader.produce(rows):
+            read += batch.records
+            if read > most:
+                raise Refused(
+                    f"expected at most {most:,} rows, found more. Send smaller files, or raise limits.rows in the "
+                    "contract if this is meant."
+                )
+            yield batch
+
+    return replace(reader, produce=produce)
 
 
 def _suffix(name: str) -> str:
@@ -52,7 +81,7 @@ def _suffix(name: str) -> str:
 
 
 def _open_text(path: Path, suffix: str, contract: Contract, found: dict[str, str | int]) -> Reader:
-    text = next(as_utf8(blocks(path), contract.encodings, {}), b"").lstrip()
+    text = next(as_utf8(blocks(path, contract.limits), contract.encodings, {}), b"").lstrip()
     named_json = suffix in (*JSON_SUFFIXES, *JSON_LINES_SUFFIXES)
     looks_json = text.startswith((b"{", b"[")) or (named_json and not text)
     if not looks_json and not named_json:

@@ -1,43 +1,98 @@
-"""Parquet, row group by row group, every type as lossless text (timestamps of the old 96 bits to the microsecond)."""
+"""Parquet, row group by row group, every type as lossless text (timestamps of the old 96 bits to the microsecond).
 
-from collections.abc import Iterator
+A file of a kilobyte may stand for terabytes: one long text, written once, in a million rows. So texts are read as
+numbers into their dictionary, and a batch has as many rows as may be once they are written out.
+"""
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from lastmile.contract import Contract
 from lastmile.intake.batch import RawBatch, Refused, Unreadable
 from lastmile.intake.reading.cells import cell_text, raw_rows
+from lastmile.intake.reading.compression import check_unpacked
 from lastmile.intake.reading.heading import named
 from lastmile.intake.reading.reader import Reader
+from lastmile.intake.reading.records import Numbers
 from lastmile.intake.validating.header import fit
+from lastmile.limits import Limits
 
 #: Columns are read through a buffer of this many bytes, so that memory does not grow with the row group.
 BUFFER = 2**20
+#: Bytes of the description at a file's end, which is held whole, several times over.
+LONGEST_FOOTER = 32 * 2**20
+#: Bytes of text in a batch, by which the number of its rows is cut.
+LARGEST_BATCH = 64 * 2**20
+#: Rows in a batch of a column whose texts are written as what differs from the text before, however long that is.
+ROWS_OF_DELTAS = 16
 
 
 def open_parquet(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
     """Lines are 1-based row numbers.
 
-    Raises Refused where the columns do not fit, Unreadable where the file is damaged or encrypted.
+    Raises Refused where the columns do not fit or the limits are passed, Unreadable where it is damaged or encrypted.
     """
+    _check_footer(path)
     with _readable():
         file = _open(path)
-        names, row_groups = list(file.schema_arrow.names), file.metadata.num_row_groups
+        names, metadata = list(file.schema_arrow.names), file.metadata
         file.close()
+    _check_sizes(metadata, path.stat().st_size, contract.limits)
     fit(contract, names)
     header = named(names, contract)
-    found |= {"format": "parquet", "row_groups": row_groups}
-    return Reader(found, header, lambda rows: _batches(path, header, rows))
+    found |= {"format": "parquet", "row_groups": metadata.num_row_groups}
+    return Reader(found, header, lambda rows: _batches(path, header, contract.limits, rows))
 
 
-def _open(path: Path) -> Any:
+def _check_footer(path: Path) -> None:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 8))
+        size = int.from_bytes(file.read(4), "little")
+    if LONGEST_FOOTER < size < path.stat().st_size:
+        raise Refused(
+            f"expected a Parquet file with at most {LONGEST_FOOTER:,} bytes about its columns and row groups, found "
+            f"{size:,}. Write it with larger row groups and fewer columns."
+        )
+
+
+def _check_sizes(metadata: Any, packed: int, limits: Limits) -> None:
+    """By what the file says of itself, before anything of it is unpacked."""
+    if metadata.num_columns > limits.columns:
+        raise Refused(
+            f"expected at most {limits.columns:,} columns, those inside others included, found "
+            f"{metadata.num_columns:,}. Raise limits.columns in the contract if this is meant."
+        )
+    deepest = max((metadata.schema.column(n).path.count(".") for n in range(metadata.num_columns)), default=0)
+    if deepest > limits.nesting:
+        raise Refused(
+            f"expected columns at most {limits.nesting:,} deep in each other, found {deepest:,}. Raise limits.nesting "
+            "in the contract if this is meant."
+        )
+    if metadata.num_rows > limits.rows:
+        raise Refused(
+            f"expected at most {limits.rows:,} rows, found {metadata.num_rows:,}. Send smaller files, or raise "
+            "limits.rows in the contract if this is meant."
+        )
+    groups = (metadata.row_group(n) for n in range(metadata.num_row_groups))
+    check_unpacked(sum(group.total_byte_size for group in groups), packed, "parquet", limits)
+
+
+def _open(path: Path, texts: Sequence[str] = ()) -> Any:
     import pyarrow.parquet as pq
 
     return pq.ParquetFile(
-        path, buffer_size=BUFFER, pre_buffer=False, page_checksum_verification=True, coerce_int96_timestamp_unit="us"
+        path,
+        buffer_size=BUFFER,
+        pre_buffer=False,
+        page_checksum_verification=True,
+        coerce_int96_timestamp_unit="us",
+        read_dictionary=texts,
     )
 
 
@@ -53,14 +108,79 @@ def _readable() -> Iterator[None]:
         ) from error
 
 
-def _batches(path: Path, header: list[str], rows: int) -> Iterator[RawBatch]:
+def _batches(path: Path, header: list[str], limits: Limits, rows: int) -> Iterator[RawBatch]:
     first = 1
     with _readable(), _open(path) as file:
-        for batch in file.iter_batches(rows):
-            frame = pl.DataFrame([_text(name, column) for name, column in zip(header, batch.columns, strict=True)])
-            lines = pl.Series("line", range(first, first + frame.height), pl.UInt64)
-            yield RawBatch(frame, lines, raw_rows(frame))
-            first += frame.height
+        texts, most = _texts(file), min(rows, _rows_at_once(file.metadata))
+    with _readable(), _open(path, texts) as file:
+        for whole in file.iter_batches(most):
+            for batch in _bounded(whole, first, limits):
+                frame = pl.DataFrame([_text(name, column) for name, column in zip(header, batch.columns, strict=True)])
+                lines = pl.Series("line", range(first, first + frame.height), pl.UInt64)
+                yield RawBatch(frame, lines, raw_rows(frame))
+                first += frame.height
+
+
+def _texts(file: Any) -> list[str]:
+    """Columns of texts written as a dictionary and numbers into it."""
+    import pyarrow.types as types
+
+    kinds = dict(zip(file.schema_arrow.names, file.schema_arrow.types, strict=False))
+    encodings = _encodings(file.metadata)
+    return [
+        name
+        for name, kind in kinds.items()
+        if (types.is_string(kind) or types.is_binary(kind)) and any("DICTIONARY" in used for used in encodings[name])
+    ]
+
+
+def _encodings(metadata: Any) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
+            found.setdefault(column.path_in_schema.split(".")[0], set()).update(column.encodings)
+    return found
+
+
+def _rows_at_once(metadata: Any) -> int:
+    """So few that those of the widest row group stay near `LARGEST_BATCH`."""
+    if any("DELTA_BYTE_ARRAY" in used for used in _encodings(metadata).values()):
+        return ROWS_OF_DELTAS
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    widest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=0)
+    return max(1, int(LARGEST_BATCH / max(widest, 1)))
+
+
+def _bounded(batch: Any, first: int, limits: Limits) -> Iterator[Any]:
+    """The batch in pieces whose texts take some `LARGEST_BATCH` once written out. Raises Refused for a long record."""
+    sizes = sum((_sizes(column) for column in batch.columns), np.zeros(batch.num_rows, np.int64))
+    if batch.num_rows and sizes.max() > limits.record_bytes:
+        row = int(sizes.argmax())
+        raise Refused(
+            f"row {first + row}: expected records of at most {limits.record_bytes:,} bytes, found {int(sizes[row]):,}. "
+            "Raise limits.cell_characters in the contract if this is meant."
+        )
+    piece = np.cumsum(sizes) // LARGEST_BATCH
+    cuts = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist(), batch.num_rows]
+    for start, stop in pairwise(cuts):
+        yield batch.slice(start, stop - start)
+
+
+def _sizes(column: Any) -> Numbers:
+    """Bytes of each text of a column; zero where it has none, or is of another kind."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        lengths = _sizes(column.dictionary)
+        numbers = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        return np.where(numbers < 0, 0, np.append(lengths, 0)[numbers])
+    kind = column.type
+    if not (pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_string(kind)):
+        return np.zeros(len(column), np.int64)
+    lengths = pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    return np.asarray(lengths, np.int64)
 
 
 def _text(name: str, column: Any) -> pl.Series:

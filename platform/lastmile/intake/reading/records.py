@@ -7,6 +7,7 @@ ends at the end of its first line, and reading goes on with the next: one lost q
 """
 
 import re
+import sys
 from array import array
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lastmile.intake.batch import Refused
+from lastmile.limits import Limits
 
-#: Bytes of the longest record; what is longer is a lost quote or no table.
-LONGEST = 16 * 2**20
+#: Bytes of the longest record where nobody says otherwise.
+LONGEST = Limits().record_bytes
 #: Stands for the number of fields where quotes are wrong, so that nobody can tell.
 MISQUOTED = -1
 
@@ -83,14 +85,14 @@ def grammar(dialect: Dialect) -> Grammar:
     return Grammar(**{name: re.compile(source.encode(), re.DOTALL) for name, source in sources.items()})
 
 
-def split(buffer: bytes, dialect: Dialect, first_line: int, final: bool) -> Records:
+def split(buffer: bytes, dialect: Dialect, first_line: int, final: bool, longest: int = LONGEST) -> Records:
     """The whole records of a buffer that starts with one, in time linear in its size.
 
-    Unless `final`, the last may be cut off and is left unconsumed. Raises Refused for a line longer than `LONGEST`.
+    Unless `final`, the last may be cut off and is left unconsumed. Raises Refused for one of more than `longest` bytes.
     """
     records = None if dialect.escape or not buffer else _split_at_once(buffer, dialect, first_line, final)
-    if records is None or len(buffer) - records.consumed >= LONGEST:
-        return walk(buffer, dialect, first_line, final)
+    if records is None or len(buffer) - records.consumed >= longest:
+        return walk(buffer, dialect, first_line, final, longest=longest)
     return records
 
 
@@ -142,13 +144,15 @@ def _located(
     )
 
 
-def walk(buffer: bytes, dialect: Dialect, first_line: int, final: bool, most: int = LONGEST) -> Records:
+def walk(
+    buffer: bytes, dialect: Dialect, first_line: int, final: bool, most: int = sys.maxsize, longest: int = LONGEST
+) -> Records:
     """As `split`, record by record, each by the grammar; stops after `most` records."""
     rules, line_end = grammar(dialect), dialect.line_end.encode()
     found = array("q")
     at, line = 0, first_line
     while at < len(buffer) and len(found) < 4 * most:
-        end, fits = _end_of_record(buffer, rules, at, line, final)
+        end, fits = _end_of_record(buffer, rules, at, line, final, longest)
         if end is None:
             break
         record = buffer[at:end].rstrip(b"\r")
@@ -167,19 +171,22 @@ def fitting_length(record: bytes, dialect: Dialect) -> int:
     return len(record[: found.end()].decode("utf-8", "replace")) if found else 0
 
 
-def _end_of_record(buffer: bytes, rules: Grammar, at: int, line: int, final: bool) -> tuple[int | None, bool]:
+def _end_of_record(
+    buffer: bytes, rules: Grammar, at: int, line: int, final: bool, longest: int
+) -> tuple[int | None, bool]:
     """Where its line end is, and whether its quotes fit the grammar; None where the buffer ends before it is known."""
     found = rules.record.match(buffer, at)
     if found and (final or found.end() < len(buffer)):
         return found.end(), True
-    too_long = len(buffer) - at >= LONGEST
+    too_long = len(buffer) - at >= longest
     if not found and (final or too_long or not rules.unclosed.match(buffer, at)):
         first_line = rules.line.match(buffer, at)
         if first_line and (final or first_line.end() < len(buffer)):
             return first_line.end(), False
     if too_long:
         raise Refused(
-            f"line {line}: longer than {LONGEST:,} bytes, so no table. Check the file's format and line ends."
+            f"line {line}: expected records of at most {longest:,} bytes, found a longer one. Check the file's format, "
+            "quotes and line ends, or raise limits.cell_characters in the contract if this is meant."
         )
     return None, False
 

@@ -1,7 +1,8 @@
-"""Writes the rows of every sheet of a workbook as JSON Lines: `workbook.py WORKBOOK FOLDER MEMORY`.
+"""Writes the rows of every sheet of a workbook as JSON Lines: `workbook.py WORKBOOK FOLDER MEMORY COLUMNS CELL`.
 
 Run as a script, in a process that may die: it takes no more than MEMORY bytes, which also bounds what its XML can do to
-it, and imports nothing of lastmile, so that it starts fast. FOLDER gets `sheets.json` (names in order) and `0.jsonl`,
+it, and imports nothing of lastmile, so that it starts fast. A row of more than COLUMNS cells, or a cell of more than
+CELL characters, ends it with `TOO_LARGE` and a message. FOLDER gets `sheets.json` (names in order) and `0.jsonl`,
 `1.jsonl`... with `[row number, cells...]` per row that has any cell filled; dates in ISO form, empty cells as "".
 """
 
@@ -17,11 +18,16 @@ import orjson
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 WORKBOOK, WORKSHEETS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+#: Exit code of a workbook over its limits.
+TOO_LARGE = 3
+#: Bytes of rows it may leave on disk, as a multiple of its memory.
+MOST_WRITTEN = 2
 
 
-def main(path: str, folder: str, memory: str) -> None:
+def main(path: str, folder: str, memory: str, columns: str, longest: str) -> None:
     if sys.platform == "linux":  # elsewhere the limit is refused or without effect
         resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN * int(memory), MOST_WRITTEN * int(memory)))
     with CalamineWorkbook.from_path(path) as workbook:
         names = [sheet.name for sheet in workbook.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
         Path(folder, "sheets.json").write_bytes(orjson.dumps(names))
@@ -29,9 +35,9 @@ def main(path: str, folder: str, memory: str) -> None:
         for number, name in enumerate(names):
             errors = error_cells(path, parts[name]) if name in parts else {}
             with Path(folder, f"{number}.jsonl").open("wb") as out:
-                out.writelines(
-                    orjson.dumps(row, default=str) + b"\n" for row in rows(workbook.get_sheet_by_name(name), errors)
-                )
+                for row in rows(workbook.get_sheet_by_name(name), errors):
+                    check(name, row, int(columns), int(longest))
+                    out.write(orjson.dumps(row, default=str) + b"\n")
 
 
 def rows(sheet: CalamineSheet, errors: dict[tuple[int, int], str]) -> Iterator[list[Any]]:
@@ -41,8 +47,26 @@ def rows(sheet: CalamineSheet, errors: dict[tuple[int, int], str]) -> Iterator[l
             errors.get((number, column), cell) if cell == "" else cell
             for column, cell in enumerate(cells, first_column + 1)
         ]
-        if any(cell != "" for cell in filled):
+        while filled and filled[-1] == "":
+            filled.pop()
+        if filled:
             yield [number, *filled]
+
+
+def check(sheet: str, row: list[Any], columns: int, longest: int) -> None:
+    """Ends the process for a row over the limits, with a message that goes on `in the contract if this is meant.`"""
+    place = f"sheet {sheet!r}, row {row[0]}"
+    if len(row) - 1 > columns:
+        end(f"{place}: expected at most {columns:,} columns, found {len(row) - 1:,}. Raise limits.columns")
+    for column, cell in enumerate(row[1:], 1):
+        if isinstance(cell, str) and len(cell) > longest:
+            found = f"expected cells of at most {longest:,} characters, found {len(cell):,}"
+            end(f"{place}, column {column}: {found}. Raise limits.cell_characters")
+
+
+def end(message: str) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(TOO_LARGE)
 
 
 def worksheet_parts(path: str) -> dict[str, str]:

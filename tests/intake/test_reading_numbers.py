@@ -1,0 +1,83 @@
+"""How it is found out whether a file writes its numbers with points or commas, and in groups or not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from files import content, read, refusal, requiring
+
+from lastmile.contract import Contract, integer, number, text
+from lastmile.intake.batch import NumberFormat, Refused
+from lastmile.intake.reading import open_drop
+
+BASE = requiring("id")
+COLUMNS = {"id": text("Key.", required=True), "kg": number("W."), "price": number("P."), "n": integer("N.")}
+    "id": text("Key.", required=True),
+    "kg": number("Weight."),
+    "price": number("Price."),
+    "n": integer("Count."),
+}
+HARVEST = Contract(BASE.name, BASE.description, BASE.owner, BASE.partition, COLUMNS)
+
+
+def found(folder: Path, *weights: str, contract: Contract = HARVEST, price: str = "") -> NumberFormat:
+    """The number format of a file with these weights."""
+    lines = [f"{number};{weight};{price};1" for number, weight in enumerate(weights)]
+    return NumberFormat.of(read(folder, "\n".join(["id;kg;price;n", *lines]), contract=contract).format)
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimal", "thousands"),
+    [
+        (["1", "2.5"], ".", ""),
+        (["1.234", "NA", "-"], ".", ""),
+        (["1,5"], ",", ""),
+        (["1.234", "0,5"], ",", ""),
+        (["1.234,5", "7"], ",", "."),
+        (["1.234.567"], ",", "."),
+        (["1,234.5", "7"], ".", ","),
+        (["1,234,567"], ".", ","),
+        (["1 234,5"], ",", " "),
+        (["1\u202f234"], ".", "\u202f"),
+        (["1'234.5", "12"], ".", "'"),
+        (["-0,5e3"], ",", ""),
+        (["1,5 kg", "x"], ".", ""),
+    ],
+)
+def test_cells_that_can_be_read_in_one_way_only_show_the_format_of_all(
+    tmp_path: Path, cells: list[str], decimal: str, thousands: str
+) -> None:
+    assert found(tmp_path, *cells) == NumberFormat(decimal, thousands)
+
+
+def test_a_file_with_both_is_refused_where_a_cell_depends_on_it(tmp_path: Path) -> None:
+    assert "'1.234' could be either" in refusal(
+        tmp_path, "id;kg;price;n\n1;1.234;0,5;1\n2;1.234;0.5;1\n", contract=HARVEST, of=Refused
+    )
+    assert found(tmp_path, "1.5", "2,5") == NumberFormat()
+
+
+def test_what_the_contract_says_of_decimals_needs_no_evidence(tmp_path: Path) -> None:
+    german = replace(HARVEST, decimal=",")
+
+    assert found(tmp_path, "1.234", contract=german) == NumberFormat(",", ".")
+    assert found(tmp_path, "1.5", contract=german) == NumberFormat(",", "")
+    assert found(tmp_path, "1,234", contract=replace(HARVEST, decimal=".")) == NumberFormat(".", ",")
+
+
+def test_texts_are_no_evidence(tmp_path: Path) -> None:
+    assert NumberFormat.of(read(tmp_path, "id;kg\n1,5;2.5\n", contract=HARVEST).format) == NumberFormat()
+
+
+def test_a_comma_far_down_refuses_what_points_before_it_could_have_meant(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("id;kg\n" + "1;1.234\n" * 3_000 + "2;0,5\n")
+    reader = open_drop(tmp_path / "file", "visits.csv", HARVEST)
+
+    with pytest.raises(Refused, match=r"line 3002: .*'0,5' with a comma, so that '1.234' in line 2 could be either"):
+        content(reader, rows=500)
+
+
+def test_a_comma_far_down_costs_its_row_only_where_points_are_known_for_decimals(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("id;kg\n" + "1;1.234\n2;1.5\n" * 3_000 + "2;0,5\n")
+
+    assert len(content(open_drop(tmp_path / "file", "visits.csv", HARVEST)).rows) == 6_001
