@@ -11,7 +11,7 @@ from lastmile.intake.batch import NumberFormat, Refused
 from lastmile.intake.reading import open_drop
 
 BASE = requiring("id")
-COLUMNS = {"id": text("Key.", required=True), "kg": number("W."), "price": number("P."), "n": integer("N.")}
+COLUMNS = {
     "id": text("Key.", required=True),
     "kg": number("Weight."),
     "price": number("Price."),
