@@ -2,7 +2,8 @@
 
 A drop stands or falls alone: what cannot be parsed is tried a bounded number of times and then set aside, while the
 others go on. Kill it anywhere and call it again: what was committed is not done twice, what was not is done whole.
-Only the database or the store failing stops it; that is raised, and every claim it held is free for the next worker.
+Only its environment failing stops it: the database, the store, a full disk. That is raised, never held against a drop,
+and every claim is free for the next worker.
 """
 
 import logging
@@ -13,12 +14,14 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from psycopg import Connection, OperationalError
+import psycopg
+from psycopg import Connection
 
 from lastmile.contract import Contract
 from lastmile.errors import UserError
 from lastmile.intake import ledger
 from lastmile.intake.batch import Refused, Unreadable
+from lastmile.intake.environment import is_environments
 from lastmile.intake.ledger import ClaimLost, Drop, Outcome
 from lastmile.intake.loading import load, set_aside
 from lastmile.intake.releasing import NotReleased, release
@@ -31,6 +34,8 @@ logger = logging.getLogger(__name__)
 TRIES = 3
 #: Wait before the next try: 1 s, 2 s, 4 s ...
 FIRST_WAIT = timedelta(seconds=1)
+#: Wait after a fault of the environment: other drops go first, in case it is one object that cannot be had.
+ENVIRONMENT_WAIT = timedelta(seconds=10)
 #: Drops taken in one call, so that a backlog of any length is worked off in runs of some minutes.
 MOST_DROPS = 2_000
 
@@ -69,33 +74,71 @@ def take_pending(
 
 
 def take(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome | None:
-    """Take one claimed drop to its end; None where it was put back to be tried again, or lost to another worker."""
+    """Take one claimed drop to its end; None where it was put back to be tried again, or lost to another worker.
+
+    Raises what the environment did (a full disk, a store or database that does not answer); the drop is then as it was,
+    free for the next worker, with none of its tries used up.
+    """
     try:
-        with TemporaryDirectory(prefix="lastmile-") as folder:
-            copy = Path(folder) / "drop"
-            sha256 = store.fetch(StoredObject(drop.key, drop.size, drop.version, drop.modified_at), copy)
-            way = release if drop.retake else load
-            return way(connection, store, contract, drop, copy, sha256, run_id)
-    except (OperationalError, UserError):
-        raise
+        return _take(connection, store, contract, drop, run_id)
     except ClaimLost as lost:
         logger.warning("%s", lost)
         return None
-    except (Changed, Missing) as error:
-        return _without_its_bytes(connection, drop, run_id, error)
-    except NotReleased as error:
-        ledger.keep(connection, drop, run_id, f"not released, rows kept: {error}")
-        return None
-    except Unreadable as error:
-        return _try_again(connection, drop, run_id, Outcome("quarantined", message=str(error)))
-    except Refused as error:
-        return set_aside(connection, drop, run_id, Outcome("quarantined", message=str(error)))
     except Exception as error:
-        logger.exception("drop %s (%s) failed", drop.id, drop.key)
-        return _try_again(connection, drop, run_id, Outcome("failed", message=f"{type(error).__name__}: {error}"))
+        _give_back(connection, drop, run_id, error)
+        if isinstance(error, UserError | psycopg.Error):
+            raise
+        raise UserError(f"cannot take drop {drop.id} ({drop.key}), it stays in the queue: {error}") from error
 
 
-def _without_its_bytes(connection: Connection, drop: Drop, run_id: str, error: Changed | Missing) -> Outcome | None:
+def expect_size(drop: Drop, contract: Contract) -> None:
+    """Raises Refused for an object larger than the contract allows, before a byte of it is fetched."""
+    most = contract.limits.bytes
+    if drop.size > most:
+        raise Refused(
+            f"expected an object of at most {most:,} bytes, found {drop.size:,}. Send smaller files, or raise "
+            "limits.bytes in the contract if this is meant."
+        )
+
+
+def _take(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome | None:
+    try:
+        with TemporaryDirectory(prefix="lastmile-") as folder:
+            copy = Path(folder) / "drop"
+            expect_size(drop, contract)
+            sha256 = store.fetch(_listed(drop), copy)
+            way = release if drop.retake else load
+            return way(connection, store, contract, drop, copy, sha256, run_id)
+    except ClaimLost:
+        raise
+    except (Changed, Missing) as error:
+        return _without_its_bytes(connection, store, drop, run_id, error)
+    except Exception as error:
+        if is_environments(error):
+            raise
+        return _set_back(connection, drop, run_id, error)
+
+
+def _set_back(connection: Connection, drop: Drop, run_id: str, error: Exception) -> Outcome | None:
+    """What is done with a drop that is itself at fault."""
+    match error:
+        case NotReleased():
+            ledger.keep(connection, drop, run_id, f"not released, rows kept: {error}")
+            return None
+        case Unreadable():
+            return _try_again(connection, drop, run_id, Outcome("quarantined", message=str(error)))
+        case Refused():
+            return set_aside(connection, drop, run_id, Outcome("quarantined", message=str(error)))
+        case _:
+            logger.error("drop %s (%s) failed", drop.id, drop.key, exc_info=error)
+            return _try_again(connection, drop, run_id, Outcome("failed", message=f"{type(error).__name__}: {error}"))
+
+
+def _without_its_bytes(
+    connection: Connection, store: Store, drop: Drop, run_id: str, error: Changed | Missing
+) -> Outcome | None:
+    if isinstance(error, Changed) and _is_as_listed(store, drop):
+        raise UserError(f"{error}; yet it is there as it was listed, so that its bytes were cut short on their way")
     if drop.is_redone:
         asked = "released" if drop.retake else "redone"
         ledger.keep(connection, drop, run_id, f"not {asked}, rows kept: {error}")
@@ -105,6 +148,25 @@ def _without_its_bytes(connection: Connection, drop: Drop, run_id: str, error: C
     return set_aside(
         connection, drop, run_id, Outcome("superseded", message=f"{error}; its new version is taken instead")
     )
+
+
+def _listed(drop: Drop) -> StoredObject:
+    return StoredObject(drop.key, drop.size, drop.version, drop.modified_at)
+
+
+def _is_as_listed(store: Store, drop: Drop) -> bool:
+    try:
+        return store.look(drop.key).version == drop.version
+    except Missing:
+        return False
+
+
+def _give_back(connection: Connection, drop: Drop, run_id: str, error: Exception) -> None:
+    """Free the drop for the next worker. Where the database is away, the end of this session frees it."""
+    try:
+        ledger.give_back(connection, drop, run_id, f"to be taken again: {error}", ENVIRONMENT_WAIT)
+    except psycopg.Error as fault:
+        logger.warning("drop %s (%s) could not be given back: %s", drop.id, drop.key, fault)
 
 
 def _try_again(connection: Connection, drop: Drop, run_id: str, end: Outcome) -> Outcome | None:

@@ -264,6 +264,23 @@ def put_back(connection: Connection, drop: Drop, run_id: str, message: str, wait
         _event(connection, drop.id, "discovered", run_id, message)
 
 
+def give_back(connection: Connection, drop: Drop, run_id: str, message: str, wait: timedelta) -> None:
+    """Give up the claim as though the drop had not been claimed, to be taken after `wait`; a no-op where it is lost."""
+    with connection.transaction():
+        given = connection.execute(
+            """
+            UPDATE ledger.drops
+            SET state = CASE WHEN state = 'claimed' THEN 'discovered' ELSE state END, message = %s,
+                not_before = clock_timestamp() + %s, attempts = greatest(attempts - 1, 0),
+                claim = NULL, claim_backend = NULL, claim_expires_at = NULL
+            WHERE id = %s AND claim = %s RETURNING state
+            """,
+            [message, wait, drop.id, drop.claim],
+        ).fetchone()
+        if given:
+            _event(connection, drop.id, given[0], run_id, message)
+
+
 def lock_key(connection: Connection, drop: Drop, sha256: str) -> bool:
     """Keep other versions of the drop's key waiting until the transaction ends; False if newer bytes are in force."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [drop.key])
