@@ -7,14 +7,15 @@ tell too, from run monitoring. A run goes on while code server and daemon die an
 """
 
 import logging
+import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from threading import Thread
 from typing import Any
 
-import psutil
 from dagster import DagsterInstance, DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
@@ -89,10 +90,11 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
 
 def _stop(worker: Process) -> None:
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(worker.pid)
-        process.terminate()
-        try:
-            process.wait(GRACE_SECONDS)
-        except psutil.TimeoutExpired:
-            process.kill()
+    """Ask it to end, then make it. It is not waited for, since only its parent may learn how it ended."""
+    with suppress(ProcessLookupError):
+        os.kill(worker.pid, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_SECONDS
+        while worker.is_alive():
+            if time.monotonic() > deadline:
+                os.kill(worker.pid, signal.SIGKILL)
+            time.sleep(0.1)

@@ -1,0 +1,172 @@
+"""A run ends when its worker does, whoever finds out, and a worker is never mistaken for another process."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from dagster import DagsterInstance, DagsterRunStatus
+from dagster._core.launcher import LaunchRunContext
+from dagster._core.test_utils import create_run_for_test
+from dagster._daemon.monitoring.run_monitoring import monitor_started_run
+
+from lastmile.running import launching
+from lastmile.running.lost_runs import WORKER_TAG, end_all, record_worker, worker_of
+
+LAUNCHER = {"module": "lastmile.running.launching", "class": "LocalRunLauncher"}
+SLEEP = "import time; print(flush=True); time.sleep(60)"
+DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
+
+
+@pytest.fixture
+def instance(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").write_text(json.dumps({"run_launcher": LAUNCHER, "telemetry": {"enabled": False}}))
+    with DagsterInstance.get() as one:
+        yield one
+
+
+@pytest.fixture
+def worker():
+    """Start a process that stands for a worker; it is up when this returns."""
+    started = []
+
+    def run(code=SLEEP):
+        started.append(subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE))
+        started[-1].stdout.readline()
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def working_run(instance, process, status=DagsterRunStatus.STARTED):
+    run = create_run_for_test(instance, status=status)
+    if process:
+        record_worker(instance, run.run_id, process.pid)
+    return run.run_id
+
+
+def kill(process):
+    process.kill()
+    psutil.Process(process.pid).wait(10)
+
+
+def monitor(instance, run_id):
+    monitor_started_run(instance, None, instance.get_run_record_by_id(run_id), logging.getLogger())
+    return instance.get_run_by_id(run_id).status
+
+
+def status_in_the_end(instance, run_id, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not instance.get_run_by_id(run_id).is_finished and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return instance.get_run_by_id(run_id).status
+
+
+def test_monitoring_leaves_a_run_alone_while_its_worker_lives_and_fails_it_when_that_died(instance, worker):
+    process = worker()
+    run_id = working_run(instance, process)
+    assert monitor(instance, run_id) == DagsterRunStatus.STARTED
+    kill(process)
+    assert monitor(instance, run_id) == DagsterRunStatus.FAILURE
+
+
+def test_a_process_that_got_the_number_of_the_worker_is_not_taken_for_it(instance, worker):
+    process = worker()
+    run_id = working_run(instance, process)
+    recorded = json.loads(instance.get_run_by_id(run_id).tags[WORKER_TAG])
+    instance.add_run_tags(run_id, {WORKER_TAG: json.dumps(recorded | {"started": recorded["started"] - 1})})
+    assert monitor(instance, run_id) == DagsterRunStatus.FAILURE
+    assert process.poll() is None
+
+
+def test_a_run_without_a_worker_on_record_is_failed(instance):
+    assert monitor(instance, working_run(instance, None)) == DagsterRunStatus.FAILURE
+
+
+def test_a_retry_does_not_take_over_the_worker_of_the_run_before(instance, worker):
+    first = instance.get_run_by_id(working_run(instance, worker()))
+    retry = create_run_for_test(instance, tags=first.tags, parent_run_id=first.run_id, root_run_id=first.run_id)
+    assert worker_of(first) is not None
+    assert worker_of(retry) is None
+
+
+def test_a_run_whose_worker_dies_before_it_begins_fails_at_once_and_says_how(instance):
+    run = create_run_for_test(instance, status=DagsterRunStatus.STARTING)  # it does not say where its code is
+    instance.run_launcher.launch_run(LaunchRunContext(run, None))
+    assert status_in_the_end(instance, run.run_id) == DagsterRunStatus.FAILURE
+    said = " ".join(event.message for event in instance.all_logs(run.run_id))
+    assert "ended with exit code 1" in said
+
+
+def test_a_worker_killed_while_it_comes_up_fails_its_run_at_once(instance):
+    run = create_run_for_test(instance, status=DagsterRunStatus.STARTING)
+    instance.run_launcher.launch_run(LaunchRunContext(run, None))
+    (process,) = [child for child in psutil.Process().children() if run.run_id in child.cmdline()]
+    process.kill()
+    assert status_in_the_end(instance, run.run_id, seconds=5) == DagsterRunStatus.FAILURE
+    assert "was killed by SIGKILL" in " ".join(event.message for event in instance.all_logs(run.run_id))
+
+
+def test_cancelling_asks_the_worker_to_stop(instance, worker):
+    process = worker()
+    run_id = working_run(instance, process)
+    assert instance.run_launcher.terminate(run_id)
+    assert process.wait(10) == -signal.SIGTERM
+    assert instance.get_run_by_id(run_id).status == DagsterRunStatus.CANCELING
+
+
+def test_a_worker_deaf_to_cancelling_is_killed_after_a_while(instance, worker, monkeypatch):
+    monkeypatch.setattr(launching, "GRACE_SECONDS", 0.2)
+    process = worker(DEAF)
+    assert instance.run_launcher.terminate(working_run(instance, process))
+    assert process.wait(10) == -signal.SIGKILL
+
+
+def test_cancelling_a_run_whose_worker_is_gone_ends_it_at_once(instance, worker):
+    process = worker()
+    run_id = working_run(instance, process)
+    kill(process)
+    assert instance.run_launcher.terminate(run_id)
+    assert instance.get_run_by_id(run_id).status == DagsterRunStatus.CANCELED
+    assert not instance.run_launcher.terminate(run_id)
+
+
+def test_a_platform_that_comes_up_ends_what_was_left_at_work_and_nothing_else(instance, worker):
+    left, stranger = worker(), worker()
+    lost = {
+        status: working_run(instance, process, status)
+        for status, process in (
+            (DagsterRunStatus.STARTED, left),
+            (DagsterRunStatus.STARTING, None),
+            (DagsterRunStatus.CANCELING, None),
+        )
+    }
+    waiting = working_run(instance, None, DagsterRunStatus.NOT_STARTED)
+    end_all(instance)
+    assert left.wait(10) == -signal.SIGKILL
+    assert stranger.poll() is None
+    ended = {status: instance.get_run_by_id(run_id).status for status, run_id in lost.items()}
+    assert ended == {
+        DagsterRunStatus.STARTED: DagsterRunStatus.FAILURE,
+        DagsterRunStatus.STARTING: DagsterRunStatus.FAILURE,
+        DagsterRunStatus.CANCELING: DagsterRunStatus.CANCELED,
+    }
+    assert instance.get_run_by_id(waiting).status == DagsterRunStatus.NOT_STARTED
+
+
+def test_the_projects_dagster_is_told_to_use_this_launcher(instance):
+    import yaml
+
+    from lastmile.settings import PROJECT
+
+    assert yaml.safe_load((PROJECT / "dagster.yaml").read_text())["run_launcher"] == LAUNCHER
+    assert os.environ["DAGSTER_HOME"]
