@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster import DagsterRunStatus
@@ -9,12 +10,20 @@ from dagster import DagsterRunStatus
 from assets.drops import cleaned_key, quarantine_key, raw_key
 from assets.resources import Platform
 from lastmile.contract import Contract, Partition
+from lastmile.errors import UserError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from lastmile.store import Store
 
 PARTITION_TAG = "lastmile/partition"
 _FAILURES_IN_A_ROW = 3
 _PAUSE_SECONDS = 600
 #: Runs asked for in one tick; the rest follows in the next ones.
 _MOST_RUNS = 10
+#: Between two listings of the whole landing area, where notifications tell what is new meanwhile.
+_LISTING_SECONDS = 300
 
 
 def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDefinition:
@@ -26,12 +35,11 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDe
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def landing(context: dg.SensorEvaluationContext, platform: Platform) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        from lastmile.intake.discovering import discover
         from lastmile.intake.ledger import pending
 
         contracts, store = platform.contracts(), platform.store()
         with platform.connect() as connection:
-            new = discover(connection, store, contracts)
+            new = _enter_new_drops(context, platform, connection, store, contracts)
             waiting = pending(connection, store.url)
         context.log.info(f"{new} new drops, {sum(count for *_, count, _ in waiting)} waiting")
         requests = list(_requests(context.instance, contracts, waiting))
@@ -42,6 +50,34 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDe
             )
 
     return landing
+
+
+def _enter_new_drops(
+    context: dg.SensorEvaluationContext,
+    platform: Platform,
+    connection: "Connection",
+    store: "Store",
+    contracts: Mapping[str, Contract],
+) -> int:
+    """How many are new: by listing, or between two listings by notifications, where there is a queue of them.
+
+    The cursor holds when the last listing was. It is safe to lose; a clock set back makes the next one come earlier.
+    """
+    import time
+
+    from lastmile.intake.discovering import discover
+    from lastmile.intake.notifications import drain
+
+    queue, new = platform.settings().notifications_url, 0
+    if queue:
+        try:
+            new = drain(connection, store, contracts, queue)
+            if 0 <= time.time() - float(context.cursor or 0) < _LISTING_SECONDS:
+                return new
+        except UserError as error:
+            context.log.warning(f"listing instead: {error}")
+        context.update_cursor(str(time.time()))
+    return new + discover(connection, store, contracts)
 
 
 def _requests(

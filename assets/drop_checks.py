@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.header_changes import header_changes, undeclared
 from lastmile.contract import Contract
 
 if TYPE_CHECKING:
@@ -18,11 +19,15 @@ _CLEANED = {
     "rows_add_up": "Per drop: rows read = loaded + quarantined + duplicate, and exactly the loaded rows are visible.",
     "every_drop_settled": "No drop of these partitions is still waiting, failed or missing.",
     "fresh": "The newest drop of the dataset is no older than its contract expects.",
-    "header_as_declared": "No drop brought columns that the contract does not know.",
+    "header_as_declared": "No drop brought columns that the contract does not know; how else headers differ is told.",
 }
 _QUARANTINE = {
     "drops_within_threshold": "No drop was set aside whole because too many of its rows were bad, or unreadable."
 }
+
+
+#: Faults told in a check's metadata, however many there are.
+_MOST_TOLD = 50
 
 
 def check_specs(cleaned: dg.AssetKey, quarantine: dg.AssetKey) -> list[dg.AssetCheckSpec]:
@@ -48,7 +53,7 @@ def check_results(
     yield _result(
         cleaned, "fresh", _stale(contract, newest_drop(connection, store, contract.name)), dg.AssetCheckSeverity.WARN
     )
-    yield _result(cleaned, "header_as_declared", _unknown_columns(drops), dg.AssetCheckSeverity.WARN)
+    yield _header_result(cleaned, contract, drops)
     yield _result(quarantine, "drops_within_threshold", _set_aside_whole(drops), dg.AssetCheckSeverity.WARN)
 
 
@@ -61,14 +66,22 @@ def _result(
         passed=not faults,
         severity=severity,
         description="; ".join(faults[:5]) or None,
-        metadata={"faults": dg.MetadataValue.md("\n".join(f"- {fault}" for fault in faults))} if faults else {},
+        metadata={"faults": dg.MetadataValue.md(_listed(faults))} if faults else {},
     )
 
 
+def _listed(faults: Sequence[str]) -> str:
+    more = [f"and {len(faults) - _MOST_TOLD} more"] if len(faults) > _MOST_TOLD else []
+    return "\n".join(f"- {fault}" for fault in [*faults[:_MOST_TOLD], *more])
+
+
 def _unsettled(drops: Sequence[Mapping[str, Any]]) -> list[str]:
-    waiting = ("discovered", "claimed", "failed", "missing")
-    return [
-        f"{drop['key']}: {drop['state']} {drop['message'] or ''}".strip() for drop in drops if drop["state"] in waiting
+    waiting = [drop["key"] for drop in drops if drop["state"] in ("discovered", "claimed")]
+    told = [f"{len(waiting)} drops wait for the next run, such as {waiting[0]}"] if waiting else []
+    return told + [
+        f"{drop['key']}: {drop['state']} {drop['message'] or ''}".strip()
+        for drop in drops
+        if drop["state"] in ("failed", "missing")
     ]
 
 
@@ -78,12 +91,11 @@ def _stale(contract: Contract, newest: datetime | None) -> list[str]:
     return [f"the newest drop came {newest:%Y-%m-%d %H:%M}; one is expected every {contract.expected_every}"]
 
 
-def _unknown_columns(drops: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [
-        f"{drop['key']}: {', '.join(drop['schema_change']['unknown'])}"
-        for drop in drops
-        if drop["schema_change"].get("unknown")
-    ]
+def _header_result(asset: dg.AssetKey, contract: Contract, drops: Sequence[Mapping[str, Any]]) -> dg.AssetCheckResult:
+    """Columns that nobody declared are a warning; what else differs in the headers is told beside it."""
+    found = _result(asset, "header_as_declared", undeclared(contract, drops), dg.AssetCheckSeverity.WARN)
+    told = header_changes(drops)
+    return found._replace(metadata={**found.metadata, "headers": dg.MetadataValue.md(told)}) if told else found
 
 
 def _set_aside_whole(drops: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -14,12 +14,16 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Settings:
-    """`home` holds all state; `given_database_url` is None for the embedded Postgres; `store_url` names the objects."""
+    """`home` holds all state; `given_database_url` is None for the embedded Postgres; `store_url` names the objects.
+
+    `notifications_url` is the SQS queue that the bucket's notifications go to, where there is one.
+    """
 
     home: Path
     given_database_url: str | None
     store_url: str
     contracts: str
+    notifications_url: str | None = None
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -29,6 +33,7 @@ class Settings:
             given_database_url=os.environ.get("LASTMILE_DATABASE_URL") or None,
             store_url=os.environ.get("LASTMILE_STORE_URL") or (home / "store").as_uri(),
             contracts=os.environ.get("LASTMILE_CONTRACTS") or "assets.contracts",
+            notifications_url=os.environ.get("LASTMILE_NOTIFICATIONS_URL") or None,
         )
 
     @cached_property
