@@ -14,7 +14,7 @@ def test_a_new_column_is_rescued_and_no_value_is_lost(site):
         {"visit": "v1", "_rescued": {"Weather": "rain"}},
         {"visit": "v2", "_rescued": None},
     ]
-    assert site.drops()[0]["schema_change"] == {"unknown": ["Weather"]}
+    assert site.drops()[0]["schema_change"] == {"rescued": ["Weather"]}
 
 
 @pytest.mark.behaviour(21)

@@ -73,13 +73,23 @@ class Judged:
 
 @dataclass(frozen=True)
 class SchemaChange:
-    """How a drop's header differs from its contract; nothing here is an error by itself."""
+    """How a drop's header differs from its contract; nothing here is an error by itself.
 
-    unknown: Sequence[str] = ()
+    Columns that nobody declared are `added` to the table or `rescued`; `renamed` gives header and column.
+    """
+
+    added: Sequence[str] = ()
+    rescued: Sequence[str] = ()
     missing: Sequence[str] = ()
     renamed: dict[str, str] = field(default_factory=dict)
     reordered: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        found = {"unknown": list(self.unknown), "missing": list(self.missing), "renamed": self.renamed}
-        return {name: value for name, value in found.items() if value} | ({"reordered": True} if self.reordered else {})
+        found = {
+            "added": list(self.added),
+            "rescued": list(self.rescued),
+            "missing": list(self.missing),
+            "renamed": self.renamed,
+            "reordered": self.reordered,
+        }
+        return {name: value for name, value in found.items() if value}

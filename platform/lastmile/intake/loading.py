@@ -12,19 +12,20 @@ from typing import Literal
 
 import polars as pl
 from psycopg import Connection, sql
+from psycopg.errors import ProgramLimitExceeded
 
-from lastmile.contract import COLUMN_NAME, Contract, normal_name, text
+from lastmile.contract import Contract
 from lastmile.intake import ledger
-from lastmile.intake.batch import NumberFormat, RawBatch
+from lastmile.intake.batch import NumberFormat, RawBatch, Refused
 from lastmile.intake.discarding import discarded_lines, without_discarded
 from lastmile.intake.duplicates import KeyIndex
+from lastmile.intake.growing import grown
 from lastmile.intake.ledger import Drop, Outcome
 from lastmile.intake.reading import Reader, open_drop
 from lastmile.intake.repeats import kind, repeated_in_drop, take_out_repeats_of_table
 from lastmile.intake.validating import Plan
 from lastmile.intake.writing import ParquetPart, RowCopy, quarantine_rows
 from lastmile.store import Store
-from lastmile.warehouse.tables import ensure_table
 
 
 @dataclass
@@ -131,9 +132,9 @@ def _load_file(
 ) -> tuple[Outcome, list[str]]:
     """The outcome, and the keys of cleaned files that it makes stale."""
     work = begin(connection, contract, drop, run_id)
-    _start_over(connection, drop)
     reader = open_drop(file, drop.key, contract)
-    work.contract = grown(connection, contract, reader.header)
+    work.contract = grown(connection, contract, reader.header)  # before rows are locked: others may wait to grow it too
+    _start_over(connection, drop)
     part = file.with_suffix(".parquet")
     change = load_batches(work, reader, part) if reader.header else {}
     found = Outcome(
@@ -171,29 +172,6 @@ def cleaned_key(drop: Drop) -> str:
     return f"cleaned/{drop.dataset}/partition={drop.partition}/drop={drop.id}-{drop.claim.hex[:8]}.parquet"
 
 
-def grown(connection: Connection, contract: Contract, header: Sequence[str]) -> Contract:
-    """The contract with the drop's unknown columns added as text, where it says to add them.
-
-    Those whose name cannot be a column's, or is not alone, stay unknown: they go to `_rescued` like anywhere else.
-    """
-    if contract.unknown_columns != "add":
-        return contract
-    known = {
-        normal_name(name) for column in contract.columns for name in (column, *contract.metadata(column)["aliases"])
-    }
-    names = [normal_name(name) for name in header]
-    new = {
-        name: text("Added because a drop brought it.")
-        for name in names
-        if name not in known and COLUMN_NAME.fullmatch(name) and names.count(name) == 1
-    }
-    if not new:
-        return contract
-    grown = replace(contract, columns={**contract.columns, **new})
-    ensure_table(connection, grown)
-    return grown
-
-
 def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
     """Judge and load every batch, the valid rows also into the Parquet file; returns how the header differs."""
     plan = Plan(work.contract, reader.header, NumberFormat.of(reader.format))
@@ -202,11 +180,23 @@ def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
             judged = without_discarded(plan.judge(batch), batch, work.discarded)
             work.read += batch.records
             rows = _without_repeats(work, batch, judged.valid)
-            with RowCopy(work.connection, work.contract, work.provenance()) as copy:
-                copy.write(rows)
+            _copy(work, rows)
             parquet.write(rows)
             work.set_aside(judged.bad, "bad")
     return plan.change.as_json()
+
+
+def _copy(work: Load, rows: pl.DataFrame) -> None:
+    """Raises Refused where a row has more in it than Postgres can hold in one."""
+    try:
+        with RowCopy(work.connection, work.contract, work.provenance()) as copy:
+            copy.write(rows)
+    except ProgramLimitExceeded as error:
+        raise Refused(
+            f"lines {rows['_line'][0]} to {rows['_line'][-1]}: expected rows that fit in a table of the warehouse;"
+            f" found one with too much in it ({error.diag.message_primary}). Declare fewer columns in the contract:"
+            " what is not declared is kept as JSON"
+        ) from error
 
 
 def _without_repeats(work: Load, batch: RawBatch, rows: pl.DataFrame) -> pl.DataFrame:

@@ -15,8 +15,9 @@ from psycopg import Connection
 from lastmile.contract import Contract
 from lastmile.intake import ledger
 from lastmile.intake.batch import RawBatch, Refused
+from lastmile.intake.growing import grown
 from lastmile.intake.ledger import ClaimLost, Drop, Outcome
-from lastmile.intake.loading import Load, begin, cleaned_key, grown, load_batches, take_out_repeats
+from lastmile.intake.loading import Load, begin, cleaned_key, load_batches, take_out_repeats
 from lastmile.intake.reading import Reader, open_drop
 from lastmile.store import Missing, Store
 

@@ -1,6 +1,8 @@
 """The table of a dataset, made from its contract and kept in step with it: `raw.<dataset>`.
 
-Columns are only ever added or widened. What a newer contract no longer declares stays, for the rows that have it.
+Columns are only ever added or widened. What a newer contract no longer declares stays, for the rows that have it. A
+text column that was added because a drop brought it may be declared with any type later: its values then go back to
+`_rescued`, from where they can be filled in.
 """
 
 import polars as pl
@@ -28,6 +30,10 @@ ORIGIN = {
     "_rescued": "jsonb",
 }
 _WIDENINGS = {("bigint", "double precision")}
+#: A double holds every whole number up to this one.
+_LARGEST_EXACT = 2**53
+#: Marks a column that no contract declared.
+ADDED = "Added because a drop brought it."
 
 
 def postgres_type(dtype: pl.DataType | type[pl.DataType]) -> str:
@@ -46,9 +52,9 @@ def ensure_table(connection: Connection, contract: Contract) -> None:
     table = sql.Identifier("raw", contract.name)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"raw.{contract.name}"])
-        if not _columns(connection, contract.name):
-            columns = [_column(name, kind) for name, kind in (_declared(contract) | ORIGIN).items()]
-            connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, sql.SQL(", ").join(columns)))
+        if not columns(connection, contract.name):
+            made = [_column(name, kind) for name, kind in (_declared(contract) | ORIGIN).items()]
+            connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, sql.SQL(", ").join(made)))
         _add_and_widen(connection, contract, table)
         _comment(connection, contract, table)
         _index(connection, contract, table)
@@ -62,7 +68,7 @@ def _column(name: str, kind: str) -> sql.Composed:
     return sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
 
 
-def _columns(connection: Connection, table: str) -> dict[str, str]:
+def columns(connection: Connection, table: str) -> dict[str, str]:
     """Name to type of the columns there are; none when there is no table."""
     found = connection.execute(
         "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
@@ -73,25 +79,55 @@ def _columns(connection: Connection, table: str) -> dict[str, str]:
 
 
 def _add_and_widen(connection: Connection, contract: Contract, table: sql.Identifier) -> None:
-    existing, declared = _columns(connection, contract.name), _declared(contract)
+    existing, declared = columns(connection, contract.name), _declared(contract)
     changed = {name: (existing[name], kind) for name, kind in declared.items() if existing.get(name, kind) != kind}
+    comments = _comments(connection, contract) if changed else {}
+    undeclared = [name for name, (old, _) in changed.items() if old == "text" and comments.get(name) == ADDED]
     for name, change in changed.items():
-        if change not in _WIDENINGS:
-            raise UserError(
-                f"column {name} of raw.{contract.name} is {change[0]} and its contract now says {change[1]}: keep the"
-                " old type, or declare the new one under another name"
-            )
+        if name not in undeclared:
+            _check_widening(connection, contract.name, name, change)
+    for name in undeclared:
+        _rescue(connection, table, name)
     added = [
         sql.SQL("ADD COLUMN {}").format(_column(name, declared[name])) for name in declared if name not in existing
     ]
     widened = [
-        sql.SQL("ALTER COLUMN {} TYPE {}").format(sql.Identifier(name), sql.SQL(kind))
+        sql.SQL("ALTER COLUMN {} TYPE {}{}").format(
+            sql.Identifier(name), sql.SQL(kind), sql.SQL(" USING NULL" if name in undeclared else "")
+        )
         for name, (_, kind) in changed.items()
     ]
     if widened:
         _alter_under_views(connection, contract, table, added + widened)
     elif added:
         _alter(connection, table, added)
+
+
+def _check_widening(connection: Connection, dataset: str, column: str, change: tuple[str, str]) -> None:
+    """Raises UserError where values could not stay what they are."""
+    found = f"column {column} of raw.{dataset} is {change[0]} and its contract now says {change[1]}"
+    instead = (
+        f"keep the old type; or declare a column of another name with {column!r} among its aliases, and take the drops"
+        f" again with `lastmile backfill --dataset {dataset} --redo`"
+    )
+    if change not in _WIDENINGS:
+        raise UserError(f"{found}, which could change values it has: {instead}")
+    (too_large,) = connection.execute(
+        sql.SQL("SELECT min({0}) FROM {1} WHERE {0} NOT BETWEEN %s AND %s").format(
+            sql.Identifier(column), sql.Identifier("raw", dataset)
+        ),
+        [-_LARGEST_EXACT, _LARGEST_EXACT],
+    ).fetchall()[0]
+    if too_large is not None:
+        raise UserError(f"{found}, which cannot hold {too_large} and perhaps more of its values exactly: {instead}")
+
+
+def _rescue(connection: Connection, table: sql.Identifier, column: str) -> None:
+    connection.execute(
+        sql.SQL(
+            "UPDATE {0} SET _rescued = coalesce(_rescued, '{{}}') || jsonb_build_object({1}, {2}) WHERE {2} IS NOT NULL"
+        ).format(table, column, sql.Identifier(column))
+    )
 
 
 def _alter(connection: Connection, table: sql.Identifier, changes: list[sql.Composed]) -> None:
@@ -123,19 +159,24 @@ def _alter_under_views(
 
 def _comment(connection: Connection, contract: Contract, table: sql.Identifier) -> None:
     """Comments as the contract says, written only where they differ: each takes a lock that vacuum must wait for."""
-    found = connection.execute(
-        "SELECT coalesce(attname, ''), description FROM pg_description LEFT JOIN pg_attribute"
-        " ON attrelid = objoid AND attnum = objsubid AND attnum > 0"
-        " WHERE objoid = to_regclass(%s) AND classoid = 'pg_class'::regclass",
-        [f"raw.{contract.name}"],
-    )
-    existing: dict[str, str] = dict(found.fetchall())
+    existing = _comments(connection, contract)
     if existing.get("") != contract.description:
         connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, contract.description))
     for name, description in _descriptions(contract).items():
         if existing.get(name) != description:
             column = sql.Identifier("raw", contract.name, name)
             connection.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(column, description))
+
+
+def _comments(connection: Connection, contract: Contract) -> dict[str, str]:
+    """Comment by column, that of the table itself under the empty name."""
+    found = connection.execute(
+        "SELECT coalesce(attname, ''), description FROM pg_description LEFT JOIN pg_attribute"
+        " ON attrelid = objoid AND attnum = objsubid AND attnum > 0"
+        " WHERE objoid = to_regclass(%s) AND classoid = 'pg_class'::regclass",
+        [f"raw.{contract.name}"],
+    )
+    return dict(found.fetchall())
 
 
 def _descriptions(contract: Contract) -> dict[str, str]:

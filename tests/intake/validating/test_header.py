@@ -37,7 +37,7 @@ def test_a_column_known_by_another_name_is_taken_and_told(make_contract):
 
 def test_missing_and_unknown_columns_are_told(make_contract):
     change = Plan(make_contract(COLUMNS), ["hhid", "Colour"]).change
-    assert (change.unknown, change.missing) == (["Colour"], ["crop_name", "harvest"])
+    assert (change.rescued, change.missing) == (["Colour"], ["crop_name", "harvest"])
 
 
 def test_a_missing_optional_column_is_null_in_every_row(make_contract, judge):

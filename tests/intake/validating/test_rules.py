@@ -140,8 +140,8 @@ def test_a_nul_character_is_set_aside_and_shown_as_a_sign(judge, make_contract, 
     assert (found["rule"], found["found"]) == ("nul", "a␀b")
 
 
-def test_a_cell_of_more_than_a_megabyte_is_set_aside(judge, make_contract, reasons):
-    judged = judge(make_contract({"t": text("t")}), {"t": ["é" * 500_000, "é" * 500_000 + "x"]})
+def test_a_cell_of_more_than_a_million_characters_is_set_aside(judge, make_contract, reasons):
+    judged = judge(make_contract({"t": text("t")}), {"t": ["é" * 1_000_000, "é" * 1_000_000 + "x"]})
     assert [found["rule"] for found in reasons(judged)[3]] == ["size"]
     assert judged.valid.height == 1
 

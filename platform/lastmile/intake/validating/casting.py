@@ -49,7 +49,7 @@ def plain(cell: pl.Expr, numbers: NumberFormat) -> pl.Expr:
     point = cell if numbers.decimal == "." else pl.when(~cell.str.contains(".", literal=True)).then(cell)
     if numbers.thousands:
         group, rest = f"[{numbers.thousands}]", f"([{numbers.decimal}]\\d*)?"
-        is_grouped = cell.str.contains(rf"^[+-]?\d{{1,3}}({group}\d{{3}})+{rest}$")
+        is_grouped = cell.str.contains(rf"^[+-]?[1-9]\d{{0,2}}({group}\d{{3}})+{rest}$")
         joined = cell.str.replace_all(numbers.thousands, "", literal=True)
         point = pl.when(is_grouped).then(joined).otherwise(point)
     return point if numbers.decimal == "." else point.str.replace(numbers.decimal, ".", literal=True)

@@ -18,6 +18,7 @@ from lastmile.intake.validating.rules import (
     cell,
     cell_name,
     column_rules,
+    key_rules,
     misread,
     raw_name,
     row_rules,
@@ -29,8 +30,8 @@ class Plan:
     """How drops with one header are judged. `change` says how the header differs from the contract.
 
     Cells of unknown columns go to `_rescued` under the name found, also where the contract says to add such columns:
-    whoever adds them finds their names in `change.unknown`. A text cell is kept as it is, blanks at its ends too; only
-    missing codes are compared without them. A wrong type is rescued in optional columns only: a required one would be
+    whoever adds them gives the contract with them. A text cell is kept as it is, blanks at its ends too; only missing
+    codes are compared without them. A wrong type is rescued in optional columns only: a required one would be
     left without its value.
 
     Raises Refused where the header does not fit, ValueError where the contract asks for what no plan can do.
@@ -40,7 +41,7 @@ class Plan:
 
     def __init__(self, contract: Contract, header: Sequence[str], numbers: NumberFormat = PLAIN) -> None:
         found, self.change = fit(contract, header)
-        unknown = self.change.unknown
+        unknown = self.change.rescued
         self._columns = list(contract.columns)
         self._names = {name: raw_name(column) for column, name in found.items()} | {
             name: raw_name(name) for name in unknown
@@ -94,8 +95,9 @@ def _rules(contract: Contract, found: dict[str, str], unknown: Sequence[str], nu
         if column in found:
             yield from column_rules(contract, column, numbers)
     for name in unknown:
-        yield from text_rules(name)
+        yield from text_rules(name, contract.limits.cell_characters)
     yield from row_rules(contract)
+    yield from key_rules(contract, found)
 
 
 def _any(flags: pl.DataFrame, rows: int) -> pl.Series:

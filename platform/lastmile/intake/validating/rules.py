@@ -5,7 +5,7 @@ plan; any other is called on the typed batch, as pandera itself would. Uniquenes
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,8 @@ from lastmile.contract import Contract
 from lastmile.intake.batch import NumberFormat
 from lastmile.intake.validating.casting import PLAIN, reading
 
-#: Longest text of one cell, in bytes.
-LARGEST_CELL = 1_000_000
+#: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it keeps beside them.
+LONGEST_KEY = 2_000
 
 #: How many allowed values a reason lists.
 LISTED = 12
@@ -53,12 +53,12 @@ def misread(column: str) -> pl.Expr:
     return cell(column).is_not_null() & pl.col(column).is_null()
 
 
-def text_rules(column: str) -> Iterator[Rule]:
-    """What Postgres cannot hold (NUL) and what no cell of a survey is (a megabyte)."""
+def text_rules(column: str, longest: int) -> Iterator[Rule]:
+    """What Postgres cannot hold (NUL), and what is longer than the contract lets a cell be."""
     has_nul = cell(column).str.contains("\0", literal=True)
-    too_long = cell(column).str.len_bytes() > LARGEST_CELL
+    too_long = cell(column).str.len_chars() > longest
     yield _rule("nul", column, "text without NUL characters, which the warehouse cannot hold", has_nul)
-    yield _rule("size", column, f"at most {LARGEST_CELL:,} bytes", too_long)
+    yield _rule("size", column, f"at most {longest:,} characters (limits.cell_characters)", too_long)
 
 
 def column_rules(contract: Contract, column: str, numbers: NumberFormat = PLAIN) -> Iterator[Rule]:
@@ -70,9 +70,19 @@ def column_rules(contract: Contract, column: str, numbers: NumberFormat = PLAIN)
     if not spec.nullable:
         yield _rule("required", column, "a value", cell(column).is_null())
     if is_text or is_rescued:
-        yield from text_rules(column)
+        yield from text_rules(column, contract.limits.cell_characters)
     for check in spec.checks:
         yield _check_rule(contract, check, column)
+
+
+def key_rules(contract: Contract, found: Collection[str]) -> Iterator[Rule]:
+    """What no index can hold, and so no row be found by."""
+    texts = [name for name in contract.key if name in found and contract.columns[name].dtype.type == pl.String]
+    if texts:
+        length = pl.sum_horizontal(cell(name).str.len_bytes() for name in texts)
+        expected = f"a key ({', '.join(contract.key)}) of at most {LONGEST_KEY:,} bytes, by which rows are told apart"
+        column = contract.key[0] if len(contract.key) == 1 else None
+        yield Rule("key_length", column, expected, lambda _: length > LONGEST_KEY, contract.key)
 
 
 def row_rules(contract: Contract) -> Iterator[Rule]:
