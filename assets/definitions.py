@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.automation import automation_sensor, landing_sensor
+from assets.cleaning import clean_landing, nightly_clean_up
 from assets.drops import cleaned_assets, raw_asset
 from assets.features import feature_assets
 from assets.models import model_assets
@@ -19,6 +20,8 @@ drops = [make(contract) for contract in contracts.values() for make in (raw_asse
 defs = dg.Definitions(
     assets=[*drops, *warehouse_assets(contracts), *feature_assets, *model_assets, *prediction_assets, *report_assets],
     sensors=[landing_sensor(dg.AssetSelection.assets(*drops), every_seconds=10), automation_sensor(every_seconds=4)],
+    jobs=[clean_landing],
+    schedules=[nightly_clean_up],
     resources={"platform": platform_from_environment(), "dbt": dbt_resource(contracts)},
     executor=dg.in_process_executor,
 )

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from lastmile.commands.backfill import backfill
+from lastmile.commands.clean import clean
 from lastmile.commands.doctor import doctor
 from lastmile.commands.down import down
 from lastmile.commands.drop import drop
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, down, status, drop, sample, backfill, serve, doctor):
+for command in (up, down, status, drop, sample, backfill, serve, clean, doctor):
     app.command()(command)
 app.add_typer(quarantine, name="quarantine")
 
