@@ -22,30 +22,60 @@ if TYPE_CHECKING:
 
 
 def backfill(
-    first: Annotated[str, typer.Option("--from", help="First partition, such as 2015.")],
-    last: Annotated[str, typer.Option("--to", help="Last partition.")],
+    first: Annotated[str | None, typer.Option("--from", help="First partition, such as 2015.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last partition.")] = None,
     dataset: Annotated[
         list[str] | None, typer.Option(help="Dataset; give it again for more [default: all that fit]")
     ] = None,
     redo: Annotated[bool, typer.Option("--redo", help="Also take drops again that were taken before.")] = False,
+    drop: Annotated[
+        list[int] | None, typer.Option(help="Instead: this one drop again, by its number; give it again for more.")
+    ] = None,
 ) -> None:
     """Take the drops of a range of partitions in as few runs as can be, and make what follows from them.
 
-    Works beside a running `lastmile up`, and by itself where none is running.
+    With --drop, single drops are taken again, whatever became of them before. Works beside a running `lastmile up`, and
+    by itself where none is running.
 
     Example: lastmile backfill --dataset hhinfo --from 2015 --to 2019 --redo
     """
     from lastmile.contract import load_contracts
 
     settings, console = Settings.from_environment(), Console()
+    if drop:
+        _take_again(settings, console, drop, given_besides=[first, last, dataset])
+        return
+    if first is None or last is None:
+        raise UserError("say which partitions with --from and --to, or which drop with --drop")
     ranges = _ranges(load_contracts(settings.contracts), dataset, first, last)
     if holder(settings) is None:
-        with session(settings, ui_port=None) as running:
+        with session(settings, None) as running:
             ids = _request(running.instance, settings, ranges, redo)
             succeeded = work(running, console) and all(is_done(running.instance, one) for one in ids)
     else:
         succeeded = _beside_a_running_platform(settings, console, ranges, redo)
     if not succeeded:
+        raise typer.Exit(1)
+
+
+def _take_again(settings: Settings, console: Console, drops: Sequence[int], given_besides: Sequence[object]) -> None:
+    from lastmile.commands.quarantine.choosing import opened
+    from lastmile.intake.releasing import ask
+    from lastmile.running.retaking import carry_out
+
+    if any(given_besides):
+        raise UserError("--drop stands alone: a drop belongs to one dataset and partition")
+    with opened(settings) as (connection, store):
+        for number in drops:
+            found = connection.execute(
+                "SELECT key, state, message FROM ledger.drops WHERE id = %s AND store = %s", [number, store.url]
+            ).fetchone()
+            if found is None:
+                raise UserError(f"no drop {number} in {store.url}; the web UI shows those of each partition")
+            if not ask(connection, {}, [number]):
+                key, state, message = found
+                raise UserError(f"drop {number} ({key}) is {state} and cannot be taken again: {message or 'it waits'}")
+    if not carry_out(settings, console, drops):
         raise typer.Exit(1)
 
 

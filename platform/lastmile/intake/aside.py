@@ -3,7 +3,7 @@
 Rows of a drop that a newer one replaced are no longer in force, and what was discarded is shown only where asked for.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -86,7 +86,8 @@ def drops(connection: Connection, place: Place, limit: int | None) -> list[dict[
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             f"""
-            SELECT d.id, d.dataset, d.partition, d.key, d.state, d.message, d.discarded_why,
+            SELECT d.id, d.dataset, d.partition, d.key, d.version, d.size, d.modified_at, d.state, d.message,
+                d.discarded_why,
                 d.retake IS NOT NULL AS is_asked_for, d.state = 'failed' AND d.settled_at IS NULL AS is_unfit
             FROM {_DROPS} ORDER BY d.id DESC LIMIT %(limit)s
             """,
@@ -100,7 +101,7 @@ def rows(connection: Connection, place: Place, limit: int) -> list[dict[str, Any
         return cursor.execute(_row_query("LIMIT %(limit)s"), place.values(limit=limit)).fetchall()
 
 
-def every_row(connection: Connection, place: Place) -> Iterator[list[dict[str, Any]]]:
+def every_row(connection: Connection, place: Place) -> Generator[list[dict[str, Any]]]:
     """All rows set aside, by drop and line, in pages of a few thousand: a million need no more memory than one page."""
     with connection.transaction(), connection.cursor("every_row", row_factory=dict_row) as cursor:
         cursor.execute(_row_query(), place.values())
