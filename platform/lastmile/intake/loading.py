@@ -163,7 +163,8 @@ def _load_file(
 def _replace_older(connection: Connection, contract: Contract, drop: Drop, run_id: str) -> list[str]:
     """Take older versions of the drop's key out of force, with their rows; returns their cleaned files' keys."""
     replaced = ledger.supersede(connection, drop, run_id)
-    clear(connection, contract.name, [old for old, _ in replaced])
+    if replaced:
+        clear(connection, contract.name, [old for old, _ in replaced])
     return _named([key for _, key in replaced])
 
 
