@@ -1,5 +1,8 @@
 """Contracts and partitions: what can be declared, and what is refused at once."""
 
+import os
+import subprocess
+import sys
 from datetime import date
 
 import pandera.polars as pa
@@ -9,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lastmile.contract import Contract, Misdeclared, Partition, column, load_contracts, number, rule, text
+from lastmile.settings import PROJECT
 
 YEARLY = Partition("year", start=date(2010, 1, 1))
 
@@ -32,6 +36,16 @@ def test_a_key_must_name_declared_columns():
 def test_names_are_lower_case_so_that_sql_needs_no_quotes():
     with pytest.raises(ValueError, match="must be lower-case names"):
         contract(columns={"Visit": text("id")})
+
+
+def test_the_version_is_the_same_in_every_process():
+    program = "from visits import VISITS; print(VISITS.version)"
+    environment = os.environ | {"PYTHONPATH": str(PROJECT / "tests")}
+    told = [
+        subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert told[0].stdout == told[1].stdout
 
 
 def test_the_version_changes_with_the_meaning_and_not_without():

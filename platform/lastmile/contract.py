@@ -227,8 +227,12 @@ def _unknown_policies(contract: Contract) -> list[str]:
     ]
 
 
-def _checks(checks: Sequence[pa.Check]) -> list[tuple[str | None, str | None, str]]:
-    return [(check.name, check.error, str(check.statistics)) for check in checks]
+def _checks(checks: Sequence[pa.Check]) -> list[tuple[str | None, str | None, list[tuple[str, str]]]]:
+    """What the checks say. Each value by `str`: inside a dictionary an expression would show its place in memory."""
+    return [
+        (check.name, check.error, [(name, str(value)) for name, value in (check.statistics or {}).items()])
+        for check in checks
+    ]
 
 
 def load_contracts(package: str = "assets.contracts") -> dict[str, Contract]:
