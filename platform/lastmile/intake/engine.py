@@ -25,6 +25,7 @@ from lastmile.intake.environment import is_environments
 from lastmile.intake.ledger import ClaimLost, Drop, Outcome
 from lastmile.intake.loading import load, set_aside
 from lastmile.intake.releasing import NotReleased, release
+from lastmile.intake.rescued import NotFilled, fill
 from lastmile.store import Changed, Missing, Store, StoredObject
 from lastmile.warehouse.tables import ensure_table
 
@@ -103,6 +104,8 @@ def expect_size(drop: Drop, contract: Contract) -> None:
 
 def _take(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome | None:
     try:
+        if drop.asked_for == "filled":
+            return fill(connection, store, contract, drop, run_id)
         with TemporaryDirectory(prefix="lastmile-") as folder:
             copy = Path(folder) / "drop"
             expect_size(drop, contract)
@@ -125,6 +128,9 @@ def _set_back(connection: Connection, drop: Drop, run_id: str, error: Exception)
         case NotReleased():
             ledger.keep(connection, drop, run_id, f"not released, rows kept: {error}")
             return None
+        case NotFilled():
+            ledger.keep(connection, drop, run_id, f"not filled, rows kept: {error}")
+            return None
         case Unreadable():
             return _try_again(connection, drop, run_id, Outcome("quarantined", message=str(error)))
         case Refused():
@@ -140,8 +146,7 @@ def _without_its_bytes(
     if isinstance(error, Changed) and _is_as_listed(store, drop):
         raise UserError(f"{error}; yet it is there as it was listed, so that its bytes were cut short on their way")
     if drop.is_redone:
-        asked = "released" if drop.retake else "redone"
-        ledger.keep(connection, drop, run_id, f"not {asked}, rows kept: {error}")
+        ledger.keep(connection, drop, run_id, f"not {drop.asked_for or 'redone'}, rows kept: {error}")
         return None
     if isinstance(error, Missing):
         return _try_again(connection, drop, run_id, Outcome("missing", message=str(error)))
@@ -170,8 +175,8 @@ def _give_back(connection: Connection, drop: Drop, run_id: str, error: Exception
 
 
 def _try_again(connection: Connection, drop: Drop, run_id: str, end: Outcome) -> Outcome | None:
-    if drop.attempts >= TRIES and drop.retake:
-        ledger.keep(connection, drop, run_id, f"not released, rows kept: {end.message}")
+    if drop.attempts >= TRIES and drop.asked_for:
+        ledger.keep(connection, drop, run_id, f"not {drop.asked_for}, rows kept: {end.message}")
         return None
     if drop.attempts >= TRIES:
         return set_aside(connection, drop, run_id, replace(end, message=f"{end.message} (tried {drop.attempts} times)"))

@@ -5,7 +5,7 @@ write must still own, so a worker that lost its claim cannot commit. A claim is 
 it is gone (a killed worker's socket closes at once) or its lease has run out, whichever comes first.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -29,6 +29,7 @@ _HOLDER_IS_GONE = """(claim_expires_at < now() OR NOT EXISTS (
 
 _PENDING = "state IN ('discovered', 'claimed')"
 _ASKED_FOR = "retake IS NOT NULL"
+_TO_FILL = "refill IS NOT NULL AND state = 'loaded'"
 _SETTLED_BEFORE = (
     "state IN ('loaded', 'quarantined', 'failed') AND settled_at < %(redo_before)s AND discarded_at IS NULL"
 )
@@ -71,6 +72,15 @@ class Drop:
     cleaned_key: str | None
     #: What somebody asked to be taken again: these lines of those set aside, or all of it where empty; None: nothing.
     retake: list[int] | None = None
+    #: Columns that somebody asked to have filled in from what was rescued; None: nothing.
+    refill: list[str] | None = None
+
+    @property
+    def asked_for(self) -> Literal["released", "filled"] | None:
+        """What somebody wants done with it as it lies there; None where it is to be taken whole."""
+        if self.retake is not None:
+            return "released" if self.retake else None
+        return "filled" if self.refill is not None else None
 
     @property
     def is_redone(self) -> bool:
@@ -163,7 +173,7 @@ def claim_next(
         "lease": LEASE, "run_id": run_id, "store": store, "dataset": dataset, "partitions": list(partitions),
         "redo_before": redo_before,
     }  # fmt: skip
-    for which in (_PENDING, _ASKED_FOR, *([_SETTLED_BEFORE] if redo_before else [])):
+    for which in (_PENDING, _ASKED_FOR, _TO_FILL, *([_SETTLED_BEFORE] if redo_before else [])):
         if drop := _claim_one(connection, which, sought):
             return drop
     return None
@@ -187,7 +197,7 @@ def _claim_one(connection: Connection, which: str, sought: dict[str, Any]) -> Dr
                 ORDER BY partition, id LIMIT 1 FOR UPDATE SKIP LOCKED
             )
             RETURNING id, dataset, partition, key, size, modified_at, attempts, claim, state, cleaned_key, retake,
-                coalesce((
+                refill, coalesce((
                     SELECT same.version FROM ledger.drops same
                     WHERE same.store = drops.store AND same.key = drops.key AND same.state = 'duplicate'
                       AND same.id > drops.id AND same.sha256 = drops.sha256 ORDER BY same.id DESC LIMIT 1
@@ -218,13 +228,14 @@ def settle(connection: Connection, drop: Drop, outcome: Outcome, run_id: str, sh
         SET state = %s, rows_read = %s, rows_loaded = %s, rows_quarantined = %s, rows_duplicate = %s,
             sha256 = coalesce(%s, sha256), format = %s, schema_change = %s, contract_version = %s, cleaned_key = %s,
             message = %s, run_id = %s, settled_at = clock_timestamp(), attempts = 0,
-            claim = NULL, claim_backend = NULL, claim_expires_at = NULL, retake = nullif(retake, %s::bigint[])
+            claim = NULL, claim_backend = NULL, claim_expires_at = NULL, retake = nullif(retake, %s::bigint[]),
+            refill = nullif(refill, %s::text[])
         WHERE id = %s
         """,
         [
             outcome.state, outcome.read, outcome.loaded, outcome.quarantined, outcome.duplicate,
             sha256, Jsonb(outcome.format or {}), Jsonb(outcome.schema_change or {}), outcome.contract_version,
-            outcome.cleaned_key, outcome.message, run_id, drop.retake, drop.id,
+            outcome.cleaned_key, outcome.message, run_id, drop.retake, drop.refill, drop.id,
         ],
     )  # fmt: skip
     _event(connection, drop.id, outcome.state, run_id, outcome.message)
@@ -246,6 +257,22 @@ def amend(connection: Connection, drop: Drop, outcome: Outcome, run_id: str) -> 
         ],
     )  # fmt: skip
     _event(connection, drop.id, outcome.state, run_id, outcome.message)
+
+
+def refilled(
+    connection: Connection, drop: Drop, cleaned_key: str | None, change: Mapping[str, Any], message: str, run_id: str
+) -> None:
+    """Write what filling in columns changed of a held drop inside the caller's transaction: no row came or went."""
+    connection.execute(
+        """
+        UPDATE ledger.drops
+        SET cleaned_key = %s, schema_change = %s, message = %s, run_id = %s, attempts = 0,
+            claim = NULL, claim_backend = NULL, claim_expires_at = NULL, refill = nullif(refill, %s::text[])
+        WHERE id = %s
+        """,
+        [cleaned_key, Jsonb(change), message, run_id, drop.refill, drop.id],
+    )
+    _event(connection, drop.id, drop.state, run_id, message)
 
 
 def put_back(connection: Connection, drop: Drop, run_id: str, message: str, wait: timedelta) -> None:
@@ -339,10 +366,11 @@ def keep(connection: Connection, drop: Drop, run_id: str, message: str) -> None:
         connection.execute(
             """
             UPDATE ledger.drops SET settled_at = clock_timestamp(), message = %s, attempts = 0,
-                claim = NULL, claim_backend = NULL, claim_expires_at = NULL, retake = nullif(retake, %s::bigint[])
+                claim = NULL, claim_backend = NULL, claim_expires_at = NULL, retake = nullif(retake, %s::bigint[]),
+                refill = nullif(refill, %s::text[])
             WHERE id = %s
             """,
-            [message, drop.retake, drop.id],
+            [message, drop.retake, drop.refill, drop.id],
         )
         _event(connection, drop.id, drop.state, run_id, message)
 
@@ -364,9 +392,9 @@ def give_up(connection: Connection, store: str, dataset: str, partitions: Sequen
     ).fetchall()
     given_up += connection.execute(
         f"""
-        UPDATE ledger.drops SET retake = NULL, claim = NULL, attempts = 0,
+        UPDATE ledger.drops SET retake = NULL, refill = NULL, claim = NULL, attempts = 0,
             message = 'not taken again: given up after {MOST_ATTEMPTS} attempts; look at the runs that took it'
-        WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND retake IS NOT NULL
+        WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND (retake IS NOT NULL OR {_TO_FILL})
           AND attempts >= {MOST_ATTEMPTS} AND (claim IS NULL OR {_HOLDER_IS_GONE})
         RETURNING id, state, message
         """,
@@ -393,7 +421,7 @@ def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int
     return connection.execute(
         f"""
         SELECT dataset, partition, count(*), max(id) FROM ledger.drops
-        WHERE store = %s AND ({_PENDING} OR {_ASKED_FOR}) AND not_before <= clock_timestamp() + %s
+        WHERE store = %s AND ({_PENDING} OR {_ASKED_FOR} OR {_TO_FILL}) AND not_before <= clock_timestamp() + %s
           AND (claim IS NULL OR {_HOLDER_IS_GONE})
         GROUP BY dataset, partition ORDER BY dataset, partition
         """,
@@ -428,10 +456,10 @@ def now(connection: Connection) -> datetime:
 def next_due(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> datetime | None:
     """When the first drop that was put back may be tried again."""
     row = connection.execute(
-        """
+        f"""
         SELECT min(not_before) FROM ledger.drops
-        WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND (state = 'discovered' OR retake IS NOT NULL)
-          AND claim IS NULL
+        WHERE store = %s AND dataset = %s AND partition = ANY(%s)
+          AND (state = 'discovered' OR retake IS NOT NULL OR {_TO_FILL}) AND claim IS NULL
         """,
         [store, dataset, list(partitions)],
     ).fetchone()

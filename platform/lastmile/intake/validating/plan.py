@@ -34,20 +34,29 @@ class Plan:
     codes are compared without them. A wrong type is rescued in optional columns only: a required one would be
     left without its value.
 
+    Columns in `loaded` come typed already, under their own names: rows of the table that get further values.
+
     Raises Refused where the header does not fit, ValueError where the contract asks for what no plan can do.
     """
 
     change: SchemaChange
 
-    def __init__(self, contract: Contract, header: Sequence[str], numbers: NumberFormat = PLAIN) -> None:
-        found, self.change = fit(contract, header)
+    def __init__(
+        self, contract: Contract, header: Sequence[str], numbers: NumberFormat = PLAIN, loaded: Sequence[str] = ()
+    ) -> None:
+        fitting, self.change = fit(contract, [*header, *loaded])
+        found = {column: name for column, name in fitting.items() if column not in loaded}
         unknown = self.change.rescued
         self._columns = list(contract.columns)
         self._names = {name: raw_name(column) for column, name in found.items()} | {
             name: raw_name(name) for name in unknown
         }
-        self._cells = [*(_cell(contract, column) for column in found), *map(_unknown_cell, unknown)]
-        self._typed = list(_typed(contract, found, numbers))
+        self._cells = [
+            *(_cell(contract, column) for column in found),
+            *map(_unknown_cell, unknown),
+            *map(pl.col, loaded),
+        ]
+        self._typed = list(_typed(contract, found, numbers, loaded))
         self._rescued = _rescued(contract, found, unknown).alias("_rescued")
         self._rules = list(_rules(contract, found, unknown, numbers))
 
@@ -83,11 +92,14 @@ def _unknown_cell(name: str) -> pl.Expr:
     return pl.when(text.str.strip_chars() != "").then(text).alias(cell_name(name))
 
 
-def _typed(contract: Contract, found: dict[str, str], numbers: NumberFormat) -> Iterator[pl.Expr]:
+def _typed(
+    contract: Contract, found: dict[str, str], numbers: NumberFormat, loaded: Sequence[str]
+) -> Iterator[pl.Expr]:
     for column, dtype in contract.types().items():
         cast, _ = reading(dtype, numbers)
-        value = cast(cell(column)) if column in found else pl.lit(None, dtype)
-        yield value.alias(column)
+        if column not in loaded:
+            value = cast(cell(column)) if column in found else pl.lit(None, dtype)
+            yield value.alias(column)
 
 
 def _rules(contract: Contract, found: dict[str, str], unknown: Sequence[str], numbers: NumberFormat) -> Iterator[Rule]:

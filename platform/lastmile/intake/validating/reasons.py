@@ -44,7 +44,8 @@ def _frame(
 
 def _cells(raw: pl.DataFrame, columns: Sequence[str], positions: Sequence[int]) -> list[dict[str, str | None]]:
     """The cells of some rows by column, as they were read; none where the file has no such column."""
-    texts = {name: raw[raw_name(name)][positions] for name in columns if raw_name(name) in raw.columns}
+    read = {name: raw_name(name) if raw_name(name) in raw.columns else name for name in columns}
+    texts = {name: raw[found][positions].cast(pl.String) for name, found in read.items() if found in raw.columns}
     return [{name: texts[name][row] if name in texts else None for name in columns} for row in range(len(positions))]
 
 
