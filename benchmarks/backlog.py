@@ -1,0 +1,125 @@
+"""How a backlog drains: many small drops at once, found by the real sensor and taken by the real engine.
+
+It starts a Postgres and a folder of objects of its own, puts the drops, and then does as the daemon does: a look of
+the landing sensor, one call of the engine for each partition it asks for, until it asks for nothing. Nothing is left.
+
+    python benchmarks/backlog.py --drops 10000 --partitions 1 3
+"""
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+from rich.console import Console
+from rich.table import Table
+
+from assets.automation import landing_sensor
+from assets.drops import cleaned_assets, raw_asset
+from assets.resources import Platform
+from lastmile.contract import Contract, Partition, integer, number, text
+from lastmile.intake.engine import take_pending
+from lastmile.store import Store
+from lastmile.warehouse import embedded
+from lastmile.warehouse.migrating import migrate
+
+READINGS = Contract(
+    name="readings",
+    description="Readings of field devices; one row per device and hour.",
+    owner="team:field-data",
+    partition=Partition("year", start=date(2015, 1, 1)),
+    key=("reading",),
+    columns={
+        "reading": text("Number of the reading.", required=True),
+        "device": text("Who read.", required=True),
+        "degrees": number("Temperature of the air.", unit="°C", at_least=-60, at_most=60),
+        "battery": integer("Charge left.", unit="%", at_least=0, at_most=100),
+    },
+    settle=timedelta(0),
+)
+ROWS = 3
+YEARS = [str(year) for year in range(2016, 2026)]
+
+
+class Devices(Platform):
+    """A platform whose only dataset is `readings`."""
+
+    def contracts(self) -> dict[str, Contract]:
+        return {READINGS.name: READINGS}
+
+
+def put(store: Store, drops: int, partitions: int) -> None:
+    for drop in range(drops):
+        rows = [f"{drop}-{row},device {drop % 50},{row}.5,{drop % 100}" for row in range(ROWS)]
+        body = "\n".join([",".join(READINGS.columns), *rows]).encode()
+        store.put(f"landing/readings/{YEARS[drop % partitions]}/{drop:06}.csv", body)
+
+
+def look(platform: Platform, instance: dg.DagsterInstance) -> tuple[float, list[str]]:
+    """Seconds that one look of the sensor takes, and the partitions it asks runs for."""
+    assets = [raw_asset(READINGS), cleaned_assets(READINGS)]
+    sensor = landing_sensor(dg.AssetSelection.assets(*assets), every_seconds=10)
+    definitions = dg.Definitions(assets=assets, sensors=[sensor], resources={"platform": platform})
+    context = dg.build_sensor_context(instance=instance, definitions=definitions, resources={"platform": platform})
+    began = time.monotonic()
+    requests = sensor.evaluate_tick(context).run_requests or []
+    return time.monotonic() - began, [str(request.partition_key) for request in requests]
+
+
+def drain(platform: Platform, instance: dg.DagsterInstance) -> Iterator[tuple[float, float, float, int]]:
+    """Per look of the sensor: its seconds, those of the runs it asked for and of CPU in them, and the drops taken."""
+    while True:
+        ticked, partitions = look(platform, instance)
+        began, worked, taken = time.monotonic(), time.process_time(), 0
+        with platform.connect() as connection:
+            for partition in partitions:
+                taken += len(take_pending(connection, platform.store(), READINGS, [partition], "benchmark"))
+        yield ticked, time.monotonic() - began, time.process_time() - worked, taken
+        if not partitions:
+            return
+
+
+def measured(drops: int, partitions: int) -> Mapping[str, str]:
+    with tempfile.TemporaryDirectory(prefix="lastmile-backlog-") as folder, dg.DagsterInstance.ephemeral() as instance:
+        home = Path(folder)
+        with embedded.started(home / "postgres") as url:
+            migrate(url)
+            os.environ |= {"LASTMILE_HOME": folder, "LASTMILE_DATABASE_URL": url, "LASTMILE_STORE_URL": home.as_uri()}
+            platform = Devices()
+            put(platform.store(), drops, partitions)
+            looks = list(drain(platform, instance))
+    longest = max(ticked for ticked, *_ in looks)
+    seconds, worked, taken = (sum(part) for part in list(zip(*looks, strict=True))[1:])
+    if taken != drops:
+        raise SystemExit(f"{taken} of {drops} drops were taken")
+    return {
+        "drops": f"{drops:,}",
+        "partitions": str(partitions),
+        "looks": str(len(looks)),
+        "seconds": f"{seconds:.1f}",
+        "ms a drop": f"{seconds / drops * 1000:.1f}",
+        "of it CPU": f"{worked / drops * 1000:.1f}",
+        "peak MB": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}",
+        "longest look, s": f"{longest:.2f}",
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--drops", type=int, default=10_000, help=f"how many, of {ROWS} rows each (10000)")
+    parser.add_argument("--partitions", type=int, nargs="+", default=[1, 3], help="over how many years (1 3)")
+    asked = parser.parse_args()
+    results = [measured(asked.drops, partitions) for partitions in asked.partitions]
+    table = Table(*results[0], title="A backlog of small drops")
+    for result in results:
+        table.add_row(*result.values())
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
