@@ -129,7 +129,7 @@ def _results(
         context.add_asset_metadata(inventory_metadata(here) | quality_metadata(here), cleaned, partition)
         broken = reasons(connection, store, contract.name, [partition])
         context.add_asset_metadata(quarantine_metadata(here, broken), quarantine, partition)
-    version = dg.DataVersion(digest(f"{drop['id']} {drop['sha256']} {drop['contract_version']}" for drop in drops))
+    version = dg.DataVersion(digest(f"{drop['id']} {drop['sha256']} {drop['cleaned_key']}" for drop in drops))
     yield dg.MaterializeResult(asset_key=cleaned, data_version=version)
     yield dg.MaterializeResult(asset_key=quarantine, data_version=version)
 

@@ -10,6 +10,7 @@ from lastmile.commands.doctor import doctor
 from lastmile.commands.down import down
 from lastmile.commands.drop import drop
 from lastmile.commands.quarantine import quarantine
+from lastmile.commands.rescued import rescued
 from lastmile.commands.sample import sample
 from lastmile.commands.serve import serve
 from lastmile.commands.status import status
@@ -27,6 +28,7 @@ app = typer.Typer(
 for command in (up, down, status, drop, sample, backfill, serve, clean, doctor):
     app.command()(command)
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(rescued, name="rescued")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from lastmile.settings import Settings
 _POLL_SECONDS = 1.0
 _SHOWN = 20
 #: How the engine begins to tell that a drop stayed as it was.
-_NOT_DONE = ("not released", "not redone")
+_NOT_DONE = ("not released", "not redone", "not filled")
 
 
 def carry_out(settings: Settings, console: Console, drops: Sequence[int]) -> bool:
@@ -40,8 +40,8 @@ def _results(connection: Connection, drops: Sequence[int]) -> list[dict[str, Any
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
-            SELECT id, key, state, message, retake IS NOT NULL AS is_asked_for, rows_read, rows_loaded,
-                rows_quarantined, rows_duplicate
+            SELECT id, key, state, message, retake IS NOT NULL OR refill IS NOT NULL AS is_asked_for,
+                rows_read, rows_loaded, rows_quarantined, rows_duplicate
             FROM ledger.drops WHERE id = ANY(%s) ORDER BY id
             """,
             [list(drops)],
