@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import polars as pl
+
 from lastmile.contract import Contract
 from lastmile.declaring import headers
 from lastmile.names import normal_name
@@ -37,12 +39,17 @@ def undeclared(contract: Contract, drops: Sequence[Mapping[str, Any]]) -> list[s
     for kind in ("rescued", "added"):
         for column, keys in _by_column(kind, drops).items():
             now = declared.get(normal_name(column))
-            if now is None or kind == "rescued":
-                fill = (
-                    f"it is declared now: `lastmile rescued fill --dataset {contract.name} --column {now}` fills it in"
-                )
-                told.append(f"{_cut(column)} ({_places(keys)}): {_TOLD[kind]}; {fill if now else _TO_DO[kind]}")
+            if now is None or kind == "rescued" or contract.types()[now] != pl.String:
+                told.append(f"{_cut(column)} ({_places(keys)}): {_TOLD[kind]}; {_advice(contract, kind, now)}")
     return _bounded(told, "")
+
+
+def _advice(contract: Contract, kind: str, now: str | None) -> str:
+    if now is None:
+        return _TO_DO[kind]
+    if now in contract.key:
+        return f"part of the key by now: take the drops again with `lastmile backfill --dataset {contract.name} --redo`"
+    return f"declared by now: fill it in with `lastmile rescued fill --dataset {contract.name} --column {now}`"
 
 
 def header_changes(drops: Sequence[Mapping[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from lastmile.contract import Contract, boolean, day, integer, moment, number, t
 from lastmile.errors import UserError
 from lastmile.partition import Partition
 from lastmile.warehouse.connecting import connect
-from lastmile.warehouse.tables import ensure_table, postgres_type
+from lastmile.warehouse.tables import ADDED, ensure_table, postgres_type
 
 WELLS = Contract(
     name="wells",
@@ -156,3 +156,59 @@ def test_workers_that_meet_at_a_new_dataset_make_one_table(database_url: str) ->
 def test_a_type_contracts_do_not_use_is_named() -> None:
     with pytest.raises(ValueError, match="no Postgres type for List"):
         postgres_type(pl.List(pl.Int64))
+
+
+def put_well(connection: Connection, number: int) -> None:
+    connection.execute(
+        "INSERT INTO raw.wells (well, _drop_id, _line, _partition_start, _loaded_at) VALUES (%s, 1, 1, now(), now())",
+        [number],
+    )
+
+
+def test_whole_numbers_that_a_real_one_cannot_hold_are_kept_and_named(connection: Connection) -> None:
+    ensure_table(connection, WELLS)
+    put_well(connection, 2**53 + 1)
+    with pytest.raises(UserError, match=r"cannot hold 9007199254740993 and perhaps more of its values exactly: keep"):
+        ensure_table(connection, replace(WELLS, columns={**WELLS.columns, "well": number("Number of the well.")}))
+    assert connection.execute("SELECT well FROM raw.wells").fetchall() == [(2**53 + 1,)]
+
+
+def test_the_largest_whole_numbers_that_a_real_one_holds_exactly_are_widened(connection: Connection) -> None:
+    ensure_table(connection, WELLS)
+    put_well(connection, 2**53)
+    ensure_table(connection, replace(WELLS, columns={**WELLS.columns, "well": number("Number of the well.")}))
+    assert connection.execute("SELECT well FROM raw.wells").fetchall() == [(float(2**53),)]
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("well", text("W")),
+        ("depth_m", text("D")),
+        ("dry", integer("D")),
+        ("seen", moment("S")),
+        ("village", number("V")),
+    ],
+)
+def test_a_type_change_that_could_change_values_is_refused_with_what_to_do(connection, name, changed):
+    ensure_table(connection, WELLS)
+    with pytest.raises(UserError) as told:
+        ensure_table(connection, replace(WELLS, columns={**WELLS.columns, name: changed}, key=()))
+    assert f"column {name} of raw.wells is " in str(told.value)
+    assert f"declare a column of another name with '{name}' among its aliases" in str(told.value)
+    assert "lastmile backfill --dataset wells --redo" in str(told.value)
+
+
+def test_a_text_column_that_drops_brought_may_become_any_type_and_its_values_are_rescued(
+    connection: Connection,
+) -> None:
+    brought = {**WELLS.columns, "pump": text(ADDED)}
+    ensure_table(connection, replace(WELLS, columns=brought))
+    put_well(connection, 1)
+    connection.execute("""UPDATE raw.wells SET pump = 'a "b"', _rescued = '{"x": "y"}'""")
+    connection.execute("CREATE SCHEMA staging; CREATE VIEW staging.stg_wells AS SELECT pump FROM raw.wells")
+    ensure_table(connection, replace(WELLS, columns={**WELLS.columns, "pump": integer("Pumps.")}))
+    assert connection.execute("SELECT pump, _rescued FROM raw.wells").fetchall() == [
+        (None, {"x": "y", "pump": 'a "b"'})
+    ]
+    assert columns(connection)["pump"] == "bigint"
