@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import SEEK_END
 from pathlib import Path, PurePosixPath
 from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -24,18 +25,18 @@ def is_zip_of_a_file(path: Path) -> bool:
     with path.open("rb") as file:
         if not file.read(4).startswith(ZIP):
             return False
-    with listed(path) as archive:
-        return WORKBOOK_PARTS.isdisjoint(archive.namelist())
+        with listed(file) as archive:
+            return WORKBOOK_PARTS.isdisjoint(archive.namelist())
 
 
 @contextmanager
-def listed(path: Path) -> Iterator[ZipFile]:
+def listed(file: IO[bytes]) -> Iterator[ZipFile]:
     """The archive, once its list of members is known to be short. Raises Refused, or Unreadable for a damaged one."""
-    size = _bytes_of_list(path)
+    size = _bytes_of_list(file)
     if size > LONGEST_LIST:
         raise Refused(f"expected a zip archive with one file, found a list of {size:,} bytes. Send the file by itself.")
     try:
-        archive = ZipFile(path)
+        archive = ZipFile(file)
     except (BadZipFile, OSError, ValueError) as error:
         raise Unreadable(
             f"expected a zip archive or a workbook that is whole and has no password; {error}. Send it again."
@@ -44,18 +45,17 @@ def listed(path: Path) -> Iterator[ZipFile]:
         yield archive
 
 
-def _bytes_of_list(path: Path) -> int:
+def _bytes_of_list(file: IO[bytes]) -> int:
     """As the record at the archive's end says; 0 where there is none."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 2**16 - 22))
-        end = file.read()
+    file.seek(max(0, file.seek(0, SEEK_END) - 2**16 - 22))
+    end = file.read()
     at = end.rfind(b"PK\x05\x06")
     return int.from_bytes(end[at + 12 : at + 16], "little") if at >= 0 else 0
 
 
-def member(path: Path) -> ZipInfo:
+def member(file: IO[bytes]) -> ZipInfo:
     """The one file in the archive. Raises Refused where there is none, several, or one nobody may open."""
-    with listed(path) as archive:
+    with listed(file) as archive:
         files = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_added(entry.filename)]
     if len(files) != 1:
         names = ", ".join(repr(entry.filename) for entry in files[:SHOWN]) + (", ..." if len(files) > SHOWN else "")
@@ -75,11 +75,11 @@ def member(path: Path) -> ZipInfo:
 
 
 @contextmanager
-def open_member(path: Path) -> Iterator[IO[bytes]]:
-    entry = member(path)
+def open_member(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    entry = member(file)
     try:
-        with ZipFile(path) as archive, archive.open(entry) as file:
-            yield file
+        with ZipFile(file) as archive, archive.open(entry) as unpacked:
+            yield unpacked
     except (BadZipFile, NotImplementedError, RuntimeError) as error:
         raise Unreadable(
             f"{entry.filename!r} in the zip archive cannot be unpacked: {error}. Pack it again."

@@ -12,7 +12,7 @@ from functools import cached_property
 from lastmile.contract import Contract
 from lastmile.intake.batch import Refused, Unreadable
 from lastmile.intake.reading.encoding import shown
-from lastmile.intake.reading.heading import PREAMBLE, Heading, find_heading, refusal
+from lastmile.intake.reading.heading import PREAMBLE, Heading, find_heading, refusal, too_wide
 from lastmile.intake.reading.numbers import is_undecided, number_format
 from lastmile.intake.reading.records import Dialect, Records, grammar, walk
 
@@ -130,11 +130,15 @@ def find_layout(sample: Sample, contract: Contract) -> Layout | None:
         readings = [reading for delimiter in delimiters if (reading := _best(sample, delimiter, contract))]
         if readings:
             return _only(readings).layout()
-    starts = [sample.rows(dialect, PREAMBLE + 1) for delimiter in COMMON for dialect in _dialects(sample, delimiter)]
+    dialects = [dialect for delimiter in COMMON for dialect in _dialects(sample, delimiter)]
+    starts = [sample.rows(dialect, PREAMBLE + 1) for dialect in dialects]
     if not any(starts):
         return None
     if _is_binary(sample.text):
         raise Unreadable("this is no text and no format known here: found control characters. Check the file's format.")
+    widest = max(int(sample.walk(dialect, PREAMBLE + 1).fields.max(initial=0)) for dialect in dialects)
+    if widest > sample.columns:
+        raise too_wide(widest, contract)
     raise refusal([row or [] for rows in starts for row in rows], contract)
 
 

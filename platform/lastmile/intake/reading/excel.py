@@ -10,6 +10,7 @@ with any cell filled, lines their numbers in the sheet. Empty cells are null. Ce
 (`#N/A`) in xlsx and xlsm; in the other kinds calamine gives them as empty.
 """
 
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -72,8 +73,8 @@ def _check_sizes(path: Path, limits: Limits) -> None:
     with path.open("rb") as file:
         if not file.read(4).startswith(ZIP):
             return
-    with listed(path) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
+        with listed(file) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
     check_unpacked(size, path.stat().st_size, "workbook", limits)
     if size > LARGEST:
         raise Refused(
@@ -106,6 +107,8 @@ def _sheets(path: Path, folder: Path, limits: Limits) -> dict[str, Path]:
         raise Refused(f"{done.stderr.strip()} in the contract if this is meant.")
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"its parser ended with {done.returncode}"])[-1]
+        if f"[Errno {errno.ENOSPC}]" in reason:
+            raise OSError(errno.ENOSPC, f"no room for the rows of the workbook: {reason}")
         raise Unreadable(
             f"expected a workbook that is whole, has no password and takes at most {MEMORY:,} bytes to read; {reason}. "
             "Save it again, or as CSV."

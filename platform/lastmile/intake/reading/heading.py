@@ -149,18 +149,21 @@ def named(names: Sequence[str], contract: Contract) -> list[str]:
 
     Repeated ones are always unknown to the contract: two that fit one of its columns are refused before.
     """
-    most = contract.limits.columns
-    if len(names) > most:
-        raise Refused(
-            f"dataset {contract.name}: expected at most {most:,} columns, found {len(names):,} or more. Raise "
-            "limits.columns in the contract if this is meant."
-        )
+    if len(names) > contract.limits.columns:
+        raise too_wide(len(names), contract)
     unique = _told_apart(names)
     if len(set(unique)) < len(unique) or fit(contract, unique)[0] != fit(contract, names)[0]:
         raise Refused(
             f"dataset {contract.name}: columns of one name cannot be told apart in {list(names)}. Rename them."
         )
     return unique
+
+
+def too_wide(columns: int, contract: Contract) -> Refused:
+    return Refused(
+        f"dataset {contract.name}: expected at most {contract.limits.columns:,} columns, found {columns:,} or more. "
+        "Raise limits.columns in the contract if this is meant."
+    )
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:

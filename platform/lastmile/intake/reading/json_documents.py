@@ -94,7 +94,7 @@ def open_json_document(path: Path, contract: Contract, found: dict[str, str | in
     found |= {"format": "json"}
     starts: list[int] = []
     try:
-        keys = keys_of(_noted(_records(text, contract), starts), contract.limits.columns)
+        keys = keys_of(_noted(_records(text, contract), starts, contract.limits.record_bytes), contract.limits.columns)
     except json.JSONDecodeError as error:
         raise Unreadable(
             f"no JSON: {error.msg} at line {error.lineno}, column {error.colno}. Write it again."
@@ -156,10 +156,15 @@ def _records(text: str, contract: Contract) -> Iterator[Member]:
     yield from Cursor(text, arrays[0].start).members()
 
 
-def _noted(records: Iterator[Member], starts: list[int]) -> Iterator[Iterable[str]]:
-    """The keys of each record, while `starts` takes down where it starts."""
+def _noted(records: Iterator[Member], starts: list[int], longest: int) -> Iterator[Iterable[str]]:
+    """The keys of each record, while `starts` takes down where it starts. Raises Refused for one that is too long."""
     for record in records:
         starts.append(record.start)
+        if record.end - record.start > longest:
+            raise Refused(
+                f"record {len(starts)}: expected at most {longest:,} characters, found {record.end - record.start:,}. "
+                "Raise limits.cell_characters in the contract if this is meant."
+            )
         yield record.value if isinstance(record.value, dict) else ()
 
 

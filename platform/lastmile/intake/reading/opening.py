@@ -43,7 +43,8 @@ def _open(path: Path, name: str, contract: Contract) -> Reader:
     if compressed is not None:
         found["compression"] = compressed
     if compressed == "zip":
-        found["member"] = name = member(path).filename
+        with path.open("rb") as file:
+            found["member"] = name = member(file).filename
     start = next(blocks(path, contract.limits), b"")
     opened = next((opened for magic, opened in BINARY.items() if start.startswith(magic)), None)
     if compressed is not None and start.startswith(tuple(MAGIC.values())):

@@ -1,7 +1,8 @@
 """Parquet, row group by row group, every type as lossless text (timestamps of the old 96 bits to the microsecond).
 
-A file of a kilobyte may stand for terabytes: one long text, written once, in a million rows. So texts are read as
-numbers into their dictionary, and a batch has as many rows as may be once they are written out.
+A file of a kilobyte may stand for terabytes: one long text, written once, in a million rows, or a million values in one
+row. So texts are read as numbers into their dictionary, and a batch has as many rows as may be once they are written
+out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,10 @@ BUFFER = 2**20
 LONGEST_FOOTER = 32 * 2**20
 #: Bytes of text in a batch, by which the number of its rows is cut.
 LARGEST_BATCH = 64 * 2**20
+#: A text of more bytes is counted as unpacked each time it is written out; shorter ones repeat in good files too.
+LONG = 1_000
+#: Values inside others that a row group, which may be one row, may have in a column; and what each counts as, in bytes.
+MOST_INSIDE, VALUE = 16 * 2**20, 8
 #: Rows in a batch of a column whose texts are written as what differs from the text before, however long that is.
 ROWS_OF_DELTAS = 16
 
@@ -79,8 +84,21 @@ def _check_sizes(metadata: Any, packed: int, limits: Limits) -> None:
             f"expected at most {limits.rows:,} rows, found {metadata.num_rows:,}. Send smaller files, or raise "
             "limits.rows in the contract if this is meant."
         )
+    inside = max((chunk.num_values for chunk in _chunks(metadata) if "." in chunk.path_in_schema), default=0)
+    if inside > MOST_INSIDE:
+        raise Refused(
+            f"expected at most {MOST_INSIDE:,} values inside others in a row group, found {inside:,}. Write smaller "
+            "row groups."
+        )
     groups = (metadata.row_group(n) for n in range(metadata.num_row_groups))
     check_unpacked(sum(group.total_byte_size for group in groups), packed, "parquet", limits)
+
+
+def _chunks(metadata: Any) -> Iterator[Any]:
+    """Each column of each row group."""
+    for group in range(metadata.num_row_groups):
+        row_group = metadata.row_group(group)
+        yield from (row_group.column(number) for number in range(metadata.num_columns))
 
 
 def _open(path: Path, texts: Sequence[str] = ()) -> Any:
@@ -109,52 +127,49 @@ def _readable() -> Iterator[None]:
 
 
 def _batches(path: Path, header: list[str], limits: Limits, rows: int) -> Iterator[RawBatch]:
-    first = 1
+    first, long = 1, 0
     with _readable(), _open(path) as file:
-        texts, most = _texts(file), min(rows, _rows_at_once(file.metadata))
+        texts, most = _texts(file.metadata), min(rows, _rows_at_once(file.metadata))
     with _readable(), _open(path, texts) as file:
         for whole in file.iter_batches(most):
-            for batch in _bounded(whole, first, limits):
+            columns = [_sizes(column) for column in whole.columns]
+            sizes = _total(columns, whole.num_rows)
+            long += sum(int(column[column > LONG].sum()) for column in columns)
+            check_unpacked(long, path.stat().st_size, "parquet", limits)
+            for batch in _bounded(whole, sizes, first, limits):
                 frame = pl.DataFrame([_text(name, column) for name, column in zip(header, batch.columns, strict=True)])
                 lines = pl.Series("line", range(first, first + frame.height), pl.UInt64)
                 yield RawBatch(frame, lines, raw_rows(frame))
                 first += frame.height
 
 
-def _texts(file: Any) -> list[str]:
-    """Columns of texts written as a dictionary and numbers into it."""
-    import pyarrow.types as types
-
-    kinds = dict(zip(file.schema_arrow.names, file.schema_arrow.types, strict=False))
-    encodings = _encodings(file.metadata)
-    return [
-        name
-        for name, kind in kinds.items()
-        if (types.is_string(kind) or types.is_binary(kind)) and any("DICTIONARY" in used for used in encodings[name])
-    ]
-
-
-def _encodings(metadata: Any) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            column = metadata.row_group(group).column(number)
-            found.setdefault(column.path_in_schema.split(".")[0], set()).update(column.encodings)
-    return found
+def _texts(metadata: Any) -> list[str]:
+    """Paths of the columns of texts that are written as a dictionary and numbers into it."""
+    paths = (
+        chunk.path_in_schema
+        for chunk in _chunks(metadata)
+        if chunk.physical_type == "BYTE_ARRAY" and any("DICTIONARY" in encoding for encoding in chunk.encodings)
+    )
+    return list(dict.fromkeys(paths))
 
 
 def _rows_at_once(metadata: Any) -> int:
     """So few that those of the widest row group stay near `LARGEST_BATCH`."""
-    if any("DELTA_BYTE_ARRAY" in used for used in _encodings(metadata).values()):
+    if any("DELTA_BYTE_ARRAY" in chunk.encodings for chunk in _chunks(metadata)):
         return ROWS_OF_DELTAS
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    widest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=0)
-    return max(1, int(LARGEST_BATCH / max(widest, 1)))
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    widths = [_bytes(group) / group.num_rows for group in groups if group.num_rows]
+    return max(1, int(LARGEST_BATCH / max(widths, default=1)))
 
 
-def _bounded(batch: Any, first: int, limits: Limits) -> Iterator[Any]:
+def _bytes(group: Any) -> int:
+    """Of a row group unpacked, at least so many for each value."""
+    values = sum(int(group.column(number).num_values) for number in range(group.num_columns))
+    return max(int(group.total_byte_size), VALUE * values)
+
+
+def _bounded(batch: Any, sizes: Numbers, first: int, limits: Limits) -> Iterator[Any]:
     """The batch in pieces whose texts take some `LARGEST_BATCH` once written out. Raises Refused for a long record."""
-    sizes = sum((_sizes(column) for column in batch.columns), np.zeros(batch.num_rows, np.int64))
     if batch.num_rows and sizes.max() > limits.record_bytes:
         row = int(sizes.argmax())
         raise Refused(
@@ -167,20 +182,31 @@ def _bounded(batch: Any, first: int, limits: Limits) -> Iterator[Any]:
         yield batch.slice(start, stop - start)
 
 
-def _sizes(column: Any) -> Numbers:
-    """Bytes of each text of a column; zero where it has none, or is of another kind."""
+def _sizes(column: Any, value: int = 0) -> Numbers:
+    """Bytes that the texts of each row take, those inside others too; there numbers and the like take `value`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_dictionary(column.type):
-        lengths = _sizes(column.dictionary)
-        numbers = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        return np.where(numbers < 0, 0, np.append(lengths, 0)[numbers])
     kind = column.type
-    if not (pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_string(kind)):
-        return np.zeros(len(column), np.int64)
-    lengths = pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
-    return np.asarray(lengths, np.int64)
+    if pa.types.is_dictionary(kind):
+        numbers = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        lengths: Numbers = np.append(_sizes(column.dictionary), 0)[numbers]
+        return lengths + value
+    if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_string(kind):
+        return np.asarray(pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False), np.int64) + value
+    if pa.types.is_list(kind) or pa.types.is_map(kind):
+        inside = column.keys if pa.types.is_map(kind) else column.values
+        of_items = _sizes(column.items, VALUE) if pa.types.is_map(kind) else 0
+        before = np.append(0, np.cumsum(_sizes(inside, VALUE) + of_items))
+        offsets = column.offsets.to_numpy()
+        return np.asarray(before[offsets[1:]] - before[offsets[:-1]], np.int64)
+    if pa.types.is_struct(kind):
+        return _total([_sizes(part, VALUE) for part in column.flatten()], len(column))
+    return np.full(len(column), value, np.int64)
+
+
+def _total(columns: Sequence[Numbers], rows: int) -> Numbers:
+    return sum(columns, np.zeros(rows, np.int64))
 
 
 def _text(name: str, column: Any) -> pl.Series:
