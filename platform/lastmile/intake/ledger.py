@@ -180,7 +180,10 @@ def claim_next(
 
 
 def _claim_one(connection: Connection, which: str, sought: dict[str, Any]) -> Drop | None:
-    """The order is that of the index of pending drops, so that a long backlog is not sorted for each of its drops."""
+    """The order is that of the index of pending drops, so that a long backlog is not sorted for each of its drops.
+
+    Nor is the statement prepared: planned for any values, Postgres takes another index and sorts the partition.
+    """
     with connection.transaction(), connection.cursor(row_factory=class_row(Drop)) as cursor:
         cursor.execute(
             f"""
@@ -204,6 +207,7 @@ def _claim_one(connection: Connection, which: str, sought: dict[str, Any]) -> Dr
                 ), version) AS version
             """,
             sought | {"claim": uuid4()},
+            prepare=False,
         )
         drop = cursor.fetchone()
         if drop:
@@ -378,7 +382,7 @@ def keep(connection: Connection, drop: Drop, run_id: str, message: str) -> None:
 def give_up(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> None:
     """Mark as failed the drops that too many workers died on, so that one poisonous file cannot stop the rest.
 
-    Where one was asked for again, and was settled before, the asking ends and it stays as it was.
+    Where one was settled before, and many died on taking it again, it stays as it was and the asking ends.
     """
     given_up = connection.execute(
         f"""
@@ -394,7 +398,7 @@ def give_up(connection: Connection, store: str, dataset: str, partitions: Sequen
         f"""
         UPDATE ledger.drops SET retake = NULL, refill = NULL, claim = NULL, attempts = 0,
             message = 'not taken again: given up after {MOST_ATTEMPTS} attempts; look at the runs that took it'
-        WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND (retake IS NOT NULL OR {_TO_FILL})
+        WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND state NOT IN ('discovered', 'claimed')
           AND attempts >= {MOST_ATTEMPTS} AND (claim IS NULL OR {_HOLDER_IS_GONE})
         RETURNING id, state, message
         """,
