@@ -1,6 +1,5 @@
 """Which objects of the landing area become drops, and that each version of each becomes one exactly once."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -162,7 +161,7 @@ def test_where_a_contract_says_nothing_files_in_a_folder_settle_and_objects_come
     site.discover()
     (drop,) = site.drops()
     expected = timedelta(0) if site.store.url.startswith("s3://") else timedelta(seconds=3)
-    assert timedelta(0) <= drop["not_before"] - drop["discovered_at"] - expected < timedelta(seconds=1)
+    assert timedelta(0) <= drop["not_before"] - drop["discovered_at"] - expected < timedelta(seconds=2)
 
 
 HOSTILE = {
@@ -254,8 +253,14 @@ def test_claiming_from_a_long_backlog_looks_at_few_drops(site):
         for number in range(2_000)
     ]
     ledger.register(site.connection, site.store.url, found)
-    site.connection.execute("ANALYZE ledger.drops")
-    begin = ledger.now(site.connection)
-    for _ in range(100):
-        assert ledger.claim_next(site.connection, site.store.url, "visits", ["2019", "2020", "2021"], "test")
-    assert ledger.now(site.connection) - begin < timedelta(seconds=1 if sys.gettrace() is None else 5)
+    with site.connection.transaction():
+        before = drops_looked_at(site)
+        for _ in range(20):
+            assert ledger.claim_next(site.connection, site.store.url, "visits", ["2019", "2020", "2021"], "test")
+        assert drops_looked_at(site) - before < 1_000
+
+
+def drops_looked_at(site):
+    """How many of the ledger's rows this session's statements have read, not counting what was reported before."""
+    reads = "SELECT seq_tup_read + idx_tup_fetch AS rows FROM pg_stat_xact_user_tables WHERE relname = 'drops'"
+    return site.query(reads)[0]["rows"]
