@@ -62,16 +62,18 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
     kind does.
     """
     port = free_port()
-    workspace = ["--workspace", str(_workspace(settings.dagster_home, port))]
+    workspace = str(_workspace(settings.dagster_home, port))
     command = ["api", "grpc"] if ports is None else ["code-server", "start"]
     code = [*command, *_address(port), "--module-name", _MODULE, "--location-name", LOCATION]
     found = [
         Service("code-server", "dagster", code, port),
-        Service("daemon", "lastmile.running.daemon", ["run", *workspace], outlived=True),
+        Service("daemon", "lastmile.running.daemon", [workspace], outlived=True),
     ]
     if ports is not None:
         found.append(Service("api", "lastmile.serving", [str(ports.api)], ports.api))
-        found.append(Service("webserver", "dagster_webserver", [*_address(ports.ui), *workspace], ports.ui))
+        found.append(
+            Service("webserver", "dagster_webserver", [*_address(ports.ui), "--workspace", workspace], ports.ui)
+        )
     return found
 
 

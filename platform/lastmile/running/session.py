@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lastmile.errors import UserError
 from lastmile.running.home import only_one
 from lastmile.running.lost_runs import end_all
+from lastmile.running.pooling import keep_connections
 from lastmile.running.ports import Ports
 from lastmile.running.processes import stop_remembered
 from lastmile.running.services import environment, prepare_dagster_home, services
@@ -72,8 +73,8 @@ class Session:
         from lastmile.intake.state import summary
         from lastmile.warehouse.connecting import connect
 
-        sight = look(self.instance, self.started_at, disturbed_at + _SETTLING_SECONDS)
-        with connect(self.database_url) as connection:
+        with connect(self.database_url) as connection:  # first, since Dagster's own attempts fill the screen
+            sight = look(self.instance, self.started_at, disturbed_at + _SETTLING_SECONDS)
             return sight, summary(connection, self.store.url)
 
 
@@ -142,4 +143,6 @@ def _stoppable() -> Iterator[None]:
 def _instance() -> "DagsterInstance":
     from dagster import DagsterInstance
 
-    return DagsterInstance.get()
+    instance = DagsterInstance.get()
+    keep_connections(instance)
+    return instance

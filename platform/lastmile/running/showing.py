@@ -12,7 +12,8 @@ from lastmile.running.session import Session
 from lastmile.running.watching import Sight
 
 _POLL_SECONDS = 1.0
-_IDLE_SECONDS = 5.0
+#: Looking costs queries; whether everything is alive is asked at each poll.
+_IDLE_POLLS = 5
 
 
 def work(running: Session, console: Console) -> bool:
@@ -39,7 +40,9 @@ def wait_for_work(running: Session) -> None:
         sight, state = running.look()
         if sight.working or sight.queued or sight.backfills or state["backlog"] or sight.finished or sight.failed:
             return
-        time.sleep(_IDLE_SECONDS)
+        for _ in range(_IDLE_POLLS):
+            time.sleep(_POLL_SECONDS)
+            running.keep_up()
 
 
 def _conclude(running: Session, console: Console, sight: Sight, state: Mapping[str, Any]) -> bool:
