@@ -5,12 +5,14 @@ because a row is in one or the other. A run takes whatever is pending in its par
 with the tag `lastmile/redo` set to `true` it takes every drop of its partitions again.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from assets.drop_checks import check_results, check_specs
+from assets.lateness import lateness_metadata
 from assets.metadata import column_schema, digest, inventory_metadata, quality_metadata, quarantine_metadata
 from assets.partitions import partitions_of
 from assets.resources import Platform
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from lastmile.intake.ledger import Drop, Outcome
 
 GROUP = "intake"
+#: Drops told of one by one in a run's log; the ledger has them all.
+_MOST_TOLD = 100
 
 
 def raw_key(dataset: str) -> dg.AssetKey:
@@ -59,7 +63,8 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
             drops = inventory(connection, store.url, contract.name, context.partition_keys)
         for partition in context.partition_keys:
             here = [drop for drop in drops if drop["partition"] == partition]
-            context.add_asset_metadata(inventory_metadata(here), raw_key(contract.name), partition)
+            shown = inventory_metadata(here) | lateness_metadata(here)
+            context.add_asset_metadata(shown, raw_key(contract.name), partition)
         return dg.MaterializeResult(data_version=dg.DataVersion(digest(f"{d['key']}@{d['version']}" for d in drops)))
 
     return raw
@@ -135,10 +140,17 @@ def _results(
 
 
 def _logger(context: dg.AssetExecutionContext) -> "Callable[[Drop, Outcome], None]":
+    """Tells of each of the first drops, then of those not simply loaded: every line is a row in Dagster's storage."""
+    numbers = itertools.count(1)
+
     def report(drop: "Drop", outcome: "Outcome") -> None:
+        number = next(numbers)
         counts = ", ".join(
             f"{name} {getattr(outcome, name)}" for name in ("read", "loaded", "quarantined", "duplicate")
         )
-        context.log.info(f"{drop.key}: {outcome.state} ({counts}) {outcome.message or ''}")
+        if number <= _MOST_TOLD or outcome.state != "loaded":
+            context.log.info(f"{drop.key}: {outcome.state} ({counts}) {outcome.message or ''}")
+        elif number % _MOST_TOLD == 0:
+            context.log.info(f"{number} drops so far")
 
     return report

@@ -12,6 +12,7 @@ from rich.filesize import decimal
 from rich.progress import Progress
 from rich.table import Column, Table
 
+from lastmile.commands.status import duration
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 
@@ -28,7 +29,7 @@ def clean(
     dataset: Annotated[str | None, typer.Option(help="Only this dataset.")] = None,
     older_than: Annotated[
         str | None,
-        typer.Option(help="Loaded at least this long ago: 90d, 12h ... [default: the contract's `retention`]"),
+        typer.Option(help="Loaded at least this long ago: 90d, 12h ... (default: the contract's `retention`)"),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
@@ -65,17 +66,17 @@ def clean(
 
 def table(found: "Mapping[str, Tally]", ages: Mapping[str, timedelta | None]) -> Table:
     """What may go and what stays, by dataset."""
-    shown = Table(
-        "dataset", "loaded for", *(Column(name, justify="right") for name in ("objects", "bytes")), "kept, and why",
-        title="What clean-up removes",
-    )  # fmt: skip
+    numbers = (Column(name, justify="right") for name in ("objects", "bytes"))
+    shown = Table("dataset", "loaded at least", *numbers, "kept, and why", title="What clean-up removes")
     for name, age in ages.items():
         if age is None:
             shown.add_row(name, "", "", "", "everything: its contract declares no retention; see --older-than")
         else:
             tally = found[name]
             kept = "\n".join(f"{count}: {why}" for why, count in tally.kept.most_common())
-            shown.add_row(name, str(age), f"{tally.objects:,}", decimal(tally.bytes), kept)
+            shown.add_row(
+                name, f"{duration(age.total_seconds())} ago", f"{tally.objects:,}", decimal(tally.bytes), kept
+            )
     return shown
 
 

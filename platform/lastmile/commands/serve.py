@@ -12,7 +12,7 @@ from lastmile.settings import Settings
 def serve(
     port: Annotated[
         int | None,
-        typer.Option(help=f"Port of the API [default: {API_PORT}, or the next free one]", min=1, max=65535),
+        typer.Option(help=f"Port of the API (default: {API_PORT}, or the next free one)", min=1, max=65535),
     ] = None,
 ) -> None:
     """Answer over HTTP how things stand: /status, /drops, /metrics and more. `lastmile up` does so too.

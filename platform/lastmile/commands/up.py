@@ -17,11 +17,11 @@ def up(
     ] = False,
     port: Annotated[
         int | None,
-        typer.Option(help=f"Port of the web UI [default: {UI_PORT}, or the next free one]", min=1, max=65535),
+        typer.Option(help=f"Port of the web UI (default: {UI_PORT}, or the next free one)", min=1, max=65535),
     ] = None,
     api_port: Annotated[
         int | None,
-        typer.Option(help=f"Port of the HTTP API [default: {API_PORT}, or the next free one]", min=1, max=65535),
+        typer.Option(help=f"Port of the HTTP API (default: {API_PORT}, or the next free one)", min=1, max=65535),
     ] = None,
 ) -> None:
     """Start the platform and carry every waiting drop to predictions and a report.
