@@ -37,7 +37,7 @@ def test_only_objects_of_drops_loaded_in_full_are_removed(site):
     assert sorted(left(site)) == ["bad.csv", "in_part.csv", "misplaced.csv", "unseen.csv", "waiting.csv"]
     assert (tally.objects, tally.bytes) == (1, before[0]["size"])
     assert kept(tally) == {
-        "set aside in part, and nobody released or discarded that": 1,
+        "with rows set aside that nobody released or discarded": 1,
         "not loaded": 2,
         "waiting, or being taken": 1,
         "not yet in the ledger": 1,

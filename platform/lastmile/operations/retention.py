@@ -43,7 +43,7 @@ _JUDGED = """
         ) OR EXISTS (
             SELECT FROM quarantine.rows r WHERE r.drop_id = loaded.id AND r.kind = 'bad' AND NOT EXISTS (
                 SELECT FROM quarantine.discarded x WHERE x.drop_id = r.drop_id AND x.line = r.line)
-        ) THEN 'set aside in part, and nobody released or discarded that'
+        ) THEN 'with rows set aside that nobody released or discarded'
     END AS kept, ARRAY(
         SELECT version FROM ledger.drops d WHERE d.store = %(store)s AND d.key = listed.key AND d.id < newest.id
     ) AS older, ARRAY(
