@@ -7,9 +7,11 @@ import boto3
 import pytest
 from visits import VISITS
 
+from lastmile.commands.doctor import examine
 from lastmile.errors import UserError
 from lastmile.intake import notifications
 from lastmile.intake.notifications import drain, keys_named
+from lastmile.settings import Settings
 
 CONTRACTS = {"visits": VISITS}
 BUCKET = "s3://bucket/a/prefix"
@@ -141,6 +143,14 @@ def test_a_long_queue_is_drained_in_bounded_parts(site, queue, monkeypatch):
 def test_a_queue_that_is_not_there_is_told_with_what_to_check(site):
     with pytest.raises(UserError, match=r"cannot read the queue .*/nothing: .* check LASTMILE_NOTIFICATIONS_URL"):
         entered(site, f"{boto3.client('sqs').meta.endpoint_url}/000000000000/nothing")
+
+
+def test_the_doctor_tells_how_many_notifications_wait_and_what_is_wrong_with_the_queue(site, queue, sqs, monkeypatch):
+    for address, expected in ((queue, " wait in "), (f"{queue}-elsewhere", "check LASTMILE_NOTIFICATIONS_URL")):
+        monkeypatch.setenv("LASTMILE_NOTIFICATIONS_URL", address)
+        sqs.send_message(QueueUrl=queue, MessageBody="{}")
+        findings = examine(Settings.from_environment())
+        assert expected in next(found.found for found in findings if found.check == "notifications")
 
 
 @pytest.mark.parametrize(

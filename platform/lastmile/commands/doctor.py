@@ -60,6 +60,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _look("disk space", _disk_space, settings)
     yield _look("contracts", _contracts, settings)
     yield _look("store", _store, settings)
+    if settings.notifications_url:
+        yield _look("notifications", _notifications, settings.notifications_url)
     try:
         with database(settings) as url:
             yield _look("database", _database, url)
@@ -123,6 +125,12 @@ def _store(settings: Settings) -> str:
     finally:
         store.delete(key)
     return f"{store.url} can be listed, read and written"
+
+
+def _notifications(queue_url: str) -> str:
+    from lastmile.intake.notifications import waiting
+
+    return f"{waiting(queue_url)} wait in {queue_url}"
 
 
 def _database(url: str) -> str:

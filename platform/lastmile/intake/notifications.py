@@ -59,6 +59,14 @@ def drain(connection: Connection, store: Store, contracts: Mapping[str, Contract
     return new
 
 
+def waiting(queue_url: str) -> int:
+    """About how many messages the queue holds. Raises UserError where it cannot be asked."""
+    name = "ApproximateNumberOfMessages"
+    with _told(queue_url):
+        answer = _client(queue_url).get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])
+    return int(answer["Attributes"][name])
+
+
 def keys_named(body: str, store_url: str) -> list[str]:
     """Keys of the landing area that a message points to: sent by S3 itself, through SNS, or through EventBridge."""
     bucket, _, prefix = store_url.removeprefix("s3://").partition("/")
