@@ -8,13 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster_dbt import DbtCliInvocation, DbtCliResource
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
 from assets.resources import Platform
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 #: Failing rows shown with a check; the test's SQL gives all.
 MOST_SHOWN = 20
@@ -42,8 +46,28 @@ def build(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform
     """Make and test the models of this run; unit tests are left to the test suite.
 
     dbt's working files go to a folder of the run's own, gone afterwards. Raises dagster-dbt's error where a model or a
-    test of severity `error` fails.
+    test of severity `error` fails, and asks to be run again where the database went away meanwhile.
     """
+    with platform.connect() as witness:
+        try:
+            yield from _build(context, dbt, platform, *options)
+        except DagsterDbtCliRuntimeError as error:
+            if _is_cut(witness):
+                raise dg.RetryRequested(max_retries=2, seconds_to_wait=5) from error
+            raise
+
+
+def _is_cut(connection: "Connection") -> bool:
+    from psycopg import OperationalError
+
+    try:
+        connection.execute("SELECT")
+    except OperationalError:
+        return True
+    return False
+
+
+def _build(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform, *options: str) -> Iterator[Any]:
     from lastmile.warehouse.connecting import database_url, libpq_environment
 
     os.environ.update(libpq_environment(database_url(platform.settings())))

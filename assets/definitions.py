@@ -19,7 +19,7 @@ drops = [make(contract) for contract in contracts.values() for make in (raw_asse
 
 defs = dg.Definitions(
     assets=[*drops, *warehouse_assets(contracts), *feature_assets, *model_assets, *prediction_assets, *report_assets],
-    sensors=[landing_sensor(dg.AssetSelection.assets(*drops), every_seconds=10), automation_sensor(every_seconds=4)],
+    sensors=[landing_sensor(dg.AssetSelection.assets(*drops), every_seconds=4), automation_sensor(every_seconds=4)],
     jobs=[clean_landing],
     schedules=[nightly_clean_up],
     resources={"platform": platform_from_environment(), "dbt": dbt_resource(contracts)},

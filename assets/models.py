@@ -40,6 +40,7 @@ _ERRORS = 2
     kinds={"scikitlearn"},
     tags=TAGS,
     metadata={"dagster/table_name": "registry.model_versions"},
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=5),
 )
 def vulnerability_model(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
     from lastmile.learning.training import TooLittleData

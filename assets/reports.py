@@ -27,6 +27,7 @@ FOLDER = f"reports/{NAME}"
     owners=OWNERS,
     kinds={"html"},
     tags=TAGS,
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=5),
 )
 def vulnerability_report(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
     from assets.report_contents import contents

@@ -1,6 +1,8 @@
 """The dbt project in Dagster: models as assets, tests as checks, a range of partitions as one window."""
 
 import copy
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 import pytest
@@ -117,3 +119,19 @@ def test_the_code_version_follows_the_macros_a_model_uses_and_no_others(installa
     assert code_version(manifest, node) == before
     manifest["macros"]["macro.lastmile.vulnerability_level"]["macro_sql"] += "--"
     assert code_version(manifest, node) != before
+
+
+def test_a_database_that_goes_away_while_models_are_made_is_no_failure_of_theirs(warehouse, sets, run):
+    """As a Postgres that is killed does: every session is gone at once, in the middle of a statement."""
+    with ThreadPoolExecutor() as pool, warehouse.connection.transaction():
+        warehouse.connection.execute("LOCK raw.lstk")
+        views = pool.submit(run, sets[0])
+        while not warehouse.select("SELECT pid FROM pg_locks WHERE relation = 'raw.lstk'::regclass AND NOT granted"):
+            assert not views.done()
+            time.sleep(0.05)
+        warehouse.select(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert views.result().success
+    assert len([event for event in views.result().all_events if event.is_step_up_for_retry]) == 1
