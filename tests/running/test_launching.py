@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import time
 
 import psutil
 import pytest
+import yaml
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.test_utils import create_run_for_test
@@ -17,18 +17,21 @@ from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
 from lastmile.running import launching
 from lastmile.running.lost_runs import WORKER_TAG, end_all, record_worker, worker_of
+from lastmile.settings import PROJECT
 
 LAUNCHER = {"module": "lastmile.running.launching", "class": "LocalRunLauncher"}
 SLEEP = "import time; print(flush=True); time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
 
 
-@pytest.fixture
-def instance(tmp_path, monkeypatch):
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    (tmp_path / "dagster.yaml").write_text(json.dumps({"run_launcher": LAUNCHER, "telemetry": {"enabled": False}}))
-    with DagsterInstance.get() as one:
-        yield one
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory):
+    home = tmp_path_factory.mktemp("dagster")
+    (home / "dagster.yaml").write_text(json.dumps({"run_launcher": LAUNCHER, "telemetry": {"enabled": False}}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(home))
+        with DagsterInstance.get() as one:
+            yield one
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def monitor(instance, run_id):
     return instance.get_run_by_id(run_id).status
 
 
-def status_in_the_end(instance, run_id, seconds=30):
+def status_in_the_end(instance, run_id, seconds=120):
     deadline = time.monotonic() + seconds
     while not instance.get_run_by_id(run_id).is_finished and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -112,7 +115,7 @@ def test_a_worker_killed_while_it_comes_up_fails_its_run_at_once(instance):
     instance.run_launcher.launch_run(LaunchRunContext(run, None))
     (process,) = [child for child in psutil.Process().children() if run.run_id in child.cmdline()]
     process.kill()
-    assert status_in_the_end(instance, run.run_id, seconds=5) == DagsterRunStatus.FAILURE
+    assert status_in_the_end(instance, run.run_id, seconds=30) == DagsterRunStatus.FAILURE
     assert "was killed by SIGKILL" in " ".join(event.message for event in instance.all_logs(run.run_id))
 
 
@@ -163,10 +166,5 @@ def test_a_platform_that_comes_up_ends_what_was_left_at_work_and_nothing_else(in
     assert instance.get_run_by_id(waiting).status == DagsterRunStatus.NOT_STARTED
 
 
-def test_the_projects_dagster_is_told_to_use_this_launcher(instance):
-    import yaml
-
-    from lastmile.settings import PROJECT
-
+def test_the_projects_dagster_is_told_to_use_this_launcher():
     assert yaml.safe_load((PROJECT / "dagster.yaml").read_text())["run_launcher"] == LAUNCHER
-    assert os.environ["DAGSTER_HOME"]
