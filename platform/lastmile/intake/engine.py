@@ -168,6 +168,8 @@ def _is_as_listed(store: Store, drop: Drop) -> bool:
 
 def _give_back(connection: Connection, drop: Drop, run_id: str, error: Exception) -> None:
     """Free the drop for the next worker. Where the database is away, the end of this session frees it."""
+    if connection.closed:  # lost too; to ask a connection that broke in the middle of a COPY would wait for ever
+        return
     try:
         ledger.give_back(connection, drop, run_id, f"to be taken again: {error}", ENVIRONMENT_WAIT)
     except psycopg.Error as fault:
