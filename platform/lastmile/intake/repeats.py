@@ -48,7 +48,10 @@ def take_out_repeats_of_table(
             """
             WITH repeated AS (
                 SELECT DISTINCT ON (new._line) new.ctid AS place, old._drop_id AS old_drop, old._line AS old_line
-                FROM {table} new JOIN {table} old ON {same_key} AND old._partition_start = new._partition_start
+                FROM {table} new JOIN {table} old ON {same_key}
+                    -- "+ 0" keeps the planner off the index of partitions, which it takes for a fresh table without
+                    -- statistics, and then reads the whole partition for each row of the drop
+                    AND old._partition_start + 0 = new._partition_start
                 WHERE new._drop_id = %(drop)s AND new._partition_start = %(day)s AND {new} AND ({old})
                 ORDER BY new._line, old._drop_id
             )
