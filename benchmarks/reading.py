@@ -4,7 +4,8 @@
 
 A corpus is a folder with `csv/` and what the files hold: `clean/<name>` as plain CSV (Pollock), or `json/<stem>.json`
 (csv-test-data, where `bad-*` must be refused); a polluted file without a clean one is held against `csv/source.csv`.
-The other readers guess the columns. Ours is given a contract that names them, as it always is: that is the difference.
+The other readers guess the columns. Ours is given a contract that names them and says which have a
+value in every row, as it always is: that is the difference.
 
 A column is right if it has its name and all its values: blanks at the ends do not count, nor do the types a reader
 chose (`1.0` is `1`, but `7` is not `007`), nor `NA` for none. It is refused if the file is, with an error; that is
@@ -121,19 +122,20 @@ def read_duckdb(truth: Truth) -> Given:
 
 def read_ours(truth: Truth) -> Given:
     from lastmile.intake.reading import open_drop
-    from lastmile.intake.validating.header import fit
+    from lastmile.intake.validating import Plan
 
     contract = declared(truth)
     reader = open_drop(truth.file, truth.file.name, contract)
     if not reader.header:
         return Given([], [])
-    found, _ = fit(contract, reader.header)
+    plan = Plan(filled(contract, truth), reader.header)
     rows: list[Row] = []
     aside = 0
     for batch in reader.batches():
-        rows += batch.frame.select(found[name] for name in contract.columns if name in found).rows()
-        aside += len(batch.broken)
-    return Given([found[name] for name in contract.columns if name in found], rows, aside)
+        judged = plan.judge(batch)
+        rows += judged.valid.select(*contract.columns).rows()
+        aside += judged.bad.height
+    return Given(truth.header or list(contract.columns), rows, aside)
 
 
 READERS: dict[str, Callable[[Truth], Given]] = {
@@ -156,6 +158,17 @@ def declared(truth: Truth) -> Contract:
     columns = {f"c{place}": text("As found.", required=True, aliases=(name,)) for place, name in enumerate(names)}
     contract = Contract("file", "A file.", "nobody@example.org", Partition("year", start=date(2020, 1, 1)), columns)
     return replace(contract, headerless=not truth.header)
+
+
+def filled(contract: Contract, truth: Truth) -> Contract:
+    """The contract as who knows the data writes it: a value is required in the columns that always have one."""
+    always = map(all, zip(*truth.rows, strict=False)) if truth.rows else ()
+    columns = {
+        name: text("As found.", required=has_all, aliases=contract.metadata(name)["aliases"])
+        for name, has_all in zip_longest(contract.columns, always, fillvalue=False)
+        if name
+    }
+    return replace(contract, columns=columns)
 
 
 def is_same(given: Any, true: str) -> bool:
