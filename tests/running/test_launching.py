@@ -16,7 +16,7 @@ from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
 from lastmile.running import launching
-from lastmile.running.lost_runs import WORKER_TAG, end_all, record_worker, worker_of
+from lastmile.running.lost_runs import WORKER_TAG, end_all, end_lost, record_worker, worker_of
 from lastmile.settings import PROJECT
 
 LAUNCHER = {"module": "lastmile.running.launching", "class": "LocalRunLauncher"}
@@ -117,6 +117,26 @@ def test_a_worker_killed_while_it_comes_up_fails_its_run_at_once(instance):
     process.kill()
     assert status_in_the_end(instance, run.run_id, seconds=30) == DagsterRunStatus.FAILURE
     assert "was killed by SIGKILL" in " ".join(event.message for event in instance.all_logs(run.run_id))
+
+
+def test_a_run_that_starts_or_is_canceled_ends_when_its_worker_dies_and_not_because_it_is_slow(instance, worker):
+    slow, dead = worker(), worker()
+    states = (DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING)
+    waiting = [working_run(instance, slow, state) for state in states]
+    lost = [working_run(instance, dead, state) for state in states]
+    kill(dead)
+    end_lost(instance)
+    assert [instance.get_run_by_id(run_id).status for run_id in waiting] == list(states)
+    ended = [instance.get_run_by_id(run_id).status for run_id in lost]
+    assert ended == [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+
+
+def test_the_launcher_itself_records_the_worker(instance):
+    run = create_run_for_test(instance, status=DagsterRunStatus.STARTING)
+    instance.run_launcher.launch_run(LaunchRunContext(run, None))
+    (process,) = [child for child in psutil.Process().children() if run.run_id in child.cmdline()]
+    assert worker_of(instance.get_run_by_id(run.run_id)).pid == process.pid
+    process.kill()
 
 
 def test_cancelling_asks_the_worker_to_stop(instance, worker):

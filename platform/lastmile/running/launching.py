@@ -3,7 +3,8 @@
 Dagster's own starts workers inside the code server and asks that one about them; killed together they leave a run that
 is STARTED for ever and holds its slot. Here the daemon starts the worker, waits for its end, and ends the run at once
 where the worker could not. The worker's number and start time are a tag of the run, so a daemon that comes up later can
-tell too, from run monitoring. A run goes on while code server and daemon die and return.
+tell too: from run monitoring, and where that does not ask, from `lost_runs`. A run goes on while code server and daemon
+die and return.
 """
 
 import logging
@@ -20,7 +21,7 @@ from dagster import DagsterInstance, DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
-from lastmile.running.lost_runs import end, worker_of
+from lastmile.running.lost_runs import end, record_worker, worker_of
 from lastmile.running.processes import Process
 
 #: A canceled run's worker has this long to end by itself.
@@ -51,6 +52,11 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
     def launch_run(self, context: LaunchRunContext) -> None:
         run_id = context.dagster_run.run_id
         worker = subprocess.Popen([sys.executable, "-m", "lastmile.running.worker", run_id], stdin=subprocess.DEVNULL)
+        try:
+            record_worker(self._instance, run_id, worker.pid)
+        except BaseException:
+            worker.kill()
+            raise
         Thread(target=self._see_to_the_end, args=(worker, run_id), name=f"worker of {run_id}", daemon=True).start()
 
     def _see_to_the_end(self, worker: "subprocess.Popen[bytes]", run_id: str) -> None:
@@ -68,10 +74,8 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
             return False
         self._instance.report_run_canceling(run)
         worker = worker_of(run)
-        if worker is None:  # it is coming up, and ends when it finds the run canceled
-            return True
-        if not worker.is_alive():
-            end(self._instance, run_id, f"Its worker (process {worker.pid}) was gone.")
+        if worker is None or not worker.is_alive():
+            end(self._instance, run_id, "Its worker was gone.")
             return True
         Thread(target=_stop, args=(worker,), name=f"end of {run_id}", daemon=True).start()
         return True

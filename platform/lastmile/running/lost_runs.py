@@ -1,6 +1,7 @@
 """Runs and their workers: which process works for a run, and ending runs whose process is gone.
 
-The record is a tag of the run: the worker's number and start time, written by the worker itself before it begins.
+The record is a tag of the run: the worker's number and start time, written when it is launched, and once more by the
+worker itself before it begins, should whoever launched it have died in between.
 """
 
 import json
@@ -43,6 +44,16 @@ def end(instance: "DagsterInstance", run_id: str, why: str) -> None:
     else:
         instance.report_run_failed(run, why)
     instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+
+
+def end_lost(instance: "DagsterInstance") -> None:
+    """End runs whose worker died while they were starting or canceled; run monitoring asks about started ones only."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING])):
+        worker = worker_of(run)
+        if worker and not worker.is_alive():
+            end(instance, run.run_id, f"Its worker (process {worker.pid}) is gone.")
 
 
 def end_all(instance: "DagsterInstance") -> None:
