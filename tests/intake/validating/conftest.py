@@ -8,12 +8,15 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 import pytest
+from hypothesis import settings
 
 from lastmile.contract import Contract, Partition
 from lastmile.intake.batch import BrokenRecord, Judged, NumberFormat, RawBatch
 from lastmile.intake.validating import Plan
 
 Judge = Callable[..., Judged]
+settings.register_profile("busy machines", deadline=None)
+settings.load_profile("busy machines")
 
 
 @pytest.fixture(scope="session")
