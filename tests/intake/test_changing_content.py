@@ -111,12 +111,12 @@ def test_a_new_version_that_must_be_refused_leaves_the_old_rows_in_force(site):
 def test_bytes_that_change_after_listing_are_taken_as_the_new_version_only(site):
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
-    site.put_rows("a.csv", "v2,3,2,1,done", "v3,3,2,1,done")
+    site.put_rows("a.csv", "v2,3,2,1,done")  # of the same length
     site.take()
     assert site.visits() == []
     site.discover()
     site.take()
-    assert site.visits() == ["v2", "v3"]
+    assert site.visits() == ["v2"]
     assert site.states() == ["superseded", "loaded"]
 
 
