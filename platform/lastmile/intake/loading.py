@@ -226,7 +226,8 @@ def _over_the_threshold(work: Load) -> str:
     return (
         f"{bad} of {work.read} rows ({bad / work.read:.0%}) broke the contract; at most {most:.0%} may."
         f" Nothing was loaded; see the reasons with `lastmile quarantine show --drop {work.drop.id}`, then send the file"
-        f" mended under the same name, or mend the contract and `lastmile quarantine release --drop {work.drop.id}`"
+        " mended under the same name, or mend the contract and release it with"
+        f" `lastmile quarantine release --drop {work.drop.id}`"
     )
 
 

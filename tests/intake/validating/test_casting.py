@@ -67,7 +67,9 @@ NUMBERS = {
     NumberFormat(",", " "): {"1 234,5": 1234.5},
     NumberFormat(".", "'"): {"1'234.5": 1234.5},
 }
-WRITTEN = sorted({cell for cells in NUMBERS.values() for cell in cells} | {"1.23.456", "1,23", "12.34", "1.2345", "0.123", ","})
+WRITTEN = sorted(
+    {cell for cells in NUMBERS.values() for cell in cells} | {"1.23.456", "1,23", "12.34", "1.2345", "0.123", ","}
+)
 
 
 @pytest.mark.behaviour(22)
