@@ -225,8 +225,8 @@ def _over_the_threshold(work: Load) -> str:
     bad, most = work.bad - work.decided, work.contract.max_bad_share
     return (
         f"{bad} of {work.read} rows ({bad / work.read:.0%}) broke the contract; at most {most:.0%} may."
-        f" Nothing was loaded; see the reasons with `lastmile quarantine show --drop {work.drop.id}`, then send the file"
-        " mended under the same name, or mend the contract and release it with"
+        f" Nothing was loaded; see the reasons with `lastmile quarantine show --drop {work.drop.id}`, then send the"
+        " file mended under the same name, or mend the contract and release it with"
         f" `lastmile quarantine release --drop {work.drop.id}`"
     )
 
