@@ -1,0 +1,95 @@
+"""What the histories are played on: databases, stores, workers, a disk that is full."""
+
+import itertools
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from faults.history import history
+from faults.playing import Stage
+from faults.workers import Workers
+
+from lastmile.settings import Settings
+from lastmile.store import open_store
+
+_numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, help="play the history of this seed, and no other")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests that ask for a `seed` run once for each of their module's SEEDS, or for the one that was asked for."""
+    one = metafunc.config.getoption("--seed", default=None)
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", metafunc.module.SEEDS if one is None else [one])
+    if "orderly_seed" in metafunc.fixturenames:
+        seeds = [seed for seed in metafunc.module.SEEDS if history(seed).is_orderly][:10] if one is None else [one]
+        metafunc.parametrize("orderly_seed", [seed for seed in seeds if history(seed).is_orderly])
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    """Forked from a zygote with this process's environment."""
+    forked = Workers(tmp_path_factory.mktemp("workers") / "log")
+    yield forked
+    forked.close()
+
+
+@pytest.fixture(scope="module")
+def stage_database(postgres: str, template: str) -> Iterator[str]:
+    """URL of a migrated database that only this module uses."""
+    name = f"stage_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        yield f"{postgres.rpartition('/')[0]}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def make_stage(stage_database: str, workers: Workers, full_disk: Path | None) -> Iterator[Callable[[str], Stage]]:
+    """Builds a stage on the store of a URL."""
+    with psycopg.connect(stage_database, autocommit=True) as connection:
+
+        def make(store_url: str) -> Stage:
+            store = open_store(Settings(Path(), stage_database, store_url, "none"))
+            return Stage(stage_database, connection, store, workers, full_disk)
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
+    """A file system with no room left; None where this machine lets us make none."""
+    with small_disk(tmp_path_factory.mktemp("disk")) as disk:
+        if disk:
+            fill(disk)
+        yield disk
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path | None]:
+    """A file system of 256 kB at a folder, for the while; None where we may make none: not root, or a container."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k,mode=1777", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(disk: Path) -> None:
+    with (disk / "filler").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"0" * 4096)
+        except OSError:
+            return

@@ -1,0 +1,152 @@
+"""What a forked worker does: look for drops and take them as a run does, and die where it is told to."""
+
+import faulthandler
+import os
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3  # noqa: F401  # imported here once, and not in each worker
+import botocore.session  # noqa: F401
+import polars as pl
+import psycopg
+
+import lastmile.intake.reading.excel  # noqa: F401
+from lastmile.contract import Contract, integer
+from lastmile.errors import UserError
+from lastmile.intake import engine, ledger, loading, releasing
+from lastmile.intake.discovering import discover
+from lastmile.intake.writing.copying import BinaryCopy
+from lastmile.settings import PROJECT, Settings
+from lastmile.store import Store, open_store
+from lastmile.warehouse.connecting import connect
+
+#: Where a worker can be told to die or to stop, in the order in which a drop passes these points.
+POINTS: dict[str, tuple[Any, str, str]] = {
+    "before entering drops": (ledger, "_event", "before"),
+    "after the claim": (engine, "take", "before"),
+    "before the fetch": (Store, "fetch", "before"),
+    "after the fetch": (Store, "fetch", "after"),
+    "mid COPY": (BinaryCopy, "write", "halfway"),
+    "after a batch": (BinaryCopy, "__exit__", "after"),
+    "before looking for repeats": (loading, "take_out_repeats_of_table", "before"),
+    "after looking for repeats": (loading, "take_out_repeats_of_table", "after"),
+    "before publishing the Parquet file": (Store, "put", "before"),
+    "after publishing the Parquet file": (Store, "put", "after"),
+    "before the ledger's row": (ledger, "settle", "before"),
+    "before the commit": (ledger, "settle", "after"),
+    "after the commit": (engine, "load", "after"),
+    "before removing a stale file": (Store, "delete", "before"),
+    "mid release": (releasing, "_publish", "before"),
+    "before the commit of a release": (ledger, "amend", "after"),
+}
+_ENGINE = str(PROJECT / "platform" / "lastmile")
+
+
+def work(job: dict[str, Any]) -> bool:
+    """Carry out the job's steps; False where the environment failed, with the reason on stderr."""
+    from visits import YEARS  # declaring a contract starts threads, which would not live on in a fork
+
+    faulthandler.register(signal.SIGUSR1)
+    prepare(job)
+    contract = contract_of(job)
+    engine.FIRST_WAIT = engine.ENVIRONMENT_WAIT = timedelta(milliseconds=10)
+    try:
+        store = open_store(Settings(Path(), job["database"], job["store"], "none"))
+        with connect(job["database"]) as connection:
+            for step in job["steps"]:
+                if step == "look":
+                    discover(connection, store, {contract.name: contract})
+                else:
+                    engine.take_pending(connection, store, contract, YEARS, job["run"], redo=step == "redo")
+    except (UserError, psycopg.OperationalError) as error:
+        print(f"{job['run']}: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def contract_of(job: dict[str, Any]) -> Contract:
+    """VISITS in this history's flavour; once mended, it takes up to 60 persons."""
+    from visits import VISITS
+
+    contract = replace(VISITS, **job.get("contract", {}))
+    return mended(contract) if job.get("mended") else contract
+
+
+def mended(contract: Contract) -> Contract:
+    columns = {**contract.columns, "persons": integer("Persons met.", unit="persons", at_least=0, at_most=60)}
+    return replace(contract, columns=columns)
+
+
+def prepare(job: dict[str, Any]) -> None:
+    if folder := job.get("temporary"):
+        tempfile.tempdir = folder  # by TMPDIR alone Python would pass over a folder that is full
+    if files := job.get("open_files"):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    match job.get("fault"):
+        case ["die at", point, nth]:
+            at(point, nth, die)
+        case ["stop at", point, nth]:
+            at(point, nth, stop)
+        case ["die at line", count]:
+            die_after_lines(count)
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stop(*_: object) -> None:
+    """Wait until somebody lets us go on."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def at(point: str, nth: int, then: Callable[[], None]) -> None:
+    owner, name, moment = POINTS[point]
+    call, left = getattr(owner, name), [nth]
+
+    def reached() -> bool:
+        left[0] -= 1
+        return left[0] == 0
+
+    def called(*args: Any, **named: Any) -> Any:
+        is_here = reached()
+        if is_here and moment == "before":
+            then()
+        if is_here and moment == "halfway":
+            copy, frame = args
+            call(copy, frame.head(frame.height // 2))
+            then()
+            return call(copy, frame.tail(frame.height - frame.height // 2))
+        result = call(*args, **named)
+        if is_here and moment == "after":
+            then()
+        return result
+
+    setattr(owner, name, called)
+
+
+def die_after_lines(count: int) -> None:
+    """Die before the `count`th line of the engine's own code that is carried out from here on."""
+    left = [count]
+
+    def on_line(frame: Any, event: str, _: object) -> Any:
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                die()
+        return on_line
+
+    def on_call(frame: Any, event: str, _: object) -> Any:
+        return on_line if frame.f_code.co_filename.startswith(_ENGINE) else None
+
+    sys.settrace(on_call)
+
+
+assert pl.__version__  # imported for its time, used in a worker only
