@@ -282,6 +282,42 @@ def test_control_characters_that_were_cp1252_are_read_as_what_they_were(tmp_path
     assert found.format["c1_controls"] == "read as cp1252"
 
 
+FOREIGN = {
+    "cp1251": "Иван Петров, Москва",
+    "koi8_r": "Иван Петров, Москва",
+    "cp1253": "Ελληνικά κείμενο, Αθήνα",
+    "shift_jis": "日本語テキスト、東京都",
+    "gb18030": "中文文本,北京市",
+    "euc_kr": "한국어 텍스트,서울",
+}
+
+
+@pytest.mark.parametrize("encoding", FOREIGN)
+def test_text_of_another_alphabet_is_never_taken_for_the_encoding_declared(tmp_path: Path, encoding: str) -> None:
+    text = FOREIGN[encoding]
+    data = f"id;note\n1;{text}\n".encode(encoding)
+
+    assert "utf-8 or cp1252" in refusal(tmp_path, data, of=Unreadable)
+    assert read(tmp_path, data, contract=requiring("id", encodings=(encoding,))).rows == [("1", text)]
+
+
+def test_bytes_that_are_text_in_two_encodings_declared_are_refused(tmp_path: Path) -> None:
+    both = requiring("id", encodings=("cp1252", "cp1250"))
+
+    assert "cp1252 or cp1250" in refusal(tmp_path, "id,note\n1,na\xefve\n".encode("cp1252"), contract=both, of=Refused)
+    assert read(tmp_path, "id,note\n1,café\n".encode("cp1252"), contract=both).rows == [("1", "café")]
+    either = requiring("id", encodings=("cp1251", "cp1252"))
+    assert read(tmp_path, "id,note\n1,café\n".encode("cp1252"), contract=either).rows == [("1", "café")]
+    assert read(tmp_path, "id,note\n1,Москва\n".encode("cp1251"), contract=either).rows == [("1", "Москва")]
+
+
+@pytest.mark.parametrize(
+    "text", ["été", "à", "Ångström", "naïve Äußerung", "£5", "Übergröße, ÄÖÜ", "Ñandú", "Château d\u2019Oex"]
+)
+def test_words_of_western_languages_are_plausible(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, f"id;note\n1;{text}\n".encode("cp1252")).rows == [("1", text)]
+
+
 def test_the_encoding_may_show_far_down_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compression, "BLOCK", 2**12)
     far = b"id,note\n" + b"1,plain\n" * 2_000

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from lastmile.intake.batch import Refused, Unreadable
+from lastmile.intake.reading.plausible import is_plausible
 
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -108,9 +109,15 @@ def _wide_without_mark(block: bytes) -> str | None:
 def _decide(block: bytes, fallbacks: Sequence[str]) -> str:
     if _is_utf8(block):
         return "utf-8"
-    for name in fallbacks:
-        if not _ESCAPED.search(codecs.getincrementaldecoder(name)(ESCAPE).decode(block)):
-            return name
+    texts = {name: codecs.getincrementaldecoder(name)(ESCAPE).decode(block) for name in fallbacks}
+    fitting = [name for name, text in texts.items() if not _ESCAPED.search(text) and is_plausible(text)]
+    if len({texts[name] for name in fitting}) > 1:
+        raise Refused(
+            f"expected text in one of the contract's encodings, found that it could be in {' or '.join(fitting)}. Save "
+            "the file as UTF-8, or name only its encoding in the contract."
+        )
+    if fitting:
+        return fitting[0]
     raise Unreadable(
         f"expected text in {' or '.join(['utf-8', *fallbacks])}, found bytes that are in none of them. "
         "Save the file as UTF-8, or name its encoding in the contract."
