@@ -2,7 +2,7 @@
 PYTHON ?= python3
 INSTALLED = .venv/.installed
 
-.PHONY: help run test lint clean
+.PHONY: help run test soak lint clean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -12,6 +12,9 @@ run: $(INSTALLED) ## install everything, start the platform, carry the drops to 
 
 test: lint ## lint, types, and every test
 	@.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+soak: $(INSTALLED) ## faults on histories of new seeds: make soak MINUTES=30 [SEED=1234]
+	@cd tests && ../.venv/bin/python -m faults.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 lint: $(INSTALLED) ## style and types only
 	@.venv/bin/ruff check --quiet

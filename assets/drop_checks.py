@@ -22,7 +22,8 @@ _CLEANED = {
     "header_as_declared": "No drop brought columns that the contract does not know; how else headers differ is told.",
 }
 _QUARANTINE = {
-    "drops_within_threshold": "No drop was set aside whole because too many of its rows were bad, or unreadable."
+    "drops_within_threshold": "No drop was set aside whole because too many of its rows were bad, or unreadable.",
+    "bad_share_as_usual": "The newest drop's share of bad rows is not far above what is usual for the dataset.",
 }
 
 
@@ -46,6 +47,7 @@ def check_results(
 ) -> Iterator[dg.AssetCheckResult]:
     from lastmile.intake.auditing import newest_drop, violations
     from lastmile.intake.ledger import inventory
+    from lastmile.intake.trend import far_above, shares
 
     drops = inventory(connection, store, contract.name, partitions)
     yield _result(cleaned, "rows_add_up", violations(connection, contract.name, partitions))
@@ -55,6 +57,8 @@ def check_results(
     )
     yield _header_result(cleaned, contract, drops)
     yield _result(quarantine, "drops_within_threshold", _set_aside_whole(drops), dg.AssetCheckSeverity.WARN)
+    unusual = far_above(shares(connection, store, contract.name))
+    yield _result(quarantine, "bad_share_as_usual", [unusual] if unusual else [], dg.AssetCheckSeverity.WARN)
 
 
 def _result(
@@ -81,7 +85,7 @@ def _unsettled(drops: Sequence[Mapping[str, Any]]) -> list[str]:
     return told + [
         f"{drop['key']}: {drop['state']} {drop['message'] or ''}".strip()
         for drop in drops
-        if drop["state"] in ("failed", "missing")
+        if drop["state"] in ("failed", "missing") and drop["discarded_at"] is None
     ]
 
 
@@ -99,4 +103,8 @@ def _header_result(asset: dg.AssetKey, contract: Contract, drops: Sequence[Mappi
 
 
 def _set_aside_whole(drops: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [f"{drop['key']}: {drop['message']}" for drop in drops if drop["state"] == "quarantined"]
+    return [
+        f"{drop['key']}: {drop['message']}"
+        for drop in drops
+        if drop["state"] == "quarantined" and drop["discarded_at"] is None
+    ]

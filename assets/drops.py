@@ -13,7 +13,14 @@ import dagster as dg
 
 from assets.drop_checks import check_results, check_specs
 from assets.lateness import lateness_metadata
-from assets.metadata import column_schema, digest, inventory_metadata, quality_metadata, quarantine_metadata
+from assets.metadata import (
+    column_schema,
+    digest,
+    inventory_metadata,
+    quality_metadata,
+    quarantine_metadata,
+    trend_metadata,
+)
 from assets.partitions import partitions_of
 from assets.resources import Platform
 from lastmile.contract import Contract
@@ -124,16 +131,21 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
 def _results(
     context: dg.AssetExecutionContext, connection: "Connection", store: str, contract: Contract
 ) -> Iterator[dg.MaterializeResult[None]]:
-    from lastmile.intake.auditing import reasons
+    from lastmile.intake.auditing import discarded_rows, reasons
     from lastmile.intake.ledger import inventory
+    from lastmile.intake.trend import shares
 
     cleaned, quarantine = cleaned_key(contract.name), quarantine_key(contract.name)
     drops = inventory(connection, store, contract.name, context.partition_keys)
     for partition in context.partition_keys:
         here = [drop for drop in drops if drop["partition"] == partition]
         context.add_asset_metadata(inventory_metadata(here) | quality_metadata(here), cleaned, partition)
-        broken = reasons(connection, store, contract.name, [partition])
-        context.add_asset_metadata(quarantine_metadata(here, broken), quarantine, partition)
+        place = (connection, store, contract.name, partition)
+        aside = quarantine_metadata(
+            here, reasons(connection, store, contract.name, [partition]), discarded_rows(*place)
+        )
+        trend = trend_metadata(f"Share of bad rows, {contract.name} {partition}", shares(*place))
+        context.add_asset_metadata(aside | trend, quarantine, partition)
     version = dg.DataVersion(digest(f"{drop['id']} {drop['sha256']} {drop['cleaned_key']}" for drop in drops))
     yield dg.MaterializeResult(asset_key=cleaned, data_version=version)
     yield dg.MaterializeResult(asset_key=quarantine, data_version=version)

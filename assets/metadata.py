@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from lastmile.contract import Contract
+
+if TYPE_CHECKING:
+    from lastmile.intake.trend import Share
 
 #: Drops shown in an asset's metadata; the ledger has them all.
 MOST_SHOWN = 100
@@ -47,15 +50,34 @@ def inventory_metadata(drops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def quarantine_metadata(
-    drops: Sequence[Mapping[str, Any]], broken: Sequence[tuple[str, str, int, str]]
+    drops: Sequence[Mapping[str, Any]], broken: Sequence[tuple[str, str, int, str]], discarded: int
 ) -> dict[str, Any]:
-    """Rows set aside and which rules they broke, most often first."""
+    """Rows set aside and which rules they broke, most often first. Rows discarded are counted, with no rule."""
     rows = [
         dg.TableRecord({"column": column, "rule": rule, "rows": count, "example": example})
         for column, rule, count, example in broken[:MOST_SHOWN]
     ]
     aside = sum(drop["rows_quarantined"] + drop["rows_duplicate"] for drop in drops if drop["state"] != "superseded")
-    return {"dagster/row_count": aside, **({"rules broken": dg.MetadataValue.table(rows)} if rows else {})}
+    whole = [drop for drop in drops if drop["state"] in ("quarantined", "failed", "missing")]
+    return {
+        "dagster/row_count": aside,
+        "rows discarded": discarded,
+        "drops set aside whole": sum(drop["discarded_at"] is None for drop in whole),
+        "drops discarded": sum(drop["discarded_at"] is not None for drop in whole),
+        **({"rules broken": dg.MetadataValue.table(rows)} if rows else {}),
+    }
+
+
+def trend_metadata(title: str, shares: Sequence["Share"]) -> dict[str, Any]:
+    """A picture of the share of bad rows from drop to drop, in the order they came."""
+    from lastmile.intake.trend import usual
+    from lastmile.learning.plots import as_markdown, trend
+
+    if not shares:
+        return {}
+    unit = f"drops in the order they came, the newest {len(shares)}; dashed: the median"
+    png = trend(title, [drop.share for drop in shares], usual(shares), unit)
+    return {"trend": dg.MetadataValue.md(as_markdown(png, title))}
 
 
 def quality_metadata(drops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

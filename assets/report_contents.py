@@ -7,6 +7,7 @@ from typing import Any
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
+from lastmile.intake import trend
 from lastmile.learning import plots, registry
 from lastmile.learning.feature_set import FeatureSet
 from lastmile.learning.tables import identifier, names
@@ -36,6 +37,7 @@ def contents(connection: Connection, store: str, name: str, features: FeatureSet
         "surveys": surveys,
         "rows": {part: sum(survey[part] for survey in surveys) for part in ("read", "quarantined", "duplicate")},
         "reasons": _reasons(connection, store, features.datasets),
+        "trends": _trends(connection, store, features.datasets),
         "in_doubt": _in_doubt(connection),
         "model": _model(connection, name, features),
     }
@@ -91,11 +93,32 @@ def _reasons(connection: Connection, store: str, datasets: Sequence[str]) -> lis
             count(DISTINCT drop_id) AS drops, min(reason ->> 'message') AS example
         FROM quarantine.rows AS rows JOIN ledger.drops AS drops ON drops.id = drop_id,
             jsonb_array_elements(reasons) AS reason
-        WHERE store = %s AND rows.dataset = ANY(%s) AND state IN ('loaded', 'quarantined')
+        WHERE store = %s AND rows.dataset = ANY(%s) AND state IN ('loaded', 'quarantined') AND discarded_at IS NULL
+            AND NOT EXISTS (SELECT FROM quarantine.discarded AS unwanted
+                WHERE unwanted.drop_id = rows.drop_id AND unwanted.line = rows.line)
         GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT %s
         """,
         [store, list(datasets), _MOST_REASONS],
     )
+
+
+def _trends(connection: Connection, store: str, datasets: Sequence[str]) -> list[Row]:
+    """For each dataset the share of bad rows from drop to drop, and what is unusual about the newest."""
+    found = {dataset: trend.shares(connection, store, dataset) for dataset in datasets}
+    return [
+        {
+            "dataset": dataset,
+            "drops": len(shares),
+            "newest": shares[-1].share,
+            "usual": trend.usual(shares),
+            "unusual": trend.far_above(shares),
+            "picture": plots.as_source(
+                plots.trend(dataset, [drop.share for drop in shares], trend.usual(shares), "drops, the newest last")
+            ),
+        }
+        for dataset, shares in found.items()
+        if shares
+    ]
 
 
 def _in_doubt(connection: Connection) -> list[Row]:

@@ -113,14 +113,14 @@ def test_a_name_that_postgres_keeps_for_itself_is_no_column():
     assert "xmin" in visits(("xmin", number("West.")))
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behaviour(number=21)
 def test_an_alias_of_two_columns_is_refused_with_both_named():
     hours, minutes = number("h", aliases=("Duration",)), number("m", aliases=("duration ",))
     told = visits(("hours", hours), ("minutes", minutes))
     assert "header 'duration ' of column minutes and header 'Duration' of column hours are the same" in told
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behaviour(number=21)
 def test_an_alias_that_is_another_columns_name_is_refused():
     told = visits(("hours", number("h")), ("minutes", number("m", aliases=("HOURS",))))
     assert "header 'HOURS' of column minutes and header 'hours' of column hours are the same" in told

@@ -20,10 +20,7 @@ def _page() -> str:
 
 
 def _numbers(file: Path) -> Iterator[int]:
-    """The numbers that marks on this file's test functions name."""
+    """The numbers that the marks in this file name."""
     for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-            for mark in node.decorator_list:
-                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.behaviour":
-                    yield from (word.value.value for word in mark.keywords if isinstance(word.value, ast.Constant))
-                    yield from (argument.value for argument in mark.args if isinstance(argument, ast.Constant))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.behaviour":
+            yield from (word.value.value for word in node.keywords if isinstance(word.value, ast.Constant))

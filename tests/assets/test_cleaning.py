@@ -25,7 +25,7 @@ class Forever(Platform):
         return {"kept": KEPT}
 
 
-@pytest.mark.behaviour(30)
+@pytest.mark.behaviour(number=30)
 def test_the_job_removes_what_its_contract_no_longer_keeps(environment, store, instance):
     platform = TwoDatasets()
     for contract in platform.contracts().values():

@@ -152,7 +152,7 @@ class TestLandingSensor:
         run()
         assert tick().run_requests == []
 
-    @pytest.mark.behaviour(4)
+    @pytest.mark.behaviour(number=4)
     def test_a_partition_being_worked_on_is_not_requested_again(self, put, tick, instance):
         put("a.csv", "v1,3,2,1,done")
         tags = {PARTITION_TAG: "year/2020"}
@@ -168,7 +168,7 @@ class TestLandingSensor:
             instance.report_run_failed(instance.add_run(failed))
         assert tick().run_requests == []
 
-    @pytest.mark.behaviour(11)
+    @pytest.mark.behaviour(number=11)
     def test_wiping_the_run_history_asks_for_nothing_again(self, put, tick, run, instance, platform):
         put("a.csv", "v1,3,2,1,done")
         result = run()

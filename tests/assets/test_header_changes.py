@@ -5,7 +5,7 @@ from visits import VISITS
 
 from assets.header_changes import header_changes, undeclared
 
-pytestmark = pytest.mark.behaviour(21)
+pytestmark = pytest.mark.behaviour(number=21)
 
 
 def drop(number, state="loaded", **change):

@@ -58,7 +58,7 @@ def asked(tick):
     return [request.partition_key for request in tick.run_requests or []]
 
 
-@pytest.mark.behaviour(6)
+@pytest.mark.behaviour(number=6)
 def test_a_queue_makes_listings_rare_and_a_listing_makes_lost_notifications_good(queue, sensor_tick):
     first = sensor_tick()
     put("a.csv", "v1,3,2,1,done")
@@ -80,7 +80,7 @@ def test_a_queue_that_cannot_be_read_is_told_and_the_area_is_listed(queue, senso
     assert asked(sensor_tick(str(time.time()))) == ["2020"]
 
 
-@pytest.mark.behaviour(8)
+@pytest.mark.behaviour(number=8)
 def test_a_backlog_asks_for_one_run_a_partition_until_it_is_worked_off(sensor_tick, instance, monkeypatch):
     monkeypatch.setattr(engine, "MOST_DROPS", 4)
     for number in range(10):
@@ -97,7 +97,7 @@ def test_a_backlog_asks_for_one_run_a_partition_until_it_is_worked_off(sensor_ti
     assert asked(sensor_tick()) == []
 
 
-@pytest.mark.behaviour(8)
+@pytest.mark.behaviour(number=8)
 def test_a_tick_with_thousands_of_new_drops_is_far_below_its_deadline(sensor_tick):
     folder = open_store(Settings.from_environment())
     for number in range(2_000):

@@ -16,7 +16,7 @@ from assets.resources import Platform
 YEARS = ("2019", "2020", "2021")
 TOTALS = dg.AssetKey(["totals"])
 
-pytestmark = pytest.mark.behaviour(20)
+pytestmark = pytest.mark.behaviour(number=20)
 
 
 class VisitsPlatform(Platform):

@@ -11,7 +11,7 @@ from lastmile.cli import app
 from lastmile.commands.clean import parse_age
 from lastmile.errors import UserError
 
-pytestmark = pytest.mark.behaviour(30)
+pytestmark = pytest.mark.behaviour(number=30)
 
 
 @pytest.fixture

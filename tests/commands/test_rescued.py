@@ -59,7 +59,7 @@ def test_names_rows_examples_and_the_column_by_now_are_listed(site):
     assert "lastmile rescued fill --dataset visits" in said("list")
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behaviour(number=21)
 def test_what_is_asked_for_is_filled_in_by_the_next_run(site):
     declare_wind(site)
     assert "asked for 2 drops to be filled in" in said("fill", "--dataset", "visits", "--no-wait")

@@ -22,7 +22,7 @@ def status(site, monkeypatch):
     return status
 
 
-@pytest.mark.behaviour(31)
+@pytest.mark.behaviour(number=31)
 def test_state_lag_and_backlog_are_printed(site, status):
     site.arrive("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done")
     site.put_rows("b.csv", "v3,3,2,1,done")

@@ -159,7 +159,7 @@ def test_marts_wait_while_more_drops_are_being_taken(with_views, by_partition, t
     assert with_views.tick() == names(tables)
 
 
-@pytest.mark.behaviour(20)
+@pytest.mark.behaviour(number=20)
 def test_a_late_drop_remakes_its_own_partition_only(with_views, by_partition, tables):
     with_views.make(CLEANED, "2015", "2016")
     with_views.tick()

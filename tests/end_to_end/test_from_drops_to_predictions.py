@@ -63,7 +63,7 @@ def rows(state):
     return {name: dataset["rows"] for name, dataset in state["datasets"].items()}
 
 
-@pytest.mark.behaviour(9)
+@pytest.mark.behaviour(number=9)
 def test_everything_killed_mid_load_leaves_no_row_and_the_next_life_loads_them_all(killed, installation, database):
     assert killed.visible == 0
     assert database.execute("SELECT count(*) FROM raw.lstk WHERE hhid LIKE 'zz_big%'").fetchone() == (LARGE,)

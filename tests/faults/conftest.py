@@ -2,14 +2,12 @@
 
 import itertools
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+from faults.disk import fill, small_disk
 from faults.history import history
 from faults.playing import Stage
 from faults.workers import Workers
@@ -71,25 +69,3 @@ def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]
         if disk:
             fill(disk)
         yield disk
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path | None]:
-    """A file system of 256 kB at a folder, for the while; None where we may make none: not root, or a container."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k,mode=1777", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
-        yield None
-        return
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
-def fill(disk: Path) -> None:
-    with (disk / "filler").open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"0" * 4096)
-        except OSError:
-            return

@@ -65,7 +65,7 @@ def test_what_was_fetched_is_whole_or_the_fetch_has_failed(site, proxy, tmp_path
 
 
 @pytest.mark.parametrize("fault", ["503", "reset", "cut body", "short body"])
-@pytest.mark.behaviour(17)
+@pytest.mark.behaviour(number=17)
 def test_a_drop_whose_bytes_do_not_come_whole_waits_with_none_of_its_tries_used_up(site, proxy, fault):
     site.put_rows("a.csv", *(f"v{number:04},3,2,1,done" for number in range(2000)))
     site.discover()

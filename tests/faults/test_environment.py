@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from faults.conftest import fill, small_disk
+from faults.disk import fill, small_disk
 from faults.workers import Workers
 from faults.zygote import ENVIRONMENT
 from visits import VISITS, Site
@@ -176,7 +176,7 @@ def test_a_worker_whose_session_is_cut_can_commit_nothing(site, workers):
 
 
 @pytest.mark.parametrize("hard", ["immediate", "kill"])
-@pytest.mark.behaviour(9)
+@pytest.mark.behaviour(number=9)
 def test_postgres_restarted_hard_in_the_middle_of_a_copy_leaves_no_rows_and_the_retry_all(tmp_path, workers, hard):
     folder = tmp_path / "postgres"
     with embedded.started(folder) as url:

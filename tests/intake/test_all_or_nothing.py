@@ -36,7 +36,7 @@ def _wait_until_its_session_is_gone(site):
     raise AssertionError("the killed worker's session lives on")
 
 
-@pytest.mark.behaviour(9)
+@pytest.mark.behaviour(number=9)
 @pytest.mark.parametrize("where", ["after the claim", "after the first batch", "before the commit"])
 def test_a_drop_killed_mid_load_leaves_no_rows_and_the_retry_all_of_them(site, where):
     site.put_rows("a.csv", *(f"v{number:03},3,2,1,done" for number in range(100)))
@@ -49,8 +49,8 @@ def test_a_drop_killed_mid_load_leaves_no_rows_and_the_retry_all_of_them(site, w
     assert len(site.visits()) == 100
 
 
-@pytest.mark.behaviour(9)
-@pytest.mark.behaviour(15)
+@pytest.mark.behaviour(number=9)
+@pytest.mark.behaviour(number=15)
 def test_a_worker_killed_while_replacing_a_version_leaves_the_old_one_in_force(site):
     site.arrive("a.csv", "v1,3,2,1,done", "v2,3,2,1,done")
     site.put_rows("a.csv", "v2,4,2,1,done", "v3,3,2,1,done")
@@ -61,7 +61,7 @@ def test_a_worker_killed_while_replacing_a_version_leaves_the_old_one_in_force(s
     assert site.visits() == ["v2", "v3"]
 
 
-@pytest.mark.behaviour(10)
+@pytest.mark.behaviour(number=10)
 def test_a_drop_killed_after_the_commit_is_not_loaded_again_and_tells_the_same_numbers(site):
     site.put_rows("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done")
     site.discover()
@@ -72,7 +72,7 @@ def test_a_drop_killed_after_the_commit_is_not_loaded_again_and_tells_the_same_n
     assert (before[0]["state"], before[0]["rows_loaded"], before[0]["rows_quarantined"]) == ("loaded", 1, 1)
 
 
-@pytest.mark.behaviour(12)
+@pytest.mark.behaviour(number=12)
 def test_two_workers_on_the_same_drops_load_each_once(site, worker):
     for number in range(6):
         site.put_rows(f"{number}.csv", f"v{number},3,2,1,done")
@@ -84,7 +84,7 @@ def test_two_workers_on_the_same_drops_load_each_once(site, worker):
     assert site.states().count("loaded") == 5
 
 
-@pytest.mark.behaviour(13)
+@pytest.mark.behaviour(number=13)
 def test_a_claim_whose_worker_died_is_taken_by_another_at_once(site):
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
@@ -96,7 +96,7 @@ def test_a_claim_whose_worker_died_is_taken_by_another_at_once(site):
     assert [outcome.state for outcome in site.take()] == ["loaded"]
 
 
-@pytest.mark.behaviour(13)
+@pytest.mark.behaviour(number=13)
 def test_a_worker_that_lost_its_claim_cannot_commit(site, worker):
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
@@ -108,7 +108,7 @@ def test_a_worker_that_lost_its_claim_cannot_commit(site, worker):
     assert site.drops()[0]["run_id"] == "test"
 
 
-@pytest.mark.behaviour(13)
+@pytest.mark.behaviour(number=13)
 def test_a_drop_that_kills_every_worker_is_given_up_with_the_reason(site):
     site.put_rows("poison.csv", "v1,3,2,1,done")
     site.put_rows("good.csv", "v2,3,2,1,done")

@@ -10,7 +10,7 @@ def names_bytes(site):
     return site.store.url.startswith("s3://") and not site.store.keeps_versions
 
 
-@pytest.mark.behaviour(14)
+@pytest.mark.behaviour(number=14)
 def test_the_same_bytes_under_the_same_key_are_a_duplicate_without_rows(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     site.put_rows("a.csv", "v1,3,2,1,done")
@@ -22,7 +22,7 @@ def test_the_same_bytes_under_the_same_key_are_a_duplicate_without_rows(site):
     assert site.visits() == ["v1"]
 
 
-@pytest.mark.behaviour(15)
+@pytest.mark.behaviour(number=15)
 def test_new_bytes_under_the_same_key_replace_the_rows_and_the_old_version_stays_on_record(site):
     site.arrive("a.csv", "v1,3,2,1,done", "v2,3,2,1,done")
     site.arrive("a.csv", "v2,4,2,1,done", "v3,bad,2,1,done", "v4,3,2,1,done")
@@ -32,21 +32,21 @@ def test_new_bytes_under_the_same_key_replace_the_rows_and_the_old_version_stays
     assert (new["state"], new["rows_loaded"], new["rows_quarantined"]) == ("loaded", 2, 1)
 
 
-@pytest.mark.behaviour(16)
+@pytest.mark.behaviour(number=16)
 def test_the_same_bytes_under_another_key_are_skipped_and_named(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     assert site.arrive("b.csv", "v1,3,2,1,done").state == "duplicate"
     assert "the same bytes as drop 1 under another name" in site.drops()[1]["message"]
 
 
-@pytest.mark.behaviour(16)
+@pytest.mark.behaviour(number=16)
 def test_a_contract_may_load_the_same_bytes_under_another_key_flagged(site):
     site.under(same_bytes="load", duplicates="keep").arrive("a.csv", "v1,3,2,1,done")
     assert site.arrive("b.csv", "v1,3,2,1,done").loaded == 1
     assert "although drop 1 has the same bytes" in site.drops()[1]["message"]
 
 
-@pytest.mark.behaviour(15)
+@pytest.mark.behaviour(number=15)
 def test_going_back_to_earlier_bytes_loads_them_again(site):
     first, second = ("v1,3,2,1,done",), ("v2,3,2,1,done",)
     for rows in (first, second, first, second, first):
@@ -56,7 +56,7 @@ def test_going_back_to_earlier_bytes_loads_them_again(site):
     assert site.discover() == 0
 
 
-@pytest.mark.behaviour(15)
+@pytest.mark.behaviour(number=15)
 def test_bytes_that_return_before_the_ones_between_were_read_stay_in_force(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     site.put_rows("a.csv", "v2,3,2,1,done")
@@ -69,7 +69,7 @@ def test_bytes_that_return_before_the_ones_between_were_read_stay_in_force(site)
     assert site.states() == ["loaded", "superseded", *([] if names_bytes(site) else ["duplicate"])]
 
 
-@pytest.mark.behaviour(15)
+@pytest.mark.behaviour(number=15)
 def test_bytes_never_read_before_they_were_replaced_are_read_when_they_return(site):
     for rows in ("v1,3,2,1,done", "v2,3,2,1,done"):
         site.put_rows("a.csv", rows)
@@ -80,7 +80,7 @@ def test_bytes_never_read_before_they_were_replaced_are_read_when_they_return(si
     assert site.visits() == ["v1"]
 
 
-@pytest.mark.behaviour(15)
+@pytest.mark.behaviour(number=15)
 def test_a_copy_that_was_skipped_is_loaded_once_what_it_copied_is_replaced(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     assert site.arrive("b.csv", "v1,3,2,1,done").state == "duplicate"
@@ -90,7 +90,7 @@ def test_a_copy_that_was_skipped_is_loaded_once_what_it_copied_is_replaced(site)
     assert site.visits() == ["v1", "v2"]
 
 
-@pytest.mark.behaviour(15)
+@pytest.mark.behaviour(number=15)
 def test_an_object_that_becomes_a_copy_of_another_gives_up_its_old_rows(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     site.arrive("b.csv", "v2,3,2,1,done")
@@ -99,7 +99,7 @@ def test_an_object_that_becomes_a_copy_of_another_gives_up_its_old_rows(site):
     assert site.states() == ["loaded", "superseded", "duplicate"]
 
 
-@pytest.mark.behaviour(15)
+@pytest.mark.behaviour(number=15)
 def test_a_new_version_that_must_be_refused_leaves_the_old_rows_in_force(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     outcome = site.arrive("a.csv", "v1,x,2,1,done", "v2,x,2,1,done")
@@ -107,7 +107,7 @@ def test_a_new_version_that_must_be_refused_leaves_the_old_rows_in_force(site):
     assert site.visits() == ["v1"]
 
 
-@pytest.mark.behaviour(17)
+@pytest.mark.behaviour(number=17)
 def test_bytes_that_change_after_listing_are_taken_as_the_new_version_only(site):
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
@@ -120,7 +120,7 @@ def test_bytes_that_change_after_listing_are_taken_as_the_new_version_only(site)
     assert site.states() == ["superseded", "loaded"]
 
 
-@pytest.mark.behaviour(19)
+@pytest.mark.behaviour(number=19)
 def test_an_object_gone_before_it_was_read_is_missing_after_bounded_tries(site, monkeypatch):
     monkeypatch.setattr(engine, "FIRST_WAIT", engine.FIRST_WAIT / 100)
     key = site.put_rows("a.csv", "v1,3,2,1,done")
@@ -132,7 +132,7 @@ def test_an_object_gone_before_it_was_read_is_missing_after_bounded_tries(site, 
     assert (site.discover(), site.take()) == (0, [])
 
 
-@pytest.mark.behaviour(19)
+@pytest.mark.behaviour(number=19)
 def test_an_object_that_was_missing_is_taken_when_it_is_there_again(site, monkeypatch):
     monkeypatch.setattr(engine, "FIRST_WAIT", engine.FIRST_WAIT / 100)
     key = site.put_rows("a.csv", "v1,3,2,1,done")

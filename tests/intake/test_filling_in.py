@@ -12,7 +12,7 @@ from lastmile.intake import rescued
 from lastmile.intake.rescued import ask, rescued_names
 
 WEATHER = code("Weather at the visit.", ["rain", "sun"], aliases=("Wetter",))
-pytestmark = pytest.mark.behaviour(21)
+pytestmark = pytest.mark.behaviour(number=21)
 
 
 def bring(site: Site, *lines: str, name: str = "a.csv") -> None:

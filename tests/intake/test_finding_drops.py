@@ -29,14 +29,14 @@ def dated(site, key, moment):
     site.store = Dated(site.store.url, site.store.backend, times)
 
 
-@pytest.mark.behaviour(4)
+@pytest.mark.behaviour(number=4)
 def test_the_same_listing_twice_enters_a_drop_once(site):
     site.put_rows("a.csv", "v1,3,2,1,done")
     assert (site.discover(), site.discover()) == (1, 0)
     assert site.states() == ["discovered"]
 
 
-@pytest.mark.behaviour(1)
+@pytest.mark.behaviour(number=1)
 def test_identity_is_key_and_version_never_time(site):
     key = site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
@@ -47,7 +47,7 @@ def test_identity_is_key_and_version_never_time(site):
     assert ledger.register(site.connection, site.store.url, [newer]) == 1
 
 
-@pytest.mark.behaviour(1)
+@pytest.mark.behaviour(number=1)
 def test_a_version_is_the_stores_own_where_it_keeps_versions(site):
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.put_rows("a.csv", "v1,3,2,1,done")
@@ -62,7 +62,7 @@ def test_a_version_is_the_stores_own_where_it_keeps_versions(site):
         assert len(versions) == 2
 
 
-@pytest.mark.behaviour(2)
+@pytest.mark.behaviour(number=2)
 def test_a_drop_older_than_the_newest_seen_is_found(site):
     site.arrive("new.csv", "v1,3,2,1,done")
     dated(site, site.put_rows("old.csv", "v2,3,2,1,done"), datetime(2001, 1, 1, tzinfo=UTC))
@@ -71,7 +71,7 @@ def test_a_drop_older_than_the_newest_seen_is_found(site):
     assert site.visits() == ["v1", "v2"]
 
 
-@pytest.mark.behaviour(3)
+@pytest.mark.behaviour(number=3)
 def test_two_drops_with_the_same_timestamp_are_both_found(site):
     for name in ("a.csv", "b.csv"):
         dated(site, site.put_rows(name, f"{name},3,2,1,done"), datetime(2023, 1, 1, tzinfo=UTC))
@@ -80,7 +80,7 @@ def test_two_drops_with_the_same_timestamp_are_both_found(site):
     assert site.visits() == ["a.csv", "b.csv"]
 
 
-@pytest.mark.behaviour(7)
+@pytest.mark.behaviour(number=7)
 def test_deleting_old_objects_breaks_nothing(site):
     key = site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
@@ -117,7 +117,7 @@ def test_a_drop_is_entered_with_the_end_of_its_partition(site):
     assert [drop["partition_end"] for drop in site.drops()] == [date(2021, 1, 1)]
 
 
-@pytest.mark.behaviour(18)
+@pytest.mark.behaviour(number=18)
 def test_files_still_being_written_and_folder_markers_are_left_alone(site):
     for name in ("a.csv.tmp", "b.part", ".c.csv", "_SUCCESS", "d.csv~", "e.crdownload"):
         assert is_unfinished(f"landing/visits/2020/{name}")
@@ -129,7 +129,7 @@ def test_files_still_being_written_and_folder_markers_are_left_alone(site):
     assert not is_unfinished("landing/visits/2020/template.csv")
 
 
-@pytest.mark.behaviour(18)
+@pytest.mark.behaviour(number=18)
 def test_a_drop_that_grows_is_taken_only_once_it_was_left_alone(site):
     site.under(settle=timedelta(seconds=0.5))
     site.put_rows("a.csv", "v1,3,2,1,done")
@@ -145,7 +145,7 @@ def test_a_drop_that_grows_is_taken_only_once_it_was_left_alone(site):
     assert all(drop["not_before"] >= drop["discovered_at"] + timedelta(seconds=0.5) for drop in site.drops())
 
 
-@pytest.mark.behaviour(18)
+@pytest.mark.behaviour(number=18)
 def test_a_drop_due_much_later_asks_for_no_run_yet(site):
     site.under(settle=timedelta(minutes=10)).put_rows("slow.csv", "v1,3,2,1,done")
     site.discover()
@@ -155,7 +155,7 @@ def test_a_drop_due_much_later_asks_for_no_run_yet(site):
     assert [waiting[:3] for waiting in ledger.pending(site.connection, site.store.url)] == [("visits", "2020", 1)]
 
 
-@pytest.mark.behaviour(18)
+@pytest.mark.behaviour(number=18)
 def test_where_a_contract_says_nothing_files_in_a_folder_settle_and_objects_come_whole(site):
     site.under(settle=None).put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
@@ -177,7 +177,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.behaviour(32)
+@pytest.mark.behaviour(number=32)
 def test_a_key_that_no_drop_may_have_is_entered_as_failed_with_the_reason_and_never_read(site):
     hostile = [StoredObject(f"landing/visits/2020/{name}", 3, "1", datetime.now(UTC)) for name in HOSTILE]
     found = list(place_all(hostile, {"visits": site.contract}, timedelta(0)))
@@ -193,7 +193,7 @@ def test_a_key_that_no_drop_may_have_is_entered_as_failed_with_the_reason_and_ne
         assert message.isprintable()
 
 
-@pytest.mark.behaviour(32)
+@pytest.mark.behaviour(number=32)
 def test_a_hostile_key_in_the_landing_area_holds_up_no_other(site):
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.put_rows("z.csv", "v2,3,2,1,done")
@@ -215,7 +215,7 @@ def test_names_that_people_write_are_no_problem(name):
     assert name_problem(f"landing/visits/2020/{name}") is None
 
 
-@pytest.mark.behaviour(8)
+@pytest.mark.behaviour(number=8)
 def test_ten_thousand_objects_are_entered_in_pages(site):
     found = (
         ledger.Found("visits", "2020", f"landing/visits/2020/{number}.csv", "1", 1, ledger.now(site.connection))
@@ -225,7 +225,7 @@ def test_ten_thousand_objects_are_entered_in_pages(site):
     assert site.query("SELECT count(*) AS drops FROM ledger.drops") == [{"drops": 10_000}]
 
 
-@pytest.mark.behaviour(8)
+@pytest.mark.behaviour(number=8)
 def test_a_backlog_is_taken_in_bounded_batches_and_what_is_left_waits_for_the_next(site, monkeypatch):
     monkeypatch.setattr(engine, "MOST_DROPS", 3)
     for number in range(7):
@@ -235,7 +235,7 @@ def test_a_backlog_is_taken_in_bounded_batches_and_what_is_left_waits_for_the_ne
     assert len(site.visits()) == 7
 
 
-@pytest.mark.behaviour(8)
+@pytest.mark.behaviour(number=8)
 def test_a_redo_of_many_drops_is_not_cut_short(site, monkeypatch):
     for number in range(4):
         site.put_rows(f"{number}.csv", f"v{number},3,2,1,done")
@@ -245,7 +245,7 @@ def test_a_redo_of_many_drops_is_not_cut_short(site, monkeypatch):
     assert len(site.take(redo=True)) == 4
 
 
-@pytest.mark.behaviour(8)
+@pytest.mark.behaviour(number=8)
 def test_claiming_from_a_long_backlog_looks_at_few_drops(site):
     found = [
         ledger.Found("visits", year, f"landing/visits/{year}/{number}.csv", "1", 1, ledger.now(site.connection))

@@ -5,7 +5,7 @@ import pytest
 from lastmile.intake import engine
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behaviour(number=21)
 def test_a_new_column_is_rescued_and_no_value_is_lost(site):
     site.put("a.csv", "visit,persons,hours,travel_hours,outcome,Weather\nv1,3,2,1,done,rain\nv2,3,2,1,done,\n")
     site.discover()
@@ -17,7 +17,7 @@ def test_a_new_column_is_rescued_and_no_value_is_lost(site):
     assert site.drops()[0]["schema_change"] == {"rescued": ["Weather"]}
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behaviour(number=21)
 def test_a_contract_may_add_new_columns_to_the_table(site):
     site.under(unknown_columns="add").put("a.csv", "visit,Weather at noon\nv1,rain\n")
     site.put_rows("b.csv", "v2,3,2,1,done")
@@ -38,7 +38,7 @@ def test_a_new_column_whose_name_no_table_can_have_is_rescued_instead(site):
     ]
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behaviour(number=21)
 def test_a_contract_may_refuse_new_columns(site):
     site.under(unknown_columns="refuse").put("a.csv", "visit,weather\nv1,rain\n")
     site.discover()
@@ -47,7 +47,7 @@ def test_a_contract_may_refuse_new_columns(site):
     assert "weather" in site.drops()[0]["message"]
 
 
-@pytest.mark.behaviour(22)
+@pytest.mark.behaviour(number=22)
 def test_a_value_of_the_wrong_type_sets_the_row_aside_with_its_raw_text(site):
     site.arrive("a.csv", "v1,many,2,1,done", "v2,3,2,1,done")
     (row,) = site.aside()
@@ -55,7 +55,7 @@ def test_a_value_of_the_wrong_type_sets_the_row_aside_with_its_raw_text(site):
     assert [(reason["column"], reason["found"]) for reason in row["reasons"]] == [("persons", "many")]
 
 
-@pytest.mark.behaviour(22)
+@pytest.mark.behaviour(number=22)
 def test_a_contract_may_rescue_values_of_the_wrong_type(site):
     site.under(wrong_type="rescue").arrive("a.csv", "v1,many,2,1,done")
     assert site.query("SELECT visit, persons, _rescued FROM raw.visits") == [
@@ -63,7 +63,7 @@ def test_a_contract_may_rescue_values_of_the_wrong_type(site):
     ]
 
 
-@pytest.mark.behaviour(23)
+@pytest.mark.behaviour(number=23)
 def test_a_drop_without_a_required_column_is_refused_by_name(site):
     site.put("a.csv", "persons,hours\n3,2\n")
     site.discover()
@@ -72,7 +72,7 @@ def test_a_drop_without_a_required_column_is_refused_by_name(site):
     assert "visit" in site.drops()[0]["message"]
 
 
-@pytest.mark.behaviour(23)
+@pytest.mark.behaviour(number=23)
 def test_column_order_case_and_declared_aliases_do_not_matter(site):
     site.put("a.csv", "Outcome,DURATION,Visit,persons\ndone,2.5,v1,3\n")
     site.discover()
@@ -82,7 +82,7 @@ def test_column_order_case_and_declared_aliases_do_not_matter(site):
     ]
 
 
-@pytest.mark.behaviour(24)
+@pytest.mark.behaviour(number=24)
 def test_a_bad_row_names_drop_line_raw_text_and_every_rule_it_broke(site):
     site.arrive("a.csv", "v1,3,2,1,done", "v2,99,1,5,gone", "v3,3,2,1,done", "v4,3,2,1,done")
     (row,) = site.aside()
@@ -92,7 +92,7 @@ def test_a_bad_row_names_drop_line_raw_text_and_every_rule_it_broke(site):
     assert any("travel takes part of the time only" in reason["message"] for reason in row["reasons"])
 
 
-@pytest.mark.behaviour(25)
+@pytest.mark.behaviour(number=25)
 def test_too_many_bad_rows_quarantine_the_whole_drop(site):
     outcome = site.arrive("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done", "v3,bad,2,1,done")
     assert (outcome.state, outcome.read, outcome.loaded, outcome.quarantined) == ("quarantined", 3, 0, 3)
@@ -100,7 +100,7 @@ def test_too_many_bad_rows_quarantine_the_whole_drop(site):
     assert "2 of 3 rows (67%) broke the contract; at most 50% may" in site.drops()[0]["message"]
 
 
-@pytest.mark.behaviour(26)
+@pytest.mark.behaviour(number=26)
 def test_a_drop_that_cannot_be_parsed_is_tried_a_few_times_and_holds_up_no_other(site, monkeypatch):
     monkeypatch.setattr(engine, "FIRST_WAIT", engine.FIRST_WAIT / 10)
     site.put("a.parquet", b"PAR1 this is no parquet PAR1")
@@ -112,7 +112,7 @@ def test_a_drop_that_cannot_be_parsed_is_tried_a_few_times_and_holds_up_no_other
     assert "tried 3 times" in site.drops()[0]["message"]
 
 
-@pytest.mark.behaviour(27)
+@pytest.mark.behaviour(number=27)
 @pytest.mark.parametrize("body", ["", "visit,persons,hours,travel_hours,outcome\n"])
 def test_an_empty_or_header_only_drop_is_a_success_with_a_warning(site, body):
     site.put("a.csv", body)
@@ -122,7 +122,7 @@ def test_an_empty_or_header_only_drop_is_a_success_with_a_warning(site, body):
     assert "no rows" in site.drops()[0]["message"]
 
 
-@pytest.mark.behaviour(28)
+@pytest.mark.behaviour(number=28)
 def test_every_loaded_row_says_where_it_came_from_in_which_run_and_when(site):
     site.put("a.csv", 'visit,persons\n"v\n1",3\nv2,4\n')
     site.discover()

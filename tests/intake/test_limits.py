@@ -39,7 +39,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
     return found
 
 
-@pytest.mark.behaviour(32)
+@pytest.mark.behaviour(number=32)
 @pytest.mark.parametrize("title", BOMBS)
 def test_a_bomb_is_refused_with_its_reason_at_bounded_memory(measured: dict[str, Measured], title: str) -> None:
     bomb, found = BOMBS[title], measured[title]
@@ -80,14 +80,14 @@ OF_EVERY_FORMAT = {
 }
 
 
-@pytest.mark.behaviour(32)
+@pytest.mark.behaviour(number=32)
 @pytest.mark.parametrize("name", OF_EVERY_FORMAT)
 def test_rows_are_counted_in_every_format(tmp_path: Path, name: str) -> None:
     assert len(read(tmp_path, OF_EVERY_FORMAT[name], name, holding(rows=10)).rows) == 10
     assert "at most 9 rows" in refusal(tmp_path, OF_EVERY_FORMAT[name], name, holding(rows=9), of=Refused)
 
 
-@pytest.mark.behaviour(32)
+@pytest.mark.behaviour(number=32)
 @pytest.mark.parametrize(
     ("name", "data"),
     [
@@ -103,7 +103,7 @@ def test_columns_are_counted_in_every_format(tmp_path: Path, name: str, data: by
     assert "limits.columns in the contract" in refusal(tmp_path, data, name, holding(columns=2), of=Refused)
 
 
-@pytest.mark.behaviour(32)
+@pytest.mark.behaviour(number=32)
 def test_what_is_unpacked_is_counted_while_it_is(tmp_path: Path) -> None:
     packed = gzip.compress(b"id,note\n" + b"1,a\n" * 5_000)
 
@@ -111,7 +111,7 @@ def test_what_is_unpacked_is_counted_while_it_is(tmp_path: Path) -> None:
     assert "limits.unpacked_bytes" in refusal(tmp_path, packed, contract=holding(unpacked_bytes=20_007), of=Refused)
 
 
-@pytest.mark.behaviour(32)
+@pytest.mark.behaviour(number=32)
 def test_nesting_is_counted_before_it_is_parsed(tmp_path: Path) -> None:
     record = json.dumps({"id": {"a": [1]}})
 
@@ -122,7 +122,7 @@ def test_nesting_is_counted_before_it_is_parsed(tmp_path: Path) -> None:
     assert "limits.nesting" in found.reasons[1]
 
 
-@pytest.mark.behaviour(32)
+@pytest.mark.behaviour(number=32)
 def test_a_cell_longer_than_the_contract_lets_it_be_costs_its_row(tmp_path: Path) -> None:
     contract = holding(cell_characters=3)
     path = tmp_path / "visits.csv"

@@ -55,7 +55,7 @@ def entered(site, queue):
     return drain(site.connection, site.store, CONTRACTS, queue)
 
 
-@pytest.mark.behaviour(4)
+@pytest.mark.behaviour(number=4)
 def test_a_drop_that_the_bucket_tells_of_several_times_is_loaded_once(site, queue, sqs):
     site.put_rows("a.csv", "v1,3,2,1,done")
     bucket, _, prefix = site.store.url.removeprefix("s3://").partition("/")
@@ -68,7 +68,7 @@ def test_a_drop_that_the_bucket_tells_of_several_times_is_loaded_once(site, queu
     assert entered(site, queue) == 0  # though the bucket told of the cleaned file
 
 
-@pytest.mark.behaviour(5)
+@pytest.mark.behaviour(number=5)
 def test_notifications_out_of_order_end_with_the_newest_version_in_force(site, queue, sqs):
     for rows in ("v1,3,2,1,done", "v2,3,2,1,done", "v3,3,2,1,done"):
         site.put_rows("a.csv", rows)
@@ -82,7 +82,7 @@ def test_notifications_out_of_order_end_with_the_newest_version_in_force(site, q
     assert site.visits() == ["v3"]
 
 
-@pytest.mark.behaviour(6)
+@pytest.mark.behaviour(number=6)
 def test_a_notification_that_never_came_is_made_good_by_the_next_listing(site, queue, sqs):
     site.put_rows("a.csv", "v1,3,2,1,done")
     sqs.purge_queue(QueueUrl=queue)
@@ -92,7 +92,7 @@ def test_a_notification_that_never_came_is_made_good_by_the_next_listing(site, q
     assert site.visits() == ["v1", "v2"]
 
 
-@pytest.mark.behaviour(7)
+@pytest.mark.behaviour(number=7)
 def test_a_notification_of_what_is_gone_is_no_drop(site, queue, sqs):
     site.store.delete(site.put_rows("a.csv", "v1,3,2,1,done"))
     assert entered(site, queue) == 0
@@ -128,7 +128,7 @@ def test_a_message_stays_on_the_queue_until_its_drop_is_entered(site, queue, sqs
     assert waiting(sqs, queue) > 0
 
 
-@pytest.mark.behaviour(8)
+@pytest.mark.behaviour(number=8)
 def test_a_long_queue_is_drained_in_bounded_parts(site, queue, monkeypatch):
     monkeypatch.setattr(notifications, "MOST_MESSAGES", 20)
     for number in range(30):

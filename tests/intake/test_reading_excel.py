@@ -3,17 +3,23 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from files import read, refusal, requiring
+from files import VISITS, content, read, refusal, requiring
 from workbooks import MAIN, sheet_xml, workbook, workbook_of_xml
 
 from lastmile.intake.batch import Refused, Unreadable
-from lastmile.intake.reading import excel
+from lastmile.intake.reading import excel, open_drop
 
 NAME = "visits.xlsx"
+
+
+def read_cells(file: Path) -> list[tuple[str | None, ...]]:
+    """The cells of a workbook that has no header."""
+    return content(open_drop(file, file.name, replace(requiring("id", optional=("b", "c")), headerless=True))).rows
 
 
 def test_cells_are_read_as_text_that_loses_nothing(tmp_path: Path) -> None:
@@ -71,6 +77,33 @@ def test_the_first_sheet_whose_header_fits_is_read_and_others_that_fit_are_named
     assert found.format["sheet"] == "2018"
     assert found.format["preamble_lines"] == 2
     assert found.format["sheets_left_out"] == "2019"
+
+
+def test_the_sheet_that_the_contract_names_is_read(tmp_path: Path) -> None:
+    data = workbook({"2018": [["id", "note"], ["1", "a"]], "2019": [["id", "note"], ["2", "b"]]})
+
+    assert read(tmp_path, data, NAME, replace(VISITS, sheet="2019")).rows == [("2", "b")]
+    assert "found ['2018', '2019']" in refusal(tmp_path, data, NAME, replace(VISITS, sheet="2020"), of=Refused)
+
+
+def test_a_sheet_without_a_header_is_read_where_the_contract_says_so(tmp_path: Path) -> None:
+    found = read(tmp_path, workbook({"V": [["1", "a"], ["2"]]}), NAME, replace(VISITS, headerless=True))
+
+    assert (found.rows, found.lines) == ([("1", "a"), ("2", None)], [1, 2])
+
+
+def test_a_header_of_merged_cells_is_read_where_its_names_are_joined(tmp_path: Path) -> None:
+    data = workbook({"V": [["id", "travel", None], [None, "air", "rail"], ["1", 5, 6]]})
+
+    assert read(tmp_path, data, NAME, requiring("id", "travel_air", "travel_rail")).rows == [("1", "5", "6")]
+
+
+@pytest.mark.parametrize("suffix", ["xls", "xlsb"])
+def test_dates_counted_from_1904_are_the_days_they_mean(shared_data: Path, suffix: str) -> None:
+    file = shared_data / "nasty_xlsx_calamine" / f"date_1904.{suffix}"
+    found = read_cells(file)
+
+    assert found[0][0].startswith("2021-01-01")
 
 
 def test_a_row_with_cells_right_of_the_header_is_broken(tmp_path: Path) -> None:

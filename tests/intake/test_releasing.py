@@ -49,7 +49,7 @@ def events(site):
     return [event["message"] for event in site.query("SELECT message FROM ledger.events ORDER BY id")]
 
 
-@pytest.mark.behaviour(29)
+@pytest.mark.behaviour(number=29)
 def test_rows_released_after_the_contract_was_mended_load_and_no_other(site):
     site.arrive("a.csv", *ROWS)
     assert (counts(site), lines_aside(site)) == ((6, 3, 3, 0), [3, 4, 5])
@@ -85,7 +85,7 @@ def test_rows_that_still_do_not_fit_stay_with_the_reasons_of_the_contract_as_it_
     assert "65" in reasons[4][0]
 
 
-@pytest.mark.behaviour(29)
+@pytest.mark.behaviour(number=29)
 def test_releasing_again_changes_nothing_and_tells_the_same_numbers(site):
     site.arrive("a.csv", *ROWS)
     drop_id = allow(site).drops()[0]["id"]
@@ -177,7 +177,7 @@ def test_columns_that_a_later_contract_adds_are_filled_in_released_rows(site):
     ]
 
 
-@pytest.mark.behaviour(29)
+@pytest.mark.behaviour(number=29)
 @pytest.mark.parametrize("where", ["after the claim", "after the first batch", "before the commit"])
 def test_a_release_that_is_killed_leaves_everything_as_it_was_and_the_next_run_carries_it_out(site, where):
     mended = site.contract
@@ -243,7 +243,7 @@ def test_more_rows_asked_for_while_others_are_being_released_are_not_forgotten(s
     assert site.visits() == ["v1", "v2", "v3", "v5", "v6"]
 
 
-@pytest.mark.behaviour(29)
+@pytest.mark.behaviour(number=29)
 def test_nothing_is_released_of_a_drop_whose_object_is_gone(site):
     key = site.put_rows("a.csv", *ROWS)
     site.discover()
@@ -282,7 +282,7 @@ def test_rows_of_a_drop_that_was_replaced_are_no_longer_set_aside(site):
     assert {row["drop_id"] for row in aside.rows(site.connection, Place(), 10)} == {site.drops()[1]["id"]}
 
 
-@pytest.mark.behaviour(29)
+@pytest.mark.behaviour(number=29)
 def test_a_drop_set_aside_whole_is_taken_again_any_number_of_times(site):
     site.arrive("a.csv", *ROWS[1:4])
     assert site.states() == ["quarantined"]
@@ -322,7 +322,7 @@ def test_a_drop_that_no_contract_can_take_is_passed_over(site):
     assert ask(site.connection, {}, [drop["id"]]) == []
 
 
-@pytest.mark.behaviour(29)
+@pytest.mark.behaviour(number=29)
 def test_a_discarded_row_is_shown_no_more_and_does_not_load_even_when_the_drop_is_taken_again(site):
     site.arrive("a.csv", *ROWS)
     assert discard(site.connection, {site.drops()[0]["id"]: [3]}, [], "a trial record") == (1, 0)

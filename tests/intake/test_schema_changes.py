@@ -7,7 +7,7 @@ from visits import VISITS
 from lastmile.contract import number, text
 from lastmile.intake import growing
 
-pytestmark = pytest.mark.behaviour(21)
+pytestmark = pytest.mark.behaviour(number=21)
 
 
 def bring(site, *lines, name="a.csv"):

@@ -8,7 +8,7 @@ from lastmile.errors import UserError
 from lastmile.operations import retention
 from lastmile.store import removing
 
-pytestmark = pytest.mark.behaviour(30)
+pytestmark = pytest.mark.behaviour(number=30)
 AT_ONCE = timedelta(0)
 
 

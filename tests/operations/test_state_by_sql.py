@@ -12,7 +12,7 @@ from lastmile.intake.state import summary
 OFFSETS = st.timedeltas(min_value=timedelta(days=-400), max_value=timedelta(days=4_000))
 
 
-@pytest.mark.behaviour(31)
+@pytest.mark.behaviour(number=31)
 def test_the_state_view_adds_up_to_the_ledger_by_partition_and_state(site):
     site.arrive("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done", "v3,3,2,1,done")
     site.arrive("b.csv", "v4,bad,2,1,done", year="2021")
@@ -27,7 +27,7 @@ def test_the_state_view_adds_up_to_the_ledger_by_partition_and_state(site):
     assert sum(row["bytes"] for row in found) == sum(drop["size"] for drop in site.drops())
 
 
-@pytest.mark.behaviour(31)
+@pytest.mark.behaviour(number=31)
 def test_the_backlog_view_says_how_many_wait_and_for_how_long(site):
     assert site.query("SELECT * FROM ledger.backlog") == []
     for name, year in (("a.csv", "2019"), ("b.csv", "2020"), ("c.csv", "2020")):
@@ -44,7 +44,7 @@ def test_the_backlog_view_says_how_many_wait_and_for_how_long(site):
     assert summary(site.connection, site.store.url)["lag_seconds"] == 0
 
 
-@pytest.mark.behaviour(20)
+@pytest.mark.behaviour(number=20)
 def test_a_late_drop_is_measured_from_the_end_of_its_partition_and_one_in_time_is_not_late(site):
     site.arrive("late.csv", "v1,3,2,1,done", year="2020")
     this_year = str(datetime.now(UTC).year)
@@ -59,7 +59,7 @@ def test_a_late_drop_is_measured_from_the_end_of_its_partition_and_one_in_time_i
     assert (found["late"], found["lateness_seconds"]) == (1, pytest.approx(late["lateness_seconds"], abs=0.1))
 
 
-@pytest.mark.behaviour(20)
+@pytest.mark.behaviour(number=20)
 def test_a_newer_version_of_an_object_is_measured_on_its_own(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     site.query(
@@ -69,7 +69,7 @@ def test_a_newer_version_of_an_object_is_measured_on_its_own(site):
     assert [drop["lateness_seconds"] > 0 for drop in site.drops()] == [False, True]
 
 
-@pytest.mark.behaviour(20)
+@pytest.mark.behaviour(number=20)
 @given(written=OFFSETS, found=OFFSETS)
 @hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_lateness_is_from_the_end_of_the_partition_to_the_earlier_of_written_and_found(site, written, found):

@@ -15,7 +15,7 @@ def taken(site):
     return site
 
 
-@pytest.mark.behaviour(31)
+@pytest.mark.behaviour(number=31)
 def test_state_lag_and_backlog_are_answered_as_the_command_line_shows_them(taken, api):
     status, expected = api("/status").json, summary(taken.connection, taken.store.url)
     assert status["backlog"] == 1
@@ -29,7 +29,7 @@ def test_state_lag_and_backlog_are_answered_as_the_command_line_shows_them(taken
         }
 
 
-@pytest.mark.behaviour(31)
+@pytest.mark.behaviour(number=31)
 def test_a_drop_is_answered_with_all_that_happened_to_it(taken, api):
     first = api("/drops/1").json
     assert (first["key"], first["state"], first["rows_quarantined"]) == ("landing/visits/2020/a.csv", "loaded", 1)

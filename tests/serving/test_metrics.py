@@ -17,7 +17,7 @@ def value(found, name, **labels):
     return found[(f"lastmile_{name}", *sorted({"dataset": "visits", **labels}.items()))]
 
 
-@pytest.mark.behaviour(31)
+@pytest.mark.behaviour(number=31)
 def test_a_scrape_gives_state_rows_backlog_and_lag(site, api):
     site.arrive("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done")
     site.put_rows("b.csv", "v3,3,2,1,done")
@@ -34,7 +34,7 @@ def test_a_scrape_gives_state_rows_backlog_and_lag(site, api):
     assert value(found, "newest_drop_age_seconds") < 60
 
 
-@pytest.mark.behaviour(20)
+@pytest.mark.behaviour(number=20)
 def test_a_scrape_gives_the_lateness(site, api):
     site.arrive("a.csv", "v1,3,2,1,done")
     found = scraped(api("/metrics").text)

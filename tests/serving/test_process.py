@@ -19,7 +19,7 @@ def _listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.mark.behaviour(31)
+@pytest.mark.behaviour(number=31)
 def test_the_process_that_up_starts_listens_on_this_machine_only_and_ends_in_order(settings):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

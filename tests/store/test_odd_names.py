@@ -18,7 +18,7 @@ def bucket(s3_store_url: str) -> Any:
     return boto3.resource("s3").Bucket(urlparse(s3_store_url).netloc)
 
 
-@pytest.mark.behaviour(32)
+@pytest.mark.behaviour(number=32)
 @pytest.mark.parametrize(
     ("odd", "versions"),
     [
@@ -67,7 +67,7 @@ def test_the_markers_of_a_buckets_folders_are_no_objects(
     assert [listed.key for listed in store.list("landing")] == ["landing/crop/2019/empty.csv"]
 
 
-@pytest.mark.behaviour(32)
+@pytest.mark.behaviour(number=32)
 @pytest.mark.parametrize("odd", [b"b\x01c", b"line\nbreak", b"\xff.csv"])
 def test_an_odd_file_in_a_folder_is_listed_with_all_others(odd: bytes, home: Path) -> None:
     store = open_store(Settings.from_environment())

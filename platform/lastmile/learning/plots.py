@@ -68,6 +68,21 @@ def shares(
     return _png(figure, title)
 
 
+def trend(title: str, values: Sequence[float], usual: float | None, unit: str) -> bytes:
+    """One bar per value, the newest on the right; the line is what is usual."""
+    figure, axes = _canvas(6.4, 1.9)
+    axes.bar(range(1, len(values) + 1), values, color=ACCENT, width=0.8)
+    if usual is not None:
+        axes.axhline(usual, color=QUIET, linewidth=0.8, linestyle="--")
+    axes.set_xlim(0.4, len(values) + 0.6)
+    axes.set_xticks([])
+    axes.set_ylim(0, max(0.01, *values) * 1.1)
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.1%}")
+    axes.set_xlabel(unit)
+    axes.grid(False, axis="x")
+    return _png(figure, title)
+
+
 def as_source(png: bytes) -> str:
     """The `src` of an HTML image."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"

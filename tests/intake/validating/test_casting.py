@@ -72,7 +72,7 @@ WRITTEN = sorted(
 )
 
 
-@pytest.mark.behaviour(22)
+@pytest.mark.behaviour(number=22)
 @pytest.mark.parametrize("numbers", NUMBERS, ids=lambda numbers: f"{numbers.decimal}{numbers.thousands}")
 def test_a_number_has_one_meaning_in_a_drop_and_what_is_written_otherwise_is_none(make_contract, judge, numbers):
     judged = judge(make_contract({"x": number("A number.")}), {"x": WRITTEN}, numbers=numbers)

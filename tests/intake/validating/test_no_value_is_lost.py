@@ -92,7 +92,7 @@ def is_same(name, value, expected):
     return value == (float(expected) if name == "n" else expected)
 
 
-@pytest.mark.behaviour(22)
+@pytest.mark.behaviour(number=22)
 @pytest.mark.parametrize("policy", ["quarantine", "rescue"])
 @pytest.mark.parametrize("name", COLUMNS)
 @settings(max_examples=100, deadline=None)
@@ -121,7 +121,7 @@ def test_a_cell_is_its_value_or_rescued_or_set_aside_and_never_silently_null(
         assert is_same(name, value, meaning(name, cell, numbers))
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behaviour(number=21)
 @settings(max_examples=100, deadline=None)
 @given(
     cells=st.dictionaries(

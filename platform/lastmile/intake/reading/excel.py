@@ -59,7 +59,10 @@ def open_excel(path: Path, contract: Contract, found: dict[str, str | int]) -> R
     if not fitting:
         raise refusal([_names(row) for start in starts.values() for row in start], contract)
     sheet, heading = next(iter(fitting.items()))
-    found |= {"sheet": sheet, "preamble_lines": starts[sheet][heading.position].number - 1}
+    found |= {
+        "sheet": sheet,
+        "preamble_lines": starts[sheet][heading.position].number - 1 if heading.position >= 0 else 0,
+    }
     if len(fitting) > 1:
         found["sheets_left_out"] = ", ".join(list(fitting)[1:])
 

@@ -1,0 +1,83 @@
+"""How the share of bad rows goes from drop to drop of a dataset, and whether the newest is out of the ordinary."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+NEWEST = 50
+#: Fewer drops than these say nothing about what is usual.
+_FEWEST = 5
+#: The newest is far above the others when its share is so many times theirs ...
+_TIMES = 3
+#: ... and chance alone would bring that less often than this.
+_CHANCE = 0.001
+
+
+@dataclass(frozen=True)
+class Share:
+    """Bad rows of one drop in force, without those that were discarded. `read` is at least 1."""
+
+    id: int
+    key: str
+    partition: str
+    bad: int
+    read: int
+
+    @property
+    def share(self) -> float:
+        return self.bad / self.read
+
+
+def shares(connection: Connection, store: str, dataset: str, partition: str | None = None) -> list[Share]:
+    """The newest drops with rows, NEWEST at most, in the order they came; of all partitions where none is given."""
+    with connection.cursor(row_factory=class_row(Share)) as cursor:
+        found = cursor.execute(
+            """
+            SELECT id, key, partition, rows_read AS read, (
+                SELECT count(*) FROM quarantine.rows r WHERE drop_id = id AND kind = 'bad' AND NOT EXISTS (
+                    SELECT FROM quarantine.discarded d WHERE d.drop_id = r.drop_id AND d.line = r.line)
+            ) AS bad
+            FROM ledger.drops
+            WHERE store = %(store)s AND dataset = %(dataset)s AND state IN ('loaded', 'quarantined') AND rows_read > 0
+              AND discarded_at IS NULL AND (%(partition)s::text IS NULL OR partition = %(partition)s)
+            ORDER BY id DESC LIMIT %(newest)s
+            """,
+            {"store": store, "dataset": dataset, "partition": partition, "newest": NEWEST},
+        ).fetchall()
+    return found[::-1]
+
+
+def usual(earlier: Sequence[Share]) -> float:
+    """The median share: a few bad drops do not move it."""
+    return median(drop.share for drop in earlier)
+
+
+def far_above(drops: Sequence[Share]) -> str | None:
+    """What to say where the newest drop's share of bad rows is far above that of the drops before it; else None.
+
+    Far above means over three times their median, and by more than chance explains: were each row bad with the usual
+    probability p, a share q among n rows would come with probability exp(-n * D(q, p)) at most, D being the relative
+    entropy (Chernoff, 1952). Where hardly a row was ever bad, p is taken as one in all the rows read before.
+    """
+    if len(drops) <= _FEWEST:
+        return None
+    *earlier, newest = drops
+    before = usual(earlier)
+    expected = max(before, 1 / (sum(drop.read for drop in earlier) + 2))
+    if newest.share <= _TIMES * expected or newest.read * _entropy(newest.share, expected) < -math.log(_CHANCE):
+        return None
+    return (
+        f"drop {newest.id} ({newest.key}): {newest.bad:,} of {newest.read:,} rows ({newest.share:.1%}) broke the"
+        f" contract; usual is {before:.1%}, the median of the {len(earlier)} drops before it. See why with"
+        f" `lastmile quarantine show --drop {newest.id}`"
+    )
+
+
+def _entropy(found: float, expected: float) -> float:
+    """Relative entropy of two yes-or-no distributions, in nats; `expected` is above 0 and below 1/3."""
+    rest = (1 - found) * math.log((1 - found) / (1 - expected)) if found < 1 else 0.0
+    return found * math.log(found / expected) + rest

@@ -1,0 +1,104 @@
+"""Whatever is killed while the platform is up, it goes on without anyone's help, and every drop is loaded once."""
+
+import json
+import os
+import signal
+import time
+
+import psutil
+import psycopg
+import pytest
+from end_to_end.installation import Installation, wait_for
+
+from lastmile.intake.auditing import violations
+from lastmile.running.processes import free_port
+from lastmile.warehouse import embedded
+
+#: Rows of a drop that takes seconds to load.
+LARGE = 400_000
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory):
+    """A platform that is up and has a large drop to load."""
+    one = Installation(tmp_path_factory.mktemp("kills") / "home")
+    one.put = lambda name, year, rows: drop(one, name, year, rows)
+    one.put("large", 2021, LARGE)
+    one.up = one.start("up", "--port", str(free_port()))
+    yield one
+    one.end()
+
+
+def drop(installation, name, year, rows):
+    file = installation.home.parent / f"{name}.csv"
+    file.write_text("hhid,name,n\n" + "".join(f"{name}_{number},goats,3\n" for number in range(rows)))
+    installation.run("drop", file, "--dataset", "lstk", "--partition", str(year))
+
+
+def ask(platform, query):
+    """The first column of the answer, or None where the database does not answer."""
+    url = embedded.running(platform.home / "postgres")
+    try:
+        with psycopg.connect(url or "", autocommit=True, connect_timeout=5) as connection:
+            return [row[0] for row in connection.execute(query).fetchall()]
+    except psycopg.Error:
+        return None
+
+
+def service(platform, name):
+    started = json.loads((platform.home / "processes.json").read_text())
+    return psutil.Process(next(one["pid"] for one in started if one["name"] == name))
+
+
+def workers(platform):
+    return [process for process in platform.processes() if "lastmile.running.worker" in process.cmdline()]
+
+
+def kill(*processes):
+    whole = [each for process in processes for each in (process, *process.children(recursive=True))]
+    for process in whole:
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def loaded(platform, name):
+    return ask(platform, f"SELECT count(*) FROM raw.lstk WHERE hhid LIKE '{name}\\_%'")
+
+
+def test_a_run_whose_worker_and_code_server_are_killed_together_ends_and_its_drop_is_loaded_once(platform):
+    wait_for(lambda: ask(platform, "SELECT id FROM ledger.drops WHERE state = 'claimed'"), 240)
+    (run,) = ask(platform, "SELECT run_id FROM ledger.drops WHERE state = 'claimed'")
+    kill(*workers(platform), service(platform, "code-server"))
+    killed_at = time.monotonic()
+    wait_for(lambda: ask(platform, f"SELECT status FROM dagster.runs WHERE run_id = '{run}'") == ["FAILURE"], 60)
+    print(f"the run was ended {time.monotonic() - killed_at:.1f} s after the kill")
+    assert loaded(platform, "large") == [0]
+    assert ask(platform, f"SELECT count(*) FROM dagster.concurrency_slots WHERE run_id = '{run}'") == [0]
+    wait_for(lambda: loaded(platform, "large") == [LARGE], 240)
+
+
+def test_a_killed_daemon_comes_back_and_takes_the_next_drop(platform):
+    daemon = service(platform, "daemon")
+    os.kill(daemon.pid, signal.SIGKILL)
+    platform.put("after_the_daemon", 2022, 3)
+    wait_for(lambda: loaded(platform, "after_the_daemon") == [3], 240)
+    assert service(platform, "daemon") != daemon
+
+
+def test_a_killed_postgres_comes_back_and_the_next_drop_is_taken(platform):
+    pid = int((platform.home / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+    kill(psutil.Process(pid))
+    wait_for(lambda: ask(platform, "SELECT 1"), 60)
+    platform.put("after_postgres", 2023, 3)
+    wait_for(lambda: loaded(platform, "after_postgres") == [3], 240)
+
+
+def test_no_row_was_doubled_or_lost_and_everything_stops_as_ever(platform):
+    assert [loaded(platform, name) for name in ("large", "after_the_daemon", "after_postgres")] == [[LARGE], [3], [3]]
+    with psycopg.connect(embedded.running(platform.home / "postgres")) as connection:
+        assert violations(connection, "lstk") == []
+    platform.up.send_signal(signal.SIGINT)
+    said, _ = platform.up.communicate(timeout=60)
+    assert platform.up.returncode == 0
+    for name in ("code-server", "daemon", "embedded Postgres"):
+        assert f"the {name} had ended and is started again" in said
+    assert [one.cmdline() for one in platform.processes()] == []
