@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -24,7 +25,7 @@ from lastmile.contract import Contract
 from lastmile.intake import engine, releasing
 from lastmile.intake.auditing import violations
 from lastmile.intake.discovering import discover
-from lastmile.store import Store
+from lastmile.store import Changed, Missing, Store, StoredObject
 from lastmile.warehouse.tables import ensure_table
 
 #: Clean workers after which a history that is still not at rest never will be.
@@ -132,7 +133,23 @@ class Play:
         rows = {drop: lines for drop, lines in self.stage.connection.execute(query).fetchall() if random.random() < 0.5}
         aside = self.stage.connection.execute("SELECT id FROM ledger.drops WHERE state = 'quarantined' ORDER BY id")
         whole = [drop for (drop,) in aside.fetchall()][:1]
-        self.released |= set(releasing.ask(self.stage.connection, rows, whole))
+        self.released |= {drop for drop in releasing.ask(self.stage.connection, rows, whole) if self.has_bytes(drop)}
+
+    def has_bytes(self, drop: int) -> bool:
+        """Whether what was taken can still be read: without versions, other bytes put over it are the end of it."""
+        query = "SELECT key, version, modified_at FROM ledger.drops WHERE id = %s"
+        ((key, taken, modified_at),) = self.stage.connection.execute(query, [drop]).fetchall()
+        (body,) = {version.content.body for version in self.put[key] if version.version == taken}
+        same = [version.version for version in self.put[key] if version.content.body == body]
+        return any(self.is_there(StoredObject(key, len(body), version, modified_at)) for version in same)
+
+    def is_there(self, listed: StoredObject) -> bool:
+        try:
+            with TemporaryDirectory() as folder:
+                self.stage.store.fetch(listed, Path(folder) / "copy")
+        except (Changed, Missing):
+            return False
+        return True
 
     def take(self, look: bool = False, redo: bool = False) -> None:
         contract, stage = self.contract(), self.stage

@@ -166,7 +166,7 @@ def test_a_worker_whose_session_is_cut_can_commit_nothing(site, workers):
     worker = workers.start(job(site, "take", fault=["stop at", "before the commit", 1]))
     assert workers.wait(worker) is None
     site.query(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 10_000) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     assert [outcome.loaded for outcome in site.take()] == [len(ROWS)]

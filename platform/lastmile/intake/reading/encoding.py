@@ -20,8 +20,6 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 ESCAPE = "lastmile-escape"
-#: C1 control characters in UTF-8, and what cp1252 has in their place; five it has not.
-_C1 = re.compile(rb"\xc2([\x80-\x9f])")
 #: An undecodable byte b stands as the lone surrogate U+DC00 + b, which no valid text holds.
 _ESCAPED = re.compile("[\udc00-\udcff]")
 _WIDE = re.compile("[^\x00-\x7f\udc00-\udcff]")
@@ -41,30 +39,6 @@ def shown(record: bytes, encoding: str | int) -> str:
     as_is = encoding in ("ascii", "utf-8")
     text = record.decode("utf-8", ESCAPE if as_is else "surrogatepass")
     return _ESCAPED.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
-
-
-def without_c1(text: Iterator[bytes], found: dict[str, str | int]) -> Iterator[bytes]:
-    """UTF-8 with C1 control characters, which no text has, as what they were meant to be; `found` says so if any are.
-
-    They are what becomes of cp1252 that was converted as if it were Latin-1, and are read as cp1252 has them, as
-    browsers do (WHATWG Encoding, windows-1252).
-    """
-    rest = b""
-    for block in text:
-        whole, rest = rest + block, b""
-        if whole.endswith(b"\xc2"):
-            whole, rest = whole[:-1], b"\xc2"
-        if _C1.search(whole):
-            found["c1_controls"] = "read as cp1252"
-            whole = _C1.sub(_meant, whole)
-        if whole:
-            yield whole
-    if rest:
-        yield rest
-
-
-def _meant(control: re.Match[bytes]) -> bytes:
-    return control[1].decode("cp1252", "ignore").encode() or control[0]
 
 
 def as_utf8(blocks: Iterator[bytes], fallbacks: Sequence[str], found: dict[str, str | int]) -> Iterator[bytes]:

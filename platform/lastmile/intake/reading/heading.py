@@ -76,14 +76,18 @@ def _stacks(rows: Sequence[list[str]], contract: Contract, starts: Iterable[int]
         for height in range(2, TALLEST + 1):
             above, last = rows[start : start + height - 1], rows[start + height - 1 : start + height]
             for carried in (False, True):
-                names = _joined([*(map(_carried, above) if carried else above), *last]) if last else []
+                names = _joined([*(_carried(above, last) if carried else above), *last]) if last else []
                 if fitting := _fitting(names, contract):
                     yield Heading(named(fitting, contract), start + height - 1)
 
 
-def _carried(row: Sequence[str]) -> list[str]:
-    carried: Iterator[str] = accumulate(row, lambda before, name: name if name.strip() else before)
-    return list(carried)
+def _carried(above: Iterable[list[str]], last: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    """The rows with every name repeated in the empty cells right of it, to the width of the last."""
+    width = max(map(len, last))
+    for row in above:
+        padded = row + [""] * (width - len(row))
+        carried: Iterator[str] = accumulate(padded, lambda before, name: name if name.strip() else before)
+        yield list(carried)
 
 
 def _joined(rows: Iterable[Sequence[str]]) -> list[str]:
