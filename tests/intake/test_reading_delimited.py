@@ -11,9 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from files import VISITS, content, read, refusal, requiring
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lastmile.intake.batch import Refused, Unreadable
 from lastmile.intake.reading import compression, open_drop
+from lastmile.intake.reading.encoding import without_c1
 from lastmile.limits import Limits
 
 LONGEST = Limits().record_bytes
@@ -275,8 +278,25 @@ def test_the_contract_says_which_encodings_are_tried(tmp_path: Path) -> None:
     assert "utf-8 or cp1252" in refusal(tmp_path, japanese, of=Unreadable)
 
 
-def test_control_characters_stay_as_they_are(tmp_path: Path) -> None:
-    assert read(tmp_path, "id,note\n1,7 \x96 8\n2,\x81é\n").rows == [("1", "7 \x96 8"), ("2", "\x81é")]
+def test_control_characters_that_were_cp1252_are_read_as_what_they_were(tmp_path: Path) -> None:
+    found = read(tmp_path, "id,note\n1,7 \x96 8 \x93a\x94 \x80\n2,\x81é\n")
+
+    assert found.rows == [("1", "7 \u2013 8 \u201ca\u201d €"), ("2", "\x81é")]
+    assert found.format["c1_controls"] == "read as cp1252"
+
+
+def test_utf8_that_was_read_as_latin_1_before_stays_as_it_is(tmp_path: Path) -> None:
+    found = read(tmp_path, "id,note\n1,Espa\xc3\x91a\n2,\xe3\xa3\xe2\x91ame\n")
+
+    assert found.rows == [("1", "Espa\xc3\x91a"), ("2", "\xe3\xa3\xe2\x91ame")]
+
+
+@given(text=st.text("aé\x91\xc3\xe2\x96", min_size=1), at=st.integers(1, 40))
+def test_where_a_file_is_cut_into_blocks_does_not_show_in_its_control_characters(text: str, at: int) -> None:
+    data = text.encode()
+    whole = b"".join(without_c1(iter([data]), {}))
+
+    assert b"".join(without_c1(iter([data[start : start + at] for start in range(0, len(data), at)]), {})) == whole
 
 
 FOREIGN = {

@@ -20,7 +20,7 @@ from lastmile.contract import Contract
 from lastmile.intake.batch import BrokenRecord, RawBatch, Unreadable
 from lastmile.intake.reading.compression import blocks
 from lastmile.intake.reading.dialect import Layout, Sample, find_layout, values
-from lastmile.intake.reading.encoding import as_utf8, shown
+from lastmile.intake.reading.encoding import as_utf8, shown, without_c1
 from lastmile.intake.reading.numbers import watched
 from lastmile.intake.reading.reader import Reader
 from lastmile.intake.reading.records import CR, MISQUOTED, Dialect, Flags, Numbers, Records, fitting_length, split
@@ -33,7 +33,7 @@ def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) 
     """Raises Refused where no dialect fits the contract, Unreadable where the file is no text."""
 
     def text() -> Iterator[bytes]:
-        return as_utf8(blocks(path, contract.limits), contract.encodings, found)
+        return without_c1(as_utf8(blocks(path, contract.limits), contract.encodings, found), found)
 
     stream = text()
     sample = Sample(next(stream, b""), whole=next(stream, None) is None, columns=contract.limits.columns)

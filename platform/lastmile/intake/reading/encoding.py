@@ -20,8 +20,13 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 ESCAPE = "lastmile-escape"
+#: C1 control characters in UTF-8, and what cp1252 has in their place; five it has not. One behind a character from
+#: U+00C2 to U+00F4 may be the second byte of UTF-8 that was read as Latin-1 (`Ã\x91` for `Ñ`), and is left alone.
+_C1 = re.compile(rb"(?<!\xc3[\x82-\xb4])\xc2([\x80-\x9f])")
 #: An undecodable byte b stands as the lone surrogate U+DC00 + b, which no valid text holds.
 _ESCAPED = re.compile("[\udc00-\udcff]")
+#: The end of a block that decides what the next begins with.
+_CUT = re.compile(rb"(?:\xc3[\x82-\xb4]?|\xc2)\Z|\xc3[\x82-\xb4]\xc2\Z")
 _WIDE = re.compile("[^\x00-\x7f\udc00-\udcff]")
 
 
@@ -39,6 +44,30 @@ def shown(record: bytes, encoding: str | int) -> str:
     as_is = encoding in ("ascii", "utf-8")
     text = record.decode("utf-8", ESCAPE if as_is else "surrogatepass")
     return _ESCAPED.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
+
+
+def without_c1(text: Iterator[bytes], found: dict[str, str | int]) -> Iterator[bytes]:
+    """UTF-8 with C1 control characters, which no text has, as what they were meant to be; `found` says so if any are.
+
+    They are what becomes of cp1252 that was converted as if it were Latin-1, and are read as cp1252 has them, as
+    browsers do (WHATWG Encoding, windows-1252).
+    """
+    rest = b""
+    for block in text:
+        whole, rest = rest + block, b""
+        if cut := _CUT.search(whole, max(len(whole) - 3, 0)):
+            whole, rest = whole[: cut.start()], cut[0]
+        if _C1.search(whole):
+            found["c1_controls"] = "read as cp1252"
+            whole = _C1.sub(_meant, whole)
+        if whole:
+            yield whole
+    if rest:
+        yield rest
+
+
+def _meant(control: re.Match[bytes]) -> bytes:
+    return control[1].decode("cp1252", "ignore").encode() or control[0]
 
 
 def as_utf8(blocks: Iterator[bytes], fallbacks: Sequence[str], found: dict[str, str | int]) -> Iterator[bytes]:
