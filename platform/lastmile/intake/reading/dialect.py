@@ -186,8 +186,11 @@ def _with_or_without_apostrophes(best: _Reading, quoted: _Reading) -> _Reading:
     has_quotes = any('"' in cell for row in quoted.rows if row for cell in row)
     if all(map(_is_in_apostrophes, best.heading.names)) or (quoted.broken < best.broken and not has_quotes):
         return quoted
-    if _has_column_in_apostrophes(best.rows[1:]):
-        raise Refused("every value of a column stands in apostrophes, which may be quotes or not. Use double quotes.")
+    if (place := _column_in_apostrophes(best.rows[1:])) is not None:
+        raise Refused(
+            f"expected values with or without double quotes, found all of column {best.heading.names[place]!r} in "
+            "apostrophes, which may be quotes or not. Use double quotes."
+        )
     return best
 
 
@@ -196,7 +199,10 @@ def _only(readings: Sequence[_Reading]) -> _Reading:
     for other in others:
         if other.rows != first.rows:
             found = " and ".join(repr(reading.dialect.delimiter) for reading in (first, other))
-            raise Refused(f"delimiters {found} both give a header that fits, and differ. Write the file with commas.")
+            raise Refused(
+                f"expected one delimiter, found that {found} both give a header that fits, and differ. Write the file "
+                "with commas."
+            )
     return first
 
 
@@ -228,10 +234,11 @@ def _is_in_apostrophes(text: str) -> bool:
     return len(text) > 1 and text[0] == text[-1] == "'"
 
 
-def _has_column_in_apostrophes(rows: Sequence[list[str] | None]) -> bool:
+def _column_in_apostrophes(rows: Sequence[list[str] | None]) -> int | None:
+    """The place of the first column that has values, all of them in apostrophes."""
     columns = zip(*filter(None, rows), strict=True)
     filled = [[cell for cell in column if cell] for column in columns]
-    return any(cells and all(map(_is_in_apostrophes, cells)) for cells in filled)
+    return next((place for place, cells in enumerate(filled) if cells and all(map(_is_in_apostrophes, cells))), None)
 
 
 def _is_binary(sample: bytes) -> bool:

@@ -145,7 +145,10 @@ def refusal(candidates: Iterable[Sequence[str]], contract: Contract) -> Refused:
         fit(contract, [name[:SHOWN_CHARACTERS] for name in nearest[:SHOWN_NAMES]])
     except Refused as refused:
         return refused
-    return Refused(f"dataset {contract.name}: expected a header, found {list(nearest[:SHOWN_NAMES])}.")
+    return Refused(
+        f"dataset {contract.name}: expected a header, found {list(nearest[:SHOWN_NAMES])}. "
+        "Name the columns in the first line."
+    )
 
 
 def named(names: Sequence[str], contract: Contract) -> list[str]:
@@ -158,7 +161,8 @@ def named(names: Sequence[str], contract: Contract) -> list[str]:
     unique = _told_apart(names)
     if len(set(unique)) < len(unique) or fit(contract, unique)[0] != fit(contract, names)[0]:
         raise Refused(
-            f"dataset {contract.name}: columns of one name cannot be told apart in {list(names)}. Rename them."
+            f"dataset {contract.name}: columns of one name cannot be told apart in {list(names)[:SHOWN_NAMES]}. "
+            "Rename them."
         )
     return unique
 

@@ -15,7 +15,7 @@ from lastmile.contract import Contract
 from lastmile.intake.batch import BrokenRecord, RawBatch, Refused, Unreadable
 from lastmile.intake.reading.compression import blocks
 from lastmile.intake.reading.encoding import as_utf8
-from lastmile.intake.reading.heading import fits, named
+from lastmile.intake.reading.heading import SHOWN_NAMES, fits, named
 from lastmile.intake.reading.json_records import (
     WHITESPACE,
     Cells,
@@ -100,7 +100,9 @@ def open_json_document(path: Path, contract: Contract, found: dict[str, str | in
             f"no JSON: {error.msg} at line {error.lineno}, column {error.colno}. Write it again."
         ) from None
     if starts and not keys:
-        raise Unreadable("expected an array of objects, found no object in it.")
+        raise Unreadable(
+            "expected an array of objects, found no object in it. Write each record as an object with named values."
+        )
     if keys:
         fit(contract, keys)
     header = named(keys, contract) if keys else []
@@ -151,7 +153,8 @@ def _records(text: str, contract: Contract) -> Iterator[Member]:
     if len(arrays) != 1:
         raise Refused(
             f"dataset {contract.name}: expected an array of records, an object with one, or an object that is a "
-            f"record with columns {contract.required()}; found an object with {len(arrays)} arrays under {keys}."
+            f"record with columns {contract.required()}; found an object with {len(arrays)} arrays under "
+            f"{keys[:SHOWN_NAMES]}. Put the records alone into the file."
         )
     yield from Cursor(text, arrays[0].start).members()
 

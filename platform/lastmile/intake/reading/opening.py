@@ -93,7 +93,9 @@ def _open_text(path: Path, suffix: str, contract: Contract, found: dict[str, str
         return open_delimited(path, contract, found)
     except Refused:
         if not looks_json:
-            raise Unreadable(f"expected JSON after its name, with {{ or [ first; it starts {text[:40]!r}.") from None
+            raise Unreadable(
+                f"expected JSON after its name, with {{ or [ first; it starts {text[:40]!r}. If it is CSV, name it so."
+            ) from None
         return _open_json(path, suffix, contract, found, text)
 
 
