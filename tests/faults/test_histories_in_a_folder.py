@@ -5,7 +5,7 @@ from faults.history import history
 from faults.playing import Play, assure, hasty, pictured, told
 
 HERE = "tests/faults/test_histories_in_a_folder.py"
-SEEDS = range(120)
+SEEDS = range(160)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from faults.proxy import Proxy
 from faults.workers import Workers
 
 HERE = "tests/faults/test_histories_on_s3.py"
-SEEDS = range(1000, 1040)
+SEEDS = range(1000, 1020)
 VARIABLES = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
