@@ -46,8 +46,9 @@ def ask(platform, query):
 
 
 def service(platform, name):
+    """The newest of that name: a killed daemon is remembered while runs that it started go on."""
     started = json.loads((platform.home / "processes.json").read_text())
-    return psutil.Process(next(one["pid"] for one in started if one["name"] == name))
+    return psutil.Process([one["pid"] for one in started if one["name"] == name][-1])
 
 
 def workers(platform):
