@@ -99,9 +99,16 @@ def test_a_model_and_predictions_for_every_household_come_out(installation, data
 
 
 def test_a_second_time_does_no_work_and_says_so(installation):
-    before = installation.status()
+    before = ageless(installation.status())
     assert "nothing to do" in installation.run("up", "--once")
-    assert installation.status() == before
+    assert ageless(installation.status()) == before
+
+
+def ageless(status):
+    """What is told without how long ago the newest drop came, which changes while one looks."""
+    if not isinstance(status, dict):
+        return status
+    return {name: ageless(value) for name, value in status.items() if name != "newest_age_seconds"}
 
 
 def test_a_changed_file_replaces_its_rows_and_a_redo_of_all_years_is_one_run(installation, database, tmp_path):
