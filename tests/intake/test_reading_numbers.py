@@ -57,6 +57,16 @@ def test_a_file_with_both_is_refused_where_a_cell_depends_on_it(tmp_path: Path) 
     assert found(tmp_path, "1.5", "2,5") == NumberFormat()
 
 
+@pytest.mark.parametrize(("often", "stray", "held"), [("25.7", "1,5", "."), ("25,7", "1.5", ",")])
+def test_a_stray_cell_of_the_other_kind_costs_its_row_and_not_the_file(
+    tmp_path: Path, often: str, stray: str, held: str
+) -> None:
+    assert found(tmp_path, *[often] * 9, "2.158", stray) == NumberFormat(held)
+    assert "'2.158' could be either" in refusal(
+        tmp_path, "id;kg\n" + f"1;{often}\n" * 8 + f"2;2.158\n3;{stray}\n", contract=HARVEST, of=Refused
+    )
+
+
 def test_what_the_contract_says_of_decimals_needs_no_evidence(tmp_path: Path) -> None:
     german = replace(HARVEST, decimal=",")
 

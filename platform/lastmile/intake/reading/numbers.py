@@ -2,7 +2,8 @@
 
 `1.234` is one number in Berlin and another in Boston, so no cell is judged by itself. Cells that can be read in one way
 only (`0,5`, `1.234,5`, `1,234,567`) are evidence, and the format they show holds for the whole file. Without evidence a
-point is a decimal point. A file whose evidence goes both ways is refused where a cell depends on it.
+point is a decimal point. Where evidence goes both ways, that of at least nine in ten cells holds, and the stray ones
+cost their rows; a file that is more of a mixture is refused where a cell depends on it.
 """
 
 import re
@@ -17,6 +18,8 @@ from lastmile.intake.validating.header import fit
 
 #: What may stand between groups beside the other sign: blanks, also those that do not break a line, and apostrophes.
 BETWEEN = " \u00a0\u202f'\u2019"
+#: So many cells must show a format for each that shows the other, if those are to be typing errors.
+_STRAY = 9
 SIGN, EXPONENT = "[+-]?", r"(?:[eE][+-]?\d+)?"
 
 
@@ -58,9 +61,11 @@ def number_format(header: Sequence[str], rows: Iterable[Sequence[str] | None], c
     columns = _evidence(header, rows, contract)
     points = [cell for column in columns.values() for cell in column.points]
     commas = [cell for column in columns.values() for cell in column.commas]
-    if contract.decimal is None and points and commas:
+    is_mixture = len(points) < _STRAY * len(commas) and len(commas) < _STRAY * len(points)
+    if contract.decimal is None and is_mixture:
         _refuse_either(columns, points[0], commas[0])
-    is_comma = contract.decimal == "," or (contract.decimal is None and bool(commas) and not points)
+    shows_commas = len(commas) > len(points) and not is_mixture
+    is_comma = contract.decimal == "," or (contract.decimal is None and shows_commas)
     decimal, other = (",", ".") if is_comma else (".", ",")
     groups = set().union(*(column.groups for column in columns.values())) - {"", decimal}
     if contract.decimal is not None and any(column.either for column in columns.values()):
