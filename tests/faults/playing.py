@@ -179,6 +179,8 @@ class Play:
             self.note(pid in stopped, self.stage.workers.wait(pid), fault)
         self.stage.calm()
         self.wait_for_sessions()
+        seen_too_early = violations(self.stage.connection, VISITS.name)
+        assert not seen_too_early, f"after {shift}: {seen_too_early}"
 
     def start(self, steps: Sequence[str], fault: Sequence[Any] = ()) -> int:
         job = self.job(steps) | {"fault": list(fault)}
