@@ -26,7 +26,6 @@ _QUARANTINE = {
     "bad_share_as_usual": "The newest drop's share of bad rows is not far above what is usual for the dataset.",
 }
 
-
 #: Faults told in a check's metadata, however many there are.
 _MOST_TOLD = 50
 
@@ -42,14 +41,13 @@ def check_results(
     store: str,
     contract: Contract,
     partitions: Sequence[str],
+    drops: Sequence[Mapping[str, Any]],
     cleaned: dg.AssetKey,
     quarantine: dg.AssetKey,
 ) -> Iterator[dg.AssetCheckResult]:
     from lastmile.intake.auditing import newest_drop, violations
-    from lastmile.intake.ledger import inventory
     from lastmile.intake.trend import far_above, shares
 
-    drops = inventory(connection, store, contract.name, partitions)
     yield _result(cleaned, "rows_add_up", violations(connection, contract.name, partitions))
     yield _result(cleaned, "every_drop_settled", _unsettled(drops))
     yield _result(

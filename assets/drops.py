@@ -6,7 +6,7 @@ with the tag `lastmile/redo` set to `true` it takes every drop of its partitions
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -116,36 +116,40 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, platform: Platform
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         from lastmile.intake.engine import take_pending
+        from lastmile.intake.ledger import inventory
 
         store, partitions = platform.store(), context.partition_keys
         redo = context.run.tags.get(REDO_TAG) == "true"
         with platform.connect() as connection:
             taken = take_pending(connection, store, contract, partitions, context.run.run_id, redo, _logger(context))
             context.log.info(f"{contract.name}: {len(taken)} drops taken")
-            yield from _results(context, connection, store.url, contract)
-            yield from check_results(connection, store.url, contract, partitions, cleaned, quarantine)
+            drops = inventory(connection, store.url, contract.name, partitions)
+            yield from _results(context, connection, store.url, contract, drops)
+            yield from check_results(connection, store.url, contract, partitions, drops, cleaned, quarantine)
 
     return take
 
 
 def _results(
-    context: dg.AssetExecutionContext, connection: "Connection", store: str, contract: Contract
+    context: dg.AssetExecutionContext,
+    connection: "Connection",
+    store: str,
+    contract: Contract,
+    drops: Sequence[Mapping[str, Any]],
 ) -> Iterator[dg.MaterializeResult[None]]:
-    from lastmile.intake.auditing import discarded_rows, reasons
-    from lastmile.intake.ledger import inventory
+    from lastmile.intake import aside
+    from lastmile.intake.auditing import discarded_rows
     from lastmile.intake.trend import shares
 
     cleaned, quarantine = cleaned_key(contract.name), quarantine_key(contract.name)
-    drops = inventory(connection, store, contract.name, context.partition_keys)
     for partition in context.partition_keys:
         here = [drop for drop in drops if drop["partition"] == partition]
         context.add_asset_metadata(inventory_metadata(here) | quality_metadata(here), cleaned, partition)
         place = (connection, store, contract.name, partition)
-        aside = quarantine_metadata(
-            here, reasons(connection, store, contract.name, [partition]), discarded_rows(*place)
-        )
+        broken = aside.overview(connection, aside.Place(contract.name, partition, store=store))
+        counts = quarantine_metadata(here, broken, discarded_rows(*place))
         trend = trend_metadata(f"Share of bad rows, {contract.name} {partition}", shares(*place))
-        context.add_asset_metadata(aside | trend, quarantine, partition)
+        context.add_asset_metadata(counts | trend, quarantine, partition)
     version = dg.DataVersion(digest(f"{drop['id']} {drop['sha256']} {drop['cleaned_key']}" for drop in drops))
     yield dg.MaterializeResult(asset_key=cleaned, data_version=version)
     yield dg.MaterializeResult(asset_key=quarantine, data_version=version)

@@ -50,12 +50,12 @@ def inventory_metadata(drops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def quarantine_metadata(
-    drops: Sequence[Mapping[str, Any]], broken: Sequence[tuple[str, str, int, str]], discarded: int
+    drops: Sequence[Mapping[str, Any]], broken: Sequence[Mapping[str, Any]], discarded: int
 ) -> dict[str, Any]:
     """Rows set aside and which rules they broke, most often first. Rows discarded are counted, with no rule."""
     rows = [
-        dg.TableRecord({"column": column, "rule": rule, "rows": count, "example": example})
-        for column, rule, count, example in broken[:MOST_SHOWN]
+        dg.TableRecord({name: rule[name] or "" for name in ("column", "rule", "rows", "example")})
+        for rule in broken[:MOST_SHOWN]
     ]
     aside = sum(drop["rows_quarantined"] + drop["rows_duplicate"] for drop in drops if drop["state"] != "superseded")
     whole = [drop for drop in drops if drop["state"] in ("quarantined", "failed", "missing")]

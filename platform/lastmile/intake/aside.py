@@ -69,8 +69,7 @@ def overview(connection: Connection, place: Place) -> list[dict[str, Any]]:
             f"""
             SELECT d.dataset, d.partition, reason ->> 'column' AS column, reason ->> 'rule' AS rule,
                 count(*) AS rows, count(DISTINCT r.drop_id) AS drops, min(reason ->> 'message') AS example
-            FROM (SELECT r.*, jsonb_array_elements(r.reasons) AS reason FROM quarantine.rows r) r
-                JOIN ledger.drops d ON d.id = r.drop_id
+            FROM quarantine.rows r JOIN ledger.drops d ON d.id = r.drop_id, jsonb_array_elements(r.reasons) reason
             WHERE {_HERE} AND {_ROW} AND {_BROKE} AND d.state IN ('loaded', 'quarantined')
             GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 5 DESC, 3, 4
             """,

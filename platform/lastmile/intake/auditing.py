@@ -56,26 +56,6 @@ def violations(connection: Connection, dataset: str, partitions: Sequence[str] |
     return [sentence for (sentence,) in rows]
 
 
-def reasons(
-    connection: Connection, store: str, dataset: str, partitions: Sequence[str]
-) -> list[tuple[str, str, int, str]]:
-    """Column, rule, number of rows and an example for every rule broken in these partitions, most often first.
-
-    What was discarded is left out.
-    """
-    return connection.execute(
-        """
-        SELECT coalesce(reason ->> 'column', ''), reason ->> 'rule', count(*), min(reason ->> 'message')
-        FROM quarantine.rows r JOIN ledger.drops d ON d.id = r.drop_id, jsonb_array_elements(r.reasons) reason
-        WHERE d.store = %s AND r.dataset = %s AND r.partition = ANY(%s) AND d.state IN ('loaded', 'quarantined')
-          AND d.discarded_at IS NULL AND NOT EXISTS (
-              SELECT FROM quarantine.discarded unwanted WHERE unwanted.drop_id = r.drop_id AND unwanted.line = r.line)
-        GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
-        """,
-        [store, dataset, list(partitions)],
-    ).fetchall()
-
-
 def discarded_rows(connection: Connection, store: str, dataset: str, partition: str) -> int:
     """Rows set aside of the drops in force that somebody decided not to want."""
     row = connection.execute(

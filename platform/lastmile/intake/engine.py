@@ -22,10 +22,10 @@ from lastmile.errors import UserError
 from lastmile.intake import ledger
 from lastmile.intake.batch import Refused, Unreadable
 from lastmile.intake.environment import is_environments
-from lastmile.intake.ledger import ClaimLost, Drop, Outcome
+from lastmile.intake.ledger import ClaimLost, Drop, NotDone, Outcome
 from lastmile.intake.loading import load, set_aside
-from lastmile.intake.releasing import NotReleased, release
-from lastmile.intake.rescued import NotFilled, fill
+from lastmile.intake.releasing import release
+from lastmile.intake.rescued import fill
 from lastmile.store import Changed, Missing, Store, StoredObject
 from lastmile.warehouse.tables import ensure_table
 
@@ -125,11 +125,8 @@ def _take(connection: Connection, store: Store, contract: Contract, drop: Drop, 
 def _set_back(connection: Connection, drop: Drop, run_id: str, error: Exception) -> Outcome | None:
     """What is done with a drop that is itself at fault."""
     match error:
-        case NotReleased():
-            ledger.keep(connection, drop, run_id, f"not released, rows kept: {error}")
-            return None
-        case NotFilled():
-            ledger.keep(connection, drop, run_id, f"not filled, rows kept: {error}")
+        case NotDone():
+            _keep(connection, drop, run_id, str(error))
             return None
         case Unreadable():
             return _try_again(connection, drop, run_id, Outcome("quarantined", message=str(error)))
@@ -146,13 +143,18 @@ def _without_its_bytes(
     if isinstance(error, Changed) and _is_as_listed(store, drop):
         raise UserError(f"{error}; yet it is there as it was listed, so that its bytes were cut short on their way")
     if drop.is_redone:
-        ledger.keep(connection, drop, run_id, f"not {drop.asked_for or 'redone'}, rows kept: {error}")
+        _keep(connection, drop, run_id, str(error))
         return None
     if isinstance(error, Missing):
         return _try_again(connection, drop, run_id, Outcome("missing", message=str(error)))
     return set_aside(
         connection, drop, run_id, Outcome("superseded", message=f"{error}; its new version is taken instead")
     )
+
+
+def _keep(connection: Connection, drop: Drop, run_id: str, why: str) -> None:
+    """Leave a drop that was to be taken again as it was, and say why."""
+    ledger.keep(connection, drop, run_id, f"not {drop.asked_for or 'redone'}, rows kept: {why}")
 
 
 def _listed(drop: Drop) -> StoredObject:
@@ -178,7 +180,7 @@ def _give_back(connection: Connection, drop: Drop, run_id: str, error: Exception
 
 def _try_again(connection: Connection, drop: Drop, run_id: str, end: Outcome) -> Outcome | None:
     if drop.attempts >= TRIES and drop.asked_for:
-        ledger.keep(connection, drop, run_id, f"not {drop.asked_for}, rows kept: {end.message}")
+        _keep(connection, drop, run_id, end.message or "")
         return None
     if drop.attempts >= TRIES:
         return set_aside(connection, drop, run_id, replace(end, message=f"{end.message} (tried {drop.attempts} times)"))

@@ -34,6 +34,11 @@ _SETTLED_BEFORE = (
     "state IN ('loaded', 'quarantined', 'failed') AND settled_at < %(redo_before)s AND discarded_at IS NULL"
 )
 
+#: What a drop is set to when its worker lets it go.
+_FREE = "claim = NULL, claim_backend = NULL, claim_expires_at = NULL"
+#: What was asked for when the drop was claimed is done; more that was asked for meanwhile stays.
+_ANSWERED = "retake = nullif(retake, %s::bigint[]), refill = nullif(refill, %s::text[])"
+
 _SAME_KEY = "key = %(key)s AND id <> %(id)s AND store = (SELECT store FROM ledger.drops WHERE id = %(id)s)"
 
 
@@ -106,6 +111,10 @@ class Outcome:
 
 class ClaimLost(Exception):
     """Another worker has taken the drop; whatever this one did is rolled back."""
+
+
+class NotDone(Exception):
+    """What somebody asked for cannot be done to a loaded drop now. Nothing of it has changed; the message says why."""
 
 
 def register(connection: Connection, store: str, found: Iterable[Found]) -> int:
@@ -227,13 +236,11 @@ def hold(connection: Connection, drop: Drop) -> None:
 def settle(connection: Connection, drop: Drop, outcome: Outcome, run_id: str, sha256: str | None = None) -> None:
     """Write the end of a held drop inside the caller's transaction."""
     connection.execute(
-        """
+        f"""
         UPDATE ledger.drops
         SET state = %s, rows_read = %s, rows_loaded = %s, rows_quarantined = %s, rows_duplicate = %s,
             sha256 = coalesce(%s, sha256), format = %s, schema_change = %s, contract_version = %s, cleaned_key = %s,
-            message = %s, run_id = %s, settled_at = clock_timestamp(), attempts = 0,
-            claim = NULL, claim_backend = NULL, claim_expires_at = NULL, retake = nullif(retake, %s::bigint[]),
-            refill = nullif(refill, %s::text[])
+            message = %s, run_id = %s, settled_at = clock_timestamp(), attempts = 0, {_FREE}, {_ANSWERED}
         WHERE id = %s
         """,
         [
@@ -248,11 +255,10 @@ def settle(connection: Connection, drop: Drop, outcome: Outcome, run_id: str, sh
 def amend(connection: Connection, drop: Drop, outcome: Outcome, run_id: str) -> None:
     """Write what a release changed of a held drop inside the caller's transaction: its counts and its cleaned file."""
     connection.execute(
-        """
+        f"""
         UPDATE ledger.drops
         SET rows_loaded = %s, rows_quarantined = %s, rows_duplicate = %s, cleaned_key = %s, message = %s, run_id = %s,
-            attempts = 0, claim = NULL, claim_backend = NULL, claim_expires_at = NULL,
-            retake = nullif(retake, %s::bigint[])
+            attempts = 0, {_FREE}, retake = nullif(retake, %s::bigint[])
         WHERE id = %s
         """,
         [
@@ -268,10 +274,10 @@ def refilled(
 ) -> None:
     """Write what filling in columns changed of a held drop inside the caller's transaction: no row came or went."""
     connection.execute(
-        """
+        f"""
         UPDATE ledger.drops
-        SET cleaned_key = %s, schema_change = %s, message = %s, run_id = %s, attempts = 0,
-            claim = NULL, claim_backend = NULL, claim_expires_at = NULL, refill = nullif(refill, %s::text[])
+        SET cleaned_key = %s, schema_change = %s, message = %s, run_id = %s,
+            attempts = 0, {_FREE}, refill = nullif(refill, %s::text[])
         WHERE id = %s
         """,
         [cleaned_key, Jsonb(change), message, run_id, drop.refill, drop.id],
@@ -284,10 +290,10 @@ def put_back(connection: Connection, drop: Drop, run_id: str, message: str, wait
     with connection.transaction():
         hold(connection, drop)
         connection.execute(
-            """
+            f"""
             UPDATE ledger.drops
             SET state = CASE WHEN state = 'claimed' THEN 'discovered' ELSE state END, message = %s,
-                not_before = clock_timestamp() + %s, claim = NULL, claim_backend = NULL, claim_expires_at = NULL
+                not_before = clock_timestamp() + %s, {_FREE}
             WHERE id = %s
             """,
             [message, wait, drop.id],
@@ -299,11 +305,10 @@ def give_back(connection: Connection, drop: Drop, run_id: str, message: str, wai
     """Give up the claim as though the drop had not been claimed, to be taken after `wait`; a no-op where it is lost."""
     with connection.transaction():
         given = connection.execute(
-            """
+            f"""
             UPDATE ledger.drops
             SET state = CASE WHEN state = 'claimed' THEN 'discovered' ELSE state END, message = %s,
-                not_before = clock_timestamp() + %s, attempts = greatest(attempts - 1, 0),
-                claim = NULL, claim_backend = NULL, claim_expires_at = NULL
+                not_before = clock_timestamp() + %s, attempts = greatest(attempts - 1, 0), {_FREE}
             WHERE id = %s AND claim = %s RETURNING state
             """,
             [message, wait, drop.id, drop.claim],
@@ -368,10 +373,9 @@ def keep(connection: Connection, drop: Drop, run_id: str, message: str) -> None:
     with connection.transaction():
         hold(connection, drop)
         connection.execute(
-            """
-            UPDATE ledger.drops SET settled_at = clock_timestamp(), message = %s, attempts = 0,
-                claim = NULL, claim_backend = NULL, claim_expires_at = NULL, retake = nullif(retake, %s::bigint[]),
-                refill = nullif(refill, %s::text[])
+            f"""
+            UPDATE ledger.drops
+            SET settled_at = clock_timestamp(), message = %s, attempts = 0, {_FREE}, {_ANSWERED}
             WHERE id = %s
             """,
             [message, drop.retake, drop.refill, drop.id],

@@ -20,12 +20,12 @@ from lastmile.intake.batch import NumberFormat, RawBatch, Refused
 from lastmile.intake.discarding import discarded_lines, without_discarded
 from lastmile.intake.duplicates import KeyIndex
 from lastmile.intake.growing import grown
-from lastmile.intake.ledger import Drop, Outcome
+from lastmile.intake.ledger import Drop, NotDone, Outcome
 from lastmile.intake.reading import Reader, open_drop
 from lastmile.intake.repeats import kind, repeated_in_drop, take_out_repeats_of_table
 from lastmile.intake.validating import Plan
 from lastmile.intake.writing import ParquetPart, RowCopy, quarantine_rows
-from lastmile.store import Store
+from lastmile.store import Missing, Store
 
 
 @dataclass
@@ -171,6 +171,17 @@ def _replace_older(connection: Connection, contract: Contract, drop: Drop, run_i
 def cleaned_key(drop: Drop) -> str:
     """Where the drop's cleaned rows go: a name of this claim's own, so that nothing is ever written over."""
     return f"cleaned/{drop.dataset}/partition={drop.partition}/drop={drop.id}-{drop.claim.hex[:8]}.parquet"
+
+
+def fetch_cleaned(store: Store, drop: Drop, key: str, to: Path) -> None:
+    """Copy the cleaned file of the drop's loaded rows. Raises NotDone where it is gone."""
+    try:
+        store.fetch(store.look(key), to)
+    except Missing as missing:
+        raise NotDone(
+            f"the cleaned file of its rows is gone ({missing}); take the drop whole with"
+            f" `lastmile backfill --drop {drop.id}`"
+        ) from missing
 
 
 def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:

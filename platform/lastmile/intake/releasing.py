@@ -16,14 +16,10 @@ from lastmile.contract import Contract
 from lastmile.intake import ledger
 from lastmile.intake.batch import RawBatch, Refused
 from lastmile.intake.growing import grown
-from lastmile.intake.ledger import ClaimLost, Drop, Outcome
-from lastmile.intake.loading import Load, begin, cleaned_key, load_batches, take_out_repeats
+from lastmile.intake.ledger import ClaimLost, Drop, NotDone, Outcome
+from lastmile.intake.loading import Load, begin, cleaned_key, fetch_cleaned, load_batches, take_out_repeats
 from lastmile.intake.reading import Reader, open_drop
-from lastmile.store import Missing, Store
-
-
-class NotReleased(Exception):
-    """Rows that cannot be released now. Nothing of the drop has changed; the message says why and what to do."""
+from lastmile.store import Store
 
 
 def ask(connection: Connection, rows: Mapping[int, Sequence[int]], drops: Sequence[int]) -> list[int]:
@@ -45,7 +41,7 @@ def release(
     """Load those rows asked for that now fit the contract, beside the drop's other rows; renew the others' reasons.
 
     The drop's bytes lie in `file`. How many of its rows are bad does not matter: they were loaded without them. Raises
-    NotReleased, with nothing changed, where the rows cannot be had from the file any more.
+    NotDone, with nothing changed, where the rows cannot be had from the file any more.
     """
     with connection.transaction():
         ledger.hold(connection, drop)
@@ -97,7 +93,7 @@ def _ask_for_drop(connection: Connection, drop_id: int) -> bool:
 
 
 def _as_loaded(connection: Connection, drop: Drop, sha256: str) -> Outcome:
-    """The drop's counts so far. Raises ClaimLost where it was replaced meanwhile, NotReleased where its bytes were."""
+    """The drop's counts so far. Raises ClaimLost where it was replaced meanwhile, NotDone where its bytes were."""
     row = connection.execute(
         "SELECT state, sha256, rows_read, rows_loaded FROM ledger.drops WHERE id = %s", [drop.id]
     ).fetchone()
@@ -105,7 +101,7 @@ def _as_loaded(connection: Connection, drop: Drop, sha256: str) -> Outcome:
     if state != "loaded":
         raise ClaimLost(f"drop {drop.id} ({drop.key}) is {state} now: nothing of it can be released")
     if known != sha256:
-        raise NotReleased(
+        raise NotDone(
             f"{drop.key}: expected the bytes that were loaded (SHA-256 {known}), found others ({sha256}); put the"
             " object back as it was, or drop the new file under the same name to replace its rows"
         )
@@ -135,9 +131,9 @@ def _take(work: Load, store: Store, file: Path, asked: Sequence[int]) -> str | N
         work.contract = grown(work.connection, work.contract, reader.header)
         load_batches(work, _only(reader, asked), part)
     except Refused as refused:
-        raise NotReleased(str(refused)) from refused
+        raise NotDone(str(refused)) from refused
     if work.read != len(asked):
-        raise NotReleased(
+        raise NotDone(
             f"{work.drop.key}: expected {len(asked)} records on the lines asked for, found {work.read}: the contract"
             f" now has the file read in another way; take it whole with `lastmile backfill --drop {work.drop.id}`"
         )
@@ -178,13 +174,7 @@ def _publish(work: Load, store: Store, part: Path) -> str:
         return key
     with TemporaryDirectory(prefix="lastmile-") as folder:
         before, after = Path(folder) / "before.parquet", Path(folder) / "after.parquet"
-        try:
-            store.fetch(store.look(work.drop.cleaned_key), before)
-        except Missing as missing:
-            raise NotReleased(
-                f"the cleaned file of its other rows is gone ({missing}); take the drop whole with"
-                f" `lastmile backfill --drop {work.drop.id}`"
-            ) from missing
+        fetch_cleaned(store, work.drop, work.drop.cleaned_key, before)
         frames = [pl.scan_parquet(before), pl.scan_parquet(part)]
         pl.concat(frames, how="diagonal_relaxed").sink_parquet(after, compression="zstd")
         store.put(key, after)

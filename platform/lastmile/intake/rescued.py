@@ -18,23 +18,19 @@ from lastmile.contract import Contract
 from lastmile.intake import ledger
 from lastmile.intake.batch import NumberFormat
 from lastmile.intake.filling import Filling, as_declared, declared
-from lastmile.intake.ledger import ClaimLost, Drop, Outcome
-from lastmile.intake.loading import cleaned_key
+from lastmile.intake.ledger import ClaimLost, Drop, NotDone, Outcome
+from lastmile.intake.loading import cleaned_key, fetch_cleaned
 from lastmile.intake.reading.reader import ROWS
 from lastmile.intake.writing import ParquetPart
 from lastmile.intake.writing.copying import BinaryCopy
 from lastmile.names import normal_name
-from lastmile.store import Missing, Store
+from lastmile.store import Store
 from lastmile.warehouse.tables import columns, postgres_type
 
 #: A number with a comma, which stands for a decimal sign or for thousands.
 _COMMA = r"^\s*[+-]?[0-9.]*,[0-9.,]*\s*$"
 #: Characters of an example, and reasons told of values that were left.
 _EXAMPLE, _REASONS = 60, 5
-
-
-class NotFilled(Exception):
-    """A drop that cannot be filled in now. Nothing of it has changed; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ def ask(connection: Connection, store: str, contract: Contract, wanted: Sequence
 
 
 def fill(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome:
-    """Fill in the columns asked for in all rows of the drop. Raises NotFilled with nothing changed."""
+    """Fill in the columns asked for in all rows of the drop. Raises NotDone with nothing changed."""
     wanted = [name for name in contract.columns if name in (drop.refill or ()) and name not in contract.key]
     with TemporaryDirectory(prefix="lastmile-") as folder, connection.transaction():
         ledger.hold(connection, drop)
@@ -129,7 +125,7 @@ def _as_loaded(connection: Connection, drop: Drop) -> dict[str, Any]:
 
 
 def _expect_known_numbers(connection: Connection, filling: Filling, drop: Drop) -> None:
-    """Raises NotFilled where a column shows a comma in numbers that the drop, when it was read, was not known to have.
+    """Raises NotDone where a column shows a comma in numbers that the drop, when it was read, was not known to have.
 
     Only reading the drop again can tell whether `1.234` beside `0,5` is 1.234 or 1234.
     """
@@ -145,7 +141,7 @@ def _expect_known_numbers(connection: Connection, filling: Filling, drop: Drop) 
     known = declared(filling.contract, [name for name, _ in found])
     for name, value in found:
         if name in known and filling.contract.types()[known[name]].is_numeric():
-            raise NotFilled(
+            raise NotDone(
                 f"column {name!r}: expected numbers as they are written in the rest of the file, found {value!r} with a"
                 f" comma; take the drop whole with `lastmile backfill --drop {drop.id}`"
             )
@@ -155,13 +151,7 @@ def _cleaned(store: Store, drop: Drop, folder: Path) -> Path | None:
     if drop.cleaned_key is None:
         return None
     file = folder / "cleaned.parquet"
-    try:
-        store.fetch(store.look(drop.cleaned_key), file)
-    except Missing as missing:
-        raise NotFilled(
-            f"the cleaned file of its rows is gone ({missing}); take the drop whole with"
-            f" `lastmile backfill --drop {drop.id}`"
-        ) from missing
+    fetch_cleaned(store, drop, drop.cleaned_key, file)
     return file
 
 
@@ -192,7 +182,7 @@ def _batches(contract: Contract, cleaned: Path) -> Iterator[pl.DataFrame]:
             try:
                 yield as_declared(contract, pl.DataFrame(batch))
             except ValueError as error:
-                raise NotFilled(str(error)) from error
+                raise NotDone(str(error)) from error
 
 
 def _types(filling: Filling) -> dict[str, pl.DataType]:
@@ -218,7 +208,7 @@ def _update(connection: Connection, filling: Filling, drop: Drop, changed: int) 
         [drop.id],
     ).rowcount
     if updated != changed:
-        raise NotFilled(
+        raise NotDone(
             f"expected {changed:,} rows of the table as its cleaned file has them, found {updated:,}; take the drop"
             f" whole with `lastmile backfill --drop {drop.id}`"
         )

@@ -5,9 +5,8 @@ gigabytes, and a damaged one can kill the process. So the archive's declared siz
 done in a child with bounded memory and time, which leaves the rows of every sheet as text for us to judge.
 
 The sheet is the one the contract names, or the first whose header fits; others that fit too are named in the format as
-left out. Records are the rows
-with any cell filled, lines their numbers in the sheet. Empty cells are null. Cells with errors are read as their text
-(`#N/A`) in xlsx and xlsm; in the other kinds calamine gives them as empty.
+left out. Records are the rows with any cell filled, lines their numbers in the sheet. Empty cells are null. Cells with
+errors are read as their text (`#N/A`) in xlsx and xlsm; in the other kinds calamine gives them as empty.
 """
 
 import errno
