@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from lastmile.commands.datasets import contract_of
 from lastmile.errors import UserError
 from lastmile.running.backfilling import REDO_TAG, is_done, request
 from lastmile.running.home import holder
@@ -59,7 +60,7 @@ def backfill(
 
 
 def _take_again(settings: Settings, console: Console, drops: Sequence[int], given_besides: Sequence[object]) -> None:
-    from lastmile.commands.quarantine.choosing import opened
+    from lastmile.commands.opening import opened
     from lastmile.intake.releasing import ask
     from lastmile.running.retaking import carry_out
 
@@ -83,14 +84,12 @@ def _ranges(
     contracts: "Mapping[str, Contract]", wanted: Sequence[str] | None, first: str, last: str
 ) -> dict[tuple[str, ...], list[str]]:
     """Partitions to the datasets that have them. Raises UserError where a dataset or partition does not exist."""
-    unknown = [name for name in wanted or () if name not in contracts]
-    if unknown:
-        raise UserError(f"no dataset {unknown[0]!r}; there are: {', '.join(sorted(contracts))}")
+    chosen = {name: contract_of(name, contracts) for name in wanted} if wanted else contracts
     ranges: dict[tuple[str, ...], list[str]] = defaultdict(list)
     problems = []
-    for name in wanted or contracts:
+    for name, contract in chosen.items():
         try:
-            ranges[tuple(contracts[name].partition.keys(first, last))].append(name)
+            ranges[tuple(contract.partition.keys(first, last))].append(name)
         except ValueError as error:
             problems.append(f"{name}: {error}")
     if problems and (wanted or not ranges):

@@ -1,7 +1,6 @@
 """`lastmile clean`: take out of the landing area what is safely loaded, and sweep up files that nobody names."""
 
 import re
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,9 @@ from rich.filesize import decimal
 from rich.progress import Progress
 from rich.table import Column, Table
 
+from lastmile.commands.datasets import contract_of
+from lastmile.commands.opening import opened
+from lastmile.commands.options import Dataset, Yes, agreed
 from lastmile.commands.status import duration
 from lastmile.errors import UserError
 from lastmile.settings import Settings
@@ -26,13 +28,13 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def clean(
-    dataset: Annotated[str | None, typer.Option(help="Only this dataset.")] = None,
+    dataset: Dataset = None,
     older_than: Annotated[
         str | None,
         typer.Option(help="Loaded at least this long ago: 90d, 12h ... (default: the contract's `retention`)"),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Remove the objects of loaded drops from the landing area; their rows and their entries in the ledger stay.
 
@@ -42,26 +44,22 @@ def clean(
     Example: lastmile clean --dataset hhinfo --older-than 90d --dry-run
     """
     from lastmile.operations.retention import orphans, survey
-    from lastmile.store import open_store
-    from lastmile.warehouse.connecting import connect, database
-    from lastmile.warehouse.migrating import migrate
 
     settings, console = Settings.from_environment(), Console()
     ages = _ages(settings, dataset, None if older_than is None else parse_age(older_than))
-    store = open_store(settings)
-    with database(settings) as url:
-        migrate(url)
-        with connect(url) as connection:
-            found = {name: survey(connection, store, name, age) for name, age in ages.items() if age is not None}
-            left = [file for name in ages for file in orphans(connection, store, name)]
-            objects = sum(tally.objects for tally in found.values())
-            console.print(table(found, ages))
-            console.print(f"{len(left)} cleaned files, {decimal(sum(file.size for file in left))}, belong to no drop")
-            if dry_run or not (objects or left):
-                console.print("nothing was removed" if dry_run else "there is nothing to remove")
-                return
-            _confirm(yes, objects, len(left))
-            _remove(connection, store, ages, objects, console)
+    with opened(settings) as (connection, store):
+        found = {name: survey(connection, store, name, age) for name, age in ages.items() if age is not None}
+        left = [file for name in ages for file in orphans(connection, store, name)]
+        objects = sum(tally.objects for tally in found.values())
+        console.print(table(found, ages))
+        console.print(f"{len(left)} cleaned files, {decimal(sum(file.size for file in left))}, belong to no drop")
+        if dry_run or not (objects or left):
+            console.print("nothing was removed" if dry_run else "there is nothing to remove")
+            return
+        agreed(
+            f"Remove {objects} objects and {len(left)} files for good?", yes, instead=", or only look with --dry-run"
+        )
+        _remove(connection, store, ages, objects, console)
 
 
 def table(found: "Mapping[str, Tally]", ages: Mapping[str, timedelta | None]) -> Table:
@@ -92,18 +90,8 @@ def _ages(settings: Settings, dataset: str | None, given: timedelta | None) -> d
     from lastmile.contract import load_contracts
 
     contracts = load_contracts(settings.contracts)
-    if dataset is not None and dataset not in contracts:
-        raise UserError(f"no dataset {dataset!r}; there are: {', '.join(sorted(contracts))}")
-    chosen = [contract for name, contract in contracts.items() if dataset in (None, name)]
+    chosen = contracts.values() if dataset is None else [contract_of(dataset, contracts)]
     return {contract.name: contract.retention if given is None else given for contract in chosen}
-
-
-def _confirm(yes: bool, objects: int, files: int) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UserError("nobody is there to be asked; say --yes to remove all this, or --dry-run to only look")
-    typer.confirm(f"Remove {objects} objects and {files} files for good?", abort=True)
 
 
 def _remove(

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from lastmile.commands.datasets import contract_of
 from lastmile.errors import UserError
 from lastmile.landing import LANDING, is_unfinished, name_problem, shown
 from lastmile.settings import Settings
@@ -43,10 +44,7 @@ def drop(
 def _contract(settings: Settings, dataset: str) -> "Contract":
     from lastmile.contract import load_contracts
 
-    contracts = load_contracts(settings.contracts)
-    if dataset not in contracts:
-        raise UserError(f"no dataset {dataset!r}; there are: {', '.join(sorted(contracts))}")
-    return contracts[dataset]
+    return contract_of(dataset, load_contracts(settings.contracts))
 
 
 def _checked_partition(contract: "Contract", partition: str) -> str:

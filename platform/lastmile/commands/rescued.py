@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lastmile.commands.quarantine.choosing import AsJson, Dataset, opened
+from lastmile.commands.opening import opened
+from lastmile.commands.options import AsJson, Dataset
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from lastmile.commands.opening import opened
+from lastmile.commands.options import AsJson
 from lastmile.running.display import report
 from lastmile.settings import Settings
 
@@ -15,22 +16,16 @@ _UNITS = (("year", 365 * 86_400), ("day", 86_400), ("hour", 3_600), ("minute", 6
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show drops and rows, what is waiting, what came late, what was set aside, models and predictions.
 
     Example: lastmile status --json
     """
     from lastmile.intake.state import summary
-    from lastmile.store import open_store
-    from lastmile.warehouse.connecting import connect, database
-    from lastmile.warehouse.migrating import migrate
 
-    settings = Settings.from_environment()
-    with database(settings) as url:
-        migrate(url)
-        with connect(url) as connection:
-            state = summary(connection, open_store(settings).url)
+    with opened(Settings.from_environment()) as (connection, store):
+        state = summary(connection, store.url)
     if as_json:
         print(json.dumps(state))
         return

@@ -1,24 +1,17 @@
-"""What the commands have in common: the options that choose a part of what is set aside, and the way to it."""
+"""The options that choose a part of what is set aside, and whether there is any such part."""
 
 import re
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lastmile.errors import UserError
-from lastmile.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from psycopg import Connection
 
     from lastmile.intake.aside import Place
-    from lastmile.store import Store
 
-Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset.")]
 Partition = Annotated[str | None, typer.Option("--partition", help="Only this partition.")]
 Drop = Annotated[int | None, typer.Option("--drop", help="Only this drop, by its number.")]
 Rule = Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule, as `list` names it.")]
@@ -26,23 +19,8 @@ Column = Annotated[str | None, typer.Option("--column", help="Only rows that bro
 Lines = Annotated[
     str | None, typer.Option("--lines", help="Only these lines of the drop, such as 3,7,20-40.", metavar="LINES")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether to go on.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 
 _MOST_LINES = 1_000_000
-
-
-@contextmanager
-def opened(settings: Settings) -> "Iterator[tuple[Connection, Store]]":
-    """The ledger and the store of this installation, the database started for the while if need be."""
-    from lastmile.store import open_store
-    from lastmile.warehouse.connecting import connect, database
-    from lastmile.warehouse.migrating import migrate
-
-    with database(settings) as url:
-        migrate(url)
-        with connect(url) as connection:
-            yield connection, open_store(settings)
 
 
 def check(connection: "Connection", place: "Place") -> None:
@@ -69,15 +47,6 @@ def parsed(lines: str | None) -> tuple[int, ...] | None:
             raise UserError(f"--lines {lines!r}: expected numbers and ranges such as 3,7,20-40, found {part!r}")
         found.update(range(first, last + 1))
     return tuple(sorted(found))
-
-
-def agreed(question: str, yes: bool) -> None:
-    """Go on only with somebody's consent. Raises UserError where nobody can be asked."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UserError(f"{question} Nobody can be asked here: say so with --yes")
-    typer.confirm(question, abort=True)
 
 
 def _known(connection: "Connection", column: str, value: object) -> bool:

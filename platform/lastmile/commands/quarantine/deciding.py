@@ -6,19 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from lastmile.commands.quarantine.choosing import (
-    Column,
-    Dataset,
-    Drop,
-    Lines,
-    Partition,
-    Rule,
-    Yes,
-    agreed,
-    check,
-    opened,
-    parsed,
-)
+from lastmile.commands.opening import opened
+from lastmile.commands.options import Dataset, Yes, agreed
+from lastmile.commands.quarantine.choosing import Column, Drop, Lines, Partition, Rule, check, parsed
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from lastmile.commands.quarantine.choosing import Column, Dataset, Drop, Partition, Rule, check, opened
+from lastmile.commands.opening import opened
+from lastmile.commands.options import Dataset
+from lastmile.commands.quarantine.choosing import Column, Drop, Partition, Rule, check
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 

@@ -10,7 +10,9 @@ from rich.markup import escape
 from rich.table import Column as TableColumn
 from rich.table import Table
 
-from lastmile.commands.quarantine.choosing import AsJson, Column, Dataset, Drop, Partition, Rule, check, opened
+from lastmile.commands.opening import opened
+from lastmile.commands.options import AsJson, Dataset
+from lastmile.commands.quarantine.choosing import Column, Drop, Partition, Rule, check
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 

@@ -1,0 +1,21 @@
+"""Options that mean the same in several commands, and asking whether to go on."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lastmile.errors import UserError
+
+Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether to go on.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
+
+
+def agreed(question: str, yes: bool, instead: str = "") -> None:
+    """Go on only with somebody's consent. Raises UserError where nobody can be asked, with what else can be done."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError(f"{question} Nobody can be asked here: say so with --yes{instead}")
+    typer.confirm(question, abort=True)
