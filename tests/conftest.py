@@ -1,18 +1,13 @@
 """What any test may ask for: a Postgres of its own, a home, a store, and the real data where it is at hand."""
 
 import itertools
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from s3_server import s3_server_at
 
 from lastmile.settings import PROJECT, Settings
 from lastmile.warehouse import embedded
@@ -33,9 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of one embedded server for the whole run. Ask for `database_url` unless the server itself is the subject."""
     with embedded.started(tmp_path_factory.mktemp("server") / "postgres") as url:
-        _administer(
-            url, "ALTER SYSTEM SET fsync = off"
-        )  # survives killed processes; each database made is a checkpoint
+        # What is written survives killed processes all the same, and each database made is a checkpoint.
+        _administer(url, "ALTER SYSTEM SET fsync = off")
         _administer(url, "SELECT pg_reload_conf()")
         yield url
 
@@ -93,32 +87,8 @@ def store(home: Path) -> "Store":
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Endpoint of one S3 server for the whole run, in memory, on 127.0.0.1 only."""
-    folder = tmp_path_factory.mktemp("s3")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    quiet = {
-        "SERVICES": "s3,sqs",
-        "SFTP_ENABLED": "0",
-        "IOT_MTLS_ENABLED": "0",
-        "LOG_LEVEL": "ERROR",
-        "TMPDIR": str(folder),
-    }
-    place = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
-    command = [sys.executable, "-c", "from ministack.app import main; main()"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            command, env=os.environ | quiet | place, stdout=log, stderr=log, cwd=folder, start_new_session=True
-        )
-    try:
-        deadline = time.monotonic() + 60
-        while not _listens(port):
-            assert server.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline, "the S3 server did not come up within a minute"
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+    with s3_server_at(tmp_path_factory.mktemp("s3")) as url:
+        yield url
 
 
 @pytest.fixture
@@ -171,11 +141,6 @@ def shared_data() -> Path:
 def _administer(postgres: str, statement: str) -> None:
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(statement)  # type: ignore[call-overload]  # names made above, no one's input
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _database(postgres: str, name: str) -> str:

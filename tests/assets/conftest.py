@@ -7,17 +7,19 @@ import dagster as dg
 import polars as pl
 import pytest
 from households import households, put_marts
+from visits import HEADER, VISITS
 
 from assets.features import HOUSEHOLD_VULNERABILITY, feature_assets
 from assets.models import NAME, model_assets
 from assets.predictions import prediction_assets
 from assets.reports import report_assets
 from assets.resources import Platform
-from lastmile.contract import load_contracts
+from lastmile.contract import Contract, load_contracts
 from lastmile.learning.evaluating import evaluate
 from lastmile.learning.registry import Candidate, register
 from lastmile.learning.training import folds, recipe, train
 from lastmile.settings import Settings
+from lastmile.store import Store
 from lastmile.warehouse.dbt_project import prepared
 
 Make = Callable[..., dg.ExecuteInProcessResult]
@@ -35,6 +37,28 @@ def environment(monkeypatch: pytest.MonkeyPatch, settings: Settings, database_ur
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.local_temp() as instance:
         yield instance
+
+
+class VisitsPlatform(Platform):
+    """A platform whose only dataset is `visits`."""
+
+    def contracts(self) -> dict[str, Contract]:
+        return {"visits": VISITS}
+
+
+@pytest.fixture
+def visits_platform(environment: None) -> VisitsPlatform:
+    return VisitsPlatform()
+
+
+@pytest.fixture
+def put(store: Store) -> Callable[..., None]:
+    """Puts rows of visits into the landing area."""
+
+    def put(name: str, *rows: str, year: str = "2020") -> None:
+        store.put(f"landing/visits/{year}/{name}", "\n".join([HEADER, *rows]).encode())
+
+    return put
 
 
 @pytest.fixture(scope="session")

@@ -2,44 +2,23 @@
 
 import dagster as dg
 import pytest
-from visits import HEADER, VISITS
+from visits import VISITS
 
 from assets.automation import PARTITION_TAG, landing_sensor
 from assets.drops import cleaned_assets, cleaned_key, quarantine_key, raw_asset
-from assets.resources import Platform
 from lastmile.running.backfilling import REDO_TAG
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
-class VisitsPlatform(Platform):
-    """A platform whose only dataset is `visits`."""
-
-    def contracts(self):
-        return {"visits": VISITS}
-
-
 @pytest.fixture
-def platform(environment):
-    return VisitsPlatform()
-
-
-@pytest.fixture
-def put(store):
-    def put(name, *rows, year="2020"):
-        store.put(f"landing/visits/{year}/{name}", "\n".join([HEADER, *rows]).encode())
-
-    return put
-
-
-@pytest.fixture
-def run(platform, instance):
+def run(visits_platform, instance):
     def run(first="2020", last=None, **tags):
         span = {"partition_key": first} if last is None else {}
         ranges = {} if last is None else {RANGE_START: first, RANGE_END: last}
         assets = [raw_asset(VISITS), cleaned_assets(VISITS)]
         return dg.materialize(
-            assets, instance=instance, resources={"platform": platform}, tags={**ranges, **tags}, **span
+            assets, instance=instance, resources={"platform": visits_platform}, tags={**ranges, **tags}, **span
         )
 
     return run
@@ -59,27 +38,27 @@ def rows(platform):
         return [row for (row,) in connection.execute("SELECT visit FROM raw.visits ORDER BY visit").fetchall()]
 
 
-def test_a_run_finds_and_takes_the_drops_of_its_partition(platform, put, run, instance):
+def test_a_run_finds_and_takes_the_drops_of_its_partition(visits_platform, put, run, instance):
     put("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done")
     put("b.csv", "v3,3,2,1,done", year="2021")
     result = run("2020")
     assert result.success
-    assert rows(platform) == ["v1"]
+    assert rows(visits_platform) == ["v1"]
     shown = metadata(instance, cleaned_key("visits"), "2020")
     assert [shown[name].value for name in ("rows_read", "rows_loaded", "rows_quarantined")] == [2, 1, 1]
     broken = metadata(instance, quarantine_key("visits"), "2020")["rules broken"].records
     assert broken[0].data["column"] == "persons"
 
 
-def test_a_range_of_partitions_is_one_run_with_metadata_for_each(platform, put, run, instance):
+def test_a_range_of_partitions_is_one_run_with_metadata_for_each(visits_platform, put, run, instance):
     for year in ("2019", "2020", "2021"):
         put("a.csv", f"v{year},3,2,1,done", year=year)
     assert run("2019", "2021").success
-    assert rows(platform) == ["v2019", "v2020", "v2021"]
+    assert rows(visits_platform) == ["v2019", "v2020", "v2021"]
     assert [metadata(instance, cleaned_key("visits"), year)["rows_loaded"].value for year in ("2019", "2021")] == [1, 1]
 
 
-def test_running_again_changes_nothing_and_keeps_the_data_version(platform, put, run):
+def test_running_again_changes_nothing_and_keeps_the_data_version(visits_platform, put, run):
     put("a.csv", "v1,3,2,1,done")
 
     def version(result):
@@ -87,19 +66,19 @@ def test_running_again_changes_nothing_and_keeps_the_data_version(platform, put,
         return event.materialization.tags["dagster/data_version"]
 
     assert version(run()) == version(run())
-    assert rows(platform) == ["v1"]
+    assert rows(visits_platform) == ["v1"]
 
 
-def test_redo_takes_every_drop_of_the_partition_again(platform, put, run):
+def test_redo_takes_every_drop_of_the_partition_again(visits_platform, put, run):
     put("a.csv", "v1,3,2,1,done")
     run()
     again = run(**{REDO_TAG: "true"})
-    with platform.connect() as connection:
+    with visits_platform.connect() as connection:
         assert connection.execute("SELECT run_id FROM ledger.drops").fetchall() == [(again.run_id,)]
-    assert rows(platform) == ["v1"]
+    assert rows(visits_platform) == ["v1"]
 
 
-def test_checks_tell_what_is_wrong_and_stop_nothing(platform, put, run):
+def test_checks_tell_what_is_wrong_and_stop_nothing(visits_platform, put, run):
     put("good.csv", "v1,3,2,1,done")
     put("bad.csv", "v2,bad,2,1,done")
     result = run()
@@ -110,10 +89,10 @@ def test_checks_tell_what_is_wrong_and_stop_nothing(platform, put, run):
     assert "bad.csv" in found["drops_within_threshold"].description
 
 
-def test_the_books_check_finds_a_row_that_no_ledger_row_accounts_for(platform, put, run):
+def test_the_books_check_finds_a_row_that_no_ledger_row_accounts_for(visits_platform, put, run):
     put("a.csv", "v1,3,2,1,done")
     run()
-    with platform.connect() as connection:
+    with visits_platform.connect() as connection:
         connection.execute("INSERT INTO raw.visits (visit, _drop_id, _line, _partition_start, _loaded_at) "
                            "SELECT 'smuggled', id, 9, '2020-01-01', now() FROM ledger.drops")  # fmt: skip
     check = checks(run())["rows_add_up"]
@@ -125,14 +104,14 @@ class TestLandingSensor:
     """The sensor asks for one run per partition with drops waiting, and for none that is under way."""
 
     @pytest.fixture
-    def tick(self, platform, instance):
+    def tick(self, visits_platform, instance):
         assets = [raw_asset(VISITS), cleaned_assets(VISITS)]
         sensor = landing_sensor(dg.AssetSelection.assets(*assets), every_seconds=10)
-        definitions = dg.Definitions(assets=assets, sensors=[sensor], resources={"platform": platform})
+        definitions = dg.Definitions(assets=assets, sensors=[sensor], resources={"platform": visits_platform})
 
         def tick():
             context = dg.build_sensor_context(
-                instance=instance, definitions=definitions, resources={"platform": platform}
+                instance=instance, definitions=definitions, resources={"platform": visits_platform}
             )
             return sensor.evaluate_tick(context)
 
@@ -169,10 +148,10 @@ class TestLandingSensor:
         assert tick().run_requests == []
 
     @pytest.mark.behaviour(number=11)
-    def test_wiping_the_run_history_asks_for_nothing_again(self, put, tick, run, instance, platform):
+    def test_wiping_the_run_history_asks_for_nothing_again(self, put, tick, run, instance, visits_platform):
         put("a.csv", "v1,3,2,1,done")
         result = run()
         instance.delete_run(result.run_id)
         assert tick().run_requests == []
         run()
-        assert rows(platform) == ["v1"]
+        assert rows(visits_platform) == ["v1"]

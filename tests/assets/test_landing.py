@@ -10,30 +10,22 @@ from visits import HEADER, VISITS
 
 from assets.automation import landing_sensor
 from assets.drops import cleaned_assets, raw_asset
-from assets.resources import Platform
 from lastmile.intake import engine
 from lastmile.settings import Settings
 from lastmile.store import open_store
 
 
-class VisitsPlatform(Platform):
-    """A platform whose only dataset is `visits`."""
-
-    def contracts(self):
-        return {"visits": VISITS}
-
-
 @pytest.fixture
-def sensor_tick(environment, instance):
+def sensor_tick(visits_platform, instance):
     """One look of the sensor; returns what it asked for and its cursor."""
     assets = [raw_asset(VISITS), cleaned_assets(VISITS)]
     sensor = landing_sensor(dg.AssetSelection.assets(*assets), every_seconds=10)
 
     def tick(cursor=None):
-        platform = VisitsPlatform()
-        definitions = dg.Definitions(assets=assets, sensors=[sensor], resources={"platform": platform})
+        resources = {"platform": visits_platform}
+        definitions = dg.Definitions(assets=assets, sensors=[sensor], resources=resources)
         context = dg.build_sensor_context(
-            instance=instance, definitions=definitions, resources={"platform": platform}, cursor=cursor
+            instance=instance, definitions=definitions, resources=resources, cursor=cursor
         )
         return sensor.evaluate_tick(context)
 
@@ -81,7 +73,9 @@ def test_a_queue_that_cannot_be_read_is_told_and_the_area_is_listed(queue, senso
 
 
 @pytest.mark.behaviour(number=8)
-def test_a_backlog_asks_for_one_run_a_partition_until_it_is_worked_off(sensor_tick, instance, monkeypatch):
+def test_a_backlog_asks_for_one_run_a_partition_until_it_is_worked_off(
+    sensor_tick, visits_platform, instance, monkeypatch
+):
     monkeypatch.setattr(engine, "MOST_DROPS", 4)
     for number in range(10):
         put(f"{number}.csv", f"v{number},3,2,1,done")
@@ -89,7 +83,7 @@ def test_a_backlog_asks_for_one_run_a_partition_until_it_is_worked_off(sensor_ti
     for left in (6, 2, 0):
         assert asked(sensor_tick()) == ["2020"]
         result = dg.materialize(
-            assets, instance=instance, resources={"platform": VisitsPlatform()}, partition_key="2020"
+            assets, instance=instance, resources={"platform": visits_platform}, partition_key="2020"
         )
         settled = {check.check_name: check for check in result.get_asset_check_evaluations()}["every_drop_settled"]
         assert settled.passed == (left == 0)

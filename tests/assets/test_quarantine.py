@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import dagster as dg
 import pytest
-from visits import HEADER, VISITS
+from visits import VISITS
 
 from assets.automation import landing_sensor
 from assets.drops import cleaned_assets, cleaned_key, quarantine_key, raw_asset
-from assets.resources import Platform
 from lastmile.contract import integer
 from lastmile.intake import aside
 from lastmile.intake.aside import Place
@@ -16,31 +15,11 @@ from lastmile.intake.discarding import discard
 from lastmile.intake.releasing import ask
 
 
-class VisitsPlatform(Platform):
-    """A platform whose only dataset is `visits`."""
-
-    def contracts(self):
-        return {"visits": VISITS}
-
-
 @pytest.fixture
-def platform(environment):
-    return VisitsPlatform()
-
-
-@pytest.fixture
-def put(store):
-    def put(name, *rows):
-        store.put(f"landing/visits/2020/{name}", "\n".join([HEADER, *rows]).encode())
-
-    return put
-
-
-@pytest.fixture
-def run(platform, instance):
+def run(visits_platform, instance):
     def run(contract=VISITS):
         assets = [raw_asset(contract), cleaned_assets(contract)]
-        return dg.materialize(assets, instance=instance, resources={"platform": platform}, partition_key="2020")
+        return dg.materialize(assets, instance=instance, resources={"platform": visits_platform}, partition_key="2020")
 
     return run
 
@@ -62,19 +41,19 @@ def mended():
     return replace(VISITS, columns={**VISITS.columns, "persons": integer("Persons met.", at_least=0, at_most=100)})
 
 
-def release_all(platform):
-    with platform.connect() as connection:
+def release_all(visits_platform):
+    with visits_platform.connect() as connection:
         return ask(connection, aside.lines(connection, Place(), ["loaded"]), [])
 
 
-def test_it_shows_the_trend_over_drops_and_what_was_discarded(platform, put, run, shown):
+def test_it_shows_the_trend_over_drops_and_what_was_discarded(visits_platform, put, run, shown):
     put("a.csv", "v1,3,2,1,done", "v2,99,2,1,done")
     put("b.csv", "v3,99,2,1,done")
     run()
     before = shown()
     assert before["trend"].value.startswith("![Share of bad rows, visits 2020](data:image/png;base64,")
     assert (before["rows discarded"].value, before["drops set aside whole"].value) == (0, 1)
-    with platform.connect() as connection:
+    with visits_platform.connect() as connection:
         places = aside.lines(connection, Place(), ["loaded"])
         whole = [drop["id"] for drop in aside.drops(connection, Place(), None)]
         discard(connection, places, whole, "trials")
@@ -87,14 +66,14 @@ def test_it_shows_the_trend_over_drops_and_what_was_discarded(platform, put, run
     assert check(result, "rows_add_up").passed
 
 
-def test_metadata_stays_small_however_many_drops_there_are(platform, put, run, shown):
+def test_metadata_stays_small_however_many_drops_there_are(visits_platform, put, run, shown):
     for number in range(120):
         put(f"{number}.csv", f"v{number},3,2,1,done", f"w{number},99,2,1,done")
     run()
     assert sum(len(str(value.value)) for value in shown().values()) < 100_000
 
 
-def test_a_drop_with_far_more_bad_rows_than_usual_is_a_warning(platform, put, run):
+def test_a_drop_with_far_more_bad_rows_than_usual_is_a_warning(visits_platform, put, run):
     for number in range(6):
         put(f"{number}.csv", *(f"v{number}-{row},3,2,1,done" for row in range(100)))
     assert check(run(), "bad_share_as_usual").passed
@@ -105,7 +84,7 @@ def test_a_drop_with_far_more_bad_rows_than_usual_is_a_warning(platform, put, ru
 
 
 @pytest.mark.behaviour(number=29)
-def test_a_release_is_a_run_of_the_sensor_and_a_new_version_of_the_data(platform, put, run, instance):
+def test_a_release_is_a_run_of_the_sensor_and_a_new_version_of_the_data(visits_platform, put, run, instance):
     put("a.csv", "v1,3,2,1,done", "v2,99,2,1,done")
 
     def version(result):
@@ -117,15 +96,15 @@ def test_a_release_is_a_run_of_the_sensor_and_a_new_version_of_the_data(platform
         requests = sensor.evaluate_tick(context).run_requests
         return [(request.partition_key, request.asset_selection) for request in requests or []]
 
-    assets, resources = [raw_asset(VISITS), cleaned_assets(VISITS)], {"platform": platform}
+    assets, resources = [raw_asset(VISITS), cleaned_assets(VISITS)], {"platform": visits_platform}
     sensor = landing_sensor(dg.AssetSelection.assets(*assets), every_seconds=30)
     definitions = dg.Definitions(assets=assets, sensors=[sensor], resources=resources)
     before = version(run())
     assert asked_for() == []
-    release_all(platform)
+    release_all(visits_platform)
     ((partition, selection),) = asked_for()
     assert (partition, cleaned_key("visits") in selection) == ("2020", True)
     assert version(run(mended())) != before
     assert asked_for() == []
-    release_all(platform)
+    release_all(visits_platform)
     assert asked_for() == []

@@ -19,11 +19,6 @@ TOTALS = dg.AssetKey(["totals"])
 pytestmark = pytest.mark.behaviour(number=20)
 
 
-class VisitsPlatform(Platform):
-    def contracts(self):
-        return {"visits": VISITS}
-
-
 @dg.asset(key=TOTALS, deps=[cleaned_key("visits")], partitions_def=partitions_of(VISITS.partition))
 def totals() -> None:
     """What somebody makes from the visits of a year."""
@@ -46,9 +41,9 @@ def status(instance, assets):
 
 
 @pytest.fixture
-def intake(environment, instance, store):
+def intake(visits_platform, instance, store):
     """Puts drops, takes them and makes the totals, year by year, and asks how things stand."""
-    platform, assets = VisitsPlatform(), [raw_asset(VISITS), cleaned_assets(VISITS), totals]
+    assets = [raw_asset(VISITS), cleaned_assets(VISITS), totals]
 
     class Intake:
         standing = staticmethod(status(instance, assets))
@@ -58,7 +53,7 @@ def intake(environment, instance, store):
 
         def make(self, *keys, year):
             selection = dg.AssetSelection.assets(*keys)
-            resources = {"platform": platform}
+            resources = {"platform": visits_platform}
             run = dg.materialize(
                 assets, selection=selection, partition_key=year, instance=instance, resources=resources
             )
@@ -68,7 +63,7 @@ def intake(environment, instance, store):
             self.make(dg.AssetKey(["raw", "visits"]), cleaned_key("visits"), quarantine_key("visits"), year=year)
 
         def partitions_of_visits(self):
-            with platform.connect() as connection:
+            with visits_platform.connect() as connection:
                 rows = connection.execute("SELECT visit, _partition_start FROM raw.visits ORDER BY visit")
                 return {visit: str(start.year) for visit, start in rows.fetchall()}
 

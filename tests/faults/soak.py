@@ -7,8 +7,6 @@ with 1 where any ended wrong.
 import argparse
 import os
 import random
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +22,7 @@ from faults.history import history
 from faults.playing import Play, Stage, assure
 from faults.proxy import Proxy
 from faults.workers import Workers
+from s3_server import s3_server_at
 
 from lastmile.settings import Settings
 from lastmile.store import open_store
@@ -90,35 +89,13 @@ def stages(hits: Counter[str]) -> Iterator[tuple[Stage, Stage, Proxy]]:
 def _s3_server(folder: Path) -> Iterator[str]:
     """Endpoint of a server with an empty bucket `soak` that keeps versions; the environment says so too."""
     folder.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    os.environ |= {"AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
-    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    place = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SERVICES": "s3", "TMPDIR": str(folder)}
-    command = [sys.executable, "-c", "from ministack.app import main; main()"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, env=os.environ | place, stdout=log, stderr=log, cwd=folder)
-    try:
-        _wait_for(port)
+    with s3_server_at(folder) as url:
+        os.environ |= {"AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+        os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         client = boto3.client("s3")
         client.create_bucket(Bucket="soak")
         client.put_bucket_versioning(Bucket="soak", VersioningConfiguration={"Status": "Enabled"})
         yield url
-    finally:
-        server.kill()
-        server.wait()
-
-
-def _wait_for(port: int, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"the S3 server did not answer on port {port} within {seconds:.0f} s; see its log")
-        time.sleep(0.2)
 
 
 def _progress(played: int, hits: Counter[str], proxy: Proxy, failed: list[int], until: float) -> None:

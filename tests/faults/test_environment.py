@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,6 +35,14 @@ def site(store, database_url):
         yield here
         assert violations(connection, here.contract.name) == []
         assert here.cleaned() == here.visits()
+
+
+@contextmanager
+def site_on(url, folder):
+    """A site on a database that is not the suite's own, with a folder of objects."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        ensure_table(connection, VISITS)
+        yield Site(open_store(Settings(Path(), url, folder.as_uri(), "")), connection, url)
 
 
 @pytest.fixture(scope="module")
@@ -181,10 +190,7 @@ def test_postgres_restarted_hard_in_the_middle_of_a_copy_leaves_no_rows_and_the_
     folder = tmp_path / "postgres"
     with embedded.started(folder) as url:
         migrate(url)
-        store = open_store(Settings(Path(), url, (tmp_path / "store").as_uri(), ""))
-        with psycopg.connect(url, autocommit=True) as connection:
-            ensure_table(connection, VISITS)
-            site = Site(store, connection, url)
+        with site_on(url, tmp_path / "store") as site:
             site.put_rows("a.csv", *ROWS)
             site.discover()
             worker = workers.start(job(site, "take", fault=["stop at", "mid COPY", 1]))
@@ -193,12 +199,11 @@ def test_postgres_restarted_hard_in_the_middle_of_a_copy_leaves_no_rows_and_the_
         embedded.start(folder)
         workers.let_on(worker)
         assert workers.wait(worker) == ENVIRONMENT
-        with psycopg.connect(url, autocommit=True) as connection:
-            site = Site(store, connection, url)
+        with site_on(url, tmp_path / "store") as site:
             assert site.visits() == []
             assert [outcome.loaded for outcome in site.take()] == [len(ROWS)]
             assert site.cleaned() == site.visits()
-            assert violations(connection, VISITS.name) == []
+            assert violations(site.connection, VISITS.name) == []
 
 
 def stop_hard(folder: Path, how: str) -> None:
@@ -244,22 +249,18 @@ def test_postgres_whose_clock_jumps_a_day_between_two_runs_loses_and_doubles_not
     folder = tmp_path / "postgres"
     with embedded.started(folder) as url:
         migrate(url)
-        store = open_store(Settings(Path(), url, (tmp_path / "store").as_uri(), ""))
-        with psycopg.connect(url, autocommit=True) as connection:
-            ensure_table(connection, VISITS)
-            site = Site(store, connection, url)
+        with site_on(url, tmp_path / "store") as site:
             site.put_rows("a.csv", "v1,3,2,1,done")
             site.put_rows("b.csv", "v2,3,2,1,done")
             site.discover()
-            ledger.claim_next(connection, store.url, "visits", ["2020"], "lost with its session")
+            ledger.claim_next(site.connection, site.store.url, "visits", ["2020"], "lost with its session")
         embedded.stop(folder)
         with monkeypatch.context() as clock:
             clock.setenv("LD_PRELOAD", str(FAKETIME))
             clock.setenv("FAKETIME", shift)
             clock.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
             embedded.start(folder)
-        with psycopg.connect(url, autocommit=True) as connection:
-            site = Site(store, connection, url)
+        with site_on(url, tmp_path / "store") as site:
             off = site.query("SELECT extract(epoch FROM clock_timestamp()) AS now")[0]["now"]
             assert abs(float(off) - time.time()) > 80_000
             site.put_rows("c.csv", "v3,3,2,1,done")
@@ -267,4 +268,4 @@ def test_postgres_whose_clock_jumps_a_day_between_two_runs_loses_and_doubles_not
             site.query("UPDATE ledger.drops SET not_before = least(not_before, now()) RETURNING id")
             site.take()
             assert site.visits() == site.cleaned() == ["v1", "v2", "v3"]
-            assert violations(connection, VISITS.name) == []
+            assert violations(site.connection, VISITS.name) == []
