@@ -38,8 +38,8 @@ def test_the_job_removes_what_its_contract_no_longer_keeps(environment, store, i
 
 def test_the_schedule_asks_for_a_run_only_where_a_contract_declares_a_retention(environment, instance):
     def tick(platform):
-        context = dg.build_schedule_context(instance=instance, resources={"platform": platform})
-        return nightly_clean_up.evaluate_tick(context)
+        with dg.build_schedule_context(instance=instance, resources={"platform": platform}) as context:
+            return nightly_clean_up.evaluate_tick(context)
 
     assert len(tick(TwoDatasets()).run_requests) == 1
     skipped = tick(Forever())

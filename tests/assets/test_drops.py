@@ -110,10 +110,9 @@ class TestLandingSensor:
         definitions = dg.Definitions(assets=assets, sensors=[sensor], resources={"platform": visits_platform})
 
         def tick():
-            context = dg.build_sensor_context(
-                instance=instance, definitions=definitions, resources={"platform": visits_platform}
-            )
-            return sensor.evaluate_tick(context)
+            resources = {"platform": visits_platform}
+            with dg.build_sensor_context(instance=instance, definitions=definitions, resources=resources) as context:
+                return sensor.evaluate_tick(context)
 
         return tick
 

@@ -24,10 +24,10 @@ def sensor_tick(visits_platform, instance):
     def tick(cursor=None):
         resources = {"platform": visits_platform}
         definitions = dg.Definitions(assets=assets, sensors=[sensor], resources=resources)
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=instance, definitions=definitions, resources=resources, cursor=cursor
-        )
-        return sensor.evaluate_tick(context)
+        ) as context:
+            return sensor.evaluate_tick(context)
 
     return tick
 

@@ -92,8 +92,8 @@ def test_a_release_is_a_run_of_the_sensor_and_a_new_version_of_the_data(visits_p
         return event.materialization.tags["dagster/data_version"]
 
     def asked_for():
-        context = dg.build_sensor_context(instance=instance, definitions=definitions, resources=resources)
-        requests = sensor.evaluate_tick(context).run_requests
+        with dg.build_sensor_context(instance=instance, definitions=definitions, resources=resources) as context:
+            requests = sensor.evaluate_tick(context).run_requests
         return [(request.partition_key, request.asset_selection) for request in requests or []]
 
     assets, resources = [raw_asset(VISITS), cleaned_assets(VISITS)], {"platform": visits_platform}
