@@ -1,0 +1,172 @@
+"""The drop all benchmarks load: a household survey of 25 columns, some 281 bytes a row, with as much dirt as asked for.
+
+Rows are made in batches, so that any number takes the same memory, and the same arguments always give the same bytes.
+A bad row breaks one rule of its contract: an impossible number, a word where a number belongs, a code nobody allowed or
+a missing identifier. The clean rows alone, under the header of the table, are what a bare COPY can take.
+
+    python benchmarks/survey.py --rows 1000000 --bad 0.01 --to /tmp/survey.csv --clean-to /tmp/clean.csv
+"""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import polars as pl
+
+from lastmile.contract import Contract, Partition, boolean, code, day, integer, moment, number, text
+
+BATCH = 100_000
+COUNTRIES = ("Burundi", "Ethiopia", "Ghana", "Kenya", "Malawi", "Mali", "Rwanda", "Senegal", "Tanzania", "Uganda")
+SOURCES = ("borehole", "piped", "rain", "river", "spring", "well")
+ENUMERATORS = tuple(f"enumerator {number:03}" for number in range(200))
+AMOUNTS = (
+    "maize_kg",
+    "beans_kg",
+    "milk_litres",
+    "eggs",
+    "sold_kg",
+    "eaten_kg",
+    "food_kcal",
+    "income_farm",
+    "income_off_farm",
+)
+
+SURVEY = Contract(
+    name="survey",
+    description="Visits to households; one row per visit.",
+    owner="team:field-data",
+    partition=Partition("year", start=date(2015, 1, 1)),
+    key=("visit_id",),
+    max_bad_share=1.0,
+    settle=timedelta(0),
+    columns={
+        "visit_id": text("Number of the visit.", required=True, matches="V[0-9]{10}"),
+        "household": text("Who was visited.", required=True, personal=True),
+        "country": code("Where.", COUNTRIES, required=True),
+        "district": text("District of the household."),
+        "village": text("Village of the household."),
+        "enumerator": text("Who asked.", personal=True),
+        "visited_on": day("When.", at_least=date(2000, 1, 1)),
+        "uploaded_at": moment("When the answers arrived."),
+        "latitude": number("Degrees north.", at_least=-90, at_most=90),
+        "longitude": number("Degrees east.", at_least=-180, at_most=180),
+        "members": integer("People in the household.", at_least=1, at_most=60),
+        "children": integer("Of them below 15.", at_least=0, at_most=50),
+        "land_ha": number("Land cultivated.", unit="ha", at_least=0, at_most=1_000),
+        "owns_land": boolean("Whether any of it is theirs."),
+        "water_source": code("Where water comes from.", SOURCES),
+        **{name: number(f"{name} in the year.", at_least=0, at_most=10_000_000) for name in AMOUNTS},
+        "remarks": text("What else was said."),
+    },
+)
+
+
+def batches(rows: int, bad: float, seed: int = 7) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
+    """The survey as texts, and which of its rows are bad."""
+    for number, first in enumerate(range(0, rows, BATCH)):
+        random = np.random.default_rng((seed, number))
+        size = min(BATCH, rows - first)
+        clean = _clean(random, first, size)
+        is_bad = pl.Series(random.random(size) < bad)
+        yield _dirtied(clean, is_bad, random), is_bad
+
+
+def _clean(random: np.random.Generator, first: int, size: int) -> pl.DataFrame:
+    def words(options: tuple[str, ...]) -> pl.Series:
+        return pl.Series(options).gather(random.integers(0, len(options), size))
+
+    def amount(mean: float) -> pl.Series:
+        return pl.Series(random.lognormal(np.log(mean), 1.0, size).clip(0, 9_000_000).round(3))
+
+    visits = pl.Series(np.arange(first, first + size))
+    days = pl.Series(random.integers(0, 366, size))
+    seconds = pl.Series(random.integers(0, 86_400, size))
+    frame = pl.DataFrame(
+        {
+            "visit_id": visits,
+            "household": random.integers(0, 10**8, size),
+            "country": words(COUNTRIES),
+            "district": random.integers(0, 500, size),
+            "village": random.integers(0, 20_000, size),
+            "enumerator": words(ENUMERATORS),
+            "visited_on": days,
+            "uploaded_at": seconds,
+            "latitude": random.uniform(-30, 30, size).round(6),
+            "longitude": random.uniform(-17, 50, size).round(6),
+            "members": random.integers(1, 15, size),
+            "children": random.integers(0, 8, size),
+            "land_ha": amount(1.5),
+            "owns_land": pl.Series(("yes", "no")).gather(random.integers(0, 2, size)),
+            "water_source": words(SOURCES),
+            **{name: amount(400) for name in AMOUNTS},
+            "remarks": random.integers(0, 10**6, size),
+        }
+    )
+    number = pl.col
+    return frame.with_columns(
+        visit_id=pl.lit("V") + number("visit_id").cast(pl.String).str.zfill(10),
+        household=pl.lit("household ") + number("household").cast(pl.String).str.zfill(8),
+        district=pl.lit("district ") + number("district").cast(pl.String),
+        village=pl.lit("village ") + number("village").cast(pl.String),
+        visited_on=pl.lit(date(2020, 1, 1)) + pl.duration(days=number("visited_on")),
+        uploaded_at=(
+            pl.lit(datetime(2020, 6, 1)) + pl.duration(days=number("visited_on"), seconds=number("uploaded_at"))
+        ).dt.to_string("%Y-%m-%dT%H:%M:%SZ"),
+        remarks=pl.when(number("remarks") % 3 == 0)
+        .then(pl.lit('they said, "a poor harvest", see sheet ') + number("remarks").cast(pl.String))
+        .otherwise(pl.lit("nothing else was said on the visit; see sheet ") + number("remarks").cast(pl.String)),
+    ).cast(pl.String)
+
+
+def _dirtied(clean: pl.DataFrame, is_bad: pl.Series, random: np.random.Generator) -> pl.DataFrame:
+    kind = pl.Series(random.integers(0, 4, clean.height))
+
+    def where(number: int) -> pl.Series:
+        return is_bad & (kind == number)
+
+    def put(column: str, number: int, value: str) -> pl.Expr:
+        return pl.when(where(number)).then(pl.lit(value)).otherwise(pl.col(column)).alias(column)
+
+    return clean.with_columns(
+        put("members", 0, "417"),
+        put("maize_kg", 1, "about ten bags"),
+        put("country", 2, "Atlantis"),
+        put("household", 3, ""),
+    )
+
+
+def write(rows: int, bad: float, to: Path, clean_to: Path | None = None) -> int:
+    """Write the survey, and its clean rows if asked; returns how many rows are bad."""
+    found = 0
+    with ExitStack() as files:
+        survey = files.enter_context(to.open("wb"))
+        clean = files.enter_context(clean_to.open("wb")) if clean_to else None
+        for number, (frame, is_bad) in enumerate(batches(rows, bad)):
+            found += int(is_bad.sum())
+            _append(survey, frame, number == 0)
+            if clean:
+                _append(clean, frame.filter(~is_bad), number == 0)
+    return found
+
+
+def _append(file: IO[bytes], frame: pl.DataFrame, with_header: bool) -> None:
+    file.write(frame.write_csv(include_header=with_header).encode())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--bad", type=float, default=0.01, help="share of rows that break a rule (0.01)")
+    parser.add_argument("--to", type=Path, required=True)
+    parser.add_argument("--clean-to", type=Path)
+    asked = parser.parse_args()
+    bad = write(asked.rows, asked.bad, asked.to, asked.clean_to)
+    print(f"{asked.rows:,} rows, {bad:,} of them bad, {asked.to.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
