@@ -30,13 +30,15 @@ class RawBatch:
 
     `lines` (UInt64, one per row, ascending) is the 1-based line a record starts on (text formats) or its 1-based row
     number in the sheet, table or array (other formats). `raw` gives the source text of the rows asked for by position;
-    it is called for bad rows only, so a reader may do the work then.
+    it is called for bad rows only, so a reader may do the work then. `nul_free` says that no cell has a NUL character,
+    where the reader knows; else whoever cares must look.
     """
 
     frame: pl.DataFrame
     lines: pl.Series
     raw: Callable[[Sequence[int]], list[str]]
     broken: Sequence[BrokenRecord] = ()
+    nul_free: bool = False
 
     @property
     def records(self) -> int:

@@ -7,8 +7,8 @@ published before the commit, under a name of its own claim, and counts only once
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 from psycopg import Connection, sql
@@ -17,12 +17,13 @@ from psycopg.errors import ProgramLimitExceeded
 from lastmile.contract import Contract
 from lastmile.intake import ledger
 from lastmile.intake.batch import NumberFormat, RawBatch, Refused
+from lastmile.intake.beside import Beside
 from lastmile.intake.discarding import discarded_lines, without_discarded
 from lastmile.intake.duplicates import KeyIndex
 from lastmile.intake.growing import grown
 from lastmile.intake.ledger import Drop, NotDone, Outcome
 from lastmile.intake.reading import Reader, open_drop
-from lastmile.intake.repeats import kind, repeated_in_drop, take_out_repeats_of_table
+from lastmile.intake.repeats import SET_ASIDE_SCHEMA, Kind, kind, repeated_in_drop, take_out_repeats_of_table
 from lastmile.intake.validating import Plan
 from lastmile.intake.writing import ParquetPart, RowCopy, quarantine_rows
 from lastmile.store import Missing, Store
@@ -60,15 +61,21 @@ class Load:
             "_loaded_at": self.at,
         }
 
-    def set_aside(self, rows: pl.DataFrame, as_kind: Literal["bad", "duplicate"]) -> None:
-        if rows.height:
-            place = (self.drop.id, self.drop.dataset, self.drop.partition)
-            quarantine_rows(self.connection, *place, self.run_id, rows, as_kind)
+    def set_aside(self, rows: pl.DataFrame, as_kind: Kind) -> None:
+        self.count(rows, as_kind)
+        self.quarantine(rows, as_kind)
+
+    def count(self, rows: pl.DataFrame, as_kind: Kind) -> None:
         if as_kind == "bad":
             self.bad += rows.height
             self.decided += int(rows["line"].is_in(list(self.discarded)).sum()) if self.discarded else 0
         else:
             self.duplicate += rows.height
+
+    def quarantine(self, rows: pl.DataFrame, as_kind: Kind) -> None:
+        if rows.height:
+            place = (self.drop.id, self.drop.dataset, self.drop.partition)
+            quarantine_rows(self.connection, *place, self.run_id, rows, as_kind)
 
 
 def load(
@@ -185,17 +192,27 @@ def fetch_cleaned(store: Store, drop: Drop, key: str, to: Path) -> None:
 
 
 def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
-    """Judge and load every batch, the valid rows also into the Parquet file; returns how the header differs."""
+    """Judge and load every batch, the valid rows also into the Parquet file; returns how the header differs.
+
+    A batch is sent and written while the next one is read and judged.
+    """
     plan = Plan(work.contract, reader.header, NumberFormat.of(reader.format))
-    with ParquetPart(part) as parquet:
+    with ParquetPart(part) as parquet, Beside("send") as sending, Beside("write") as writing:
         for batch in reader.batches():
             judged = without_discarded(plan.judge(batch), batch, work.discarded)
+            rows, repeated = _without_repeats(work, batch, judged.valid)
             work.read += batch.records
-            rows = _without_repeats(work, batch, judged.valid)
-            _copy(work, rows)
-            parquet.write(rows)
-            work.set_aside(judged.bad, "bad")
+            work.count(judged.bad, "bad")
+            work.count(repeated, kind(work.contract))
+            sending.call(partial(_send, work, rows, judged.bad, repeated))
+            writing.call(partial(parquet.write, rows))
     return plan.change.as_json()
+
+
+def _send(work: Load, rows: pl.DataFrame, bad: pl.DataFrame, repeated: pl.DataFrame) -> None:
+    _copy(work, rows)
+    work.quarantine(bad, "bad")
+    work.quarantine(repeated, kind(work.contract))
 
 
 def _copy(work: Load, rows: pl.DataFrame) -> None:
@@ -211,13 +228,13 @@ def _copy(work: Load, rows: pl.DataFrame) -> None:
         ) from error
 
 
-def _without_repeats(work: Load, batch: RawBatch, rows: pl.DataFrame) -> pl.DataFrame:
-    if not work.contract.key or work.contract.duplicates == "keep":
-        return rows
-    first = work.keys.first_seen(rows)
-    if not first.all():
-        work.set_aside(repeated_in_drop(work.contract, batch, rows.filter(~first)), kind(work.contract))
-    return rows.filter(first)
+def _without_repeats(work: Load, batch: RawBatch, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows whose key is new in this drop, and the others as they are set aside."""
+    if work.contract.key and work.contract.duplicates != "keep":
+        first = work.keys.first_seen(rows)
+        if not first.all():
+            return rows.filter(first), repeated_in_drop(work.contract, batch, rows.filter(~first))
+    return rows, pl.DataFrame(schema=SET_ASIDE_SCHEMA)
 
 
 def take_out_repeats(work: Load, part: Path, lines: Sequence[int] | None = None) -> None:

@@ -14,10 +14,11 @@ from psycopg import Connection, sql
 from lastmile.contract import Contract
 from lastmile.intake.batch import RawBatch
 
+Kind = Literal["bad", "duplicate"]
 SET_ASIDE_SCHEMA = {"line": pl.UInt64, "raw": pl.String, "reasons": pl.String}
 
 
-def kind(contract: Contract) -> Literal["bad", "duplicate"]:
+def kind(contract: Contract) -> Kind:
     """How the contract counts a repeated row."""
     return "bad" if contract.duplicates == "quarantine" else "duplicate"
 
@@ -38,11 +39,14 @@ def take_out_repeats_of_table(
 
     With `lines`, only these rows of the drop are asked about, and its other rows count as held already.
 
-    A lock on the dataset's partition is held until the transaction ends, so two drops cannot both be the first.
+    A lock on the dataset's partition is held until the transaction ends, so two drops cannot both be the first. Where
+    the ledger knows no other drop with rows in the partition, nothing is searched.
     """
     connection.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [f"{contract.name}/{first_day.isoformat()}"]
     )
+    if lines is None and _is_alone(connection, drop_id):
+        return pl.DataFrame(schema=SET_ASIDE_SCHEMA)
     taken_out = connection.execute(
         sql.SQL(
             """
@@ -74,6 +78,15 @@ def take_out_repeats_of_table(
         for line, raw, key, old_drop, old_line in sorted(taken_out)
     ]
     return pl.DataFrame(rows, schema=SET_ASIDE_SCHEMA, orient="row")
+
+
+def _is_alone(connection: Connection, drop_id: int) -> bool:
+    others = connection.execute(
+        "SELECT FROM ledger.drops one JOIN ledger.drops other USING (dataset, partition)"
+        " WHERE one.id = %s AND other.id <> one.id AND other.state = 'loaded' LIMIT 1",
+        [drop_id],
+    )
+    return others.rowcount == 0
 
 
 def _reason(contract: Contract, key: tuple[object, ...], seen_in: str) -> str:

@@ -1,6 +1,5 @@
 """The few things done with objects. Each happens whole or not at all, and reads are of the version asked for."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +12,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, InvalidPathError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from lastmile.store import s3_listing
+from lastmile.store import fetching, s3_listing
 from lastmile.store.failures import Changed, Missing, told
 from lastmile.store.odd_names import list_folder_around
 from lastmile.store.stored import StoredObject, version_of
@@ -21,9 +20,8 @@ from lastmile.store.stored import StoredObject, version_of
 __all__ = ["Changed", "Missing", "Store", "StoredObject"]
 
 _PAGE = 1_000
-#: Bytes asked for at once, and bytes held at once. A request that is too long for the client's timeout cannot be had.
-_RANGE = 64 * 1024 * 1024
-_CHUNK = 4 * 1024 * 1024
+#: Bytes read at once of a file.
+_BLOCK = 2**20
 #: How long a file in a folder must have been left alone before it is taken as whole.
 _FOLDER_SETTLE = timedelta(seconds=3)
 
@@ -70,14 +68,11 @@ class Store:
 
         Raises Missing, or Changed where the object is not, or did not stay, the version wanted.
         """
-        digest, size = hashlib.sha256(), 0
         with to.open("wb") as file, told(self.url, f"read {wanted.key}"):
-            for chunk in self._chunks(wanted):
-                digest.update(chunk)
-                size += file.write(chunk)
+            sha256, size = fetching.write(self._chunks(wanted), file)
         if size != wanted.size:
             raise Changed(f"{wanted.key}: expected {wanted.size} bytes, found {size}")
-        return digest.hexdigest()
+        return sha256
 
     def read(self, key: str) -> bytes:
         """All bytes of an object. Raises Missing."""
@@ -114,20 +109,21 @@ class Store:
         return True
 
     def _chunks(self, wanted: StoredObject) -> Iterator[Any]:
-        """The bytes of the version wanted, in one request where that is short enough. Raises Changed."""
-        if wanted.size <= _RANGE:
+        """The bytes of the version wanted. Raises Changed."""
+        if isinstance(self.backend, LocalStore):
+            self._check(wanted, obstore.head(self.backend, wanted.key))
+            with (Path(str(self.backend.prefix)) / wanted.key).open("rb") as file:
+                yield from iter(lambda: file.read(_BLOCK), b"")
+            # a file can also change while it is open
+            self._check(wanted, obstore.head(self.backend, wanted.key))
+        elif wanted.size <= fetching.RANGE:
             found = obstore.get(self.backend, wanted.key)
             self._check(wanted, found.meta)
-            yield from found.stream(min_chunk_size=_CHUNK)
+            yield found.bytes()
         else:
             meta = obstore.head(self.backend, wanted.key)
             self._check(wanted, meta)
-            for start in range(0, wanted.size, _RANGE):
-                span = (start, min(start + _RANGE, wanted.size))
-                part = obstore.get(self.backend, wanted.key, options={"range": span, "if_match": meta["e_tag"]})
-                yield from part.stream(min_chunk_size=_CHUNK)
-        if isinstance(self.backend, LocalStore):  # a file can also change while it is open
-            self._check(wanted, obstore.head(self.backend, wanted.key))
+            yield from fetching.ranges(self.backend, wanted.key, wanted.size, meta["e_tag"])
 
     def _list_bucket(self, prefix: str) -> Iterator[StoredObject]:
         last = ""

@@ -195,7 +195,7 @@ def _index(connection: Connection, contract: Contract, table: sql.Identifier) ->
         [f"raw.{contract.name}"],
     )
     existing = [tuple(columns) for (columns,) in found.fetchall()]
-    for columns in (("_drop_id",), ("_partition_start",), contract.key):
+    for columns in (("_drop_id", "_partition_start"), contract.key):
         if columns and columns not in existing:
             names = sql.SQL(", ").join(map(sql.Identifier, columns))
             connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(table, names))

@@ -11,6 +11,7 @@ Rules, chosen so that nothing is read differently from how it was meant:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,10 @@ class _Chunk:
     layout: Layout
     encoding: str | int
 
+    @cached_property
+    def _nul_free(self) -> bool:
+        return b"\0" not in self.buffer
+
     def batches(self, rows: int) -> Iterator[RawBatch]:
         """As few as may be, of even size."""
         good = (self.records.fields == self.layout.fields) & self._is_text() & ~self._is_heading()
@@ -120,7 +125,8 @@ class _Chunk:
             return [self._text(record) for record in good[list(positions)].tolist()]
 
         lines = pl.Series("line", self.records.line[good], pl.UInt64)
-        return RawBatch(frame, lines, raw, [self._broken(record) for record in bad.tolist()])
+        broken = [self._broken(record) for record in bad.tolist()]
+        return RawBatch(frame, lines, raw, broken, nul_free=self._nul_free)
 
     def _parse(self, good: Flags) -> pl.DataFrame:
         """The good records as a frame. Raises Unreadable rather than trust a parser that counts them differently."""

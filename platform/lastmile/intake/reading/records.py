@@ -99,28 +99,37 @@ def split(buffer: bytes, dialect: Dialect, first_line: int, final: bool, longest
 def _split_at_once(buffer: bytes, dialect: Dialect, first_line: int, final: bool) -> Records | None:
     """As `split`; None where quotes do not fit the grammar, which takes a closer look."""
     data = np.frombuffer(buffer, np.uint8)
-    breaks, delimiters = data == ord(dialect.line_end), data == ord(dialect.delimiter)
-    break_at = end_at = np.flatnonzero(breaks)
-    if dialect.quote and dialect.quote.encode() in buffer:
-        quotes = data == ord(dialect.quote)
-        inside = np.bitwise_xor.accumulate(quotes.view(np.uint8)).view(np.bool_)
-        if (final and inside[-1]) or not _quotes_fit(data, quotes, inside, breaks | delimiters, dialect.line_end):
-            return None
-        end_at, delimiters = np.flatnonzero(breaks & ~inside), delimiters & ~inside
-    return _located(data, end_at, break_at, np.flatnonzero(delimiters), first_line, final)
+    breaks, delimiters = np.flatnonzero(data == ord(dialect.line_end)), data == ord(dialect.delimiter)
+    if not dialect.quote or dialect.quote.encode() not in buffer:
+        return _located(data, breaks, breaks, np.flatnonzero(delimiters), first_line, final)
+    is_quote = data == ord(dialect.quote)
+    quotes = np.flatnonzero(is_quote)
+    if (final and len(quotes) % 2) or not _quotes_fit(data, quotes, dialect):
+        return None
+    inside = np.bitwise_xor.accumulate(is_quote.view(np.uint8)).view(np.bool_)
+    return _located(data, breaks[~inside[breaks]], breaks, np.flatnonzero(delimiters & ~inside), first_line, final)
 
 
-def _quotes_fit(data: NDArray[np.uint8], quotes: Flags, inside: Flags, separators: Flags, line_end: str) -> bool:
+def _quotes_fit(data: NDArray[np.uint8], quotes: Numbers, dialect: Dialect) -> bool:
     """Whether every opening quote starts a field and every closing one ends it, or is one of a doubled pair.
 
-    Flags are per byte. A CR after a closing quote is part of a line end only where LF or the buffer's end follows.
+    A CR after a closing quote is part of a line end only where LF or the buffer's end follows.
     """
-    edges = quotes | separators
-    misplaced = (quotes & inside)[1:] & ~edges[:-1]
-    unended = (quotes & ~inside)[:-1] & ~edges[1:]
-    if line_end == "\n" and unended.any():
-        unended &= ~((data == CR) & np.append(data[1:] == LF, True))[1:]
-    return not (misplaced.any() or unended.any())
+    opening, closing = quotes[::2], quotes[1::2]
+    before, after = opening[opening > 0] - 1, closing[closing + 1 < len(data)] + 1
+    unended = after[~_is_edge(data[after], dialect)]
+    if dialect.line_end == "\n":
+        is_followed = unended + 1 < len(data)
+        follows = data[np.where(is_followed, unended + 1, 0)]
+        unended = unended[(data[unended] != CR) | (is_followed & (follows != LF))]
+    return bool(_is_edge(data[before], dialect).all()) and not len(unended)
+
+
+def _is_edge(bytes_at: NDArray[np.uint8], dialect: Dialect) -> Flags:
+    """Per byte, whether a quote may stand beside it."""
+    marks = map(ord, (dialect.quote, dialect.delimiter, dialect.line_end))
+    flags: Flags = np.logical_or.reduce([bytes_at == mark for mark in marks])
+    return flags
 
 
 def _located(
@@ -138,10 +147,21 @@ def _located(
         start,
         end,
         line=first_line + np.searchsorted(breaks, start),
-        fields=1 + np.searchsorted(delimiters, end) - np.searchsorted(delimiters, start),
+        fields=1 + _count_between(delimiters, start, end),
         consumed=consumed,
         lines=int(np.searchsorted(breaks, consumed)),
     )
+
+
+def _count_between(positions: Numbers, start: Numbers, end: Numbers) -> Numbers:
+    """How many of the positions, ascending, lie in each range. Where all have as many, that is seen without search."""
+    each, rest = divmod(np.searchsorted(positions, end[-1]) if len(end) else 0, max(len(end), 1))
+    if each and not rest:
+        of_range = positions[: each * len(end)].reshape(len(end), each)
+        if (of_range[:, 0] >= start).all() and (of_range[:, -1] < end).all():
+            return np.full(len(end), each)
+    counts: Numbers = np.searchsorted(positions, end) - np.searchsorted(positions, start)
+    return counts
 
 
 def walk(

@@ -23,6 +23,7 @@ TRUE, FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
 
 DAY = r"^\d{4}-\d\d-\d\d([T ]00:00(:00(\.0+)?)?)?$"
 MOMENT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?$"
+USUAL_MOMENT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ?$"
 ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
 
 
@@ -68,14 +69,26 @@ def day(cell: pl.Expr) -> pl.Expr:
 
 def moment(cell: pl.Expr) -> pl.Expr:
     """ISO dates with a time, to the microsecond; without a zone they are taken as UTC."""
+    written = pl.when(~cell.str.contains(USUAL_MOMENT)).then(cell)
+    value = pl.coalesce(usual_moment(cell), _any_moment(written))
+    return pl.when(value.dt.year().is_between(1, 9999)).then(value)
+
+
+def usual_moment(cell: pl.Expr) -> pl.Expr:
+    """Moments to the second in UTC, a tenth of the work of reading any; null for all others."""
+    is_usual = cell.str.contains(USUAL_MOMENT) & ~cell.str.starts_with("0000")  # there is no year 0
+    written = pl.when(is_usual).then(cell.str.head(19)).str.replace(" ", "T", literal=True)
+    return written.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False).dt.replace_time_zone("UTC")
+
+
+def _any_moment(cell: pl.Expr) -> pl.Expr:
     written = pl.when(cell.str.contains(MOMENT)).then(cell).str.replace(" ", "T", literal=True)
     zoned = pl.when(written.str.contains(ZONE)).then(written).otherwise(written + "Z")
     with_seconds, without = (
         zoned.str.to_datetime(form, time_unit="us", strict=False)
         for form in ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
     )
-    value = pl.coalesce(with_seconds, without)
-    return pl.when(value.dt.year().is_between(1, 9999)).then(value)
+    return pl.coalesce(with_seconds, without)
 
 
 def text(cell: pl.Expr) -> pl.Expr:

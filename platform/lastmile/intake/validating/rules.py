@@ -71,7 +71,12 @@ def column_rules(contract: Contract, column: str, numbers: NumberFormat = PLAIN)
         yield _rule("required", column, "a value", cell(column).is_null())
     if is_text or is_rescued:
         yield from text_rules(column, contract.limits.cell_characters)
-    for check in spec.checks:
+    yield from check_rules(contract, column)
+
+
+def check_rules(contract: Contract, column: str) -> Iterator[Rule]:
+    """What the contract asks of a column's values, once they have its type."""
+    for check in contract.columns[column].checks:
         yield _check_rule(contract, check, column)
 
 
