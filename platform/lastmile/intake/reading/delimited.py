@@ -122,7 +122,7 @@ class _Chunk:
 
     def _batch(self, frame: pl.DataFrame, good: Numbers, bad: Numbers) -> RawBatch:
         def raw(positions: Sequence[int]) -> list[str]:
-            return [self._text(record) for record in good[list(positions)].tolist()]
+            return self._texts(good[list(positions)])
 
         lines = pl.Series("line", self.records.line[good], pl.UInt64)
         broken = [self._broken(record) for record in bad.tolist()]
@@ -183,6 +183,10 @@ class _Chunk:
         for record in np.flatnonzero(found).tolist():
             found[record] = self.buffer[self.records.start[record] : self.records.end[record]] == heading
         return found
+
+    def _texts(self, records: Numbers) -> list[str]:
+        slices = self._slices(self.records.start[records], self.records.end[records])
+        return [shown(text, self.encoding) for text in slices]
 
     def _text(self, record: int) -> str:
         return shown(self.buffer[self.records.start[record] : self.records.end[record]], self.encoding)

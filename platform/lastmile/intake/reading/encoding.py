@@ -43,6 +43,8 @@ codecs.register_error(ESCAPE, _escape)
 
 def shown(record: bytes, encoding: str | int) -> str:
     """The text of a record of `as_utf8`, with bytes that are no text in the file's encoding as `\\xNN`."""
+    if record.isascii():
+        return record.decode()
     as_is = encoding in ("ascii", "utf-8")
     text = record.decode("utf-8", ESCAPE if as_is else "surrogatepass")
     return _ESCAPED.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
@@ -96,7 +98,7 @@ def as_utf8(blocks: Iterator[bytes], fallbacks: Sequence[str], found: dict[str, 
 
 def _with_whole_characters(block: bytes, blocks: Iterator[bytes]) -> bytes:
     """The block, joined to the next where its only character that is not ASCII may be cut in two."""
-    may_be_cut = block[:-3].isascii() and not block.isascii()
+    may_be_cut = not block.isascii() and block[:-3].isascii()
     return block + next(blocks, b"") if may_be_cut else block
 
 
