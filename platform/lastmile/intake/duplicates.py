@@ -28,7 +28,7 @@ class KeyIndex:
 
     def first_seen(self, frame: pl.DataFrame) -> pl.Series:
         """True for each row that is the first with its key; a row with a null in its key repeats nothing."""
-        key = pl.struct(self._key)
+        key = pl.struct(self._key) if len(self._key) > 1 else pl.col(self._key[0])
         rows = frame.select(
             partial=pl.any_horizontal(pl.col(self._key).is_null()),
             first=key.is_first_distinct(),

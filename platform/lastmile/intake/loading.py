@@ -245,7 +245,7 @@ def take_out_repeats(work: Load, part: Path, lines: Sequence[int] | None = None)
     if repeated.height:
         work.set_aside(repeated, kind(work.contract))
         kept = pl.scan_parquet(part).filter(~pl.col("_line").is_in(repeated["line"].implode()))
-        kept.sink_parquet(part.with_suffix(".kept"), compression="zstd")
+        kept.sink_parquet(part.with_suffix(".kept"), compression="lz4")
         part.with_suffix(".kept").replace(part)
 
 
