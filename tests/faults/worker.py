@@ -20,7 +20,7 @@ import psycopg
 import lastmile.intake.reading.excel  # noqa: F401
 from lastmile.contract import Contract, integer
 from lastmile.errors import UserError
-from lastmile.intake import engine, ledger, loading, releasing
+from lastmile.intake import discovering, engine, ledger, loading, releasing
 from lastmile.intake.discovering import discover
 from lastmile.intake.writing.copying import BinaryCopy
 from lastmile.settings import PROJECT, Settings
@@ -29,7 +29,7 @@ from lastmile.warehouse.connecting import connect
 
 #: Where a worker can be told to die or to stop, in the order in which a drop passes these points.
 POINTS: dict[str, tuple[Any, str, str]] = {
-    "before entering drops": (ledger, "_event", "before"),
+    "before entering drops": (discovering, "register", "before"),
     "after the claim": (engine, "take", "before"),
     "before the fetch": (Store, "fetch", "before"),
     "after the fetch": (Store, "fetch", "after"),
