@@ -31,6 +31,8 @@ from lastmile.warehouse.connecting import connect
 POINTS: dict[str, tuple[Any, str, str]] = {
     "before entering drops": (discovering, "register", "before"),
     "after the claim": (engine, "take", "before"),
+    "after claiming several": (engine, "read_together", "before"),
+    "after reading several": (engine, "load_together", "before"),
     "before the fetch": (Store, "fetch", "before"),
     "after the fetch": (Store, "fetch", "after"),
     "mid COPY": (BinaryCopy, "write", "halfway"),
@@ -42,6 +44,7 @@ POINTS: dict[str, tuple[Any, str, str]] = {
     "before the ledger's row": (ledger, "settle", "before"),
     "before the commit": (ledger, "settle", "after"),
     "after the commit": (engine, "load", "after"),
+    "after the commit of several": (engine, "load_together", "after"),
     "before removing a stale file": (Store, "delete", "before"),
     "mid release": (releasing, "_publish", "before"),
     "before the commit of a release": (ledger, "amend", "after"),

@@ -165,3 +165,10 @@ _BUILT_IN: dict[str, Callable[[pl.Expr, Mapping[str, Any]], tuple[str, pl.Expr, 
     "isin": lambda value, given: _allowed(value, given["allowed_values"]),
     "str_matches": lambda value, given: _matches(value, given["pattern"]),
 }
+
+
+def is_by_row(contract: Contract) -> bool:
+    """Whether every check looks at each row for itself, so that rows of several drops can be judged as one batch."""
+    of_columns = all(check.name in _BUILT_IN for spec in contract.columns.values() for check in spec.checks)
+    of_rows = (check.statistics or {} for check in contract.rules)
+    return of_columns and all("holds" in known and known["holds"].meta.is_row_separable() for known in of_rows)
