@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandera.polars as pa
 import polars as pl
 
 from lastmile.contract import Contract
 from lastmile.intake.batch import NumberFormat
 from lastmile.intake.validating.casting import PLAIN, reading
+from lastmile.lean_pandera import pa
 
 #: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it keeps beside them.
 LONGEST_KEY = 2_000
