@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,21 +51,24 @@ def take_pending(
     contract: Contract,
     partitions: Sequence[str],
     run_id: str,
-    redo: bool = False,
+    redo: bool | datetime = False,
     report: Report = lambda drop, outcome: None,
+    most: int | None = None,
 ) -> list[Outcome]:
-    """Take the pending drops of the partitions, MOST_DROPS at most. Returns their outcomes.
+    """Take the pending drops of the partitions, `most` or MOST_DROPS at most. Returns their outcomes.
 
-    With `redo`, drops settled before now are taken too, and all of them: nobody would ask for the rest.
+    With `redo`, drops settled before now, or before the moment given, are taken too; and all of them, unless `most` is
+    given: nobody would ask for the rest.
     `connection` must be in autocommit mode. Raises UserError where the database or the store is unreachable.
     """
     ensure_table(connection, contract)
     ledger.give_up(connection, store.url, contract.name, partitions)
-    started = ledger.now(connection) if redo else None
+    started = ledger.now(connection) if redo is True else redo or None
+    most = most or (None if redo else MOST_DROPS)
     outcomes: list[Outcome] = []
-    while redo or len(outcomes) < MOST_DROPS:
-        most = MOST_TOGETHER if redo else min(MOST_TOGETHER, MOST_DROPS - len(outcomes))
-        drops = ledger.claim(connection, store.url, contract.name, partitions, run_id, started, most)
+    while most is None or len(outcomes) < most:
+        at_once = MOST_TOGETHER if most is None else min(MOST_TOGETHER, most - len(outcomes))
+        drops = ledger.claim(connection, store.url, contract.name, partitions, run_id, started, at_once)
         if not drops and not _wait_for_next(connection, store, contract, partitions):
             break
         for drop, outcome in _take_in_order(connection, store, contract, drops, run_id):
