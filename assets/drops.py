@@ -24,7 +24,7 @@ from assets.metadata import (
 from assets.partitions import partitions_of
 from assets.resources import Platform
 from lastmile.contract import Contract
-from lastmile.running.backfilling import REDO_TAG
+from lastmile.running.backfilling import DASK_TAG, REDO_TAG
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -115,19 +115,35 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
     def take(
         context: dg.AssetExecutionContext, platform: Platform
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        from lastmile.intake.engine import take_pending
         from lastmile.intake.ledger import inventory
 
         store, partitions = platform.store(), context.partition_keys
-        redo = context.run.tags.get(REDO_TAG) == "true"
         with platform.connect() as connection:
-            taken = take_pending(connection, store, contract, partitions, context.run.run_id, redo, _logger(context))
+            taken = _taken(context, platform, connection, contract)
             context.log.info(f"{contract.name}: {len(taken)} drops taken")
             drops = inventory(connection, store.url, contract.name, partitions)
             yield from _results(context, connection, store.url, contract, drops)
             yield from check_results(connection, store.url, contract, partitions, drops, cleaned, quarantine)
 
     return take
+
+
+def _taken(
+    context: dg.AssetExecutionContext, platform: Platform, connection: "Connection", contract: Contract
+) -> "list[Outcome]":
+    """The outcomes of the run's drops, taken here or on the Dask cluster that the run's tag or the settings name."""
+    from lastmile.intake.engine import take_pending
+    from lastmile.intake.ledger import now
+    from lastmile.running.on_dask import Place, take_on_dask
+
+    settings, tags = platform.settings(), context.run.tags
+    scheduler = tags.get(DASK_TAG) or settings.dask_scheduler
+    redo = tags.get(REDO_TAG) == "true"
+    of_run = (context.partition_keys, context.run.run_id)
+    if scheduler is None:
+        return take_pending(connection, platform.store(), contract, *of_run, redo, _logger(context))
+    place = Place(settings, contract.name, contract.version, platform.s3_options())
+    return take_on_dask(scheduler, place, *of_run, now(connection) if redo else None, _logger(context))
 
 
 def _results(

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 from visits import VISITS, YEARS
 
-from lastmile.intake import engine, ledger, loading
+from lastmile.intake import engine, ledger, loading, together
 from lastmile.settings import Settings
 from lastmile.store import open_store
 
@@ -17,17 +17,20 @@ def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def then_die(way):
+    return lambda *arguments: die(way(*arguments))
+
+
 def arrange_to_die(where):
     if where == "after the claim":
-        engine.load = engine.release = die
+        engine.load = engine.release = engine.read_together = die
     elif where == "after the first batch":
-        loading.take_out_repeats_of_table = die
+        loading.take_out_repeats_of_table = together._publish = die
     elif where == "before the commit":
         ledger.settle = ledger.amend = die
     elif where == "after the commit":
-        load, release = engine.load, engine.release
-        engine.load = lambda *arguments: die(load(*arguments))
-        engine.release = lambda *arguments: die(release(*arguments))
+        for way in ("load", "release", "load_together"):
+            setattr(engine, way, then_die(getattr(engine, way)))
     else:
         raise ValueError(where)
 

@@ -27,11 +27,11 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-import pandera.polars as pa
 import polars as pl
 
 from lastmile.declaring import faults
 from lastmile.errors import UserError
+from lastmile.lean_pandera import pa
 from lastmile.limits import Limits
 from lastmile.names import COLUMN_NAME, normal_name
 from lastmile.partition import Partition

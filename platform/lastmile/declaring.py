@@ -6,9 +6,9 @@ or would do only at the first drop, is a fault of the contract.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import pandera.polars as pa
 import polars as pl
 
+from lastmile.lean_pandera import pa
 from lastmile.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS, normal_name
 
 TYPES = (pl.Float64(), pl.Int64(), pl.Boolean(), pl.Date(), pl.Datetime("us", "UTC"), pl.String())

@@ -16,7 +16,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 class Settings:
     """`home` holds all state; `given_database_url` is None for the embedded Postgres; `store_url` names the objects.
 
-    `notifications_url` is the SQS queue that the bucket's notifications go to, where there is one.
+    `notifications_url` is the SQS queue that the bucket's notifications go to, where there is one. `dask_scheduler` is
+    the address of a Dask cluster's scheduler that drops are taken on, or `local`; None: in the run's own process.
     """
 
     home: Path
@@ -24,6 +25,7 @@ class Settings:
     store_url: str
     contracts: str
     notifications_url: str | None = None
+    dask_scheduler: str | None = None
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -34,6 +36,7 @@ class Settings:
             store_url=os.environ.get("LASTMILE_STORE_URL") or (home / "store").as_uri(),
             contracts=os.environ.get("LASTMILE_CONTRACTS") or "assets.contracts",
             notifications_url=os.environ.get("LASTMILE_NOTIFICATIONS_URL") or None,
+            dask_scheduler=os.environ.get("LASTMILE_DASK_SCHEDULER") or None,
         )
 
     @cached_property

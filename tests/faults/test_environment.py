@@ -125,14 +125,14 @@ def test_what_the_database_cannot_hold_is_the_drops_fault_and_holds_up_no_other(
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.put_rows("b.csv", "v2,3,2,1,done")
     site.discover()
-    load = engine.load
+    settle = ledger.settle
 
-    def refusing(*arguments):
-        if arguments[3].key.endswith("a.csv"):
-            site.query("SELECT repeat('x', 2000000000) || repeat('x', 2000000000)")
-        return load(*arguments)
+    def refusing(connection, settled, run_id):
+        if any(one.drop.key.endswith("a.csv") and one.outcome.state == "loaded" for one in settled):
+            connection.execute("SELECT repeat('x', 2000000000) || repeat('x', 2000000000)")
+        settle(connection, settled, run_id)
 
-    monkeypatch.setattr(engine, "load", refusing)
+    monkeypatch.setattr(ledger, "settle", refusing)
     site.take()
     assert site.states() == ["failed", "loaded"]
     assert "ProgramLimitExceeded" in site.drops()[0]["message"]

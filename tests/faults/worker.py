@@ -20,7 +20,7 @@ import psycopg
 import lastmile.intake.reading.excel  # noqa: F401
 from lastmile.contract import Contract, integer
 from lastmile.errors import UserError
-from lastmile.intake import engine, ledger, loading, releasing
+from lastmile.intake import discovering, engine, ledger, loading, releasing
 from lastmile.intake.discovering import discover
 from lastmile.intake.writing.copying import BinaryCopy
 from lastmile.settings import PROJECT, Settings
@@ -29,8 +29,10 @@ from lastmile.warehouse.connecting import connect
 
 #: Where a worker can be told to die or to stop, in the order in which a drop passes these points.
 POINTS: dict[str, tuple[Any, str, str]] = {
-    "before entering drops": (ledger, "_event", "before"),
+    "before entering drops": (discovering, "register", "before"),
     "after the claim": (engine, "take", "before"),
+    "after claiming several": (engine, "read_together", "before"),
+    "after reading several": (engine, "load_together", "before"),
     "before the fetch": (Store, "fetch", "before"),
     "after the fetch": (Store, "fetch", "after"),
     "mid COPY": (BinaryCopy, "write", "halfway"),
@@ -42,6 +44,7 @@ POINTS: dict[str, tuple[Any, str, str]] = {
     "before the ledger's row": (ledger, "settle", "before"),
     "before the commit": (ledger, "settle", "after"),
     "after the commit": (engine, "load", "after"),
+    "after the commit of several": (engine, "load_together", "after"),
     "before removing a stale file": (Store, "delete", "before"),
     "mid release": (releasing, "_publish", "before"),
     "before the commit of a release": (ledger, "amend", "after"),

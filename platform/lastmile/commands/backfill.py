@@ -3,14 +3,14 @@
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from lastmile.commands.datasets import contract_of
 from lastmile.errors import UserError
-from lastmile.running.backfilling import REDO_TAG, is_done, request
+from lastmile.running.backfilling import DASK_TAG, REDO_TAG, is_done, request
 from lastmile.running.home import holder
 from lastmile.running.session import join, session
 from lastmile.running.showing import work
@@ -29,6 +29,12 @@ def backfill(
         list[str] | None, typer.Option(help="Dataset; give it again for more [default: all that fit]")
     ] = None,
     redo: Annotated[bool, typer.Option("--redo", help="Also take drops again that were taken before.")] = False,
+    on: Annotated[
+        Literal["dask"] | None, typer.Option(help="Take the drops on the workers of a Dask cluster, not in the run.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Its scheduler, such as tcp://10.0.0.5:8786 [default: a cluster on this machine]")
+    ] = None,
     drop: Annotated[
         list[int] | None, typer.Option(help="Instead: this one drop again, by its number; give it again for more.")
     ] = None,
@@ -44,19 +50,35 @@ def backfill(
 
     settings, console = Settings.from_environment(), Console()
     if drop:
-        _take_again(settings, console, drop, given_besides=[first, last, dataset])
+        _take_again(settings, console, drop, given_besides=[first, last, dataset, on, scheduler])
         return
     if first is None or last is None:
         raise UserError("say which partitions with --from and --to, or which drop with --drop")
     ranges = _ranges(load_contracts(settings.contracts), dataset, first, last)
+    tags = ({REDO_TAG: "true"} if redo else {}) | _on(on, scheduler, settings.dask_scheduler)
     if holder(settings) is None:
         with session(settings, None) as running:
-            ids = _request(running.instance, settings, ranges, redo)
+            ids = _request(running.instance, settings, ranges, tags)
             succeeded = work(running, console) and all(is_done(running.instance, one) for one in ids)
     else:
-        succeeded = _beside_a_running_platform(settings, console, ranges, redo)
+        succeeded = _beside_a_running_platform(settings, console, ranges, tags)
     if not succeeded:
         raise typer.Exit(1)
+
+
+def _on(where: str | None, given: str | None, configured: str | None) -> dict[str, str]:
+    """The tag that has a run's drops taken on a Dask cluster, which must be there."""
+    from lastmile.running.on_dask import LOCAL, cluster
+
+    if where is None and given:
+        raise UserError("--scheduler names a Dask cluster: say --on dask too")
+    if where is None:
+        return {}
+    scheduler = given or configured
+    if scheduler and scheduler != LOCAL:
+        with cluster(scheduler):
+            pass
+    return {DASK_TAG: scheduler or LOCAL}
 
 
 def _take_again(settings: Settings, console: Console, drops: Sequence[int], given_besides: Sequence[object]) -> None:
@@ -98,18 +120,20 @@ def _ranges(
 
 
 def _request(
-    instance: "DagsterInstance", settings: Settings, ranges: Mapping[tuple[str, ...], Sequence[str]], redo: bool
+    instance: "DagsterInstance",
+    settings: Settings,
+    ranges: Mapping[tuple[str, ...], Sequence[str]],
+    tags: Mapping[str, str],
 ) -> list[str]:
     workspace = settings.dagster_home / "workspace.yaml"
-    tags = {REDO_TAG: "true"} if redo else {}
     return [request(instance, workspace, datasets, partitions, tags) for partitions, datasets in ranges.items()]
 
 
 def _beside_a_running_platform(
-    settings: Settings, console: Console, ranges: Mapping[tuple[str, ...], Sequence[str]], redo: bool
+    settings: Settings, console: Console, ranges: Mapping[tuple[str, ...], Sequence[str]], tags: Mapping[str, str]
 ) -> bool:
     with join(settings) as running:
-        ids = _request(running.instance, settings, ranges, redo)
+        ids = _request(running.instance, settings, ranges, tags)
         console.print(f"asked the running platform for {', '.join(ids)}")
         while any(is_done(running.instance, one) is None for one in ids):
             running.look()

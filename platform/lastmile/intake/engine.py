@@ -1,16 +1,17 @@
-"""The intake: works through all pending drops of a dataset's partitions, one transaction each.
+"""The intake: works through all pending drops of a dataset's partitions.
 
-A drop stands or falls alone: what cannot be parsed is tried a bounded number of times and then set aside, while the
-others go on. Kill it anywhere and call it again: what was committed is not done twice, what was not is done whole.
-Only its environment failing stops it: the database, the store, a full disk. That is raised, never held against a drop,
-and every claim is free for the next worker.
+A drop stands or falls alone, also where many small ones are committed together: what cannot be parsed is tried a
+bounded number of times and then set aside, while the others go on. Kill it anywhere and call it again: what was
+committed is not done twice, what was not is done whole. Only its environment failing stops it: the database, the store,
+a full disk. That is raised, never held against a drop, and every claim is free for the next worker.
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +27,7 @@ from lastmile.intake.ledger import ClaimLost, Drop, NotDone, Outcome
 from lastmile.intake.loading import load, set_aside
 from lastmile.intake.releasing import release
 from lastmile.intake.rescued import fill
+from lastmile.intake.together import MOST_TOGETHER, Apart, Read, load_together, read_together
 from lastmile.store import Changed, Missing, Store, StoredObject
 from lastmile.warehouse.tables import ensure_table
 
@@ -49,29 +51,78 @@ def take_pending(
     contract: Contract,
     partitions: Sequence[str],
     run_id: str,
-    redo: bool = False,
+    redo: bool | datetime = False,
     report: Report = lambda drop, outcome: None,
+    most: int | None = None,
 ) -> list[Outcome]:
-    """Take the pending drops of the partitions, MOST_DROPS at most. Returns their outcomes.
+    """Take the pending drops of the partitions, `most` or MOST_DROPS at most. Returns their outcomes.
 
-    With `redo`, drops settled before now are taken too, and all of them: nobody would ask for the rest.
+    With `redo`, drops settled before now, or before the moment given, are taken too; and all of them, unless `most` is
+    given: nobody would ask for the rest.
     `connection` must be in autocommit mode. Raises UserError where the database or the store is unreachable.
     """
     ensure_table(connection, contract)
     ledger.give_up(connection, store.url, contract.name, partitions)
-    started = ledger.now(connection) if redo else None
+    started = ledger.now(connection) if redo is True else redo or None
+    most = most or (None if redo else MOST_DROPS)
     outcomes: list[Outcome] = []
-    while redo or len(outcomes) < MOST_DROPS:
-        drop = ledger.claim_next(connection, store.url, contract.name, partitions, run_id, started)
-        if drop is None:
-            if not _wait_for_next(connection, store, contract, partitions):
-                return outcomes
-            continue
-        outcome = take(connection, store, contract, drop, run_id)
-        if outcome is not None:
+    while most is None or len(outcomes) < most:
+        at_once = MOST_TOGETHER if most is None else min(MOST_TOGETHER, most - len(outcomes))
+        drops = ledger.claim(connection, store.url, contract.name, partitions, run_id, started, at_once)
+        if not drops and not _wait_for_next(connection, store, contract, partitions):
+            break
+        for drop, outcome in _take_in_order(connection, store, contract, drops, run_id):
             outcomes.append(outcome)
             report(drop, outcome)
     return outcomes
+
+
+def _take_in_order(
+    connection: Connection, store: Store, contract: Contract, drops: Sequence[Drop], run_id: str
+) -> Iterator[tuple[Drop, Outcome]]:
+    """Take claimed drops, those next to each other together where they can be; none is left claimed by an error."""
+    left = list(drops)
+    try:
+        with TemporaryDirectory(prefix="lastmile-") as folder:
+            read = read_together(store, contract, drops, Path(folder)) if len(drops) > 1 else {}
+            while left:
+                ready = [read[drop.id] for drop in takewhile(lambda drop: drop.id in read, left)]
+                if len(ready) > 1:
+                    outcomes = _try_together(connection, store, contract, ready, Path(folder), run_id, read)
+                    done, left = left[: len(outcomes)], left[len(outcomes) :]
+                    yield from zip(done, outcomes, strict=True)
+                else:
+                    drop = left.pop(0)
+                    if outcome := take(connection, store, contract, drop, run_id):
+                        yield drop, outcome
+    except Exception as error:
+        for drop in left:
+            _give_back(connection, drop, run_id, error, timedelta(0))
+        if isinstance(error, UserError | psycopg.Error):
+            raise
+        raise UserError(f"cannot take {len(left)} drops of {contract.name}, they stay in the queue: {error}") from error
+
+
+def _try_together(
+    connection: Connection,
+    store: Store,
+    contract: Contract,
+    ready: Sequence[Read],
+    folder: Path,
+    run_id: str,
+    read: dict[int, Read],
+) -> list[Outcome]:
+    """The outcomes of all of them; or none, and then out of `read` are those that must be taken alone."""
+    try:
+        return load_together(connection, store, contract, ready, folder, run_id)
+    except Apart as apart:
+        alone = apart.drops
+    except Exception as error:  # whatever it is, taking them one by one meets it again, where it belongs
+        logger.warning("%s drops are taken one by one: %s", len(ready), error)
+        alone = [one.drop.id for one in ready]
+    for drop_id in alone:
+        del read[drop_id]
+    return []
 
 
 def take(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome | None:
@@ -86,7 +137,7 @@ def take(connection: Connection, store: Store, contract: Contract, drop: Drop, r
         logger.warning("%s", lost)
         return None
     except Exception as error:
-        _give_back(connection, drop, run_id, error)
+        _give_back(connection, drop, run_id, error, ENVIRONMENT_WAIT)
         if isinstance(error, UserError | psycopg.Error):
             raise
         raise UserError(f"cannot take drop {drop.id} ({drop.key}), it stays in the queue: {error}") from error
@@ -168,12 +219,12 @@ def _is_as_listed(store: Store, drop: Drop) -> bool:
         return False
 
 
-def _give_back(connection: Connection, drop: Drop, run_id: str, error: Exception) -> None:
+def _give_back(connection: Connection, drop: Drop, run_id: str, error: Exception, wait: timedelta) -> None:
     """Free the drop for the next worker. Where the database is away, the end of this session frees it."""
     if connection.closed:  # lost too; to ask a connection that broke in the middle of a COPY would wait for ever
         return
     try:
-        ledger.give_back(connection, drop, run_id, f"to be taken again: {error}", ENVIRONMENT_WAIT)
+        ledger.give_back(connection, drop, run_id, f"to be taken again: {error}", wait)
     except psycopg.Error as fault:
         logger.warning("drop %s (%s) could not be given back: %s", drop.id, drop.key, fault)
 

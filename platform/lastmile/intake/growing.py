@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pandera.polars as pa
 import polars as pl
 from psycopg import Connection
 
 from lastmile.contract import Contract
 from lastmile.declaring import headers
+from lastmile.lean_pandera import pa
 from lastmile.names import COLUMN_NAME, normal_name
 from lastmile.warehouse.tables import ADDED, columns, ensure_table
 

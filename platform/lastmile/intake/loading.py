@@ -21,7 +21,7 @@ from lastmile.intake.beside import Beside
 from lastmile.intake.discarding import discarded_lines, without_discarded
 from lastmile.intake.duplicates import KeyIndex
 from lastmile.intake.growing import grown
-from lastmile.intake.ledger import Drop, NotDone, Outcome
+from lastmile.intake.ledger import Drop, NotDone, Outcome, Settled
 from lastmile.intake.reading import Reader, open_drop
 from lastmile.intake.repeats import SET_ASIDE_SCHEMA, Kind, kind, repeated_in_drop, take_out_repeats_of_table
 from lastmile.intake.validating import Plan
@@ -101,7 +101,7 @@ def load(
         if outcome.state in ("superseded", "duplicate"):
             _start_over(connection, drop)
             stale += _named([drop.cleaned_key])
-        ledger.settle(connection, drop, outcome, run_id, sha256)
+        ledger.settle(connection, [Settled(drop, outcome, sha256)], run_id)
     for key in stale:
         store.delete(key)
     return outcome
@@ -125,11 +125,13 @@ def set_aside(connection: Connection, drop: Drop, run_id: str, outcome: Outcome)
     with connection.transaction():
         ledger.hold(connection, drop)
         _start_over(connection, drop)
-        ledger.settle(connection, drop, outcome, run_id)
+        ledger.settle(connection, [Settled(drop, outcome)], run_id)
     return outcome
 
 
 def _start_over(connection: Connection, drop: Drop) -> None:
+    if drop.is_new:
+        return
     clear(connection, drop.dataset, [drop.id])
     connection.execute("DELETE FROM quarantine.rows WHERE drop_id = %s", [drop.id])
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 #: A run with this tag set to `true` takes the drops of its partitions again.
 REDO_TAG = "lastmile/redo"
+#: A run with this tag takes its drops on the Dask cluster of the scheduler at that address.
+DASK_TAG = "lastmile/dask"
 ROOMS = ("raw", "cleaned", "quarantine")
 
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandera.polars as pa
 import polars as pl
 
 from lastmile.contract import Contract
 from lastmile.intake.batch import NumberFormat
 from lastmile.intake.validating.casting import PLAIN, reading
+from lastmile.lean_pandera import pa
 
 #: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it keeps beside them.
 LONGEST_KEY = 2_000
@@ -170,3 +170,10 @@ _BUILT_IN: dict[str, Callable[[pl.Expr, Mapping[str, Any]], tuple[str, pl.Expr, 
     "isin": lambda value, given: _allowed(value, given["allowed_values"]),
     "str_matches": lambda value, given: _matches(value, given["pattern"]),
 }
+
+
+def is_by_row(contract: Contract) -> bool:
+    """Whether every check looks at each row for itself, so that rows of several drops can be judged as one batch."""
+    of_columns = all(check.name in _BUILT_IN for spec in contract.columns.values() for check in spec.checks)
+    of_rows = (check.statistics or {} for check in contract.rules)
+    return of_columns and all("holds" in known and known["holds"].meta.is_row_separable() for known in of_rows)

@@ -1,0 +1,19 @@
+"""What starts quickly because it imports little: found out in a fresh process."""
+
+import json
+import subprocess
+import sys
+
+TAKING_A_DROP = """
+import json, sys
+import lastmile.cli, lastmile.commands.drop, lastmile.intake.discovering, lastmile.intake.engine, lastmile.store
+from lastmile.contract import load_contracts
+load_contracts("assets.contracts")
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def test_putting_and_taking_a_drop_imports_neither_dagster_nor_dbt_nor_pandas():
+    done = subprocess.run([sys.executable, "-c", TAKING_A_DROP], capture_output=True, text=True, check=True)
+    heavy = {"dagster", "dbt", "dagster_dbt", "pandas", "hypothesis", "sklearn", "matplotlib", "boto3", "fastapi"}
+    assert heavy.isdisjoint(json.loads(done.stdout))

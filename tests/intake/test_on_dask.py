@@ -1,0 +1,109 @@
+"""Drops taken by the workers of a Dask cluster end as those taken in one process, also where a worker is killed."""
+
+import os
+import signal
+from dataclasses import replace
+
+import psycopg
+import pytest
+from distributed import LocalCluster
+from visits import VISITS, YEARS, Site
+
+from lastmile.errors import UserError
+from lastmile.intake import ledger
+from lastmile.intake.auditing import violations
+from lastmile.running.on_dask import Place, take_on_dask
+from lastmile.warehouse.tables import ensure_table
+
+DROPS = 30
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Two workers that find the contract of visits by its package's name, as they do in an installation."""
+    package = tmp_path_factory.mktemp("contracts") / "visits_contracts"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "visits.py").write_text("from visits import VISITS as contract\n")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(package.parent)
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
+            yield local
+
+
+@pytest.fixture
+def here(store, database_url):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        site = Site(store, connection, database_url)
+        ensure_table(connection, site.contract)
+        yield site
+        assert violations(connection, site.contract.name) == []
+        assert site.cleaned() == site.visits()
+
+
+@pytest.fixture
+def place(settings):
+    return Place(replace(settings, contracts="visits_contracts"), "visits", VISITS.version)
+
+
+def put_many(site):
+    for number in range(DROPS):
+        rows = [f"v{number}-{row},{row % 70},2,1,done" for row in range(60)]
+        site.put_rows(f"{number:02}.csv", *rows, year=YEARS[number % 3])
+    site.put_rows("refused.csv", year="2020")
+    site.put("unfit.csv", "persons\n3\n")
+    site.discover()
+
+
+def pictured(site):
+    return (
+        site.query(
+            "SELECT key, state, message, rows_read, rows_loaded, rows_quarantined FROM ledger.drops ORDER BY key"
+        ),
+        site.query("SELECT visit, persons, _line, _partition_start FROM raw.visits ORDER BY visit"),
+        site.query("SELECT partition, raw, line, reasons FROM quarantine.rows ORDER BY raw, line"),
+    )
+
+
+@pytest.mark.behaviour(number=13)
+def test_a_worker_killed_midway_changes_nothing_of_what_comes_out(here, place, cluster):
+    put_many(here)
+    workers = list(cluster.workers.values())
+    victim = workers[0].pid
+
+    def kill_once(drop, outcome):
+        if workers[0].pid == victim and kill_once.is_due:
+            os.kill(victim, signal.SIGKILL)
+            kill_once.is_due = False
+
+    kill_once.is_due = True
+    outcomes = take_on_dask(cluster.scheduler_address, place, YEARS, "dask", report=kill_once, at_a_time=3)
+    assert not kill_once.is_due
+    assert DROPS <= len(outcomes) <= DROPS + 2
+    on_dask = pictured(here)
+    here.query("UPDATE ledger.drops SET retake = '{}' RETURNING id")
+    here.take()
+    assert on_dask == pictured(here)
+
+
+def test_a_redo_takes_each_drop_once_though_many_tasks_carry_it_out(here, place, cluster):
+    put_many(here)
+    here.take()
+    outcomes = take_on_dask(cluster.scheduler_address, place, YEARS, "redo", ledger.now(here.connection), at_a_time=5)
+    assert len(outcomes) == DROPS + 2
+    assert here.query("SELECT count(DISTINCT id) AS redone FROM ledger.drops WHERE run_id = 'redo'") == [
+        {"redone": DROPS + 2}
+    ]
+
+
+def test_a_worker_with_another_contract_takes_nothing(here, place, cluster):
+    put_many(here)
+    with pytest.raises(UserError, match=r"expected its contract in version older .*Give the workers the same code"):
+        take_on_dask(cluster.scheduler_address, replace(place, contract_version="older"), YEARS, "dask")
+    assert set(here.states()) == {"discovered"}
+
+
+def test_a_scheduler_that_is_not_there_is_told(place, monkeypatch):
+    monkeypatch.setattr("lastmile.running.on_dask.PATIENCE_SECONDS", 1)
+    with pytest.raises(UserError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9:"):
+        take_on_dask("tcp://127.0.0.1:9", place, YEARS, "dask")
