@@ -11,6 +11,7 @@ from rich.console import Console
 from benchmarks.measuring import Cost, Failed, measured
 from benchmarks.site import BARE, SAME, Site
 from benchmarks.survey import SURVEY
+from benchmarks.surveys import Survey
 
 PROJECT = Path(__file__).resolve().parents[1]
 PEERS = Path(__file__).parent / "peers"
@@ -71,24 +72,24 @@ def ratio(tally: Tally, base: Tally) -> float:
     return median(ours.seconds / theirs.seconds for ours, theirs in zip(tally.costs, base.costs, strict=False))
 
 
-def copy(site: Site, clean: Path, rows: int, table: str = SAME) -> Contender:
+def copy(site: Site, survey: Survey, table: str = SAME) -> Contender:
     """A bare COPY of the clean rows, into the table as the engine's is or into one without any index."""
     where = {SAME: "the same table", BARE: "a bare table"}[table]
-    command: list[str | Path] = [sys.executable, PEERS / "csv_copy.py", clean, site.url, table]
-    return Contender(f"COPY into {where}", command, site.clear, expecting(site, table, rows))
+    command: list[str | Path] = [sys.executable, PEERS / "csv_copy.py", survey.clean, site.url, table]
+    return Contender(f"COPY into {where}", command, site.clear, expecting(site, table, survey.good))
 
 
-def whole_job(site: Site, file: Path, rows: int, bad: int, name: str = "the whole job") -> Contender:
-    """The engine on the survey, dirt and all; `bad` rows must be set aside."""
+def whole_job(site: Site, survey: Survey, name: str = "the whole job") -> Contender:
+    """The engine on the survey, dirt and all: its bad rows must be set aside and all others loaded."""
 
     def before() -> None:
         site.clear()
-        site.land(file)
+        site.land(survey.file)
 
     def check(cost: Cost) -> None:
         found = (cost.said["loaded"], cost.said["quarantined"], site.rows(f"raw.{SURVEY.name}"))
-        if found != (rows - bad, bad, rows - bad):
-            raise Failed(f"expected {rows - bad:,} rows loaded and {bad:,} set aside, found {found}")
+        if found != (survey.good, survey.bad, survey.good):
+            raise Failed(f"expected {survey.good:,} rows loaded and {survey.bad:,} set aside, found {found}")
 
     command = [sys.executable, "-m", "benchmarks.whole_job"]
     return Contender(name, command, before, check, site.environment)

@@ -16,9 +16,10 @@ from typing import Annotated
 import typer
 
 from benchmarks import results
-from benchmarks.comparing import Tally, copy, interleaved, ratio, whole_job
+from benchmarks.bench import row
+from benchmarks.comparing import copy, interleaved, ratio, whole_job
 from benchmarks.site import BARE, SAME, opened
-from benchmarks.survey import write
+from benchmarks.surveys import Surveys
 
 
 def main(
@@ -33,11 +34,8 @@ def main(
     """
     console = results.screen(stderr=True)
     with TemporaryDirectory(prefix="lastmile-survey-") as folder, opened() as site:
-        survey, clean = Path(folder) / "survey.csv", Path(folder) / "clean.csv"
-        with console.status(f"making a survey of {rows:,} rows"):
-            dirty = write(rows, bad, survey, clean)
-        job = whole_job(site, survey, rows, dirty)
-        same, bare = (copy(site, clean, rows - dirty, table) for table in (SAME, BARE))
+        survey = Surveys(Path(folder), console).of(rows, bad)
+        same, bare, job = copy(site, survey, SAME), copy(site, survey, BARE), whole_job(site, survey)
         tallies = interleaved([same, bare, job], rounds, site, console)
         machine = results.machine(site.url)
     failed = [f"{name}: {tally.failed}" for name, tally in tallies.items() if tally.failed]
@@ -49,29 +47,17 @@ def main(
         "whole_job_vs_bare_copy": ratio(ours, tallies[bare.name]),
         "peak_mb": ours.median("peak_mb"),
         "rows": rows,
-        "bad": dirty,
+        "bad": survey.bad,
         "rounds": rounds,
         "costs": {name: [asdict(cost) for cost in tally.costs] for name, tally in tallies.items()},
         "machine": machine,
     }
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(json.dumps(figures, indent=1))
-    title = f"{rows:,} rows, {dirty:,} of them bad, median of {rounds}"
+    title = f"{rows:,} rows, {survey.bad:,} of them bad, median of {rounds}"
     found = results.Found(title, [row(name, tally, base) for name, tally in tallies.items()])
     to.with_suffix(".md").write_text(f"{results.markdown(found)}\n{', '.join(machine.values())}\n")
     results.screen().print(results.table(found))
-
-
-def row(name: str, tally: Tally, base: Tally) -> dict[str, object]:
-    return {
-        "what": name,
-        "time, COPY = 1": ratio(tally, base),
-        "seconds": tally.median("seconds"),
-        "CPU s": tally.median("cpu"),
-        "CPU s of Postgres": tally.median("server_cpu"),
-        "CPU s of imports": tally.median("start_cpu"),
-        "peak MB": tally.median("peak_mb"),
-    }
 
 
 if __name__ == "__main__":

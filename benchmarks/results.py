@@ -64,15 +64,15 @@ def markdown(found: Found) -> str:
     return f"**{found.title}**\n\n{body}\n" + (f"\n{found.note}\n" if found.note else "")
 
 
-def publish(name: str, found: Sequence[Found], machine: Mapping[str, str], console: Console) -> None:
+def publish(name: str, found: Sequence[Found], ran_on: Mapping[str, str], console: Console) -> None:
     """Print the tables and write `results/<name>.md` and `.json`."""
     FOLDER.mkdir(exist_ok=True)
     for each in found:
         console.print(table(each))
     text = "\n".join(map(markdown, found))
-    (FOLDER / f"{name}.md").write_text(f"{text}\n{', '.join(machine.values())}\n")
+    (FOLDER / f"{name}.md").write_text(f"{text}\n{', '.join(ran_on.values())}\n")
     written = [{"title": each.title, "rows": each.rows, "note": each.note, **each.more} for each in found]
-    (FOLDER / f"{name}.json").write_text(json.dumps({"machine": machine, "tables": written}, indent=1, default=str))
+    (FOLDER / f"{name}.json").write_text(json.dumps({"machine": ran_on, "tables": written}, indent=1, default=str))
 
 
 def machine(url: str) -> dict[str, str]:
