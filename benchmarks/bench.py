@@ -20,13 +20,14 @@ class Bench:
     console: Console
 
 
-def row(name: str, tally: Tally, base: Tally) -> dict[str, object]:
+def row(name: str, tally: Tally, against: Tally, base: str = "COPY") -> dict[str, object]:
     """What a contender cost, in the terms all tables share; why not, where it failed."""
     if tally.failed or not tally.costs:
         return {"what": name, "note": f"failed: {tally.failed}"}
     return {
         "what": name,
-        "time, COPY = 1": ratio(tally, base),
+        f"time, {base} = 1": ratio(tally, against),
+        f"CPU, {base} = 1": tally.all_cpu / against.all_cpu,
         "seconds": tally.median("seconds"),
         "CPU s": tally.median("cpu"),
         "CPU s of Postgres": tally.median("server_cpu"),

@@ -41,7 +41,7 @@ class Tally:
     @property
     def all_cpu(self) -> float:
         """CPU seconds of the work, the program's and the server's."""
-        return median(cost.cpu + cost.server_cpu for cost in self.costs)
+        return float(median(cost.cpu + cost.server_cpu for cost in self.costs))
 
 
 def interleaved(contenders: Sequence[Contender], rounds: int, site: Site, console: Console) -> dict[str, Tally]:
@@ -79,12 +79,15 @@ def copy(site: Site, survey: Survey, table: str = SAME) -> Contender:
     return Contender(f"COPY into {where}", command, site.clear, expecting(site, table, survey.good))
 
 
-def whole_job(site: Site, survey: Survey, name: str = "the whole job") -> Contender:
-    """The engine on the survey, dirt and all: its bad rows must be set aside and all others loaded."""
+def whole_job(site: Site, survey: Survey, name: str = "the whole job", file: Path | None = None) -> Contender:
+    """The engine on the survey, dirt and all: its bad rows must be set aside and all others loaded.
+
+    `file` is the same survey in another format.
+    """
 
     def before() -> None:
+        site.land(file or survey.file)
         site.clear()
-        site.land(survey.file)
 
     def check(cost: Cost) -> None:
         found = (cost.said["loaded"], cost.said["quarantined"], site.rows(f"raw.{SURVEY.name}"))

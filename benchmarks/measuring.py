@@ -82,7 +82,7 @@ def measured(
 def last_line(text: str) -> str:
     """The last line that says something, cut to what fits a table."""
     lines = [line.strip() for line in text.splitlines() if line.strip(" \t│╰─╯")]
-    return lines[-1] if lines else ""
+    return lines[-1][:200] if lines else ""
 
 
 def server_cpu(postmaster: int | None) -> float:

@@ -34,3 +34,9 @@ class Surveys:
                 file, clean = (self.folder / f"{name}-{rows}-{bad}.csv" for name in ("survey", "clean"))
                 self._made[rows, bad] = Survey(file, clean, rows, write(rows, bad, file, clean))
         return self._made[rows, bad]
+
+    def forget(self, survey: Survey) -> None:
+        """Free the disk of one that is not asked for again."""
+        self._made = {asked: made for asked, made in self._made.items() if made != survey}
+        survey.file.unlink()
+        survey.clean.unlink()

@@ -1,13 +1,14 @@
 """The intake's whole job on the drop that lies in the landing area, as a process of its own: found, taken, committed.
 
-python -m benchmarks.whole_job [--profile FILE]
+python -m benchmarks.whole_job [--sampled]
 """
 
 import argparse
-import cProfile
-from contextlib import nullcontext
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from benchmarks.peers.timing import work
+from benchmarks.sampling import sampled
 from benchmarks.survey import PARTITION, SURVEY
 from lastmile.intake.discovering import discover
 from lastmile.intake.engine import take_pending
@@ -15,23 +16,27 @@ from lastmile.settings import Settings
 from lastmile.store import open_store
 from lastmile.warehouse.connecting import connect, database_url
 
+if TYPE_CHECKING:
+    from lastmile.intake.ledger import Outcome
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--profile", help="write where the time went, as cProfile does")
-    profile = parser.parse_args().profile
-    profiler = cProfile.Profile() if profile else nullcontext()
+    parser.add_argument("--sampled", action="store_true", help="say where its threads were, looked at now and then")
+    asked = parser.parse_args()
     settings = Settings.from_environment()
-    with work() as said, profiler:
+    with work() as said, ExitStack() as stack:
+        if asked.sampled:
+            said["seen"] = stack.enter_context(sampled())
         with connect(database_url(settings)) as connection:
             store = open_store(settings)
-            discover(connection, store, {SURVEY.name: SURVEY})
-            outcomes = take_pending(connection, store, SURVEY, [PARTITION], "benchmark")
-        said["drops"] = len(outcomes)
+            found = discover(connection, store, {SURVEY.name: SURVEY})
+            outcomes: list[Outcome] = []
+            # A call takes a bounded number of drops.
+            while len(outcomes) < found and (more := take_pending(connection, store, SURVEY, [PARTITION], "benchmark")):
+                outcomes += more
         for count in ("read", "loaded", "quarantined", "duplicate"):
             said[count] = sum(getattr(outcome, count) for outcome in outcomes)
-    if isinstance(profiler, cProfile.Profile):
-        profiler.dump_stats(profile)
 
 
 if __name__ == "__main__":
