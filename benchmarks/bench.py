@@ -22,7 +22,7 @@ class Bench:
 
 def row(name: str, tally: Tally, against: Tally, base: str = "COPY") -> dict[str, object]:
     """What a contender cost, in the terms all tables share; why not, where it failed."""
-    if tally.failed or not tally.costs:
+    if tally.failed or not (tally.costs and against.costs):
         return {"what": name, "note": f"failed: {tally.failed}"}
     return {
         "what": name,
