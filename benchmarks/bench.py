@@ -33,4 +33,5 @@ def row(name: str, tally: Tally, against: Tally, base: str = "COPY") -> dict[str
         "CPU s of Postgres": tally.median("server_cpu"),
         "CPU s of imports": tally.median("start_cpu"),
         "peak MB": tally.median("peak_mb"),
+        "MB of imports": tally.median("start_mb"),
     }

@@ -21,6 +21,9 @@ import psutil
 #: Between two looks at the memory of a program's children; a look takes 2 ms of CPU.
 _EVERY_SECONDS = 0.1
 
+#: Characters of a message that fit a table.
+_MESSAGE = 200
+
 
 class Failed(Exception):
     """A program that did not do its work; the message is the last thing it said."""
@@ -30,7 +33,8 @@ class Failed(Exception):
 class Cost:
     """`seconds` and `cpu` are those of the work, as the program states them; `start_cpu` is what came before: imports.
 
-    `server_cpu` is that of all processes of Postgres meanwhile; `peak_mb` is of the program with its children.
+    `server_cpu` is that of all processes of Postgres meanwhile; `peak_mb` is of the program with its children, and
+    `start_mb` what the program held before its work.
     """
 
     seconds: float
@@ -38,6 +42,7 @@ class Cost:
     start_cpu: float
     server_cpu: float
     peak_mb: float
+    start_mb: float = 0
     said: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -67,7 +72,7 @@ def measured(
             program.wait()
         said, complaints = _read(output), _read(errors)
     if program.returncode:
-        raise Failed(last_line(complaints) or last_line(said) or f"ended with {program.returncode}")
+        raise Failed((last_line(complaints) or last_line(said) or f"ended with {program.returncode}")[:_MESSAGE])
     stated = json.loads(last_line(said))
     return Cost(
         seconds=stated["seconds"],
@@ -75,14 +80,15 @@ def measured(
         start_cpu=max(_children_cpu() - before - stated["cpu"], 0.0),
         server_cpu=server_cpu(postmaster) - served,
         peak_mb=max(tree, stated["peak_mb"]),
+        start_mb=stated["start_mb"],
         said=stated,
     )
 
 
 def last_line(text: str) -> str:
-    """The last line that says something, cut to what fits a table."""
+    """The last line that says something."""
     lines = [line.strip() for line in text.splitlines() if line.strip(" \t│╰─╯")]
-    return lines[-1][:200] if lines else ""
+    return lines[-1] if lines else ""
 
 
 def server_cpu(postmaster: int | None) -> float:

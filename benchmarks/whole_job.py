@@ -5,6 +5,7 @@ python -m benchmarks.whole_job [--sampled]
 
 import argparse
 from contextlib import ExitStack
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from benchmarks.peers.timing import work
@@ -26,8 +27,7 @@ def main() -> None:
     asked = parser.parse_args()
     settings = Settings.from_environment()
     with work() as said, ExitStack() as stack:
-        if asked.sampled:
-            said["seen"] = stack.enter_context(sampled())
+        seen = stack.enter_context(sampled()) if asked.sampled else None
         with connect(database_url(settings)) as connection:
             store = open_store(settings)
             found = discover(connection, store, {SURVEY.name: SURVEY})
@@ -37,6 +37,8 @@ def main() -> None:
                 outcomes += more
         for count in ("read", "loaded", "quarantined", "duplicate"):
             said[count] = sum(getattr(outcome, count) for outcome in outcomes)
+        stack.close()
+        said["seen"] = asdict(seen) if seen else None
 
 
 if __name__ == "__main__":

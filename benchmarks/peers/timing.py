@@ -31,7 +31,7 @@ def peak_mb() -> float:
 
 @contextmanager
 def work() -> Iterator[dict[str, Any]]:
-    said: dict[str, Any] = {"peak_before_mb": peak_mb()}
+    said: dict[str, Any] = {"start_mb": peak_mb()}
     began, used = time.perf_counter(), cpu_seconds()
     yield said
     said |= {"seconds": time.perf_counter() - began, "cpu": cpu_seconds() - used, "peak_mb": peak_mb()}

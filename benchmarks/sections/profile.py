@@ -16,13 +16,15 @@ def run(bench: Bench) -> list[Found]:
     if tally.failed:
         return [Found("Where the time goes", [{"what": job.name, "note": f"failed: {tally.failed}"}])]
     (cost,) = tally.costs
-    seen = sorted(cost.said["seen"].items(), key=lambda item: -item[1])[:MOST]
+    seen = sorted(cost.said["seen"]["places"].items(), key=lambda item: -item[1])[:MOST]
     places = [
         {"thread": thread, "where": place, "share of the time": f"{share:.0%}", "seconds": share * cost.seconds}
         for (thread, _, place), share in ((name.partition(": "), share) for name, share in seen)
     ]
+    threads = sorted(cost.said["seen"]["threads"].items(), key=lambda item: -item[1])
     processes = [
-        {"what": "the job's process, all its threads", "CPU s": cost.cpu},
+        *({"what": f"threads {name}", "CPU s": seconds} for name, seconds in threads if seconds >= 0.01),
+        {"what": "the job's process", "CPU s": cost.cpu},
         {"what": "Postgres", "CPU s": cost.server_cpu},
         {"what": f"both, of {cost.seconds:.1f} s on the clock", "CPU s": cost.cpu + cost.server_cpu},
     ]
