@@ -29,10 +29,10 @@ def bars(rows: Sequence[Mapping[str, Any]], to: Path, title: str) -> None:
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_locator(LogLocator(subs=()))
     axes.set_xlim(min([*ratios, 1]) / 1.5, max([*ratios, 1]) * 1.8)
-    axes.set_xlabel("times the seconds of a COPY of as many rows")
+    axes.set_xlabel("times a COPY")
     axes.set_title(title, loc="left", x=0)
     handles = [Patch(color=colour, label=does) for does, colour in _COLOURS.items()]
-    axes.legend(handles=handles, loc="lower right", frameon=False)
+    axes.legend(handles=handles, loc="upper right", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     to.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(to, dpi=150)
