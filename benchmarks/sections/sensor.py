@@ -1,0 +1,44 @@
+"""What does a look of the landing sensor cost, with 0, 10 and 100,000 objects present (a tenth of the usual rows)?"""
+
+import sys
+from urllib.parse import urlparse
+
+from benchmarks.bench import Bench
+from benchmarks.comparing import PROJECT
+from benchmarks.measuring import measured
+from benchmarks.results import Found
+from benchmarks.site import Site
+from benchmarks.survey import PARTITION, SURVEY
+
+
+def run(bench: Bench) -> list[Found]:
+    rows = []
+    for objects in (0, 10, bench.rows // 10):
+        with bench.console.status(f"looking at {objects:,} objects"):
+            _land(bench.site, objects)
+            bench.site.clear()
+            command = [sys.executable, "-m", "benchmarks.ticking"]
+            cost = measured(command, bench.site.environment, bench.site.postmaster, folder=PROJECT)
+        first, later = cost.said["first"], cost.said["later"]
+        rows.append(
+            {
+                "objects": objects,
+                "all new: seconds": first["seconds"],
+                "all new: CPU s": first["cpu"],
+                "none new: seconds": later["seconds"],
+                "none new: CPU s": later["cpu"],
+                "peak MB": cost.peak_mb,
+            }
+        )
+    _land(bench.site, 0)
+    return [Found("A look of the landing sensor, objects in a folder", rows)]
+
+
+def _land(site: Site, objects: int) -> None:
+    """Make this many objects the only ones, by writing files: the store's own way takes a minute for so many."""
+    for listed in list(site.store.list("landing")):
+        site.store.delete(listed.key)
+    folder = site.home / urlparse(site.store_url).path.rpartition("/")[2] / "landing" / SURVEY.name / PARTITION
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(objects):
+        (folder / f"{number:06}.csv").write_text(f"visit_id\nV{number:010}\n")
