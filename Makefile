@@ -2,10 +2,10 @@
 PYTHON ?= python3
 INSTALLED = .venv/.installed
 
-.PHONY: help run test soak lint clean
+.PHONY: help run test soak dbt-ci lint clean
 
 help: ## show this
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 run: $(INSTALLED) ## install everything, start the platform, carry the drops to predictions; Ctrl-C stops it
 	@exec .venv/bin/lastmile up
@@ -15,6 +15,9 @@ test: lint ## lint, types, and every test
 
 soak: $(INSTALLED) ## faults on histories of new seeds: make soak MINUTES=30 [SEED=1234]
 	@cd tests && ../.venv/bin/python -m faults.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+dbt-ci: $(INSTALLED) ## build and test what a change of the dbt project touches, beside what is in use
+	@.venv/bin/lastmile dbt-ci
 
 lint: $(INSTALLED) ## style and types only
 	@.venv/bin/ruff check --quiet
