@@ -23,6 +23,7 @@ lint: $(INSTALLED) ## style and types only
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/sqlfluff lint --quiet --nocolor dbt_project/models
 
 clean: ## remove what can be made again; data in .lastmile stays
 	@rm -rf .venv .uv .mypy_cache .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs

@@ -5,6 +5,7 @@ Row counts are those dbt's own statements report, so they cost no query; a test 
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,8 @@ from lastmile.warehouse.dbt_project import MANIFEST
 if TYPE_CHECKING:
     from psycopg import Connection
 
+#: One dbt at a time: two that make a table for the first time would both create it.
+POOL = "dbt"
 #: Failing rows shown with a check; all of them are stored.
 MOST_SHOWN = 20
 
@@ -51,16 +54,26 @@ def build(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform
     test of severity `error` fails, and asks to be run again where the database went away meanwhile. What production was
     built from is kept, for changes to be compared with.
     """
-    from lastmile.warehouse.slim_ci import keep_manifest
+    from lastmile.warehouse.dbt_published import publish_manifest
 
-    with platform.connect() as witness:
+    with connected(platform) as witness:
         try:
             yield from _build(context, dbt, platform, *options)
         except DagsterDbtCliRuntimeError as error:
             if _is_cut(witness):
                 raise dg.RetryRequested(max_retries=2, seconds_to_wait=5) from error
             raise
-    keep_manifest(platform.store(), Path(dbt.project_dir) / MANIFEST)
+    publish_manifest(platform.store(), Path(dbt.project_dir) / MANIFEST)
+
+
+@contextmanager
+def connected(platform: Platform) -> "Iterator[Connection]":
+    """A connection to the database that dbt, when it is started meanwhile, works on as well."""
+    from lastmile.warehouse.connecting import database_url, libpq_environment
+
+    os.environ.update(libpq_environment(database_url(platform.settings())))
+    with platform.connect() as connection:
+        yield connection
 
 
 def _is_cut(connection: "Connection") -> bool:
@@ -74,9 +87,6 @@ def _is_cut(connection: "Connection") -> bool:
 
 
 def _build(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform, *options: str) -> Iterator[Any]:
-    from lastmile.warehouse.connecting import database_url, libpq_environment
-
-    os.environ.update(libpq_environment(database_url(platform.settings())))
     command = ["--log-level-file", "none", "build", "--exclude-resource-type", "unit_test", *options]
     with TemporaryDirectory(prefix="dbt-", ignore_cleanup_errors=True) as folder:
         running = dbt.cli(command, context=context, target_path=Path(folder))

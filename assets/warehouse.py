@@ -16,15 +16,12 @@ from dagster_dbt import dbt_assets
 
 from assets.conditions import Condition, when_any_partition_changed, when_partitions_change, when_views_are_out_of_date
 from assets.dbt_preparing import project_folder
-from assets.dbt_running import DbtCommand, build
+from assets.dbt_running import POOL, DbtCommand, build
 from assets.dbt_translation import Manifest, Translator, asset_key
 from assets.partitions import partitions_of
 from assets.resources import Platform
 from lastmile.contract import Contract, Partition
 from lastmile.warehouse.dbt_project import DBT, MANIFEST
-
-#: One dbt at a time: two that make a table for the first time would both create it.
-POOL = "dbt"
 
 
 def dbt_resource(contracts: Mapping[str, Contract]) -> DbtCommand:

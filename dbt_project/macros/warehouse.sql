@@ -61,3 +61,15 @@
 {% macro postgres__lock_table(relation) -%}
     select pg_advisory_xact_lock(hashtextextended('{{ relation }}', 0))
 {%- endmacro %}
+
+{#- A table of the days from the first to the last, in its column `day`. -#}
+{% macro days(first, last) -%}
+    {{ return(adapter.dispatch('days')(first, last)) }}
+{%- endmacro %}
+
+{% macro postgres__days(first, last) -%}
+    (
+        select cast(moment as date) as day
+        from generate_series(cast('{{ first }}' as timestamp), cast('{{ last }}' as timestamp), interval '1 day') as moment
+    ) as calendar
+{%- endmacro %}

@@ -1,6 +1,6 @@
 """What a change of the dbt project touches, built and tested beside production: `make dbt-ci`.
 
-Production keeps the manifest it was last built from in the store. Models that differ from it, and those made from them,
+Production publishes the manifest it was last built from. Models that differ from it, and those made from them,
 are built into a schema of this run's own; all others are read where production has them. The schema is dropped at the
 end, and one that a killed run left is dropped by the next.
 """
@@ -15,17 +15,12 @@ from tempfile import TemporaryDirectory
 from psycopg import Connection, sql
 
 from lastmile.settings import Settings
-from lastmile.store import Missing, Store, open_store
+from lastmile.store import open_store
 from lastmile.warehouse.connecting import connect
 from lastmile.warehouse.dbt_command import ensure_sources, run_dbt
+from lastmile.warehouse.dbt_published import fetch_manifest
 
-MANIFEST_KEY = "dbt/production/manifest.json"
 _PREFIX = "dbt_ci_"
-
-
-def keep_manifest(store: Store, manifest: Path) -> None:
-    """Remember what production was built from."""
-    store.put(MANIFEST_KEY, manifest)
 
 
 def build_changes(settings: Settings, database_url: str) -> int:
@@ -33,18 +28,10 @@ def build_changes(settings: Settings, database_url: str) -> int:
     ensure_sources(settings, database_url)
     with TemporaryDirectory(prefix="dbt-ci-") as folder, connect(database_url) as connection:
         arguments = ["build", "--target", "ci", "--target-path", f"{folder}/target", "--log-level-file", "none"]
-        if _fetch_manifest(open_store(settings), Path(folder)):
+        if fetch_manifest(open_store(settings), Path(folder, "manifest.json")):
             arguments += ["--select", "state:modified+", "--defer", "--favor-state", "--state", folder]
         with _schema(connection) as schema:
             return run_dbt(database_url, arguments, {"DBT_SCHEMA": schema})
-
-
-def _fetch_manifest(store: Store, folder: Path) -> bool:
-    try:
-        (folder / "manifest.json").write_bytes(store.read(MANIFEST_KEY))
-    except Missing:
-        return False
-    return True
 
 
 @contextmanager
