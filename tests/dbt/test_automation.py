@@ -210,5 +210,6 @@ def test_the_documentation_is_made_along_with_tables_of_new_code_and_not_with_ne
         daemon.make(by_partition, "2015")
         assert daemon.tick() == names([*tables, DOCUMENTATION_KEY])
         daemon.make([*tables, DOCUMENTATION_KEY])
+        assert daemon.tick() == {}
         daemon.make(by_partition, "2015")
         assert daemon.tick() == names(tables)
