@@ -2,7 +2,7 @@
 PYTHON ?= python3
 INSTALLED = .venv/.installed
 
-.PHONY: help run test soak bench bench-quick lint clean
+.PHONY: help run test soak bench bench-quick dbt-ci lint clean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -22,10 +22,14 @@ bench: $(INSTALLED) ## beside other tools, and how cost grows: make bench [ONLY=
 bench-quick: $(INSTALLED) ## the whole job beside a bare COPY, in under 3 minutes
 	@.venv/bin/python -m benchmarks.quick
 
+dbt-ci: $(INSTALLED) ## build and test what a change of the dbt project touches, beside what is in use
+	@.venv/bin/lastmile dbt-ci
+
 lint: $(INSTALLED) ## style and types only
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/sqlfluff lint --quiet --nocolor dbt_project/models
 
 clean: ## remove what can be made again; data in .lastmile stays
 	@rm -rf .venv .uv .mypy_cache .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs

@@ -1,23 +1,28 @@
 """The dbt project in Dagster: models as assets, tests as checks, a range of partitions as one window."""
 
 import copy
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from assets import warehouse as warehouse_module
+from assets.dbt_lineage import column_lineage
 from assets.dbt_translation import code_version
 from assets.resources import Platform
 from assets.warehouse import dbt_resource, warehouse_assets
+from lastmile.warehouse.dbt_project import MANIFEST
 
-FACTS = dg.AssetKey(["marts", "fct_household_year"])
+BY_YEAR = "warehouse_by_year_from_2010"
 
 
 @pytest.fixture(scope="module")
 def sets(installation, contracts):
-    """The three sets: views, tables by partition, tables of all partitions."""
-    return warehouse_assets(contracts)
+    """By name: views, tables by partition, tables of all partitions."""
+    return {assets.node_def.name: assets for assets in warehouse_assets(contracts)}
 
 
 @pytest.fixture
@@ -41,7 +46,7 @@ def row_counts(result):
 
 def test_every_model_is_an_asset_under_its_layer_that_says_whose_it_is_and_what_it_holds(sets, installation):
     models = [node for node in installation.manifest()["nodes"].values() if node["resource_type"] == "model"]
-    specs = {spec.key: spec for assets in sets for spec in assets.specs}
+    specs = {spec.key: spec for assets in sets.values() for spec in assets.specs}
     assert set(specs) == {dg.AssetKey([model["fqn"][1], model["name"]]) for model in models}
     for spec in specs.values():
         assert (spec.group_name, list(spec.owners)) == ("warehouse", ["team:analytics"])
@@ -51,29 +56,29 @@ def test_every_model_is_an_asset_under_its_layer_that_says_whose_it_is_and_what_
 
 
 def test_views_are_made_from_the_cleaned_datasets(sets):
-    views = sets[0]
+    views = sets["warehouse_views"]
     assert {dep.asset_key for spec in views.specs for dep in spec.deps} == {
         dg.AssetKey(["cleaned", dataset]) for dataset in ("hhinfo", "crop", "lstk", "lstk_prod")
     }
 
 
 def test_only_tables_by_partition_have_partitions_and_those_of_their_datasets(sets):
-    views, by_partition, tables = sets
-    assert (views.partitions_def, tables.partitions_def) == (None, None)
+    by_partition = sets[BY_YEAR]
+    assert [name for name, assets in sets.items() if assets.partitions_def] == [BY_YEAR]
     assert by_partition.partitions_def.get_first_partition_key() == "2010"
     assert by_partition.backfill_policy == dg.BackfillPolicy.single_run()
 
 
 def test_every_data_test_is_a_check_that_says_what_it_checks(sets, installation):
     tests = [node for node in installation.manifest()["nodes"].values() if node["resource_type"] == "test"]
-    checks = [spec for assets in sets for spec in assets.check_specs]
+    checks = [spec for assets in sets.values() for spec in assets.check_specs]
     assert sorted(check.name for check in checks) == sorted(test["name"] for test in tests)
     assert all(check.description for check in checks)
 
 
 def test_views_are_made_where_nothing_was_ever_loaded(warehouse, sets, run):
     warehouse.connection.execute("DROP TABLE raw.lstk CASCADE")
-    run(sets[0])
+    run(sets["warehouse_views"])
     assert warehouse.select("SELECT * FROM staging.stg_lstk") == []
 
 
@@ -81,12 +86,14 @@ def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(wa
     for year in (2015, 2016, 2017, 2018):
         warehouse.put_household(year, f"ml_one_{year}_1")
     warehouse.put_household(2017, "sn_one_2017_1", id_form="sn_one_2017", currency_conversion_lcu_to_ppp=239006.7)
-    made = run(sets[1], "2016", "2017")
+    made = run(sets[BY_YEAR], "2016", "2017")
     assert {event.partition for event in made.get_asset_materialization_events()} == {"2016", "2017"}
     households = "SELECT survey_year FROM intermediate.int_household ORDER BY 1"
     assert warehouse.select(households) == [(2016,), (2017,), (2017,)]
 
-    marts = run(sets[2])
+    marts = run(sets["warehouse_tables"])
+    events = marts.get_asset_materialization_events()
+    assert all("dagster/column_lineage" in event.materialization.metadata for event in events)
     assert row_counts(marts) == {
         "fct_household_year": 3,
         "dim_household": 3,
@@ -101,14 +108,68 @@ def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(wa
     assert all(check.passed for check in checks.values())
 
 
-def test_failing_rows_are_shown_without_what_is_personal(warehouse, sets, run):
-    warehouse.put_household(2017, "ml_one_2017_1", total_income_lcu_per_year=1e11)
+def test_failing_rows_are_stored_and_some_are_shown_without_what_is_personal(warehouse, sets, run):
+    for number in range(25):
+        warehouse.put_household(2017, f"ml_one_2017_{number}", total_income_lcu_per_year=1e11)
     warehouse.run("run", "--select", "intermediate")
-    checks = {check.check_name: check for check in run(sets[2]).get_asset_check_evaluations()}
+    checks = {check.check_name: check for check in run(sets["warehouse_tables"]).get_asset_check_evaluations()}
     implausible = checks["fct_household_year_value_is_plausible"]
-    (record,) = implausible.metadata["failing rows"].records
-    assert "hhid" not in record.data
+    shown = implausible.metadata["failing rows"].records
+    assert len(shown) == 20
+    assert all("hhid" not in record.data for record in shown)
     assert implausible.description == "ml_one_2017"
+    stored = implausible.metadata["all failing rows"].value
+    assert stored == "`select * from failures.fct_household_year_value_is_plausible`"
+    assert len({row[0] for row in warehouse.select(stored.strip("`"))}) == 25
+
+
+def test_a_column_shows_the_columns_it_is_worked_out_from(installation):
+    def origins(model, column):
+        metadata = column_lineage(installation.manifest(), f"model.lastmile.{model}")
+        return set(metadata["dagster/column_lineage"].value.deps_by_column[column])
+
+    household = dg.AssetKey(["intermediate", "int_household"])
+    assert origins("stg_crop", "crop") == {dg.TableColumnDep(dg.AssetKey(["cleaned", "crop"]), "name")}
+    assert origins("fct_household_year", "hhid") == {dg.TableColumnDep(household, "hhid")}
+    assert {
+        dg.TableColumnDep(household, "total_income_lcu_per_year"),
+        dg.TableColumnDep(household, "value_farm_products_consumed_lcu_per_year"),
+        dg.TableColumnDep(household, "conversion_factor_lcu_to_ppp"),
+        dg.TableColumnDep(household, "hh_size_members"),
+    } <= origins("fct_household_year", "value_ppp_per_person_per_day")
+
+
+def test_every_model_links_to_its_sql_in_the_checkout(sets):
+    for assets in sets.values():
+        for spec in assets.specs:
+            (reference,) = spec.metadata["dagster/code_references"].code_references
+            assert reference.file_path.endswith(f"/{spec.key.path[0]}/{spec.key.path[1]}.sql")
+            assert Path(reference.file_path).is_file()
+
+
+def test_snapshots_are_a_set_of_their_own_made_after_the_tables_they_look_at(
+    installation, contracts, monkeypatch, tmp_path
+):
+    manifest = copy.deepcopy(installation.manifest())
+    name, path = "household_attributes", "snapshots/household_attributes.yml"
+    snapshot = copy.deepcopy(manifest["nodes"]["model.lastmile.int_household_crops"])
+    snapshot |= {"resource_type": "snapshot", "name": name, "unique_id": f"snapshot.lastmile.{name}"}
+    snapshot |= {"fqn": ["lastmile", name], "original_file_path": path}
+    snapshot["config"]["materialized"] = "snapshot"
+    snapshot["depends_on"]["nodes"] = ["model.lastmile.int_household"]
+    manifest["nodes"][snapshot["unique_id"]] = snapshot
+    manifest["parent_map"][snapshot["unique_id"]] = snapshot["depends_on"]["nodes"]
+    manifest["child_map"][snapshot["unique_id"]] = []
+    manifest["child_map"]["model.lastmile.int_household"].append(snapshot["unique_id"])
+    (tmp_path / "target").mkdir()
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    monkeypatch.setattr(warehouse_module, "project_folder", lambda contracts: tmp_path)
+
+    snapshots = {assets.node_def.name: assets for assets in warehouse_assets(contracts)}["warehouse_snapshots"]
+    (spec,) = snapshots.specs
+    assert spec.key == dg.AssetKey(["snapshots", name])
+    assert [dep.asset_key for dep in spec.deps] == [dg.AssetKey(["intermediate", "int_household"])]
+    assert (snapshots.partitions_def, spec.automation_condition is None) == (None, False)
 
 
 def test_the_code_version_follows_the_macros_a_model_uses_and_no_others(installation):
@@ -125,7 +186,7 @@ def test_a_database_that_goes_away_while_models_are_made_is_no_failure_of_theirs
     """As a Postgres that is killed does: every session is gone at once, in the middle of a statement."""
     with ThreadPoolExecutor() as pool, warehouse.connection.transaction():
         warehouse.connection.execute("LOCK raw.lstk")
-        views = pool.submit(run, sets[0])
+        views = pool.submit(run, sets["warehouse_views"])
         while not warehouse.select("SELECT pid FROM pg_locks WHERE relation = 'raw.lstk'::regclass AND NOT granted"):
             assert not views.done()
             time.sleep(0.05)

@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType
 
+from assets.dbt_docs import DOCUMENTATION_KEY, documentation_asset
 from assets.drops import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
 from assets.resources import Platform
 from assets.warehouse import dbt_resource, warehouse_assets
@@ -58,28 +59,28 @@ def definitions_of(sets, contracts):
 
 @pytest.fixture(scope="module")
 def sets(installation, contracts):
-    return warehouse_assets(contracts)
+    return {assets.node_def.name: assets for assets in warehouse_assets(contracts)}
 
 
 @pytest.fixture
 def daemon(sets, contracts):
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Daemon(definitions_of(sets, contracts), instance)
+        yield Daemon(definitions_of(sets.values(), contracts), instance)
 
 
 @pytest.fixture
 def views(sets):
-    return list(sets[0].keys)
+    return list(sets["warehouse_views"].keys)
 
 
 @pytest.fixture
 def by_partition(sets):
-    return list(sets[1].keys)
+    return list(sets["warehouse_by_year_from_2010"].keys)
 
 
 @pytest.fixture
 def tables(sets):
-    return list(sets[2].keys)
+    return list(sets["warehouse_tables"].keys)
 
 
 CLEANED = [cleaned_key(dataset) for dataset in DATASETS]
@@ -194,3 +195,21 @@ def test_changed_sql_is_followed_from_the_views_up_and_only_where_there_was_data
     with_views.make(by_partition, "2015")
     with_views.end(run)
     assert with_views.tick() == names(tables)
+
+
+def test_the_documentation_is_made_along_with_tables_of_new_code_and_not_with_new_rows(
+    sets, contracts, views, by_partition, tables
+):
+    with dg.DagsterInstance.ephemeral() as instance:
+        documentation = documentation_asset(list(sets.values()))
+        daemon = Daemon(definitions_of([*sets.values(), documentation], contracts), instance)
+        daemon.tick()
+        daemon.make(views)
+        daemon.make(CLEANED, "2015")
+        assert daemon.tick() == names(by_partition, "2015")
+        daemon.make(by_partition, "2015")
+        assert daemon.tick() == names([*tables, DOCUMENTATION_KEY])
+        daemon.make([*tables, DOCUMENTATION_KEY])
+        assert daemon.tick() == {}
+        daemon.make(by_partition, "2015")
+        assert daemon.tick() == names(tables)
