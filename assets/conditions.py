@@ -55,8 +55,8 @@ def when_any_partition_changed(partitioned: Iterable[dg.AssetKey]) -> Condition:
 
 
 def when_made_from_new_code(along_with: dg.AssetSelection) -> Condition:
-    """What tells about others is made in a run that makes one of `along_with`, where any had new code since it was."""
-    new_code = When.missing().newly_true() | When.any_deps_match(When.code_version_changed())
+    """What has new code, or was never made, is made in the next run that makes one of `along_with`."""
+    new_code = When.missing().newly_true() | When.code_version_changed()
     will_run = When.any_deps_match(When.will_be_requested()).allow(along_with)
     return _until_made(new_code) & will_run & ~When.in_progress()
 

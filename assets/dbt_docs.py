@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets.conditions import when_made_from_new_code
 from assets.dbt_running import POOL, DbtCommand, connected
+from assets.metadata import digest
 from assets.resources import Platform
 from lastmile.warehouse.dbt_published import DOCUMENTATION
 
@@ -16,13 +17,14 @@ DOCUMENTATION_KEY = dg.AssetKey(["reports", "dbt"])
 
 
 def documentation_asset(described: list[dg.AssetsDefinition]) -> dg.AssetsDefinition:
-    """One page about all of `described`, kept in the store; the API answers it at /dbt."""
-    keys = [key for assets in described for key in assets.keys]
+    """One page about all of `described`, whose code is its own; kept in the store, and answered by the API at /dbt."""
+    specs = sorted((spec for assets in described for spec in assets.specs), key=lambda spec: spec.key)
 
     @dg.asset(
         key=DOCUMENTATION_KEY,
         description="Documentation of the warehouse: models, columns, tests, SQL, lineage, exposures, metrics.",
-        deps=keys,
+        deps=[spec.key for spec in specs],
+        code_version=digest(f"{spec.key.to_user_string()} {spec.code_version}" for spec in specs),
         automation_condition=when_made_from_new_code(dg.AssetSelection.tag("layer", "marts")),
         group_name="reports",
         owners=["team:analytics"],

@@ -7,6 +7,7 @@ import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType
 
 from assets.dbt_docs import DOCUMENTATION_KEY, documentation_asset
+from assets.dbt_translation import code_version
 from assets.drops import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
 from assets.resources import Platform
 from assets.warehouse import dbt_resource, warehouse_assets
@@ -198,11 +199,13 @@ def test_changed_sql_is_followed_from_the_views_up_and_only_where_there_was_data
 
 
 def test_the_documentation_is_made_along_with_tables_of_new_code_and_not_with_new_rows(
-    sets, contracts, views, by_partition, tables
+    sets, contracts, views, by_partition, tables, monkeypatch
 ):
+    def definitions(sets):
+        return definitions_of([*sets, documentation_asset(list(sets))], contracts)
+
     with dg.DagsterInstance.ephemeral() as instance:
-        documentation = documentation_asset(list(sets.values()))
-        daemon = Daemon(definitions_of([*sets.values(), documentation], contracts), instance)
+        daemon = Daemon(definitions(sets.values()), instance)
         daemon.tick()
         daemon.make(views)
         daemon.make(CLEANED, "2015")
@@ -213,3 +216,14 @@ def test_the_documentation_is_made_along_with_tables_of_new_code_and_not_with_ne
         assert daemon.tick() == {}
         daemon.make(by_partition, "2015")
         assert daemon.tick() == names(tables)
+        daemon.make(tables)
+        assert daemon.tick() == {}
+
+        one = tables[0].path[-1]
+        monkeypatch.setattr(
+            "assets.dbt_translation.code_version",
+            lambda manifest, node: "changed" if node["name"] == one else code_version(manifest, node),
+        )
+        daemon.definitions = definitions(warehouse_assets(contracts))
+        asked = set(daemon.tick()) | set(daemon.tick())
+        assert {one, DOCUMENTATION_KEY.path[-1]} <= asked
