@@ -129,11 +129,14 @@ def _conditions(
     def keys(names: Iterable[str]) -> list[dg.AssetKey]:
         return [asset_key(manifest["nodes"][name]) for name in sorted(names)]
 
-    whole = when_any_partition_changed(keys(name for names in partitioned for name in names))
-    conditions = dict.fromkeys(views, when_views_are_out_of_date()) | dict.fromkeys(tables, whole)
+    conditions = dict.fromkeys(views, when_views_are_out_of_date())
     for names in partitioned:
         read = {view for name in names for view in _upstream(manifest, name, "model") if view in views}
         conditions |= dict.fromkeys(names, when_partitions_change(keys(read)))
+    for table in tables:
+        below = set(_upstream(manifest, table, "model"))
+        made_along = {name for names in partitioned if below & set(names) for name in names}
+        conditions[table] = when_any_partition_changed(keys(made_along))
     return conditions
 
 

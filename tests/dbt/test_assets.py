@@ -12,12 +12,13 @@ from assets.resources import Platform
 from assets.warehouse import dbt_resource, warehouse_assets
 
 FACTS = dg.AssetKey(["marts", "fct_household_year"])
+BY_YEAR, BY_DAY = "warehouse_by_year_from_2010", "warehouse_by_day_from_2010_12_01"
 
 
 @pytest.fixture(scope="module")
 def sets(installation, contracts):
-    """The three sets: views, tables by partition, tables of all partitions."""
-    return warehouse_assets(contracts)
+    """By name: views, tables by partition of each kind, tables of all partitions."""
+    return {assets.node_def.name: assets for assets in warehouse_assets(contracts)}
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def row_counts(result):
 
 def test_every_model_is_an_asset_under_its_layer_that_says_whose_it_is_and_what_it_holds(sets, installation):
     models = [node for node in installation.manifest()["nodes"].values() if node["resource_type"] == "model"]
-    specs = {spec.key: spec for assets in sets for spec in assets.specs}
+    specs = {spec.key: spec for assets in sets.values() for spec in assets.specs}
     assert set(specs) == {dg.AssetKey([model["fqn"][1], model["name"]]) for model in models}
     for spec in specs.values():
         assert (spec.group_name, list(spec.owners)) == ("warehouse", ["team:analytics"])
@@ -50,30 +51,30 @@ def test_every_model_is_an_asset_under_its_layer_that_says_whose_it_is_and_what_
         assert all(column.description and column.type != "?" for column in columns)
 
 
-def test_views_are_made_from_the_cleaned_datasets(sets):
-    views = sets[0]
+def test_views_are_made_from_the_cleaned_datasets(sets, contracts):
+    views = sets["warehouse_views"]
     assert {dep.asset_key for spec in views.specs for dep in spec.deps} == {
-        dg.AssetKey(["cleaned", dataset]) for dataset in ("hhinfo", "crop", "lstk", "lstk_prod")
+        dg.AssetKey(["cleaned", dataset]) for dataset in contracts
     }
 
 
 def test_only_tables_by_partition_have_partitions_and_those_of_their_datasets(sets):
-    views, by_partition, tables = sets
-    assert (views.partitions_def, tables.partitions_def) == (None, None)
-    assert by_partition.partitions_def.get_first_partition_key() == "2010"
-    assert by_partition.backfill_policy == dg.BackfillPolicy.single_run()
+    first = {
+        name: assets.partitions_def and assets.partitions_def.get_first_partition_key() for name, assets in sets.items()
+    }
+    assert first == {"warehouse_views": None, BY_YEAR: "2010", BY_DAY: "2010-12-01", "warehouse_tables": None}
 
 
 def test_every_data_test_is_a_check_that_says_what_it_checks(sets, installation):
     tests = [node for node in installation.manifest()["nodes"].values() if node["resource_type"] == "test"]
-    checks = [spec for assets in sets for spec in assets.check_specs]
+    checks = [spec for assets in sets.values() for spec in assets.check_specs]
     assert sorted(check.name for check in checks) == sorted(test["name"] for test in tests)
     assert all(check.description for check in checks)
 
 
 def test_views_are_made_where_nothing_was_ever_loaded(warehouse, sets, run):
     warehouse.connection.execute("DROP TABLE raw.lstk CASCADE")
-    run(sets[0])
+    run(sets["warehouse_views"])
     assert warehouse.select("SELECT * FROM staging.stg_lstk") == []
 
 
@@ -81,13 +82,14 @@ def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(wa
     for year in (2015, 2016, 2017, 2018):
         warehouse.put_household(year, f"ml_one_{year}_1")
     warehouse.put_household(2017, "sn_one_2017_1", id_form="sn_one_2017", currency_conversion_lcu_to_ppp=239006.7)
-    made = run(sets[1], "2016", "2017")
+    made = run(sets[BY_YEAR], "2016", "2017")
     assert {event.partition for event in made.get_asset_materialization_events()} == {"2016", "2017"}
     households = "SELECT survey_year FROM intermediate.int_household ORDER BY 1"
     assert warehouse.select(households) == [(2016,), (2017,), (2017,)]
 
-    marts = run(sets[2])
+    marts = run(sets["warehouse_tables"])
     assert row_counts(marts) == {
+        **dict.fromkeys(("fct_retail_cancellation", "summary_retail_cohort"), 0),
         "fct_household_year": 3,
         "dim_household": 3,
         "dim_survey": 3,
@@ -104,7 +106,7 @@ def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(wa
 def test_failing_rows_are_shown_without_what_is_personal(warehouse, sets, run):
     warehouse.put_household(2017, "ml_one_2017_1", total_income_lcu_per_year=1e11)
     warehouse.run("run", "--select", "intermediate")
-    checks = {check.check_name: check for check in run(sets[2]).get_asset_check_evaluations()}
+    checks = {check.check_name: check for check in run(sets["warehouse_tables"]).get_asset_check_evaluations()}
     implausible = checks["fct_household_year_value_is_plausible"]
     (record,) = implausible.metadata["failing rows"].records
     assert "hhid" not in record.data
@@ -125,7 +127,7 @@ def test_a_database_that_goes_away_while_models_are_made_is_no_failure_of_theirs
     """As a Postgres that is killed does: every session is gone at once, in the middle of a statement."""
     with ThreadPoolExecutor() as pool, warehouse.connection.transaction():
         warehouse.connection.execute("LOCK raw.lstk")
-        views = pool.submit(run, sets[0])
+        views = pool.submit(run, sets["warehouse_views"])
         while not warehouse.select("SELECT pid FROM pg_locks WHERE relation = 'raw.lstk'::regclass AND NOT granted"):
             assert not views.done()
             time.sleep(0.05)
