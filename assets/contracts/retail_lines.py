@@ -4,14 +4,13 @@ Lines have no natural key and every one is kept, equal ones too. In the real fil
 more than once on an invoice at one price, and in 349 of these with different quantities: articles are entered as they
 are picked, so a line that says the same as another one is another pick. What was sent twice is stopped as a whole file.
 
-An invoice number that begins with C cancels lines of earlier invoices, one with A adjusts a bad debt. A price of zero is
-an entry of the stock-keepers, whose notes ("?", "damages") then stand where the article's name belongs. Customers are
-known for two lines in three and come as numbers with a fraction, such as 17850.0.
+An invoice number that begins with C cancels lines of earlier invoices, one with A adjusts a bad debt. A price of zero
+is an entry of the stock-keepers, whose notes ("?", "damages") then stand where the article's name belongs. Customers
+are known for two lines in three and come as numbers with a fraction, such as 17850.0.
 """
 
 from datetime import date, timedelta
 
-import pandera.polars as pa
 import polars as pl
 
 from lastmile.contract import Contract, Partition, integer, moment, number, rule, text
@@ -23,12 +22,6 @@ HIGHEST_PRICE_GBP = 50_000
 LOWEST_PRICE_GBP = -20_000
 
 _is_cancellation = pl.col("invoice_no").str.starts_with("C")
-_is_charge = (pl.col("unit_price") > 0) & ~_is_cancellation
-
-
-def takes(name: str, what: pl.Expr, holds: pl.Expr, description: str) -> pa.Check:
-    """A rule for some of the lines."""
-    return rule(name, ~what | holds, description)
 
 
 contract = Contract(
@@ -67,12 +60,15 @@ contract = Contract(
         "country": text("Where the buyer lives.", required=True),
     },
     rules=(
-        takes(
+        rule(
             "cancellations_take_back",
-            _is_cancellation,
-            pl.col("quantity") < 0,
+            ~_is_cancellation | (pl.col("quantity") < 0),
             "A line of an invoice that begins with C has a negative quantity.",
         ),
-        takes("sales_give_out", _is_charge, pl.col("quantity") > 0, "A line with a price, and no C, has pieces."),
+        rule(
+            "sales_give_out",
+            _is_cancellation | (pl.col("unit_price") <= 0) | (pl.col("quantity") > 0),
+            "A line with a price, of an invoice without C, has pieces.",
+        ),
     ),
 )
