@@ -16,7 +16,7 @@ from dagster_dbt import dbt_assets
 from assets.conditions import Condition, when_any_partition_changed, when_partitions_change, when_views_are_out_of_date
 from assets.dbt_running import DbtCommand, build
 from assets.dbt_translation import Manifest, Translator, asset_key
-from assets.partitions import partitions_of
+from assets.partitions import in_few_runs, partitions_of
 from assets.resources import Platform
 from lastmile.contract import Contract, Partition
 from lastmile.settings import Settings
@@ -76,7 +76,7 @@ def _partition_assets(
         name=f"warehouse_by_{partition.unit}_from_{partition.start_key().replace('-', '_')}",
         dagster_dbt_translator=translator,
         partitions_def=partitions_of(partition),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=in_few_runs(),
         pool=POOL,
     )
     def partitions(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform) -> Iterator[Any]:
