@@ -30,7 +30,7 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDe
     @dg.sensor(
         name="landing",
         description="Enters new drops in the ledger; asks for one run per partition with drops waiting.",
-        target=assets,
+        asset_selection=assets,
         minimum_interval_seconds=every_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )

@@ -57,7 +57,7 @@ def asset_key(model: Node) -> dg.AssetKey:
 
 
 def layer(node: Node) -> str:
-    """The folder it lies in: `staging`, `intermediate` or `marts`."""
+    """The folder it lies in: `staging`, `intermediate`, `history` or `marts`."""
     return str(node["fqn"][1])
 
 

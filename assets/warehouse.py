@@ -2,7 +2,7 @@
 
 Views on what the intake loaded are made once. Tables by partition are made for the partitions of a run, all in one go:
 the range becomes dbt's window. Tables of all partitions are made whole, because a survey that arrives later can change
-the verdict on others.
+the verdict on others. Snapshots, which add what is new, go along with these.
 """
 
 import json
@@ -36,9 +36,9 @@ def warehouse_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinit
     """Every model of the dbt project as an asset, and every data test as a check of one."""
     folder = prepared(Settings.from_environment(), contracts)
     manifest = json.loads((folder / MANIFEST).read_text())
-    models = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    models = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "snapshot")}
     views = [name for name, node in models.items() if node["config"]["materialized"] == "view"]
-    tables = [name for name, node in models.items() if node["config"]["materialized"] == "table"]
+    tables = [name for name, node in models.items() if node["config"]["materialized"] in ("table", "snapshot")]
     partitioned = _by_partition(manifest, models, contracts)
     translator = Translator(manifest, _conditions(manifest, views, tables, list(partitioned.values())))
     return [

@@ -2,7 +2,11 @@
 
 import pytest
 
-LAYERS = {"staging": {"source"}, "intermediate": {"staging", "intermediate"}, "marts": {"intermediate", "marts"}}
+LAYERS = {
+    "staging": {"source"},
+    "intermediate": {"staging", "intermediate"},
+    "marts": {"intermediate", "history", "marts"},
+}
 
 
 @pytest.fixture(scope="module")

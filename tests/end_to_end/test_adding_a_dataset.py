@@ -88,6 +88,6 @@ def test_a_dataset_of_another_kind_needs_one_file_and_no_other_change(
     assert (loaded, mean) == (2208, pytest.approx(spring.mean()))
 
 
-def test_the_dbt_source_of_the_new_dataset_is_written_when_the_code_location_loads(project, run):
-    run("import assets.definitions")
+def test_the_code_location_loads_with_the_new_dataset_and_its_dbt_source_is_written(project, run):
+    run("from assets.definitions import defs; defs.get_repository_def().load_all_definitions()")
     assert "name: air" in (project / "dbt_project" / "models" / "staging" / "_sources.yml").read_text()
