@@ -55,7 +55,8 @@ def _wait(running: Session, console: Console, asked: Sequence[Asked]) -> None:
                 return
             made, wanted = map(sum, zip(*(one.progress(running.instance) for one in asked), strict=True))
             progress.update(bar, completed=made, total=wanted)
-            if made != said and not console.is_terminal:
+            tenth = 10 * made // max(wanted, 1)
+            if tenth != said and not console.is_terminal:
                 console.print(f"partitions of assets made: {made:,} of {wanted:,}", highlight=False)
-                said = made
+                said = tenth
             time.sleep(_POLL_SECONDS)
