@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -57,8 +58,9 @@ def asset_key(model: Node) -> dg.AssetKey:
 
 
 def layer(node: Node) -> str:
-    """The folder it lies in: `staging`, `intermediate`, `history` or `marts`."""
-    return str(node["fqn"][1])
+    """The folder it lies in: `staging`, `intermediate` or `marts` of the models, or `snapshots`."""
+    first, second, *_ = Path(node["original_file_path"]).parts
+    return second if first == "models" else first
 
 
 def code_version(manifest: Manifest, node: Node) -> str:

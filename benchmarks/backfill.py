@@ -40,7 +40,7 @@ MODEL = "int_retail_lines"
 STRATEGIES = {
     "delete+insert": "incremental_strategy='delete+insert', unique_key='partition_start'",
     "microbatch": "incremental_strategy='microbatch', event_time='partition_start', batch_size='day',"
-    " begin='2019-01-01', unique_key=['drop_id', 'line']",
+    " begin='2019-01-01', unique_key=['drop_id', 'line_number']",
 }
 #: The rows of the days taken, on every later day; each with a drop of its own, so that no two lines are the same.
 REPEAT = """

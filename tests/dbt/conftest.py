@@ -121,8 +121,8 @@ def built(
 
 @pytest.fixture
 def warehouse(built: Warehouse) -> Warehouse:
-    """The warehouse with no rows in what was loaded, what is made by partition, and the history."""
-    for schema in ("raw", "intermediate", "history"):
+    """The warehouse with no rows in what was loaded, what is made by partition, and the snapshots."""
+    for schema in ("raw", "intermediate", "snapshots"):
         tables = built.select(f"SELECT tablename FROM pg_tables WHERE schemaname = '{schema}'")
         for (table,) in tables:
             built.connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(schema, table)))

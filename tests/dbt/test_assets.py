@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import dagster as dg
 import pytest
 
-from assets.dbt_translation import code_version
+from assets.dbt_translation import asset_key, code_version
 from assets.resources import Platform
 from assets.warehouse import dbt_resource, warehouse_assets
 
@@ -45,7 +45,7 @@ def test_every_model_is_an_asset_under_its_layer_that_says_whose_it_is_and_what_
     nodes = installation.manifest()["nodes"].values()
     models = [node for node in nodes if node["resource_type"] in ("model", "snapshot")]
     specs = {spec.key: spec for assets in sets.values() for spec in assets.specs}
-    assert set(specs) == {dg.AssetKey([model["fqn"][1], model["name"]]) for model in models}
+    assert set(specs) == {asset_key(model) for model in models}
     for spec in specs.values():
         assert (spec.group_name, list(spec.owners)) == ("warehouse", ["team:analytics"])
         assert {"dbt", "postgres"} <= spec.kinds

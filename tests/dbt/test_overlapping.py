@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-MADE = "SELECT partition_start, count(*), count(DISTINCT line) FROM intermediate.int_retail_lines GROUP BY 1 ORDER BY 1"
+MADE = "SELECT partition_start, count(*), count(DISTINCT line_number) FROM intermediate.int_retail_lines GROUP BY 1 ORDER BY 1"
 LOADED = "SELECT _partition_start, count(*), count(DISTINCT _line) FROM raw.retail_lines GROUP BY 1 ORDER BY 1"
 LINES = """
 INSERT INTO raw.retail_lines (

@@ -2,10 +2,12 @@
 
 import pytest
 
+from assets.dbt_translation import layer
+
 LAYERS = {
     "staging": {"source"},
     "intermediate": {"staging", "intermediate"},
-    "marts": {"intermediate", "history", "marts"},
+    "marts": {"intermediate", "snapshots", "marts"},
 }
 
 
@@ -34,7 +36,7 @@ def test_views_stand_on_sources_only_because_rebuilding_a_table_drops_the_views_
 def test_layers_point_one_way(manifest, models):
     for model in models:
         parents = model["depends_on"]["nodes"]
-        layers = {"source" if name in manifest["sources"] else manifest["nodes"][name]["fqn"][1] for name in parents}
+        layers = {"source" if name in manifest["sources"] else layer(manifest["nodes"][name]) for name in parents}
         assert layers <= LAYERS[model["fqn"][1]], model["name"]
 
 

@@ -1,4 +1,4 @@
-{#- Of the rows with the same keys one holds at a time: returns those that begin before the one before them has ended. -#}
+{#- Of rows with the same keys one holds at a time: returns those that begin before the one before them ended. -#}
 {% test one_at_a_time(model, keys, from, to) %}
     select * from (
         select

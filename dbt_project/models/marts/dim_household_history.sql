@@ -1,5 +1,5 @@
--- What is known of a household apart from its income and consumption, as it was known at every moment. A version in which
--- only those changed repeats the one before it.
+-- What is known of a household apart from its income and consumption, as it was known at every moment. A version in
+-- which only those changed repeats the one before it.
 
 select
     hhid,

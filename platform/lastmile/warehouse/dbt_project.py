@@ -27,6 +27,7 @@ MANIFEST = Path("target", "manifest.json")
 #: dbt as installed beside this Python, whether or not its folder is on PATH.
 DBT = Path(sys.executable).with_name("dbt")
 
+_FOLDERS = ("macros", "models", "snapshots")
 _OWN_CONTRACTS = "assets.contracts"
 _READY = "ready"
 #: Older copies may still be read by a run that started before the last change.
@@ -63,7 +64,7 @@ def _fingerprint(project: Path, sources: str) -> str:
 def _files(project: Path) -> list[Path]:
     """What belongs to the project, without its sources and what dbt leaves behind."""
     own = [project / "dbt_project.yml", project / "profiles.yml"]
-    found = own + [file for folder in ("macros", "models") for file in (project / folder).rglob("*") if file.is_file()]
+    found = own + [file for folder in _FOLDERS for file in (project / folder).rglob("*") if file.is_file()]
     names = (file.relative_to(project) for file in found)
     return sorted(name for name in names if name != SOURCES and not name.name.startswith("."))
 

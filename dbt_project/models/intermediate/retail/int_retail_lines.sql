@@ -1,5 +1,5 @@
--- What kind of line each is, decides what it counts for; nothing is left out. Notes of the stock-keepers are told from the
--- names of articles by the price, which is zero where they stand.
+-- What kind of line each is decides what it counts for; nothing is left out. Notes of the stock-keepers are told from
+-- the names of articles by the price, which is zero where they stand.
 
 with line as (
     select
@@ -16,7 +16,7 @@ with line as (
 
 select
     drop_id,
-    line,
+    line_number,
     partition_start,
     invoice_no,
     kind,
@@ -30,7 +30,8 @@ select
     customer_id,
     country,
     row_number() over (
-        partition by partition_start, invoice_no, stock_code, description, quantity, unit_price_gbp, booked_at, customer_id
-        order by drop_id, line
+        partition by
+            partition_start, invoice_no, stock_code, description, quantity, unit_price_gbp, booked_at, customer_id
+        order by drop_id, line_number
     ) > 1 as is_repeat
 from line

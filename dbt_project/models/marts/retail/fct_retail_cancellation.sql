@@ -1,48 +1,54 @@
 -- A cancellation names no order. It is taken to cancel the latest earlier sale of the same article to the same customer
--- that was large enough, one at the same price before others. The order may be of any earlier day, and a day that arrives
--- late may hold it, so the table is made whole.
+-- that was large enough, one at the same price before others. The order may be of any earlier day, and a day that
+-- arrives late may hold it, so the table is made whole.
 
 with cancellation as (
-    select * from {{ ref('int_retail_lines') }} where kind = 'cancellation'
+    select *
+    from {{ ref('int_retail_lines') }}
+    where kind = 'cancellation'
 ),
 
 sale as (
-    select * from {{ ref('int_retail_lines') }} where kind = 'sale' and customer_id is not null
+    select *
+    from {{ ref('int_retail_lines') }}
+    where kind = 'sale' and customer_id is not null
 ),
 
 candidate as (
     select
         cancellation.drop_id,
-        cancellation.line,
+        cancellation.line_number,
         sale.drop_id as order_drop_id,
-        sale.line as order_line,
+        sale.line_number as order_line_number,
         sale.invoice_no as order_invoice_no,
         sale.booked_at as ordered_at,
         sale.unit_price_gbp as order_unit_price_gbp,
         row_number() over (
-            partition by cancellation.drop_id, cancellation.line
+            partition by cancellation.drop_id, cancellation.line_number
             order by
-                abs(sale.unit_price_gbp - cancellation.unit_price_gbp) > 0,
+                sale.unit_price_gbp <> cancellation.unit_price_gbp asc,
                 sale.booked_at desc,
-                sale.drop_id,
-                sale.line
+                sale.drop_id asc,
+                sale.line_number asc
         ) as place
     from cancellation
     inner join sale
         on
-            sale.customer_id = cancellation.customer_id
-            and sale.stock_code = cancellation.stock_code
-            and sale.booked_at <= cancellation.booked_at
-            and sale.quantity >= -cancellation.quantity
+            cancellation.customer_id = sale.customer_id
+            and cancellation.stock_code = sale.stock_code
+            and cancellation.booked_at >= sale.booked_at
+            and -cancellation.quantity <= sale.quantity
 ),
 
 matched as (
-    select * from candidate where place = 1
+    select *
+    from candidate
+    where place = 1
 )
 
 select
     cancellation.drop_id,
-    cancellation.line,
+    cancellation.line_number,
     cancellation.partition_start,
     cancellation.invoice_no,
     cancellation.stock_code,
@@ -52,7 +58,7 @@ select
     cast(-cancellation.value_gbp as numeric(14, 3)) as cancelled_gbp,
     cancellation.booked_at,
     matched.order_drop_id,
-    matched.order_line,
+    matched.order_line_number,
     matched.order_invoice_no,
     matched.ordered_at,
     matched.order_unit_price_gbp = cancellation.unit_price_gbp as is_same_price,
@@ -63,4 +69,4 @@ select
         else 'no earlier sale of the article to the customer is large enough'
     end as not_matched_reason
 from cancellation
-left join matched using (drop_id, line)
+left join matched using (drop_id, line_number)

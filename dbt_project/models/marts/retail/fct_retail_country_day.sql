@@ -7,8 +7,8 @@
     )
 }}
 
--- Revenue is what customers were charged, postage and fees included; a cancellation counts on the day it was booked, not
--- on that of its order, so that a day once told does not change.
+-- Revenue is what customers were charged, postage and fees included; a cancellation counts on the day it was booked,
+-- not on that of its order, so that a day once told does not change.
 
 select
     partition_start,
@@ -18,7 +18,7 @@ select
     cast(coalesce(sum(quantity) filter (where kind = 'sale'), 0) as integer) as pieces_sold,
     cast(coalesce(sum(value_gbp) filter (where kind = 'sale'), 0) as numeric(14, 3)) as gross_revenue_gbp,
     cast(coalesce(-sum(value_gbp) filter (where kind = 'cancellation'), 0) as numeric(14, 3)) as cancelled_gbp,
-    cast(coalesce(sum(value_gbp) filter (where kind in ('sale', 'cancellation')), 0) as numeric(14, 3)) as net_revenue_gbp
+    cast(coalesce(sum(value_gbp), 0) as numeric(14, 3)) as net_revenue_gbp
 from {{ ref('int_retail_lines') }}
 where {{ in_window('partition_start') }} and kind in ('sale', 'cancellation')
 group by partition_start, country

@@ -54,5 +54,5 @@ select
     cast(coalesce(activity.active_customers, 0) as double precision) / cohort.customers as active_share,
     cast(coalesce(activity.net_revenue_gbp, 0) as numeric(14, 3)) as net_revenue_gbp
 from cohort
-inner join active_month on active_month.active_month >= cohort.cohort_month
-left join activity on activity.cohort_month = cohort.cohort_month and activity.active_month = active_month.active_month
+inner join active_month on cohort.cohort_month <= active_month.active_month
+left join activity on cohort.cohort_month = activity.cohort_month and active_month.active_month = activity.active_month
