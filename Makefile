@@ -2,10 +2,10 @@
 PYTHON ?= python3
 INSTALLED = .venv/.installed
 
-.PHONY: help run test soak lint clean
+.PHONY: help run test soak bench bench-quick dbt-ci lint clean
 
 help: ## show this
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 run: $(INSTALLED) ## install everything, start the platform, carry the drops to predictions; Ctrl-C stops it
 	@exec .venv/bin/lastmile up
@@ -16,10 +16,20 @@ test: lint ## lint, types, and every test
 soak: $(INSTALLED) ## faults on histories of new seeds: make soak MINUTES=30 [SEED=1234]
 	@cd tests && ../.venv/bin/python -m faults.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
+bench: $(INSTALLED) ## beside other tools, and how cost grows: make bench [ONLY="peers growth"] [ROUNDS=3]
+	@.venv/bin/python -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS)) $(ONLY)
+
+bench-quick: $(INSTALLED) ## the whole job beside a bare COPY, in under 3 minutes
+	@.venv/bin/python -m benchmarks.quick
+
+dbt-ci: $(INSTALLED) ## build and test what a change of the dbt project touches, beside what is in use
+	@.venv/bin/lastmile dbt-ci
+
 lint: $(INSTALLED) ## style and types only
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/sqlfluff lint --quiet --nocolor dbt_project/models
 
 clean: ## remove what can be made again; data in .lastmile stays
 	@rm -rf .venv .uv .mypy_cache .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs

@@ -56,6 +56,13 @@ def when_any_partition_changed(partitioned: Iterable[dg.AssetKey]) -> Condition:
     return _once_at_rest(changed, _any_matches(partitioned, unrest))
 
 
+def when_made_from_new_code(along_with: dg.AssetSelection) -> Condition:
+    """What tells about others is made in a run that makes one of `along_with`, where any had new code since it was."""
+    new_code = When.missing().newly_true() | When.any_deps_match(When.code_version_changed())
+    will_run = When.any_deps_match(When.will_be_requested()).allow(along_with)
+    return _until_made(new_code) & will_run & ~When.in_progress()
+
+
 def _once_at_rest(changed: Condition, unrest: Condition) -> Condition:
     at_rest = ~(When.any_deps_in_progress() | unrest)
     return _until_made(changed) & ~When.in_progress() & (at_rest | When.cron_tick_passed(_AT_THE_LATEST))

@@ -1,10 +1,11 @@
 """Running dbt in an asset: its command line, started once, and what its events tell beyond success.
 
-Row counts are those dbt's own statements report, so they cost no query; a test that fails shows the rows it found.
+Row counts are those dbt's own statements report, so they cost no query; a test that fails shows the rows it stored.
 """
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,12 +16,16 @@ from dagster_dbt import DbtCliInvocation, DbtCliResource
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
+from assets.dbt_lineage import column_lineage
 from assets.resources import Platform
+from lastmile.warehouse.dbt_project import MANIFEST
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-#: Failing rows shown with a check; the test's SQL gives all.
+#: One dbt at a time: two that make a table for the first time would both create it.
+POOL = "dbt"
+#: Failing rows shown with a check; all of them are stored.
 MOST_SHOWN = 20
 
 
@@ -46,15 +51,29 @@ def build(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform
     """Make and test the models of this run; unit tests are left to the test suite.
 
     dbt's working files go to a folder of the run's own, gone afterwards. Raises dagster-dbt's error where a model or a
-    test of severity `error` fails, and asks to be run again where the database went away meanwhile.
+    test of severity `error` fails, and asks to be run again where the database went away meanwhile. What production was
+    built from is kept, for changes to be compared with.
     """
-    with platform.connect() as witness:
+    from lastmile.warehouse.dbt_published import publish_manifest
+
+    with connected(platform) as witness:
         try:
             yield from _build(context, dbt, platform, *options)
         except DagsterDbtCliRuntimeError as error:
             if _is_cut(witness):
                 raise dg.RetryRequested(max_retries=2, seconds_to_wait=5) from error
             raise
+    publish_manifest(platform.store(), Path(dbt.project_dir) / MANIFEST)
+
+
+@contextmanager
+def connected(platform: Platform) -> "Iterator[Connection]":
+    """A connection to the database that dbt, when it is started meanwhile, works on as well."""
+    from lastmile.warehouse.connecting import database_url, libpq_environment
+
+    os.environ.update(libpq_environment(database_url(platform.settings())))
+    with platform.connect() as connection:
+        yield connection
 
 
 def _is_cut(connection: "Connection") -> bool:
@@ -68,9 +87,6 @@ def _is_cut(connection: "Connection") -> bool:
 
 
 def _build(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform, *options: str) -> Iterator[Any]:
-    from lastmile.warehouse.connecting import database_url, libpq_environment
-
-    os.environ.update(libpq_environment(database_url(platform.settings())))
     command = ["--log-level-file", "none", "build", "--exclude-resource-type", "unit_test", *options]
     with TemporaryDirectory(prefix="dbt-", ignore_cleanup_errors=True) as folder:
         running = dbt.cli(command, context=context, target_path=Path(folder))
@@ -89,9 +105,10 @@ def _told_more(
     platform: Platform,
 ) -> Any:
     if isinstance(result, dg.Output):
-        return result.with_metadata({**result.metadata, **_row_count(data["status"], context)})
+        lineage = column_lineage(running.manifest, data["node_info"]["unique_id"])
+        return result.with_metadata({**result.metadata, **_row_count(data["status"], context), **lineage})
     if isinstance(result, dg.AssetCheckResult) and not result.passed:
-        return _with_failing_rows(result, data["node_info"]["unique_id"], running, platform)
+        return _with_failing_rows(result, data["node_info"]["node_relation"], running.manifest, platform)
     return result
 
 
@@ -108,23 +125,30 @@ def _row_count(status: str, context: dg.AssetExecutionContext) -> dict[str, int]
 
 
 def _with_failing_rows(
-    result: dg.AssetCheckResult, test: str, running: DbtCliInvocation, platform: Platform
+    result: dg.AssetCheckResult, relation: Mapping[str, str], manifest: Mapping[str, Any], platform: Platform
 ) -> dg.AssetCheckResult:
-    """The rows a test found, without personal columns; the values of the first column say in short which they are."""
+    """Some of the rows that a test stored, without personal columns, and where all are.
+
+    The values of the first column say in short which they are.
+    """
+    from psycopg import sql
     from psycopg.rows import dict_row
 
-    manifest = running.manifest
-    node = manifest["nodes"][test]
-    compiled = running.target_path / "compiled" / node["package_name"] / node["original_file_path"] / node["path"]
+    table = sql.Identifier(relation["schema"], relation["alias"])
     with platform.connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(f"SELECT * FROM ({compiled.read_text()}) AS failing LIMIT {MOST_SHOWN}").fetchall()
+        found = cursor.execute(sql.SQL("SELECT * FROM {} LIMIT {}").format(table, MOST_SHOWN)).fetchall()
     hidden = _personal_columns(manifest)
     rows = [{name: _shown(value) for name, value in row.items() if name not in hidden} for row in found]
+    stored = {"all failing rows": dg.MetadataValue.md(f"`select * from {relation['schema']}.{relation['alias']}`")}
     if not rows or not rows[0]:
-        return result
+        return result._replace(metadata={**result.metadata, **stored})
     return result._replace(
         description=", ".join(dict.fromkeys(str(next(iter(row.values()))) for row in rows)),
-        metadata={**result.metadata, "failing rows": dg.MetadataValue.table([dg.TableRecord(row) for row in rows])},
+        metadata={
+            **result.metadata,
+            "failing rows": dg.MetadataValue.table([dg.TableRecord(row) for row in rows]),
+            **stored,
+        },
     )
 
 

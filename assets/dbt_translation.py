@@ -9,6 +9,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
 from assets.conditions import Condition
+from lastmile.settings import PROJECT
 
 Node = Mapping[str, Any]
 Manifest = Mapping[str, Any]
@@ -36,6 +37,9 @@ class Translator(DagsterDbtTranslator):
         owner = dbt_resource_props["config"]["meta"].get("owner")
         return [owner] if owner else None
 
+    def get_metadata(self, dbt_resource_props: Node) -> Mapping[str, Any]:
+        return {**super().get_metadata(dbt_resource_props), **_source_code(dbt_resource_props)}
+
     def get_tags(self, dbt_resource_props: Node) -> Mapping[str, str]:
         return {"layer": layer(dbt_resource_props), **super().get_tags(dbt_resource_props)}
 
@@ -61,6 +65,13 @@ def layer(node: Node) -> str:
     """The folder it lies in: `staging`, `intermediate` or `marts` of the models, or `snapshots`."""
     first, second, *_ = Path(node["original_file_path"]).parts
     return second if first == "models" else first
+
+
+def _source_code(node: Node) -> Mapping[str, Any]:
+    """The file in the checkout that a model is written in, for the UI to open."""
+    file = PROJECT / "dbt_project" / node["original_file_path"]
+    reference = dg.LocalFileCodeReference(file_path=str(file), label=node["original_file_path"])
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
 
 
 def code_version(manifest: Manifest, node: Node) -> str:

@@ -4,8 +4,10 @@ import dagster as dg
 
 from assets.automation import automation_sensor, landing_sensor
 from assets.cleaning import clean_landing, nightly_clean_up
+from assets.dbt_docs import documentation_asset
 from assets.drops import cleaned_assets, raw_asset
 from assets.features import feature_assets
+from assets.freshness import freshness_sensor
 from assets.models import model_assets
 from assets.predictions import prediction_assets
 from assets.reports import report_assets
@@ -16,10 +18,17 @@ from lastmile.settings import Settings
 
 contracts = load_contracts(Settings.from_environment().contracts)
 drops = [make(contract) for contract in contracts.values() for make in (raw_asset, cleaned_assets)]
+warehouse = warehouse_assets(contracts)
+documentation = documentation_asset(warehouse)
+learning = [*feature_assets, *model_assets, *prediction_assets]
 
 defs = dg.Definitions(
-    assets=[*drops, *warehouse_assets(contracts), *feature_assets, *model_assets, *prediction_assets, *report_assets],
-    sensors=[landing_sensor(dg.AssetSelection.assets(*drops), every_seconds=4), automation_sensor(every_seconds=4)],
+    assets=[*drops, *warehouse, *learning, *report_assets, documentation],
+    sensors=[
+        landing_sensor(dg.AssetSelection.assets(*drops), every_seconds=4),
+        automation_sensor(every_seconds=4),
+        freshness_sensor(every_seconds=600),
+    ],
     jobs=[clean_landing],
     schedules=[nightly_clean_up],
     resources={"platform": platform_from_environment(), "dbt": dbt_resource(contracts)},

@@ -45,18 +45,23 @@ def check_results(
     cleaned: dg.AssetKey,
     quarantine: dg.AssetKey,
 ) -> Iterator[dg.AssetCheckResult]:
-    from lastmile.intake.auditing import newest_drop, violations
+    from lastmile.intake.auditing import violations
     from lastmile.intake.trend import far_above, shares
 
     yield _result(cleaned, "rows_add_up", violations(connection, contract.name, partitions))
     yield _result(cleaned, "every_drop_settled", _unsettled(drops))
-    yield _result(
-        cleaned, "fresh", _stale(contract, newest_drop(connection, store, contract.name)), dg.AssetCheckSeverity.WARN
-    )
+    yield fresh_result(connection, store, contract, cleaned)
     yield _header_result(cleaned, contract, drops)
     yield _result(quarantine, "drops_within_threshold", _set_aside_whole(drops), dg.AssetCheckSeverity.WARN)
     unusual = far_above(shares(connection, store, contract.name))
     yield _result(quarantine, "bad_share_as_usual", [unusual] if unusual else [], dg.AssetCheckSeverity.WARN)
+
+
+def fresh_result(connection: "Connection", store: str, contract: Contract, cleaned: dg.AssetKey) -> dg.AssetCheckResult:
+    from lastmile.intake.auditing import newest_drop
+
+    stale = _stale(contract, newest_drop(connection, store, contract.name))
+    return _result(cleaned, "fresh", stale, dg.AssetCheckSeverity.WARN)
 
 
 def _result(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.dbt_preparing import project_folder
 from assets.drops import cleaned_key
 from assets.following import when_updated
 from assets.metadata import digest
@@ -100,9 +101,9 @@ def _described(feature: Feature) -> str:
 def measures(platform: Platform) -> "dict[str, Measures]":
     """What the warehouse's columns are derived from, read from the dbt project that makes them."""
     from lastmile.learning.lineage import measures
-    from lastmile.warehouse.dbt_project import MANIFEST, prepared
+    from lastmile.warehouse.dbt_project import MANIFEST
 
-    folder = prepared(platform.settings(), platform.contracts())
+    folder = project_folder(platform.contracts())
     return measures(json.loads((folder / MANIFEST).read_text()))
 
 

@@ -1,8 +1,9 @@
 """The dbt project as assets, in sets by how they run.
 
 Views on what the intake loaded are made once. Tables by partition are made for the partitions of a run, all in one go:
-the range becomes dbt's window. Tables of all partitions are made whole, because a survey that arrives later can change
-the verdict on others. Snapshots, which add what is new, go along with these.
+the range becomes dbt's window. Snapshots keep what rows were before they changed, so they are never made anew, only
+continued. Tables of all partitions are made whole, because a survey that arrives later can change the verdict on
+others.
 """
 
 import json
@@ -14,37 +15,43 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 
 from assets.conditions import Condition, when_any_partition_changed, when_partitions_change, when_views_are_out_of_date
-from assets.dbt_running import DbtCommand, build
+from assets.dbt_preparing import project_folder
+from assets.dbt_running import POOL, DbtCommand, build
 from assets.dbt_translation import Manifest, Translator, asset_key
 from assets.partitions import in_few_runs, partitions_of
 from assets.resources import Platform
 from lastmile.contract import Contract, Partition
-from lastmile.settings import Settings
-from lastmile.warehouse.dbt_project import DBT, MANIFEST, prepared
-
-#: One dbt at a time: two that make a table for the first time would both create it.
-POOL = "dbt"
+from lastmile.warehouse.dbt_project import DBT, MANIFEST
 
 
 def dbt_resource(contracts: Mapping[str, Contract]) -> DbtCommand:
     """dbt in the project that `warehouse_assets` are made from."""
-    folder = str(prepared(Settings.from_environment(), contracts))
+    folder = str(project_folder(contracts))
     return DbtCommand(project_dir=folder, profiles_dir=folder, dbt_executable=str(DBT))
 
 
 def warehouse_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition]:
     """Every model of the dbt project as an asset, and every data test as a check of one."""
-    folder = prepared(Settings.from_environment(), contracts)
+    folder = project_folder(contracts)
     manifest = json.loads((folder / MANIFEST).read_text())
-    models = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "snapshot")}
-    views = [name for name, node in models.items() if node["config"]["materialized"] == "view"]
-    tables = [name for name, node in models.items() if node["config"]["materialized"] in ("table", "snapshot")]
-    partitioned = _by_partition(manifest, models, contracts)
-    translator = Translator(manifest, _conditions(manifest, views, tables, list(partitioned.values())))
+    views, snapshots, tables = (_materialized(manifest, kind) for kind in ("view", "snapshot", "table"))
+    partitioned = _by_partition(manifest, contracts)
+    translator = Translator(manifest, _conditions(manifest, views, [*snapshots, *tables], list(partitioned.values())))
     return [
         _view_assets(manifest, translator, views),
         *(_partition_assets(manifest, translator, names, partition) for partition, names in partitioned.items()),
-        _table_assets(manifest, translator, tables),
+        *([_whole_assets(manifest, translator, snapshots, "warehouse_snapshots")] if snapshots else []),
+        _whole_assets(manifest, translator, tables, "warehouse_tables"),
+    ]
+
+
+def _materialized(manifest: Manifest, kind: str) -> list[str]:
+    """Unique ids of the models and snapshots that become a `view`, `table`, `incremental` or `snapshot`."""
+    nodes = manifest["nodes"].items()
+    return [
+        name
+        for name, node in nodes
+        if node["resource_type"] in ("model", "snapshot") and node["config"]["materialized"] == kind
     ]
 
 
@@ -87,32 +94,30 @@ def _partition_assets(
     return partitions
 
 
-def _table_assets(manifest: Manifest, translator: Translator, names: Sequence[str]) -> dg.AssetsDefinition:
+def _whole_assets(
+    manifest: Manifest, translator: Translator, names: Sequence[str], set_name: str
+) -> dg.AssetsDefinition:
     @dbt_assets(
         manifest=manifest,
         select=_selection(names),
-        name="warehouse_tables",
+        name=set_name,
         dagster_dbt_translator=translator,
         pool=POOL,
     )
-    def tables(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform) -> Iterator[Any]:
+    def whole(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform) -> Iterator[Any]:
         yield from build(context, dbt, platform)
 
-    return tables
+    return whole
 
 
 def _selection(names: Sequence[str]) -> str:
     return " ".join(name.rsplit(".", 1)[-1] for name in names)
 
 
-def _by_partition(
-    manifest: Manifest, models: Mapping[str, Any], contracts: Mapping[str, Contract]
-) -> dict[Partition, list[str]]:
+def _by_partition(manifest: Manifest, contracts: Mapping[str, Contract]) -> dict[Partition, list[str]]:
     """The incremental models by the partitions of the datasets they read. Raises ValueError where those differ."""
     found = defaultdict(list)
-    for name, node in models.items():
-        if node["config"]["materialized"] != "incremental":
-            continue
+    for name in _materialized(manifest, "incremental"):
         datasets = sorted(manifest["sources"][source]["name"] for source in _upstream(manifest, name, "source"))
         shapes = {contracts[dataset].partition for dataset in datasets}
         if len(shapes) != 1:
@@ -122,9 +127,9 @@ def _by_partition(
 
 
 def _conditions(
-    manifest: Manifest, views: Sequence[str], tables: Sequence[str], partitioned: Sequence[Sequence[str]]
+    manifest: Manifest, views: Sequence[str], whole: Sequence[str], partitioned: Sequence[Sequence[str]]
 ) -> dict[str, Condition]:
-    """When each model is made anew, by its unique id."""
+    """When each model and snapshot is made, by its unique id."""
 
     def keys(names: Iterable[str]) -> list[dg.AssetKey]:
         return [asset_key(manifest["nodes"][name]) for name in sorted(names)]
@@ -133,7 +138,7 @@ def _conditions(
     for names in partitioned:
         read = {view for name in names for view in _upstream(manifest, name, "model") if view in views}
         conditions |= dict.fromkeys(names, when_partitions_change(keys(read)))
-    for table in tables:
+    for table in whole:
         below = set(_upstream(manifest, table, "model"))
         made_along = {name for names in partitioned if below & set(names) for name in names}
         conditions[table] = when_any_partition_changed(keys(made_along))

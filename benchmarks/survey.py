@@ -10,7 +10,7 @@ a missing identifier. The clean rows alone, under the header of the table, are w
 import argparse
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +20,8 @@ import polars as pl
 from lastmile.contract import Contract, Partition, boolean, code, day, integer, moment, number, text
 
 BATCH = 100_000
+#: The partition that benchmarks put the survey in.
+PARTITION = "2020"
 COUNTRIES = ("Burundi", "Ethiopia", "Ghana", "Kenya", "Malawi", "Mali", "Rwanda", "Senegal", "Tanzania", "Uganda")
 SOURCES = ("borehole", "piped", "rain", "river", "spring", "well")
 ENUMERATORS = tuple(f"enumerator {number:03}" for number in range(200))
@@ -67,8 +69,8 @@ SURVEY = Contract(
 
 def batches(rows: int, bad: float, seed: int = 7) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
     """The survey as texts, and which of its rows are bad."""
-    for number, first in enumerate(range(0, rows, BATCH)):
-        random = np.random.default_rng((seed, number))
+    for batch, first in enumerate(range(0, rows, BATCH)):
+        random = np.random.default_rng((seed, batch))
         size = min(BATCH, rows - first)
         clean = _clean(random, first, size)
         is_bad = pl.Series(random.random(size) < bad)
@@ -106,30 +108,31 @@ def _clean(random: np.random.Generator, first: int, size: int) -> pl.DataFrame:
             "remarks": random.integers(0, 10**6, size),
         }
     )
-    number = pl.col
+    value = pl.col
     return frame.with_columns(
-        visit_id=pl.lit("V") + number("visit_id").cast(pl.String).str.zfill(10),
-        household=pl.lit("household ") + number("household").cast(pl.String).str.zfill(8),
-        district=pl.lit("district ") + number("district").cast(pl.String),
-        village=pl.lit("village ") + number("village").cast(pl.String),
-        visited_on=pl.lit(date(2020, 1, 1)) + pl.duration(days=number("visited_on")),
+        visit_id=pl.lit("V") + value("visit_id").cast(pl.String).str.zfill(10),
+        household=pl.lit("household ") + value("household").cast(pl.String).str.zfill(8),
+        district=pl.lit("district ") + value("district").cast(pl.String),
+        village=pl.lit("village ") + value("village").cast(pl.String),
+        visited_on=pl.lit(date(2020, 1, 1)) + pl.duration(days=value("visited_on")),
         uploaded_at=(
-            pl.lit(datetime(2020, 6, 1)) + pl.duration(days=number("visited_on"), seconds=number("uploaded_at"))
+            pl.lit(datetime(2020, 6, 1, tzinfo=UTC))
+            + pl.duration(days=value("visited_on"), seconds=value("uploaded_at"))
         ).dt.to_string("%Y-%m-%dT%H:%M:%SZ"),
-        remarks=pl.when(number("remarks") % 3 == 0)
-        .then(pl.lit('they said, "a poor harvest", see sheet ') + number("remarks").cast(pl.String))
-        .otherwise(pl.lit("nothing else was said on the visit; see sheet ") + number("remarks").cast(pl.String)),
+        remarks=pl.when(value("remarks") % 3 == 0)
+        .then(pl.lit('they said, "a poor harvest", see sheet ') + value("remarks").cast(pl.String))
+        .otherwise(pl.lit("nothing else was said on the visit; see sheet ") + value("remarks").cast(pl.String)),
     ).cast(pl.String)
 
 
 def _dirtied(clean: pl.DataFrame, is_bad: pl.Series, random: np.random.Generator) -> pl.DataFrame:
     kind = pl.Series(random.integers(0, 4, clean.height))
 
-    def where(number: int) -> pl.Series:
-        return is_bad & (kind == number)
+    def where(wanted: int) -> pl.Series:
+        return is_bad & (kind == wanted)
 
-    def put(column: str, number: int, value: str) -> pl.Expr:
-        return pl.when(where(number)).then(pl.lit(value)).otherwise(pl.col(column)).alias(column)
+    def put(column: str, wanted: int, value: str) -> pl.Expr:
+        return pl.when(where(wanted)).then(pl.lit(value)).otherwise(pl.col(column)).alias(column)
 
     return clean.with_columns(
         put("members", 0, "417"),
@@ -145,11 +148,11 @@ def write(rows: int, bad: float, to: Path, clean_to: Path | None = None) -> int:
     with ExitStack() as files:
         survey = files.enter_context(to.open("wb"))
         clean = files.enter_context(clean_to.open("wb")) if clean_to else None
-        for number, (frame, is_bad) in enumerate(batches(rows, bad)):
+        for batch, (frame, is_bad) in enumerate(batches(rows, bad)):
             found += int(is_bad.sum())
-            _append(survey, frame, number == 0)
+            _append(survey, frame, batch == 0)
             if clean:
-                _append(clean, frame.filter(~is_bad), number == 0)
+                _append(clean, frame.filter(~is_bad), batch == 0)
     return found
 
 

@@ -7,8 +7,3 @@
 
 {#- No currency buys so little: the weakest known factor is that of the Iranian rial, near 50,000. -#}
 {% macro highest_conversion_factor() -%} 100000 {%- endmacro %}
-
-{#- A number as a person writes it, to four significant digits: 0.6157, 869.4, 239000. -#}
-{% macro readable_number(number) -%}
-    trim_scale(round({{ number }}::numeric, greatest(0, 3 - floor(log(abs({{ number }})))::integer)))
-{%- endmacro %}

@@ -1,5 +1,4 @@
-{#- The layer is the schema in production; any other target puts its own schema's name before it. -#}
+{#- The layer is the schema in production. Any other target has one schema for everything: its own. -#}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {%- set layer = custom_schema_name | default(target.schema, true) | trim -%}
-    {{ layer if target.name == 'prod' else target.schema ~ '_' ~ layer }}
+    {{ (custom_schema_name or target.schema) | trim if target.name == 'prod' else target.schema }}
 {%- endmacro %}

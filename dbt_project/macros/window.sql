@@ -24,18 +24,10 @@
 {% macro in_window(column) -%}
     {%- set window = window() -%}
     {%- if window -%}
-        ({{ column }} >= '{{ window[0] }}'::date and {{ column }} < '{{ window[1] }}'::date)
+        ({{ column }} >= cast('{{ window[0] }}' as date) and {{ column }} < cast('{{ window[1] }}' as date))
     {%- else -%}
         true
     {%- endif -%}
-{%- endmacro %}
-
-{#-
-    Held until the transaction ends, and taken before the source is read: of two runs at once the second waits, then sees
-    what the first wrote. Without it both would delete, then both insert.
--#}
-{% macro lock_table(relation) -%}
-    select pg_advisory_xact_lock(hashtextextended('{{ relation }}', 0))
 {%- endmacro %}
 
 {% macro get_incremental_window_sql(arg_dict) %}

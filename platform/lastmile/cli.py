@@ -6,10 +6,13 @@ import typer
 
 from lastmile.commands.backfill import backfill
 from lastmile.commands.clean import clean
+from lastmile.commands.dbt import dbt
+from lastmile.commands.dbt_ci import dbt_ci
 from lastmile.commands.doctor import doctor
 from lastmile.commands.down import down
 from lastmile.commands.drop import drop
 from lastmile.commands.quarantine import quarantine
+from lastmile.commands.reload import reload
 from lastmile.commands.rescued import rescued
 from lastmile.commands.sample import sample
 from lastmile.commands.serve import serve
@@ -25,8 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, down, status, drop, sample, backfill, serve, clean, doctor):
+for command in (up, down, reload, status, drop, sample, backfill, serve, clean, doctor, dbt_ci):
     app.command()(command)
+app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(rescued, name="rescued")
 

@@ -1,17 +1,21 @@
 """The dbt project in Dagster: models as assets, tests as checks, a range of partitions as one window."""
 
 import copy
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from assets import warehouse as warehouse_module
+from assets.dbt_lineage import column_lineage
 from assets.dbt_translation import asset_key, code_version
 from assets.resources import Platform
 from assets.warehouse import dbt_resource, warehouse_assets
+from lastmile.warehouse.dbt_project import MANIFEST
 
-FACTS = dg.AssetKey(["marts", "fct_household_year"])
 BY_YEAR, BY_DAY = "warehouse_by_year_from_2010", "warehouse_by_day_from_2010_12_01"
 
 
@@ -34,11 +38,10 @@ def run(sets, contracts, installation):
 
 
 def row_counts(result):
-    """Of the tables made; a snapshot only says what it adds."""
-    made = {event.asset_key.path[-1]: event.materialization for event in result.get_asset_materialization_events()}
-    assert made["household_history"]
-    counted = ((name, table.metadata.get("dagster/row_count")) for name, table in made.items())
-    return {name: count.value for name, count in counted if count}
+    return {
+        event.asset_key.path[-1]: event.materialization.metadata["dagster/row_count"].value
+        for event in result.get_asset_materialization_events()
+    }
 
 
 def test_every_model_is_an_asset_under_its_layer_that_says_whose_it_is_and_what_it_holds(sets, installation):
@@ -64,7 +67,8 @@ def test_only_tables_by_partition_have_partitions_and_those_of_their_datasets(se
     first = {
         name: assets.partitions_def and assets.partitions_def.get_first_partition_key() for name, assets in sets.items()
     }
-    assert first == {"warehouse_views": None, BY_YEAR: "2010", BY_DAY: "2010-12-01", "warehouse_tables": None}
+    whole = dict.fromkeys(("warehouse_views", "warehouse_snapshots", "warehouse_tables"))
+    assert first == {**whole, BY_YEAR: "2010", BY_DAY: "2010-12-01"}
 
 
 def test_every_data_test_is_a_check_that_says_what_it_checks(sets, installation):
@@ -89,7 +93,10 @@ def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(wa
     households = "SELECT survey_year FROM intermediate.int_household ORDER BY 1"
     assert warehouse.select(households) == [(2016,), (2017,), (2017,)]
 
+    run(sets["warehouse_snapshots"])
     marts = run(sets["warehouse_tables"])
+    events = marts.get_asset_materialization_events()
+    assert all("dagster/column_lineage" in event.materialization.metadata for event in events)
     assert row_counts(marts) == {
         **dict.fromkeys(("fct_retail_cancellation", "summary_retail_cohort"), 0),
         "fct_household_year": 3,
@@ -106,14 +113,68 @@ def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(wa
     assert all(check.passed for check in checks.values())
 
 
-def test_failing_rows_are_shown_without_what_is_personal(warehouse, sets, run):
-    warehouse.put_household(2017, "ml_one_2017_1", total_income_lcu_per_year=1e11)
+def test_failing_rows_are_stored_and_some_are_shown_without_what_is_personal(warehouse, sets, run):
+    for number in range(25):
+        warehouse.put_household(2017, f"ml_one_2017_{number}", total_income_lcu_per_year=1e11)
     warehouse.run("run", "--select", "intermediate")
     checks = {check.check_name: check for check in run(sets["warehouse_tables"]).get_asset_check_evaluations()}
     implausible = checks["fct_household_year_value_is_plausible"]
-    (record,) = implausible.metadata["failing rows"].records
-    assert "hhid" not in record.data
+    shown = implausible.metadata["failing rows"].records
+    assert len(shown) == 20
+    assert all("hhid" not in record.data for record in shown)
     assert implausible.description == "ml_one_2017"
+    stored = implausible.metadata["all failing rows"].value
+    assert stored == "`select * from failures.fct_household_year_value_is_plausible`"
+    assert len({row[0] for row in warehouse.select(stored.strip("`"))}) == 25
+
+
+def test_a_column_shows_the_columns_it_is_worked_out_from(installation):
+    def origins(model, column):
+        metadata = column_lineage(installation.manifest(), f"model.lastmile.{model}")
+        return set(metadata["dagster/column_lineage"].value.deps_by_column[column])
+
+    household = dg.AssetKey(["intermediate", "int_household"])
+    assert origins("stg_crop", "crop") == {dg.TableColumnDep(dg.AssetKey(["cleaned", "crop"]), "name")}
+    assert origins("fct_household_year", "hhid") == {dg.TableColumnDep(household, "hhid")}
+    assert {
+        dg.TableColumnDep(household, "total_income_lcu_per_year"),
+        dg.TableColumnDep(household, "value_farm_products_consumed_lcu_per_year"),
+        dg.TableColumnDep(household, "conversion_factor_lcu_to_ppp"),
+        dg.TableColumnDep(household, "hh_size_members"),
+    } <= origins("fct_household_year", "value_ppp_per_person_per_day")
+
+
+def test_every_model_links_to_its_sql_in_the_checkout(sets):
+    for assets in sets.values():
+        for spec in assets.specs:
+            (reference,) = spec.metadata["dagster/code_references"].code_references
+            assert reference.file_path.endswith(f"/{spec.key.path[0]}/{spec.key.path[1]}.sql")
+            assert Path(reference.file_path).is_file()
+
+
+def test_snapshots_are_a_set_of_their_own_made_after_the_tables_they_look_at(
+    installation, contracts, monkeypatch, tmp_path
+):
+    manifest = copy.deepcopy(installation.manifest())
+    name, path = "household_attributes", "snapshots/household_attributes.yml"
+    snapshot = copy.deepcopy(manifest["nodes"]["model.lastmile.int_household_crops"])
+    snapshot |= {"resource_type": "snapshot", "name": name, "unique_id": f"snapshot.lastmile.{name}"}
+    snapshot |= {"fqn": ["lastmile", name], "original_file_path": path}
+    snapshot["config"]["materialized"] = "snapshot"
+    snapshot["depends_on"]["nodes"] = ["model.lastmile.int_household"]
+    manifest["nodes"][snapshot["unique_id"]] = snapshot
+    manifest["parent_map"][snapshot["unique_id"]] = snapshot["depends_on"]["nodes"]
+    manifest["child_map"][snapshot["unique_id"]] = []
+    manifest["child_map"]["model.lastmile.int_household"].append(snapshot["unique_id"])
+    (tmp_path / "target").mkdir()
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    monkeypatch.setattr(warehouse_module, "project_folder", lambda contracts: tmp_path)
+
+    snapshots = {assets.node_def.name: assets for assets in warehouse_assets(contracts)}["warehouse_snapshots"]
+    (spec,) = snapshots.specs
+    assert spec.key == dg.AssetKey(["snapshots", name])
+    assert [dep.asset_key for dep in spec.deps] == [dg.AssetKey(["intermediate", "int_household"])]
+    assert (snapshots.partitions_def, spec.automation_condition is None) == (None, False)
 
 
 def test_the_code_version_follows_the_macros_a_model_uses_and_no_others(installation):

@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType
 
+from assets.dbt_docs import DOCUMENTATION_KEY, documentation_asset
 from assets.drops import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
 from assets.resources import Platform
 from assets.warehouse import dbt_resource, warehouse_assets
@@ -85,8 +86,9 @@ def by_day(sets):
 
 @pytest.fixture
 def tables(sets):
-    """Those of households."""
-    return [key for key in sets["warehouse_tables"].keys if "retail" not in key.path[-1]]
+    """Those of households, the snapshot among them."""
+    whole = [*sets["warehouse_snapshots"].keys, *sets["warehouse_tables"].keys]
+    return [key for key in whole if "retail" not in key.path[-1]]
 
 
 @pytest.fixture
@@ -217,3 +219,21 @@ def test_tables_of_one_domain_do_not_wait_for_those_of_another(with_views, by_pa
     with_views.tick()
     assert with_views.tick() == names(shop_tables)
     assert with_views.tick() == {}
+
+
+def test_the_documentation_is_made_along_with_tables_of_new_code_and_not_with_new_rows(
+    sets, contracts, views, by_partition, tables
+):
+    with dg.DagsterInstance.ephemeral() as instance:
+        documentation = documentation_asset(list(sets.values()))
+        daemon = Daemon(definitions_of([*sets.values(), documentation], contracts), instance)
+        daemon.tick()
+        daemon.make(views)
+        daemon.make(CLEANED, "2015")
+        assert daemon.tick() == names(by_partition, "2015")
+        daemon.make(by_partition, "2015")
+        assert daemon.tick() == names([*tables, DOCUMENTATION_KEY])
+        daemon.make([*tables, DOCUMENTATION_KEY])
+        assert daemon.tick() == {}
+        daemon.make(by_partition, "2015")
+        assert daemon.tick() == names(tables)

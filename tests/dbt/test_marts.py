@@ -37,6 +37,35 @@ def test_every_formula_passes_its_unit_tests(built):
     assert marts <= tested
 
 
+def test_the_metrics_are_what_the_summary_shows(warehouse):
+    """Worked out from their declarations, by country and year."""
+    for number, income in enumerate((20_000.0, 90_000.0, 100_000.0, 400_000.0, None)):
+        warehouse.put_household(2017, f"ml_one_2017_{number}", total_income_lcu_per_year=income)
+    warehouse.put_household(2018, "ml_one_2018_1")
+    warehouse.run("run")
+    (model,) = warehouse.manifest()["semantic_models"].values()
+    measures = {measure["name"]: in_sql(measure) for measure in model["measures"]}
+    metrics = {metric["name"]: worked_out(metric, measures) for metric in warehouse.manifest()["metrics"].values()}
+    columns = ", ".join(f"{sql} AS {name}" for name, sql in metrics.items() if name != "vulnerable")
+    found = warehouse.select(f"SELECT {columns} FROM marts.fct_household_year GROUP BY country, survey_year ORDER BY 1")
+    names = ", ".join(name for name in metrics if name != "vulnerable")
+    assert found == warehouse.select(f"SELECT {names} FROM marts.summary_country_year ORDER BY 1")
+    assert len(found) == 2
+
+
+def in_sql(measure):
+    if measure["agg"] == "median":
+        return f"percentile_cont(0.5) WITHIN GROUP (ORDER BY {measure['expr']})"
+    return f"{measure['agg']}({measure['expr']})"
+
+
+def worked_out(metric, measures):
+    parts = metric["type_params"]
+    if metric["type"] == "ratio":
+        return " / ".join(f"{measures[parts[part]['name']]}::float8" for part in ("numerator", "denominator"))
+    return measures[parts["measure"]["name"]]
+
+
 def test_a_survey_that_arrives_later_settles_which_of_two_was_right(warehouse):
     for survey, factor in (("bi_clp_2018", 621.38), ("bi_snv_2018", 0.6157)):
         warehouse.put_household(

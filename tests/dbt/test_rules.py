@@ -2,13 +2,20 @@
 
 import pytest
 
-from assets.dbt_translation import layer
+from assets.dbt_translation import asset_key, layer
+from assets.features import feature_assets
+from assets.models import model_assets
+from assets.predictions import prediction_assets
+from assets.reports import report_assets
 
 LAYERS = {
     "staging": {"source"},
     "intermediate": {"staging", "intermediate"},
+    "snapshots": {"staging", "intermediate"},
     "marts": {"intermediate", "snapshots", "marts"},
 }
+#: What only Postgres understands.
+OWN_WORDS = ("::", "string_agg", "bool_or", "bool_and", "regexp_", "trim_scale", "generate_series", "distinct on")
 
 
 @pytest.fixture(scope="module")
@@ -18,13 +25,14 @@ def manifest(built):
 
 @pytest.fixture(scope="module")
 def models(manifest):
-    found = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
-    assert {node["fqn"][1] for node in found} == set(LAYERS)
+    """Models and snapshots."""
+    found = [node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "snapshot")]
+    assert {"staging", "intermediate", "marts"} <= {layer(node) for node in found} <= set(LAYERS)
     return found
 
 
 def in_marts(models):
-    return [model for model in models if model["fqn"][1] == "marts"]
+    return [model for model in models if layer(model) == "marts"]
 
 
 def test_views_stand_on_sources_only_because_rebuilding_a_table_drops_the_views_on_it(models):
@@ -37,12 +45,12 @@ def test_layers_point_one_way(manifest, models):
     for model in models:
         parents = model["depends_on"]["nodes"]
         layers = {"source" if name in manifest["sources"] else layer(manifest["nodes"][name]) for name in parents}
-        assert layers <= LAYERS[model["fqn"][1]], model["name"]
+        assert layers <= LAYERS[layer(model)], model["name"]
 
 
 def test_models_are_named_after_their_layer(models):
-    prefixes = {"staging": "stg_", "intermediate": "int_", "marts": ("fct_", "dim_", "summary_")}
-    assert [model["name"] for model in models if not model["name"].startswith(prefixes[model["fqn"][1]])] == []
+    prefixes = {"staging": "stg_", "intermediate": "int_", "snapshots": "", "marts": ("fct_", "dim_", "summary_")}
+    assert [model["name"] for model in models if not model["name"].startswith(prefixes[layer(model)])] == []
 
 
 def test_tables_by_partition_are_made_by_window_behind_the_lock(models):
@@ -101,6 +109,50 @@ def test_what_makes_the_label_says_so(models):
             telling = ("income", "consumed", "consumption", "value_ppp", "vulnerab")
             if any(word in name for word in telling) and model["name"] != "summary_country_year":
                 assert column["meta"].get("measures"), (model["name"], name)
+
+
+def test_only_macros_that_other_warehouses_can_have_their_own_of_say_what_postgres_alone_understands(manifest, models):
+    own = [macro for macro in manifest["macros"].values() if macro["package_name"] == "lastmile"]
+    spoken = {macro["name"]: macro["macro_sql"] for macro in own}
+    spoken |= {model["name"]: model["raw_code"] for model in models}
+    assert [
+        (name, word)
+        for name, sql in spoken.items()
+        for word in OWN_WORDS
+        if word in sql.lower() and not name.startswith("postgres__")
+    ] == []
+    for macro in own:
+        if macro["name"].startswith("postgres__"):
+            asked = f"macro.lastmile.{macro['name'].removeprefix('postgres__')}"
+            assert f"adapter.dispatch('{asked.rpartition('.')[2]}')" in manifest["macros"][asked]["macro_sql"]
+
+
+def test_every_model_that_works_something_out_has_a_unit_test(manifest, models):
+    """All but the calendar and the copy of a view."""
+    tested = {test["model"] for test in manifest["unit_tests"].values()}
+    plain = {"stg_day", "int_household"}
+    assert {model["name"] for model in models if model["resource_type"] == "model"} - tested <= plain
+
+
+def test_what_uses_a_mart_outside_dbt_is_an_exposure_whose_assets_there_are(manifest):
+    exposures = {exposure["name"]: exposure for exposure in manifest["exposures"].values()}
+    assert {"vulnerability_model", "vulnerability_report"} <= set(exposures)
+    sets = (*feature_assets, *model_assets, *prediction_assets, *report_assets)
+    made = {key.to_user_string() for assets in sets for key in assets.keys}
+    for exposure in exposures.values():
+        assert exposure["owner"]["email"], exposure["name"]
+        assert set(exposure["config"]["meta"]["dagster_assets"]) <= made
+        assert all(layer(manifest["nodes"][name]) == "marts" for name in exposure["depends_on"]["nodes"])
+
+
+def test_marts_that_assets_read_are_those_their_exposure_names(manifest):
+    read = {dep.asset_key for assets in (*feature_assets, *report_assets) for spec in assets.specs for dep in spec.deps}
+    named = {
+        asset_key(manifest["nodes"][name])
+        for exposure in manifest["exposures"].values()
+        for name in exposure["depends_on"]["nodes"]
+    }
+    assert {key for key in read if key.path[0] == "marts"} <= named
 
 
 def test_no_packages_are_needed(built):

@@ -17,7 +17,7 @@ from lastmile.settings import Settings
 from lastmile.warehouse.connecting import database
 
 LASTMILE = str(Path(sys.executable).parent / "lastmile")
-_OWN_VARIABLES = ("LASTMILE_", "DAGSTER_", "PG")
+_OWN_VARIABLES = ("LASTMILE_", "DAGSTER_", "DBT_", "PG")
 
 
 class Installation:
@@ -26,7 +26,8 @@ class Installation:
     def __init__(self, home: Path, variables: Mapping[str, str] = {}) -> None:
         self.home = home
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
-        self.environment = {**inherited, "LASTMILE_HOME": str(home), "COLUMNS": "160", **variables}
+        own = {"LASTMILE_HOME": str(home), "DBT_PROFILES_DIR": str(home), "COLUMNS": "160"}
+        self.environment = {**inherited, **own, **variables}
         self.started: list[subprocess.Popen[str]] = []
 
     def run(self, *arguments: str | Path, code: int = 0, timeout: float = 300) -> str:

@@ -18,6 +18,7 @@ mutation ($keys: [AssetKeyInput!]!, $years: [String!]!) {
   }
 }
 """
+LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus updatedTimestamp } } } }"
 STATE = """
 query ($id: String!) {
   partitionBackfillOrError(backfillId: $id) {
@@ -83,6 +84,19 @@ def test_the_lineage_is_there_to_look_at(platform):
         for group in ("intake", "warehouse", "learning", "reports"):
             page.get_by_text(group, exact=True).first.wait_for(timeout=60_000)
         browser.close()
+
+
+def test_the_web_ui_follows_when_the_code_is_read_anew(platform):
+    installation, _, address = platform
+    before = _loaded_at(address)
+    assert "reloaded in" in installation.run("reload")
+    wait_for(lambda: _loaded_at(address) > before, 60)
+
+
+def _loaded_at(address):
+    (entry,) = ask(address, LOCATIONS)["workspaceOrError"]["locationEntries"]
+    assert entry["loadStatus"] == "LOADED"
+    return entry["updatedTimestamp"]
 
 
 def test_a_second_up_in_the_same_home_is_refused_and_says_who_has_it(platform):

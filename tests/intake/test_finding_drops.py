@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from lastmile.intake import engine, ledger
-from lastmile.intake.discovering import discover, place_all
+from lastmile.intake.discovering import discover, place
 from lastmile.landing import MOST_KEY_BYTES, MOST_NAME_BYTES, is_unfinished, name_problem
 from lastmile.store import Store, StoredObject
 
@@ -180,7 +180,7 @@ HOSTILE = {
 @pytest.mark.behaviour(number=32)
 def test_a_key_that_no_drop_may_have_is_entered_as_failed_with_the_reason_and_never_read(site):
     hostile = [StoredObject(f"landing/visits/2020/{name}", 3, "1", datetime.now(UTC)) for name in HOSTILE]
-    found = list(place_all(hostile, {"visits": site.contract}, timedelta(0)))
+    found = [place(listed, {"visits": site.contract}, timedelta(0)) for listed in hostile]
     assert (ledger.register(site.connection, site.store.url, found), site.take()) == (len(HOSTILE), [])
     assert ledger.register(site.connection, site.store.url, found) == 0
     drops = {drop["message"]: drop for drop in site.drops()}

@@ -4,13 +4,16 @@ import os
 import signal
 from dataclasses import replace
 
+import dagster as dg
 import psycopg
 import pytest
 from distributed import LocalCluster
 from visits import VISITS, YEARS, Site
 
+from assets.drops import cleaned_assets, raw_asset
+from assets.resources import Platform
 from lastmile.errors import UserError
-from lastmile.intake import ledger
+from lastmile.intake import engine, ledger
 from lastmile.intake.auditing import violations
 from lastmile.running.on_dask import Place, take_on_dask
 from lastmile.warehouse.tables import ensure_table
@@ -107,3 +110,16 @@ def test_a_scheduler_that_is_not_there_is_told(place, monkeypatch):
     monkeypatch.setattr("lastmile.running.on_dask.PATIENCE_SECONDS", 1)
     with pytest.raises(UserError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9:"):
         take_on_dask("tcp://127.0.0.1:9", place, YEARS, "dask")
+
+
+def test_the_run_of_an_asset_takes_its_drops_on_the_cluster_that_the_settings_name(here, place, cluster, monkeypatch):
+    for name, value in {"DASK_SCHEDULER": cluster.scheduler_address, "CONTRACTS": place.settings.contracts}.items():
+        monkeypatch.setenv(f"LASTMILE_{name}", value)
+    monkeypatch.setattr(engine, "take_pending", None)  # in this process; the workers have their own
+    put_many(here)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assets = [raw_asset(VISITS), cleaned_assets(VISITS)]
+        result = dg.materialize(assets, instance=instance, resources={"platform": Platform()}, partition_key="2020")
+    assert result.success
+    taken = here.query("SELECT DISTINCT partition, run_id FROM ledger.drops WHERE state = 'loaded'")
+    assert taken == [{"partition": "2020", "run_id": result.run_id}]

@@ -3,6 +3,7 @@
 import pytest
 
 from lastmile.intake.state import summary
+from lastmile.warehouse.dbt_published import DOCUMENTATION
 
 
 @pytest.fixture
@@ -52,6 +53,14 @@ def test_pages_show_every_drop_once_newest_first_while_more_come_in(site, api):
     assert shown == ["4", "3", "2", "1", "0"]
 
 
+def test_the_documentation_of_the_warehouse_is_a_page_once_it_was_made(site, api):
+    assert api("/dbt").status == 404
+    assert "materialize the asset reports/dbt" in api("/dbt").json["detail"]
+    site.store.put(DOCUMENTATION, b"<html>all models</html>")
+    page = api("/dbt")
+    assert (page.status, page.kind, page.text) == (200, "text/html; charset=utf-8", "<html>all models</html>")
+
+
 def test_drops_are_picked_by_dataset_partition_and_state(taken, api):
     def ids(query):
         return [drop["id"] for drop in api(f"/drops?{query}").json["drops"]]
@@ -91,7 +100,8 @@ def test_nothing_can_be_changed(taken, api):
 
 def test_it_says_what_it_answers(site, api):
     paths = api("/").json
-    assert {"/health", "/ready", "/status", "/datasets/{name}", "/drops", "/drops/{drop}", "/metrics"} == set(paths)
+    answers = {"/status", "/datasets/{name}", "/drops", "/drops/{drop}", "/dbt"}
+    assert answers | {"/health", "/ready", "/metrics"} == set(paths)
     assert set(api("/openapi.json").json["paths"]) == set(paths)
 
 

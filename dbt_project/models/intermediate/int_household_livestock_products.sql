@@ -1,7 +1,7 @@
 select
     hhid,
     partition_start,
-    count(distinct product)::integer as livestock_product_kinds
+    cast(count(distinct product) as integer) as livestock_product_kinds
 from {{ ref('stg_lstk_prod') }}
 where {{ in_window('partition_start') }}
 group by hhid, partition_start

@@ -8,9 +8,9 @@ with household as (
         livestock.livestock_kinds,
         products.livestock_product_kinds,
         -- A household without rows in a table has none of them only if its survey filled that table at all.
-        bool_or(crops.hhid is not null) over survey as survey_has_crops,
-        bool_or(livestock.hhid is not null) over survey as survey_has_livestock,
-        bool_or(products.hhid is not null) over survey as survey_has_products
+        {{ any_row('crops.hhid is not null') }} over survey as survey_has_crops,
+        {{ any_row('livestock.hhid is not null') }} over survey as survey_has_livestock,
+        {{ any_row('products.hhid is not null') }} over survey as survey_has_products
     from {{ ref('int_household') }} as household
     left join {{ ref('int_household_crops') }} as crops using (hhid, partition_start)
     left join {{ ref('int_household_livestock') }} as livestock using (hhid, partition_start)

@@ -1,7 +1,7 @@
--- A survey whose conversion factor is wrong by a thousand would make all its households rich or destitute. It is found by
--- comparison with the other surveys of its country, and the judgement is a majority's: a survey is right when more than
--- half of the country's surveys, itself among them, agree with it. So one wrong survey does not taint the right ones, and
--- where no majority exists nobody is believed.
+-- A survey whose conversion factor is wrong by a thousand would make all its households rich or destitute. It is found
+-- by comparison with the other surveys of its country, and the judgement is a majority's: a survey is right when more
+-- than half of the country's surveys, itself among them, agree with it. So one wrong survey does not taint the right
+-- ones, and where no majority exists nobody is believed.
 
 with survey as (
     select
@@ -17,7 +17,7 @@ with survey as (
 comparable as (
     select
         *,
-        log(factor) as power_of_ten
+        {{ power_of_ten('factor') }} as power_of_ten
     from survey
     where factor > 0 and factor <= {{ highest_conversion_factor() }} and country is not null
 ),
@@ -37,24 +37,33 @@ judged as (
     select
         *,
         2 * agreeing > surveys as in_majority,
-        bool_or(2 * agreeing > surveys) over (partition by country) as country_has_majority
+        {{ any_row('2 * agreeing > surveys') }} over (partition by country) as country_has_majority
     from counted
+),
+
+compared as (
+    select
+        survey.survey_id,
+        other.survey_id as other_id,
+        case when other.in_majority = other.country_has_majority then other.factor end as believed_factor,
+        case
+            when
+                not other.country_has_majority
+                and abs({{ power_of_ten('other.factor / survey.factor') }}) > {{ agreement_in_powers_of_ten() }}
+                then other.survey_id || ' (' || {{ readable_number('other.factor') }} || ')'
+        end as disagreeing
+    from survey
+    inner join judged as other on survey.country = other.country and survey.survey_id <> other.survey_id
+    where survey.factor > 0
 ),
 
 others as (
     select
-        survey.survey_id,
-        percentile_cont(0.5) within group (order by other.factor)
-            filter (where other.in_majority = other.country_has_majority) as median_factor,
-        string_agg(other.survey_id || ' (' || {{ readable_number('other.factor') }} || ')', ', ' order by other.survey_id)
-            filter (
-                where not other.country_has_majority
-                and abs(log(other.factor / survey.factor)) > {{ agreement_in_powers_of_ten() }}
-            ) as disagreeing
-    from survey
-    inner join judged as other on other.country = survey.country and other.survey_id <> survey.survey_id
-    where survey.factor > 0
-    group by survey.survey_id
+        survey_id,
+        percentile_cont(0.5) within group (order by believed_factor) as median_factor,
+        {{ listed('disagreeing', order='other_id') }} as disagreeing
+    from compared
+    group by survey_id
 ),
 
 checked as (
@@ -70,8 +79,8 @@ checked as (
             else 'undecided'
         end as conversion_check
     from survey
-    left join judged on judged.survey_id = survey.survey_id
-    left join others on others.survey_id = survey.survey_id
+    left join judged on survey.survey_id = judged.survey_id
+    left join others on survey.survey_id = others.survey_id
 )
 
 select
@@ -84,20 +93,23 @@ select
     factor / median_factor as factor_ratio,
     conversion_check,
     case conversion_check
-        when 'implausible' then
-            'conversion factor ' || factor
-            || case when factor <= 0 then ' is not above zero' else ' is above any real one' end
-        when 'unverified' then
-            case
-                when factor is null then 'no household of the survey states a conversion factor'
-                when country is null then 'the survey names no country to compare with'
-                else 'no other survey of ' || country || ' to compare with'
-            end
-        when 'inconsistent' then
-            'conversion factor ' || {{ readable_number('factor') }} || ' is '
-            || {{ readable_number('greatest(factor / median_factor, median_factor / factor)') }} || ' times '
-            || case when factor < median_factor then 'smaller' else 'larger' end || ' than '
-            || {{ readable_number('median_factor') }} || ', the median of the other surveys of ' || country
+        when 'implausible'
+            then
+                'conversion factor ' || cast(factor as text)
+                || case when factor <= 0 then ' is not above zero' else ' is above any real one' end
+        when 'unverified'
+            then
+                case
+                    when factor is null then 'no household of the survey states a conversion factor'
+                    when country is null then 'the survey names no country to compare with'
+                    else 'no other survey of ' || country || ' to compare with'
+                end
+        when 'inconsistent'
+            then
+                'conversion factor ' || {{ readable_number('factor') }} || ' is '
+                || {{ readable_number('greatest(factor / median_factor, median_factor / factor)') }} || ' times '
+                || case when factor < median_factor then 'smaller' else 'larger' end || ' than '
+                || {{ readable_number('median_factor') }} || ', the median of the other surveys of ' || country
         when 'undecided' then
             'conversion factor ' || {{ readable_number('factor') }} || ' disagrees with ' || disagreeing
             || ' and no majority of the surveys of ' || country || ' tells which is right'

@@ -2,25 +2,38 @@
 --     (income + value of farm products eaten) / conversion factor / 365 / members
 -- A missing part makes it not computable; it is never taken as zero.
 
-with household as (
+with surveyed as (
     select
         household.*,
+        survey.conversion_check,
+        survey.conversion_reason,
+        survey.conversion_factor_lcu_to_ppp as factor_of_survey
+    from {{ ref('int_household') }} as household
+    left join {{ ref('dim_survey') }} as survey using (survey_id)
+),
+
+household as (
+    select
+        *,
         concat_ws(
             '; ',
             case when total_income_lcu_per_year is null then 'total income is missing' end,
-            case when value_farm_products_consumed_lcu_per_year is null then 'value of farm products eaten is missing' end,
+            case
+                when value_farm_products_consumed_lcu_per_year is null then 'value of farm products eaten is missing'
+            end,
             case when hh_size_members is null then 'number of members is missing' end,
             case when hh_size_members <= 0 then 'number of members is not above zero' end,
             case
-                when household.conversion_factor_lcu_to_ppp is null then 'conversion factor is missing'
-                when survey.conversion_check in ('implausible', 'inconsistent', 'undecided') then survey.conversion_reason
-                when household.conversion_factor_lcu_to_ppp <= 0 then 'conversion factor is not above zero'
-                when abs(log(household.conversion_factor_lcu_to_ppp / survey.conversion_factor_lcu_to_ppp))
-                    > {{ agreement_in_powers_of_ten() }} then 'conversion factor is not that of the survey''s other households'
+                when conversion_factor_lcu_to_ppp is null then 'conversion factor is missing'
+                when conversion_check in ('implausible', 'inconsistent', 'undecided') then conversion_reason
+                when conversion_factor_lcu_to_ppp <= 0 then 'conversion factor is not above zero'
+                when
+                    abs({{ power_of_ten('conversion_factor_lcu_to_ppp / factor_of_survey') }})
+                    > {{ agreement_in_powers_of_ten() }}
+                    then 'conversion factor is not that of the survey''s other households'
             end
         ) as faults
-    from {{ ref('int_household') }} as household
-    left join {{ ref('dim_survey') }} as survey using (survey_id)
+    from surveyed
 ),
 
 judged as (

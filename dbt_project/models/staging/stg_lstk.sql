@@ -2,5 +2,5 @@ select
     hhid,
     _partition_start as partition_start,
     {{ normal_name('name') }} as animal,
-    n::double precision as heads
+    cast(n as double precision) as heads
 from {{ source('raw', 'lstk') }}

@@ -40,7 +40,9 @@ def up(
         with session(settings, ports, fill_empty_landing) as running:
             succeeded = work(running, console)
             while ports:
-                console.print(f"API     http://127.0.0.1:{ports.api}   (/status, /drops, /metrics)", highlight=False)
+                console.print(
+                    f"API     http://127.0.0.1:{ports.api}   (/status, /drops, /metrics, /dbt)", highlight=False
+                )
                 console.print(
                     f"web UI  http://127.0.0.1:{ports.ui}   (drops are taken as they come; Ctrl-C stops everything)"
                 )

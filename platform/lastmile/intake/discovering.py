@@ -4,7 +4,7 @@ Listing is the base: whatever was missed before is found by the next listing, wh
 contract can take is entered too, as failed and with the reason, so that nobody has to wonder where a file went.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
@@ -12,7 +12,7 @@ from itertools import islice
 from psycopg import Connection
 
 from lastmile.contract import Contract
-from lastmile.intake.ledger import Found, register
+from lastmile.intake.ledger import Found, register, unsettled
 from lastmile.landing import LANDING, is_unfinished, name_problem, shown
 from lastmile.store import Store, StoredObject
 
@@ -28,12 +28,16 @@ def enter(
     connection: Connection, store: Store, contracts: Mapping[str, Contract], objects: Iterable[StoredObject]
 ) -> int:
     """Enter those of these objects that the ledger does not know in this version, page by page; returns how many."""
-    found = place_all(objects, contracts, store.settle)
-    return sum(register(connection, store.url, page) for page in iter(lambda: list(islice(found, _PAGE)), []))
+    left = (listed for listed in objects if not is_unfinished(listed.key))
+    return sum(_enter_page(connection, store, contracts, page) for page in iter(lambda: list(islice(left, _PAGE)), []))
 
 
-def place_all(objects: Iterable[StoredObject], contracts: Mapping[str, Contract], settle: timedelta) -> Iterator[Found]:
-    return (place(listed, contracts, settle) for listed in objects if not is_unfinished(listed.key))
+def _enter_page(
+    connection: Connection, store: Store, contracts: Mapping[str, Contract], page: Sequence[StoredObject]
+) -> int:
+    new = unsettled(connection, store.url, [(shown(listed.key), listed.version) for listed in page])
+    found = [place(page[number], contracts, store.settle) for number in sorted(new)]
+    return register(connection, store.url, found) if found else 0
 
 
 def place(listed: StoredObject, contracts: Mapping[str, Contract], settle: timedelta) -> Found:

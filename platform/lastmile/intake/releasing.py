@@ -176,7 +176,7 @@ def _publish(work: Load, store: Store, part: Path) -> str:
         before, after = Path(folder) / "before.parquet", Path(folder) / "after.parquet"
         fetch_cleaned(store, work.drop, work.drop.cleaned_key, before)
         frames = [pl.scan_parquet(before), pl.scan_parquet(part)]
-        pl.concat(frames, how="diagonal_relaxed").sink_parquet(after, compression="zstd")
+        pl.concat(frames, how="diagonal_relaxed").sink_parquet(after, compression="lz4")
         store.put(key, after)
     return key
 

@@ -89,6 +89,7 @@ def session(
     database is migrated and before Dagster starts; `say` gets a line for everything that had to be started again."""
     from lastmile.store import open_store
     from lastmile.warehouse.connecting import database
+    from lastmile.warehouse.dbt_profile import write_profile
     from lastmile.warehouse.migrating import migrate
 
     left_over = settings.home / "processes.json"
@@ -97,6 +98,7 @@ def session(
         store = open_store(settings)
         with database(settings) as url:
             migrate(url)
+            write_profile(url)
             before_start(settings, store)
             prepare_dagster_home(settings)
             variables = environment(settings, url)

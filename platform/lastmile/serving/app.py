@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Path, Query, Response
+from fastapi.responses import HTMLResponse
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
@@ -16,8 +17,9 @@ from lastmile.serving.answers import DropWithEvents, Page, Problem, Ready, Stand
 from lastmile.serving.metrics import exposition
 from lastmile.serving.problems import tell_problems
 from lastmile.serving.readiness import SECONDS, ready
-from lastmile.store import Store
+from lastmile.store import Missing, Store
 from lastmile.warehouse.connecting import CLIENT
+from lastmile.warehouse.dbt_published import DOCUMENTATION
 
 MOST_PER_PAGE = 1_000
 _READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=15s"
@@ -116,3 +118,10 @@ def _add_answers(app: FastAPI, pool: ConnectionPool, store: Store) -> None:
         if found is None:
             raise HTTPException(404, f"there is no drop {drop}; /drops lists those there are")
         return DropWithEvents.model_validate(found)
+
+    @app.get("/dbt", summary="Documentation of the warehouse, as a page.", response_class=HTMLResponse)
+    def documentation() -> HTMLResponse:
+        try:
+            return HTMLResponse(store.read(DOCUMENTATION))
+        except Missing:
+            raise HTTPException(404, "there is none yet: materialize the asset reports/dbt") from None

@@ -1,4 +1,4 @@
-"""The dbt project made ready to run: a copy under the home with the sources its contracts give, parsed once.
+"""The dbt project made ready to run: a copy under the home with the sources its contracts give, parsed once for `prod`.
 
 The copy is named by its content, so every process of an installation finds the same one, a run's SQL is that of the
 manifest its assets were made from, homes do not disturb each other, and nothing is written into the checkout but the
@@ -20,6 +20,7 @@ from pathlib import Path
 from lastmile.contract import Contract
 from lastmile.errors import UserError
 from lastmile.settings import PROJECT, Settings
+from lastmile.warehouse.dbt_profile import FILE, profile
 from lastmile.warehouse.sources import sources_yaml, write_sources
 
 SOURCES = Path("models", "staging", "_sources.yml")
@@ -27,8 +28,9 @@ MANIFEST = Path("target", "manifest.json")
 #: dbt as installed beside this Python, whether or not its folder is on PATH.
 DBT = Path(sys.executable).with_name("dbt")
 
-_FOLDERS = ("macros", "models", "snapshots")
 _OWN_CONTRACTS = "assets.contracts"
+_FOLDERS = ("macros", "models", "snapshots")
+_TARGET = "prod"
 _READY = "ready"
 #: Older copies may still be read by a run that started before the last change.
 _KEPT = 3
@@ -44,16 +46,21 @@ def prepared(settings: Settings, contracts: Mapping[str, Contract], project: Pat
         write_sources(contracts, project / SOURCES)
     sources = sources_yaml(contracts)
     folder = settings.home / "dbt" / _fingerprint(project, sources)
-    if not (folder / _READY).exists():
+    if not is_ready(folder):
         with _alone(settings.home / "dbt"):
-            if not (folder / _READY).exists():
+            if not is_ready(folder):
                 _prepare(project, sources, folder)
     return folder
 
 
+def is_ready(folder: Path) -> bool:
+    """Whether a folder once returned by `prepared` is still there; those of older code are removed after a while."""
+    return (folder / _READY).exists()
+
+
 def _fingerprint(project: Path, sources: str) -> str:
     """Sixteen hex digits of all that parsing depends on; a profile that names another database makes dbt parse anew."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(profile(_TARGET).encode())
     for file in _files(project):
         digest.update(f"{file}\0".encode() + (project / file).read_bytes())
     address = [os.environ.get(name) for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE")]
@@ -62,10 +69,9 @@ def _fingerprint(project: Path, sources: str) -> str:
 
 
 def _files(project: Path) -> list[Path]:
-    """What belongs to the project, without its sources and what dbt leaves behind."""
-    own = [project / "dbt_project.yml", project / "profiles.yml"]
-    found = own + [file for folder in _FOLDERS for file in (project / folder).rglob("*") if file.is_file()]
-    names = (file.relative_to(project) for file in found)
+    """What belongs to the project, without its sources, its developer's profile, and what dbt leaves behind."""
+    found = [project / "dbt_project.yml", *(file for folder in _FOLDERS for file in (project / folder).rglob("*"))]
+    names = (file.relative_to(project) for file in found if file.is_file())
     return sorted(name for name in names if name != SOURCES and not name.name.startswith("."))
 
 
@@ -85,6 +91,7 @@ def _prepare(project: Path, sources: str, folder: Path) -> None:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(project / file, folder / file)
     (folder / SOURCES).write_text(sources)
+    (folder / FILE).write_text(profile(_TARGET))
     _parse(folder)
     (folder / _READY).touch()
     copies = sorted(

@@ -17,7 +17,7 @@ from lastmile.intake.ledger.claiming import (
     put_back,
 )
 from lastmile.intake.ledger.drop import ClaimLost, Drop, Found, NotDone, Outcome, State
-from lastmile.intake.ledger.entering import register
+from lastmile.intake.ledger.entering import register, unsettled
 from lastmile.intake.ledger.settling import Settled, amend, keep, refilled, settle
 from lastmile.intake.ledger.versions import (
     apart,
@@ -59,4 +59,5 @@ __all__ = [
     "same_content",
     "settle",
     "supersede",
+    "unsettled",
 ]

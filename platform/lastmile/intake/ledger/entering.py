@@ -1,6 +1,6 @@
 """Entering drops: an object that a listing or a notification told of becomes a row, once for each of its versions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from psycopg import Connection
 
@@ -53,3 +53,23 @@ def register(connection: Connection, store: str, found: Iterable[Found]) -> int:
             [*columns, store, store],
         )
     return cursor.rowcount
+
+
+def unsettled(connection: Connection, store: str, versions: Sequence[tuple[str, str]]) -> set[int]:
+    """The places of those keys and versions that `register` may have something to do about; most have been entered.
+
+    A listing is mostly of what is known: this asks about it with no more than its names.
+    """
+    keys, named = ([pair[part] for pair in versions] for part in (0, 1))
+    found = connection.execute(
+        """
+        SELECT place - 1
+        FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS listed (key, version, place)
+        LEFT JOIN ledger.drops known
+            ON known.store = %s AND known.key = listed.key AND known.version = listed.version
+        WHERE known.id IS NULL OR known.state IN ('superseded', 'missing', 'failed')
+        """,
+        [keys, named, store],
+        prepare=False,
+    )
+    return {place for (place,) in found.fetchall()}

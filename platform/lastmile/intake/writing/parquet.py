@@ -29,8 +29,8 @@ class ParquetPart:
     def write(self, frame: pl.DataFrame) -> None:
         table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
         if self._writer is None:
-            # Survey numbers seldom repeat: a dictionary costs twice the time. LZ4 costs half of zstd, for files half as large
-            # again.
+            # Survey numbers seldom repeat: a dictionary costs twice the time. LZ4 takes half of that, and half as much
+            # space again as zstd.
             self._writer = pq.ParquetWriter(self._path, table.schema, compression="lz4", use_dictionary=False)
         self._writer.write_table(table, row_group_size=self.ROW_GROUP)
         self.rows += frame.height

@@ -1,0 +1,1 @@
+"""One question each: `run(bench)` measures and returns the tables that answer it."""

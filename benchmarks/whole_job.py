@@ -1,0 +1,45 @@
+"""The intake's whole job on the drop that lies in the landing area, as a process of its own: found, taken, committed.
+
+python -m benchmarks.whole_job [--sampled]
+"""
+
+import argparse
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from benchmarks.peers.timing import work
+from benchmarks.sampling import sampled
+from benchmarks.survey import PARTITION, SURVEY
+from lastmile.intake.discovering import discover
+from lastmile.intake.engine import take_pending
+from lastmile.settings import Settings
+from lastmile.store import open_store
+from lastmile.warehouse.connecting import connect, database_url
+
+if TYPE_CHECKING:
+    from lastmile.intake.ledger import Outcome
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sampled", action="store_true", help="say where its threads were, looked at now and then")
+    asked = parser.parse_args()
+    settings = Settings.from_environment()
+    with work() as said, ExitStack() as stack:
+        seen = stack.enter_context(sampled()) if asked.sampled else None
+        with connect(database_url(settings)) as connection:
+            store = open_store(settings)
+            found = discover(connection, store, {SURVEY.name: SURVEY})
+            outcomes: list[Outcome] = []
+            # A call takes a bounded number of drops.
+            while len(outcomes) < found and (more := take_pending(connection, store, SURVEY, [PARTITION], "benchmark")):
+                outcomes += more
+        for count in ("read", "loaded", "quarantined", "duplicate"):
+            said[count] = sum(getattr(outcome, count) for outcome in outcomes)
+        stack.close()
+        said["seen"] = asdict(seen) if seen else None
+
+
+if __name__ == "__main__":
+    main()
