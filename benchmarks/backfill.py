@@ -34,6 +34,7 @@ from lastmile.store import open_store
 from lastmile.warehouse import embedded
 from lastmile.warehouse.connecting import libpq_environment
 from lastmile.warehouse.dbt_project import prepared
+from lastmile.warehouse.tables import ensure_table
 
 FIRST = date(2019, 1, 1)
 MODEL = "int_retail_lines"
@@ -165,6 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--invoices", type=int, default=50, help="a day, of 22 lines each")
     parser.add_argument("--taken", type=int, default=28, help="days taken through the intake")
+    parser.add_argument("--without-daemon", action="store_true", help="dbt and its SQL only")
     parser.add_argument("--batches", type=int, default=30, help="days made by microbatch")
     given = parser.parse_args(arguments)
     end = FIRST + timedelta(days=given.days)
@@ -173,17 +175,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = Settings.from_environment()
         meter, console, found = Meter(url, Path(folder, "server")), Console(), {}
         _land(open_store(settings), partial(generate_shop, days=_days(given.taken), invoices=given.invoices), _ignore)
-        with session(settings, None) as running:
-            taken = Range(rooms(["retail_lines"]), str(FIRST), str(_days(given.taken)[-1]))
-            found["intake, through the daemon"] = through_the_daemon(running, meter, taken)
-            settle(running)
-            with psycopg.connect(url) as connection:
-                connection.execute(REPEAT, {"taken": given.taken, "all": given.days, "end": end})
-            whole = Range(f'key:"intermediate/{MODEL}"', str(FIRST), str(end - timedelta(days=1)))
-            through_the_daemon(running, meter, whole)
-            settle(running)
-            found["the table, through the daemon"] = through_the_daemon(running, meter, whole)
+        if given.without_daemon:
+            take(settings, url, _days(given.taken))
+            repeat(url, given.taken, given.days)
+        else:
+            found |= by_daemon(settings, url, meter, given.taken, given.days)
         dbt = Dbt(settings, url, Path(folder, "stock"))
+        dbt.run("stg_retail_lines", FIRST, end)
         select = dbt.run(MODEL, FIRST, end)
         for name in STRATEGIES:
             dbt.run(f"stock_{_word(name)}", FIRST, end if name != "microbatch" else FIRST + timedelta(days=1))
@@ -201,6 +199,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
             meter, lambda: dbt.run("stock_microbatch", FIRST, batches), runs=1, partitions=given.batches
         )
         show(console, found, rows[0])
+
+
+def by_daemon(settings: Settings, url: str, meter: Meter, taken: int, days: int) -> dict[str, dict[str, float]]:
+    """The intake of some days, then the table of all days made again."""
+    whole = Range(f'key:"intermediate/{MODEL}"', str(FIRST), str(_days(days)[-1]))
+    with session(settings, None) as running:
+        first = Range(rooms(["retail_lines"]), str(FIRST), str(_days(taken)[-1]))
+        intake = through_the_daemon(running, meter, first)
+        settle(running)
+        repeat(url, taken, days)
+        through_the_daemon(running, meter, whole)
+        settle(running)
+        again = through_the_daemon(running, meter, whole)
+    return {"intake, through the daemon": intake, "the table, through the daemon": again}
+
+
+def take(settings: Settings, url: str, days: Sequence[date]) -> None:
+    """The same intake, in this process."""
+    from lastmile.intake.discovering import discover
+    from lastmile.intake.engine import take_pending
+    from lastmile.warehouse.migrating import migrate
+
+    migrate(url)
+    contracts, store = load_contracts(), open_store(settings)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for contract in contracts.values():
+            ensure_table(connection, contract)
+        discover(connection, store, contracts)
+        take_pending(connection, store, contracts["retail_lines"], [str(day) for day in days], "a run")
+
+
+def repeat(url: str, taken: int, days: int) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(REPEAT, {"taken": taken, "all": days, "end": FIRST + timedelta(days=days)})
 
 
 def _days(count: int) -> list[date]:
