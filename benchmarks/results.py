@@ -42,7 +42,7 @@ def shown(value: Any) -> str:
 
 def screen(stderr: bool = False) -> Console:
     """A console wide enough for the tables, also where the output goes to a file."""
-    return Console(stderr=stderr, width=max(140, Console().width))
+    return Console(stderr=stderr, width=max(160, Console().width))
 
 
 def columns(rows: Sequence[Row]) -> list[str]:
