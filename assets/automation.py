@@ -1,7 +1,7 @@
 """What happens by itself: a sensor turns waiting drops into runs, automation carries their rows on to the report."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -30,7 +30,7 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDe
     @dg.sensor(
         name="landing",
         description="Enters new drops in the ledger; asks for one run per partition with drops waiting.",
-        target=assets,
+        asset_selection=assets,
         minimum_interval_seconds=every_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
@@ -83,16 +83,42 @@ def _enter_new_drops(
 def _requests(
     instance: dg.DagsterInstance, contracts: Mapping[str, Contract], waiting: Iterable[tuple[str, str, int, int]]
 ) -> Iterator[dg.RunRequest]:
-    """One run per partition, covering every dataset with drops there. The ledger says what is new, so no run key."""
-    places: dict[tuple[Partition, str], list[str]] = defaultdict(list)
+    """One run per partition, or per month of days, covering every dataset with drops there. The ledger says what is
+    new, so no run key. Datasets under a backfill are left to that."""
+    left = _under_backfill(instance)
+    places: dict[tuple[Partition, str], list[tuple[str, str]]] = defaultdict(list)
     for dataset, partition, *_ in waiting:
-        if dataset in contracts:
-            places[contracts[dataset].partition, partition].append(dataset)
-    for (shape, partition), datasets in places.items():
-        tag = f"{shape.unit}/{partition}"
+        if dataset in contracts and raw_key(dataset) not in left:
+            shape = contracts[dataset].partition
+            together = partition[: len("2024-01")] if shape.unit == "day" else partition
+            places[shape, together].append((dataset, partition))
+    for (shape, together), found in places.items():
+        tag = f"{shape.unit}/{together}"
         if _may_run(instance, tag):
+            datasets = dict.fromkeys(dataset for dataset, _ in found)
             keys = [key(dataset) for dataset in datasets for key in (raw_key, cleaned_key, quarantine_key)]
-            yield dg.RunRequest(asset_selection=keys, partition_key=partition, tags={PARTITION_TAG: tag})
+            yield _request(keys, sorted({partition for _, partition in found}), {PARTITION_TAG: tag})
+
+
+def _request(keys: Sequence[dg.AssetKey], partitions: Sequence[str], tags: Mapping[str, str]) -> dg.RunRequest:
+    """A run for the partitions from the first to the last; those between that wait for nothing are left as they are."""
+    if len(partitions) == 1:
+        return dg.RunRequest(asset_selection=keys, partition_key=partitions[0], tags=tags)
+    return dg.RunRequest(
+        asset_selection=keys,
+        tags={
+            **tags,
+            "dagster/asset_partition_range_start": partitions[0],
+            "dagster/asset_partition_range_end": partitions[-1],
+        },
+    )
+
+
+def _under_backfill(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
+    from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+
+    going_on = instance.get_backfills(filters=BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED]))
+    return {key for backfill in going_on for key in backfill.asset_selection or ()}
 
 
 def _may_run(instance: dg.DagsterInstance, tag: str) -> bool:

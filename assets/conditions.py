@@ -48,7 +48,9 @@ def when_any_partition_changed(partitioned: Iterable[dg.AssetKey]) -> Condition:
     `partitioned` are all tables made by partition: while one of them, or what it is made from, is under way, it waits.
     """
     has_data = When.any_deps_match(~When.missing())
-    changed = (When.missing() & has_data).newly_true() | When.any_deps_updated() | When.code_version_changed()
+    changed = (
+        (When.missing() & has_data).newly_true() | When.any_deps_updated() | (When.code_version_changed() & has_data)
+    )
     below = When.any_deps_match(When.in_progress() | When.newly_updated() | When.code_version_changed())
     unrest = When.in_progress() | When.code_version_changed() | below | below.resolve_through_virtual()
     return _once_at_rest(changed, _any_matches(partitioned, unrest))

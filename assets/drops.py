@@ -21,7 +21,7 @@ from assets.metadata import (
     quarantine_metadata,
     trend_metadata,
 )
-from assets.partitions import partitions_of
+from assets.partitions import in_few_runs, partitions_of
 from assets.resources import Platform
 from lastmile.contract import Contract
 from lastmile.running.backfilling import DASK_TAG, REDO_TAG
@@ -53,7 +53,7 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
         key=raw_key(contract.name),
         description=f"Drops received for `{contract.name}`, as the ledger has them; the bytes stay where they are.",
         partitions_def=partitions_of(contract.partition),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=in_few_runs(),
         group_name=GROUP,
         owners=[contract.owner],
         kinds={"file"},
@@ -109,7 +109,7 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
         ],
         check_specs=check_specs(cleaned, quarantine),
         partitions_def=partitions_of(contract.partition),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=in_few_runs(),
         retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
     )
     def take(

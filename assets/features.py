@@ -11,7 +11,7 @@ from assets.dbt_preparing import project_folder
 from assets.drops import cleaned_key
 from assets.following import when_updated
 from assets.metadata import digest
-from assets.partitions import partitions_of
+from assets.partitions import in_few_runs, partitions_of
 from assets.resources import Platform
 from lastmile.learning.feature_set import Feature, FeatureSet, categorical, numeric
 from lastmile.partition import Partition
@@ -112,7 +112,7 @@ def measures(platform: Platform) -> "dict[str, Measures]":
     description=HOUSEHOLD_VULNERABILITY.description,
     deps=[*MARTS, HOUSEHOLDS],
     partitions_def=partitions_of(SURVEY_YEARS),
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=in_few_runs(),
     automation_condition=when_updated(dg.AssetSelection.assets(*MARTS), dg.AssetSelection.assets(*MARTS, HOUSEHOLDS)),
     check_specs=[dg.AssetCheckSpec(name, asset=FEATURES_KEY, description=text) for name, text in CHECKS.items()],
     group_name=GROUP,

@@ -4,6 +4,10 @@ import dagster as dg
 
 from lastmile.partition import FORMATS, Partition
 
+#: Of a run of a backfill: a quarter of days. A run costs as much as 30,000 rows before it makes one, and one that fails
+#: has to be made again whole.
+MOST_PARTITIONS = 92
+
 _FIRST_MOMENTS = {"year": "0 0 1 1 *", "month": "0 0 1 * *", "day": "0 0 * * *"}
 
 
@@ -15,3 +19,8 @@ def partitions_of(partition: Partition) -> dg.TimeWindowPartitionsDefinition:
         cron_schedule=_FIRST_MOMENTS[partition.unit],
         end_offset=1,
     )
+
+
+def in_few_runs() -> dg.BackfillPolicy:
+    """Ranges of partitions in one run each, up to `MOST_PARTITIONS`; assets that may share a run must say the same."""
+    return dg.BackfillPolicy.multi_run(MOST_PARTITIONS)

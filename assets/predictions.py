@@ -10,7 +10,7 @@ from assets.features import FEATURES_KEY, GROUP, HOUSEHOLD_VULNERABILITY, OWNERS
 from assets.following import when_updated
 from assets.metadata import digest
 from assets.models import MODEL_KEY, NAME
-from assets.partitions import partitions_of
+from assets.partitions import in_few_runs, partitions_of
 from assets.resources import Platform
 from lastmile.learning.feature_set import FeatureSet
 
@@ -38,7 +38,7 @@ def column_schema(features: FeatureSet) -> dg.TableSchema:
     description="The likeliest vulnerability level of every household, and the version of the model that says so.",
     deps=[FEATURES_KEY, MODEL_KEY],
     partitions_def=partitions_of(SURVEY_YEARS),
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=in_few_runs(),
     # The model follows every change of the features, so waiting for it predicts once, not twice.
     automation_condition=when_updated(
         dg.AssetSelection.assets(MODEL_KEY), dg.AssetSelection.assets(MODEL_KEY, FEATURES_KEY)

@@ -18,7 +18,7 @@ from assets.conditions import Condition, when_any_partition_changed, when_partit
 from assets.dbt_preparing import project_folder
 from assets.dbt_running import POOL, DbtCommand, build
 from assets.dbt_translation import Manifest, Translator, asset_key
-from assets.partitions import partitions_of
+from assets.partitions import in_few_runs, partitions_of
 from assets.resources import Platform
 from lastmile.contract import Contract, Partition
 from lastmile.warehouse.dbt_project import DBT, MANIFEST
@@ -83,7 +83,7 @@ def _partition_assets(
         name=f"warehouse_by_{partition.unit}_from_{partition.start_key().replace('-', '_')}",
         dagster_dbt_translator=translator,
         partitions_def=partitions_of(partition),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=in_few_runs(),
         pool=POOL,
     )
     def partitions(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform) -> Iterator[Any]:
@@ -134,11 +134,14 @@ def _conditions(
     def keys(names: Iterable[str]) -> list[dg.AssetKey]:
         return [asset_key(manifest["nodes"][name]) for name in sorted(names)]
 
-    any_changed = when_any_partition_changed(keys(name for names in partitioned for name in names))
-    conditions = dict.fromkeys(views, when_views_are_out_of_date()) | dict.fromkeys(whole, any_changed)
+    conditions = dict.fromkeys(views, when_views_are_out_of_date())
     for names in partitioned:
         read = {view for name in names for view in _upstream(manifest, name, "model") if view in views}
         conditions |= dict.fromkeys(names, when_partitions_change(keys(read)))
+    for table in whole:
+        below = set(_upstream(manifest, table, "model"))
+        made_along = {name for names in partitioned if below & set(names) for name in names}
+        conditions[table] = when_any_partition_changed(keys(made_along))
     return conditions
 
 

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
+Unit = Literal["year", "month", "day"]
 FORMATS = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
-_SHAPES = {"year": r"[0-9]{4}", "month": r"[0-9]{4}-[0-9]{2}", "day": r"[0-9]{4}-[0-9]{2}-[0-9]{2}"}
+_SHAPES: dict[Unit, str] = {"year": r"[0-9]{4}", "month": r"[0-9]{4}-[0-9]{2}", "day": r"[0-9]{4}-[0-9]{2}-[0-9]{2}"}
 
 
 @dataclass(frozen=True)
 class Partition:
     """Partitions of one calendar `unit` each, from the one that holds `start` up to today's."""
 
-    unit: Literal["year", "month", "day"]
+    unit: Unit
     start: date
 
     def window(self, key: str) -> tuple[date, date]:
@@ -55,3 +56,12 @@ class Partition:
         if self.unit == "month":
             return (first + timedelta(days=31)).replace(day=1)
         return first + timedelta(days=1)
+
+
+def span(first: str, last: str) -> tuple[date, date]:
+    """First day of one partition and the first day after another, of whatever unit. Raises ValueError for no keys."""
+    for unit, shape in _SHAPES.items():
+        if re.fullmatch(shape, first) and re.fullmatch(shape, last):
+            partition = Partition(unit, date.min)
+            return partition._first_day(first), partition._next(partition._first_day(last))
+    raise ValueError(f"{first!r} and {last!r}: expected two years, months or days, such as 2024, 2024-02 or 2024-02-29")

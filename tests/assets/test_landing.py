@@ -1,15 +1,19 @@
 """How the landing sensor finds drops: by listing, sooner by notifications, and for runs of a bounded length."""
 
 import time
+from dataclasses import replace
+from datetime import date
 from urllib.parse import urlparse
 
 import boto3
 import dagster as dg
 import pytest
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from visits import HEADER, VISITS
 
-from assets.automation import landing_sensor
-from assets.drops import cleaned_assets, raw_asset
+from assets.automation import _requests, landing_sensor
+from assets.drops import cleaned_assets, raw_asset, raw_key
+from lastmile.contract import Partition
 from lastmile.intake import engine
 from lastmile.settings import Settings
 from lastmile.store import open_store
@@ -99,3 +103,24 @@ def test_a_tick_with_thousands_of_new_drops_is_far_below_its_deadline(sensor_tic
     began = time.monotonic()
     assert asked(sensor_tick()) == ["2019", "2020", "2021"]
     assert time.monotonic() - began < 10  # Dagster ends a tick after 60 seconds
+
+
+def test_the_days_of_a_month_are_asked_for_in_one_run(instance, visits_platform):
+    days = [("visits", f"2024-{day}", 1, 1) for day in ("02-27", "02-29", "03-01")]
+    daily = {"visits": replace(VISITS, partition=Partition("day", start=date(2024, 1, 1)))}
+    february, march = _requests(instance, daily, days)
+    assert february.partition_key is None
+    assert february.tags["dagster/asset_partition_range_start"] == "2024-02-27"
+    assert february.tags["dagster/asset_partition_range_end"] == "2024-02-29"
+    assert march.partition_key == "2024-03-01"
+
+
+def test_drops_under_a_backfill_are_left_to_it(instance, sensor_tick):
+    put("a.csv", "v1,3,2,1,done")
+    backfill = PartitionBackfill(
+        "asked-by-hand", BulkActionStatus.REQUESTED, False, {}, time.time(), asset_selection=[raw_key("visits")]
+    )
+    instance.add_backfill(backfill)
+    assert asked(sensor_tick()) == []
+    instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED_SUCCESS))
+    assert asked(sensor_tick()) == ["2020"]

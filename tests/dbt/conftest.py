@@ -115,14 +115,14 @@ def built(
         warehouse = Warehouse(settings, connection)
         with warehouse.environment():
             warehouse.project = prepared(settings, contracts)
-        warehouse.run("run")
+        warehouse.run("build", "--resource-type", "model", "--resource-type", "snapshot")
         yield warehouse
 
 
 @pytest.fixture
 def warehouse(built: Warehouse) -> Warehouse:
-    """The warehouse with no rows in what was loaded and what is made by partition."""
-    for schema in ("raw", "intermediate"):
+    """The warehouse with no rows in what was loaded, what is made by partition, and the snapshots."""
+    for schema in ("raw", "intermediate", "snapshots"):
         tables = built.select(f"SELECT tablename FROM pg_tables WHERE schemaname = '{schema}'")
         for (table,) in tables:
             built.connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(schema, table)))

@@ -1,7 +1,6 @@
 """The dbt project in Dagster: models as assets, tests as checks, a range of partitions as one window."""
 
 import copy
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,19 +8,17 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets import warehouse as warehouse_module
 from assets.dbt_lineage import column_lineage
-from assets.dbt_translation import code_version
+from assets.dbt_translation import asset_key, code_version
 from assets.resources import Platform
 from assets.warehouse import dbt_resource, warehouse_assets
-from lastmile.warehouse.dbt_project import MANIFEST
 
-BY_YEAR = "warehouse_by_year_from_2010"
+BY_YEAR, BY_DAY = "warehouse_by_year_from_2010", "warehouse_by_day_from_2010_12_01"
 
 
 @pytest.fixture(scope="module")
 def sets(installation, contracts):
-    """By name: views, tables by partition, tables of all partitions."""
+    """By name: views, tables by partition of each kind, tables of all partitions."""
     return {assets.node_def.name: assets for assets in warehouse_assets(contracts)}
 
 
@@ -45,9 +42,10 @@ def row_counts(result):
 
 
 def test_every_model_is_an_asset_under_its_layer_that_says_whose_it_is_and_what_it_holds(sets, installation):
-    models = [node for node in installation.manifest()["nodes"].values() if node["resource_type"] == "model"]
+    nodes = installation.manifest()["nodes"].values()
+    models = [node for node in nodes if node["resource_type"] in ("model", "snapshot")]
     specs = {spec.key: spec for assets in sets.values() for spec in assets.specs}
-    assert set(specs) == {dg.AssetKey([model["fqn"][1], model["name"]]) for model in models}
+    assert set(specs) == {asset_key(model) for model in models}
     for spec in specs.values():
         assert (spec.group_name, list(spec.owners)) == ("warehouse", ["team:analytics"])
         assert {"dbt", "postgres"} <= spec.kinds
@@ -55,18 +53,19 @@ def test_every_model_is_an_asset_under_its_layer_that_says_whose_it_is_and_what_
         assert all(column.description and column.type != "?" for column in columns)
 
 
-def test_views_are_made_from_the_cleaned_datasets(sets):
+def test_views_are_made_from_the_cleaned_datasets(sets, contracts):
     views = sets["warehouse_views"]
     assert {dep.asset_key for spec in views.specs for dep in spec.deps} == {
-        dg.AssetKey(["cleaned", dataset]) for dataset in ("hhinfo", "crop", "lstk", "lstk_prod")
+        dg.AssetKey(["cleaned", dataset]) for dataset in contracts
     }
 
 
 def test_only_tables_by_partition_have_partitions_and_those_of_their_datasets(sets):
-    by_partition = sets[BY_YEAR]
-    assert [name for name, assets in sets.items() if assets.partitions_def] == [BY_YEAR]
-    assert by_partition.partitions_def.get_first_partition_key() == "2010"
-    assert by_partition.backfill_policy == dg.BackfillPolicy.single_run()
+    first = {
+        name: assets.partitions_def and assets.partitions_def.get_first_partition_key() for name, assets in sets.items()
+    }
+    whole = dict.fromkeys(("warehouse_views", "warehouse_snapshots", "warehouse_tables"))
+    assert first == {**whole, BY_YEAR: "2010", BY_DAY: "2010-12-01"}
 
 
 def test_every_data_test_is_a_check_that_says_what_it_checks(sets, installation):
@@ -91,12 +90,15 @@ def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(wa
     households = "SELECT survey_year FROM intermediate.int_household ORDER BY 1"
     assert warehouse.select(households) == [(2016,), (2017,), (2017,)]
 
+    run(sets["warehouse_snapshots"])
     marts = run(sets["warehouse_tables"])
     events = marts.get_asset_materialization_events()
     assert all("dagster/column_lineage" in event.materialization.metadata for event in events)
     assert row_counts(marts) == {
+        **dict.fromkeys(("fct_retail_cancellation", "summary_retail_cohort"), 0),
         "fct_household_year": 3,
         "dim_household": 3,
+        "dim_household_history": 3,
         "dim_survey": 3,
         "summary_country_year": 2,
     }
@@ -143,31 +145,16 @@ def test_every_model_links_to_its_sql_in_the_checkout(sets):
     for assets in sets.values():
         for spec in assets.specs:
             (reference,) = spec.metadata["dagster/code_references"].code_references
-            assert reference.file_path.endswith(f"/{spec.key.path[0]}/{spec.key.path[1]}.sql")
-            assert Path(reference.file_path).is_file()
+            file = Path(reference.file_path)
+            assert file.is_file()
+            assert spec.key.path[0] in file.parts
+            assert spec.key.path[1] in (file.stem, "household_history")
 
 
-def test_snapshots_are_a_set_of_their_own_made_after_the_tables_they_look_at(
-    installation, contracts, monkeypatch, tmp_path
-):
-    manifest = copy.deepcopy(installation.manifest())
-    name, path = "household_attributes", "snapshots/household_attributes.yml"
-    snapshot = copy.deepcopy(manifest["nodes"]["model.lastmile.int_household_crops"])
-    snapshot |= {"resource_type": "snapshot", "name": name, "unique_id": f"snapshot.lastmile.{name}"}
-    snapshot |= {"fqn": ["lastmile", name], "original_file_path": path}
-    snapshot["config"]["materialized"] = "snapshot"
-    snapshot["depends_on"]["nodes"] = ["model.lastmile.int_household"]
-    manifest["nodes"][snapshot["unique_id"]] = snapshot
-    manifest["parent_map"][snapshot["unique_id"]] = snapshot["depends_on"]["nodes"]
-    manifest["child_map"][snapshot["unique_id"]] = []
-    manifest["child_map"]["model.lastmile.int_household"].append(snapshot["unique_id"])
-    (tmp_path / "target").mkdir()
-    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
-    monkeypatch.setattr(warehouse_module, "project_folder", lambda contracts: tmp_path)
-
-    snapshots = {assets.node_def.name: assets for assets in warehouse_assets(contracts)}["warehouse_snapshots"]
+def test_snapshots_are_a_set_of_their_own_made_after_the_tables_they_look_at(sets):
+    snapshots = sets["warehouse_snapshots"]
     (spec,) = snapshots.specs
-    assert spec.key == dg.AssetKey(["snapshots", name])
+    assert spec.key == dg.AssetKey(["snapshots", "household_history"])
     assert [dep.asset_key for dep in spec.deps] == [dg.AssetKey(["intermediate", "int_household"])]
     assert (snapshots.partitions_def, spec.automation_condition is None) == (None, False)
 

@@ -13,6 +13,7 @@ from assets.resources import Platform
 from assets.warehouse import dbt_resource, warehouse_assets
 
 DATASETS = ("hhinfo", "crop", "lstk", "lstk_prod")
+SHOP = "retail_lines"
 
 
 class Daemon:
@@ -54,7 +55,7 @@ class Daemon:
 
 
 def definitions_of(sets, contracts):
-    intake = [make(contracts[dataset]) for dataset in DATASETS for make in (raw_asset, cleaned_assets)]
+    intake = [make(contracts[dataset]) for dataset in (*DATASETS, SHOP) for make in (raw_asset, cleaned_assets)]
     return dg.Definitions(assets=[*intake, *sets], resources={"platform": Platform(), "dbt": dbt_resource(contracts)})
 
 
@@ -80,8 +81,20 @@ def by_partition(sets):
 
 
 @pytest.fixture
+def by_day(sets):
+    return list(sets["warehouse_by_day_from_2010_12_01"].keys)
+
+
+@pytest.fixture
 def tables(sets):
-    return list(sets["warehouse_tables"].keys)
+    """Those of households, the snapshot among them."""
+    whole = [*sets["warehouse_snapshots"].keys, *sets["warehouse_tables"].keys]
+    return [key for key in whole if "retail" not in key.path[-1]]
+
+
+@pytest.fixture
+def shop_tables(sets, tables):
+    return list(sets["warehouse_tables"].keys - set(tables))
 
 
 CLEANED = [cleaned_key(dataset) for dataset in DATASETS]
@@ -196,6 +209,17 @@ def test_changed_sql_is_followed_from_the_views_up_and_only_where_there_was_data
     with_views.make(by_partition, "2015")
     with_views.end(run)
     assert with_views.tick() == names(tables)
+
+
+def test_tables_of_one_domain_do_not_wait_for_those_of_another(with_views, by_partition, tables, by_day, shop_tables):
+    with_views.make(CLEANED, "2015")
+    with_views.make([cleaned_key(SHOP)], "2021-02-27", "2021-02-28")
+    assert with_views.tick() == names(by_partition, "2015") | names(by_day, "2021-02-27", "2021-02-28")
+    with_views.start(by_partition, "2015")
+    with_views.make(by_day, "2021-02-27", "2021-02-28")
+    with_views.tick()
+    assert with_views.tick() == names(shop_tables)
+    assert with_views.tick() == {}
 
 
 def test_the_documentation_is_made_along_with_tables_of_new_code_and_not_with_new_rows(

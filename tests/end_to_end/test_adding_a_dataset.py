@@ -6,27 +6,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import psycopg
 import pytest
 
 from lastmile.settings import PROJECT
 
-SALES = Path(__file__).with_name("retail.py")
-DAYS = ("2010-12-01", "2010-12-02", "2010-12-03")
+AIR = Path(__file__).with_name("air.py")
+MONTHS = ("2013-03", "2013-04", "2013-05")
 DROP = """
 import sys
 from pathlib import Path
 from lastmile.commands.drop import drop
 
-drop([Path(sys.argv[1])], "sales", sys.argv[2])
+drop([Path(sys.argv[1])], "air", sys.argv[2])
 """
 TAKE = """
 import dagster as dg
 from assets.definitions import defs
 from lastmile.warehouse.connecting import dagster_url
 
-keys = [dg.AssetKey([room, "sales"]) for room in ("raw", "cleaned", "quarantine")]
-span = {"dagster/asset_partition_range_start": "2010-12-01", "dagster/asset_partition_range_end": "2010-12-03"}
+keys = [dg.AssetKey([room, "air"]) for room in ("raw", "cleaned", "quarantine")]
+span = {"dagster/asset_partition_range_start": "2013-03", "dagster/asset_partition_range_end": "2013-05"}
 job = defs.resolve_implicit_global_asset_job_def()
 result = job.execute_in_process(asset_selection=keys, tags=span, instance=dg.DagsterInstance.ephemeral())
 assert result.success
@@ -40,7 +41,7 @@ def project(tmp_path):
     copy = tmp_path / "project"
     for name in ("assets", "platform", "dbt_project"):
         shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "target", "logs"))
-    shutil.copy(SALES, copy / "assets" / "contracts" / "sales.py")
+    shutil.copy(AIR, copy / "assets" / "contracts" / "air.py")
     return copy
 
 
@@ -67,23 +68,26 @@ def run(project, settings, database_url):
     return run
 
 
-def test_the_daily_retail_files_need_one_file_and_no_other_change(project, run, settings, database_url, shared_data):
-    for day in DAYS:
-        run(DROP, str(shared_data / "events_online_retail" / f"{day}.csv"), day)
+def test_a_dataset_of_another_kind_needs_one_file_and_no_other_change(
+    project, run, settings, database_url, shared_data, tmp_path
+):
+    measured = pl.read_csv(next((shared_data / "iot_beijing_air").glob("*Changping*.csv")), infer_schema=False)
+    for month in MONTHS:
+        hours = measured.filter(pl.format("{}-{}", "year", pl.col("month").str.zfill(2)) == month)
+        hours.write_csv(tmp_path / f"{month}.csv")
+        run(DROP, str(tmp_path / f"{month}.csv"), month)
     run(TAKE)
     with psycopg.connect(database_url) as connection:
         books = connection.execute(
-            "SELECT partition, rows_read, rows_loaded, rows_quarantined, rows_duplicate"
+            "SELECT partition, rows_read, rows_loaded + rows_quarantined, rows_duplicate"
             " FROM ledger.drops ORDER BY partition"
         ).fetchall()
-        revenue = connection.execute("SELECT round(sum(quantity * unit_price)::numeric) FROM raw.sales").fetchone()
-    assert [day for day, *_ in books] == list(DAYS)
-    assert all(read == loaded + quarantined + duplicate for _, read, loaded, quarantined, duplicate in books)
-    assert sum(loaded for _, _, loaded, *_ in books) > 0.99 * sum(read for _, read, *_ in books)
-    assert revenue is not None
-    assert revenue[0] > 100_000
+        (loaded, mean) = connection.execute("SELECT count(*), avg(fine_dust) FROM raw.air").fetchone()
+    assert books == [("2013-03", 744, 744, 0), ("2013-04", 720, 720, 0), ("2013-05", 744, 744, 0)]
+    spring = measured.head(loaded)["PM2.5"].cast(float, strict=False)
+    assert (loaded, mean) == (2208, pytest.approx(spring.mean()))
 
 
-def test_the_dbt_source_of_the_new_dataset_is_written_when_the_code_location_loads(project, run):
-    run("import assets.definitions")
-    assert "name: sales" in (project / "dbt_project" / "models" / "staging" / "_sources.yml").read_text()
+def test_the_code_location_loads_with_the_new_dataset_and_its_dbt_source_is_written(project, run):
+    run("from assets.definitions import defs; defs.get_repository_def().load_all_definitions()")
+    assert "name: air" in (project / "dbt_project" / "models" / "staging" / "_sources.yml").read_text()

@@ -23,5 +23,6 @@ select
     cast(foodshortage_count as integer) as food_shortage_months,
     total_income_lcu_per_year,
     value_farm_products_consumed_lcu_per_hh_per_year as value_farm_products_consumed_lcu_per_year,
-    currency_conversion_lcu_to_ppp as conversion_factor_lcu_to_ppp
+    currency_conversion_lcu_to_ppp as conversion_factor_lcu_to_ppp,
+    _loaded_at at time zone 'UTC' as loaded_at
 from {{ source('raw', 'hhinfo') }}

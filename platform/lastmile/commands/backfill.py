@@ -1,8 +1,9 @@
-"""`lastmile backfill`: take the drops of a range of partitions as one Dagster backfill."""
+"""`lastmile backfill`: take the drops of a range of partitions, or make any assets of it, as one Dagster backfill."""
 
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -10,15 +11,14 @@ from rich.console import Console
 
 from lastmile.commands.datasets import contract_of
 from lastmile.errors import UserError
-from lastmile.running.backfilling import DASK_TAG, REDO_TAG, is_done, request
+from lastmile.partition import span
+from lastmile.running.backfilling import DASK_TAG, REDO_TAG, Range, request, request_rest, rooms
+from lastmile.running.carrying_out import Ask, carry_out
 from lastmile.running.home import holder
 from lastmile.running.session import join, session
-from lastmile.running.showing import work
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
-
     from lastmile.contract import Contract
 
 
@@ -38,32 +38,60 @@ def backfill(
     drop: Annotated[
         list[int] | None, typer.Option(help="Instead: this one drop again, by its number; give it again for more.")
     ] = None,
+    select: Annotated[
+        str | None, typer.Option(help="Instead of datasets: assets as the UI selects them, such as 'group:warehouse'.")
+    ] = None,
+    resume: Annotated[str | None, typer.Option(help="Instead: what this earlier backfill has not made.")] = None,
 ) -> None:
     """Take the drops of a range of partitions in as few runs as can be, and make what follows from them.
 
-    With --drop, single drops are taken again, whatever became of them before. Works beside a running `lastmile up`, and
-    by itself where none is running.
+    With --select, make any assets of these partitions instead. With --drop, single drops are taken again, whatever
+    became of them before. Works beside a running `lastmile up`, and by itself where none is running; ends with the rows
+    of each partition that changed.
 
     Example: lastmile backfill --dataset hhinfo --from 2015 --to 2019 --redo
     """
-    from lastmile.contract import load_contracts
-
     settings, console = Settings.from_environment(), Console()
     if drop:
         _take_again(settings, console, drop, given_besides=[first, last, dataset, on, scheduler])
         return
+    tags = ({REDO_TAG: "true"} if redo else {}) | _on(on, scheduler, settings.dask_scheduler)
+    asks, days = _asks(settings, first, last, dataset, select, resume, tags)
+    with join(settings) if holder(settings) else session(settings, None) as running:
+        if not carry_out(running, console, asks, *days):
+            raise typer.Exit(1)
+
+
+def _asks(
+    settings: Settings,
+    first: str | None,
+    last: str | None,
+    datasets: Sequence[str] | None,
+    select: str | None,
+    resume: str | None,
+    tags: Mapping[str, str],
+) -> tuple[list[Ask], tuple[date, date]]:
+    """What to ask Dagster for, and the first day it is about and the first day after it."""
+    from lastmile.contract import load_contracts
+
+    if resume:
+        if first or last or datasets or select:
+            raise UserError("--resume stands alone: the earlier backfill says what was wanted")
+        return [partial(request_rest, backfill_id=resume)], (date.min, date.max)
     if first is None or last is None:
         raise UserError("say which partitions with --from and --to, or which drop with --drop")
-    ranges = _ranges(load_contracts(settings.contracts), dataset, first, last)
-    tags = ({REDO_TAG: "true"} if redo else {}) | _on(on, scheduler, settings.dask_scheduler)
-    if holder(settings) is None:
-        with session(settings, None) as running:
-            ids = _request(running.instance, settings, ranges, tags)
-            succeeded = work(running, console) and all(is_done(running.instance, one) for one in ids)
+    if select and datasets:
+        raise UserError("say either --dataset or --select")
+    if select:
+        wanted = [Range(select, first, last)]
     else:
-        succeeded = _beside_a_running_platform(settings, console, ranges, tags)
-    if not succeeded:
-        raise typer.Exit(1)
+        ranges = _ranges(load_contracts(settings.contracts), datasets, first, last)
+        wanted = [Range(rooms(names), keys[0], keys[-1]) for keys, names in ranges.items()]
+    try:
+        days = span(first, last)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return [partial(request, wanted=one, tags=tags) for one in wanted], days
 
 
 def _on(where: str | None, given: str | None, configured: str | None) -> dict[str, str]:
@@ -117,26 +145,3 @@ def _ranges(
     if problems and (wanted or not ranges):
         raise UserError(problems[0])
     return ranges
-
-
-def _request(
-    instance: "DagsterInstance",
-    settings: Settings,
-    ranges: Mapping[tuple[str, ...], Sequence[str]],
-    tags: Mapping[str, str],
-) -> list[str]:
-    workspace = settings.dagster_home / "workspace.yaml"
-    return [request(instance, workspace, datasets, partitions, tags) for partitions, datasets in ranges.items()]
-
-
-def _beside_a_running_platform(
-    settings: Settings, console: Console, ranges: Mapping[tuple[str, ...], Sequence[str]], tags: Mapping[str, str]
-) -> bool:
-    with join(settings) as running:
-        ids = _request(running.instance, settings, ranges, tags)
-        console.print(f"asked the running platform for {', '.join(ids)}")
-        while any(is_done(running.instance, one) is None for one in ids):
-            running.look()
-            time.sleep(1)
-        succeeded = work(running, console)
-        return succeeded and all(is_done(running.instance, one) for one in ids)

@@ -1,10 +1,12 @@
-"""`lastmile sample`: made-up survey drops of any size, straight into the landing area or into a folder to look at."""
+"""`lastmile sample`: made-up drops of any size, straight into the landing area or into a folder to look at."""
 
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from lastmile.sample import Dirt, Drop, Truth
     from lastmile.store import Store
 
-HOUSEHOLDS, SEED, YEARS = 3000, 7, "2019-2023"
+HOUSEHOLDS, SEED, YEARS, INVOICES = 3000, 7, "2019-2023", 50
 
 
 def sample(
@@ -35,6 +37,10 @@ def sample(
         int | None, typer.Option(help="Number of surveys; if not given, they have 100 to 1,000 households each.")
     ] = None,
     to: Annotated[Path | None, typer.Option(help="A new folder to write to, instead of the landing area.")] = None,
+    shop: Annotated[
+        str | None, typer.Option(help="Instead: days of an online shop, such as 2024-03-01 or 2024-01-01:2024-03-31.")
+    ] = None,
+    invoices: Annotated[int, typer.Option(help="With --shop: invoices a day, of 22 lines each.")] = INVOICES,
 ) -> None:
     """Make drops in the shape of RHoMIS surveys, clean or with known faults, and put them into the landing area.
 
@@ -42,18 +48,26 @@ def sample(
 
     Example: lastmile sample --households 20000 --years 2021-2023 --dirt heavy
     """
-    from lastmile.sample import generate
+    from lastmile.sample import generate, generate_shop
     from lastmile.store import open_store
 
     settings, console = Settings.from_environment(), Console()
-    with _mistakes_told(), _progress(households) as done:
-        wanted, faults = _years(years), _dirt(dirt)
-        if to is None:
-            _check_partitions(settings, wanted)
-            truth = _land(open_store(settings), households, seed, wanted, faults, surveys, done)
+    make: Make
+    with _mistakes_told():
+        faults = _dirt(dirt)
+        if shop is None:
+            wanted = _years(years)
+            size, name, spans = households, "truth", {table: (str(wanted[0]), str(wanted[-1])) for table in _tables()}
+            make = partial(generate, households=households, seed=seed, years=wanted, dirt=faults, surveys=surveys)
         else:
-            truth = generate(_empty(to), households, seed, wanted, faults, surveys, done)
-    sidecar = settings.home / "sample" / "truth.json" if to is None else to.with_name(f"{to.name}-truth.json")
+            days = _days(shop)
+            size, name, spans = len(days), "shop-truth", {"retail_lines": (str(days[0]), str(days[-1]))}
+            make = partial(generate_shop, days=days, invoices=invoices, seed=seed, dirt=faults)
+        if to is None:
+            _check_partitions(settings, spans)
+        with _progress(size) as done:
+            truth = _land(open_store(settings), make, done) if to is None else make(_empty(to), done=done)
+    sidecar = settings.home / "sample" / f"{name}.json" if to is None else to.with_name(f"{to.name}-truth.json")
     _tell(truth, sidecar, str(to or settings.store_url), console)
 
 
@@ -67,14 +81,12 @@ def fill_empty_landing(_settings: Settings, store: "Store") -> None:
 
 
 Done = Callable[[int, "Iterable[Drop]"], None]
+#: Writes a sample to a folder, and says what is done as it goes.
+Make = Callable[..., "Truth"]
 
 
-def _land(
-    store: "Store", households: int, seed: int, years: range, dirt: "Dirt", surveys: int | None, done: Done
-) -> "Truth":
-    """Put the drops into the landing area; only one survey at a time takes room on the disk."""
-    from lastmile.sample import generate
-
+def _land(store: "Store", make: Make, done: Done) -> "Truth":
+    """Put the drops into the landing area; only one survey or day at a time takes room on the disk."""
     with TemporaryDirectory() as folder:
 
         def put(size: int, drops: "Iterable[Drop]") -> None:
@@ -84,14 +96,15 @@ def _land(
                 file.unlink()
             done(size, drops)
 
-        return generate(Path(folder), households, seed, years, dirt, surveys, put)
+        return make(Path(folder), done=put)
 
 
 def _tell(truth: "Truth", sidecar: Path, where: str, console: Console) -> None:
     truth.save(sidecar)
     rows = truth.rows()
+    who = f"{truth.households:,} households" if truth.households else "a shop"
     console.print(
-        f"{len(truth.drops):,} drops of {truth.households:,} households are in {where}: {rows['read']:,} rows, "
+        f"{len(truth.drops):,} drops of {who} are in {where}: {rows['read']:,} rows, "
         f"of which {rows['quarantined']:,} are bad and {rows['duplicate']:,} repeated",
         soft_wrap=True,
     )
@@ -99,14 +112,14 @@ def _tell(truth: "Truth", sidecar: Path, where: str, console: Console) -> None:
 
 
 @contextmanager
-def _progress(households: int) -> Iterator[Done]:
+def _progress(size: int) -> Iterator[Done]:
     console = Console(stderr=True)
     if not console.is_interactive:
-        yield lambda size, drops: None
+        yield lambda part, drops: None
         return
     with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("households", total=households)
-        yield lambda size, drops: progress.advance(bar, size)
+        bar = progress.add_task("making the sample", total=size)
+        yield lambda part, drops: progress.advance(bar, part)
 
 
 @contextmanager
@@ -125,6 +138,19 @@ def _years(text: str) -> range:
     return range(first, last + 1)
 
 
+def _days(text: str) -> list[date]:
+    first, _, last = text.partition(":")
+    try:
+        start, end = date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        start, end = date.max, date.min
+    if start > end:
+        raise ValueError(
+            f"days {text!r}: expected one such as 2024-03-01, or the first and last such as 2024-01-01:2024-03-31"
+        )
+    return [start + timedelta(number) for number in range((end - start).days + 1)]
+
+
 def _dirt(text: str) -> "Dirt":
     from lastmile.sample import Dirt
 
@@ -136,25 +162,29 @@ def _dirt(text: str) -> "Dirt":
     return Dirt.of(float(text))
 
 
-def _without_contract(settings: Settings) -> list[str]:
-    from lastmile.contract import load_contracts
+def _tables() -> Set[str]:
     from lastmile.sample.shape import TABLES
 
-    return sorted(TABLES.keys() - load_contracts(settings.contracts).keys())
+    return TABLES.keys()
 
 
-def _check_partitions(settings: Settings, years: Sequence[int]) -> None:
-    """Raises ValueError where the contracts have no dataset or no partition for the sample."""
+def _without_contract(settings: Settings, tables: Set[str]) -> list[str]:
     from lastmile.contract import load_contracts
-    from lastmile.sample.shape import TABLES
 
-    missing = _without_contract(settings)
+    return sorted(tables - load_contracts(settings.contracts).keys())
+
+
+def _check_partitions(settings: Settings, spans: Mapping[str, tuple[str, str]]) -> None:
+    """Raises ValueError where the contracts have no such dataset, or it has not the first or the last partition."""
+    from lastmile.contract import load_contracts
+
+    missing = _without_contract(settings, spans.keys())
     if missing:
         raise ValueError(f"the contracts of {settings.contracts} have no dataset {', '.join(missing)}; use --to FOLDER")
     contracts = load_contracts(settings.contracts)
-    for name in TABLES:
-        contracts[name].partition.window(str(years[0]))
-        contracts[name].partition.window(str(years[-1]))
+    for name, span in spans.items():
+        for partition in span:
+            contracts[name].partition.window(partition)
 
 
 def _empty(folder: Path) -> Path:
@@ -165,7 +195,7 @@ def _empty(folder: Path) -> Path:
 
 def _first_sample() -> None:
     settings, console = Settings.from_environment(), Console()
-    if _without_contract(settings):
+    if _without_contract(settings, _tables()):
         console.print("nothing has landed yet; put files there with `lastmile drop`")
         return
     console.print("nothing has landed yet: making a sample of household surveys")

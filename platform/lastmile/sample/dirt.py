@@ -89,30 +89,38 @@ FAULTS: Mapping[str, Mapping[str, Sequence[Cells]]] = {
         "crop": ({"harvest_kg": "4 bags"}, {"land_area_ha": "half a hectare"}),
         "lstk": ({"n": "many"}, {"n": "2-3"}),
         "lstk_prod": ({"harvest_kg": "2 litres a day"}, {"income_lcu": "5000 francs"}),
+        "retail_lines": ({"Quantity": "a dozen"}, {"UnitPrice": "2.55 GBP"}, {"InvoiceDate": "before noon"}),
     },
     "out_of_range": {
         "hhinfo": ({"hh_size_members": "960.0"}, {"gps_lat": "123.4"}, {"land_cultivated_ha": "22000.0"}),
         "crop": ({"harvest_kg": "31000000000.0"}, {"land_area_ha": "22000.0"}, {"income_lcu": "-500.0"}),
         "lstk": ({"n": "-3"},),
         "lstk_prod": ({"harvest_kg": "5000000000.0"}, {"income_lcu": "-1.0"}),
+        "retail_lines": ({"InvoiceNo": "500001", "Quantity": "1", "UnitPrice": "99999999.0"},),
     },
     "missing_required": {
         "hhinfo": ({"hhid": None}, {"country": None}),
         "crop": ({"hhid": None}, {"name": None}),
         "lstk": ({"hhid": None}, {"n": None}),
         "lstk_prod": ({"name": None}, {"prod": None}),
+        "retail_lines": ({"InvoiceNo": None}, {"Country": None}),
     },
     "broken_rule": {
         "hhinfo": ({"gps_lon": None}, {"hh_size_mae": "79.0"}, {"crop_harvest_kg": "10.0", "crop_sold_kg": "500.0"}),
         "crop": ({"harvest_kg": "100.0", "consumed_kg": "90.0", "sold_kg": "60.0"},),
         "lstk": ({"name": "cattle", "n": "50000"},),
         "lstk_prod": ({"harvest_kg": "10.0", "consumed_kg": "0.0", "sold_kg": "25.0"},),
+        "retail_lines": (
+            {"InvoiceNo": "C500001", "Quantity": "5", "UnitPrice": "1.25"},
+            {"InvoiceNo": "500001", "Quantity": "-5", "UnitPrice": "1.25"},
+        ),
     },
     "coded_missing": {
         "hhinfo": ({"land_owned_ha": "NA"}, {"ppi_likelihood": "no_answer"}, {"travel_time_cities": "-"}),
         "crop": ({"control_income_female": "NA"}, {"prop_land_area": "no_answer"}),
         "lstk": (),
         "lstk_prod": ({"control_consumed_female": "NA"}, {"control_income_female": "no_answer"}),
+        "retail_lines": (),
     },
 }
 

@@ -20,8 +20,9 @@ class NotFollowed(Exception):
 
 
 def relation_name(node: Mapping[str, Any]) -> str:
-    """A name of a node of dbt's manifest that neither a source nor a model shares with another, nor with a CTE."""
-    return f"{node['resource_type']}__{node.get('source_name', '')}__{node['name']}"
+    """A name of a node of dbt's manifest that no source shares with what is `ref`ed, a model or snapshot, nor a CTE."""
+    kind = "source" if node["resource_type"] == "source" else "model"
+    return f"{kind}__{node.get('source_name', '')}__{node['name']}"
 
 
 def origins(node: Mapping[str, Any], parents: Mapping[str, Iterable[str]]) -> dict[str, list[tuple[str, str]]]:
