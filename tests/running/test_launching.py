@@ -86,7 +86,7 @@ def test_a_process_that_got_the_number_of_the_worker_is_not_taken_for_it(instanc
     process = worker()
     run_id = working_run(instance, process)
     recorded = json.loads(instance.get_run_by_id(run_id).tags[WORKER_TAG])
-    instance.add_run_tags(run_id, {WORKER_TAG: json.dumps(recorded | {"started": recorded["started"] - 1})})
+    instance.add_run_tags(run_id, {WORKER_TAG: json.dumps(recorded | {"started": recorded["started"] - 60})})
     assert monitor(instance, run_id) == DagsterRunStatus.FAILURE
     assert process.poll() is None
 

@@ -1,6 +1,7 @@
 """Processes of ours are told from strangers, and nothing of ours is left behind."""
 
 import json
+import itertools
 import os
 import signal
 import subprocess
@@ -58,9 +59,16 @@ def test_a_clock_that_is_set_kills_nobody(monkeypatch):
     assert own.is_alive()
 
 
+def test_a_clock_that_is_corrected_while_it_is_read_kills_nobody(monkeypatch):
+    own = Process.of("own", os.getpid())
+    boots = itertools.cycle([psutil.boot_time(), psutil.boot_time() + 1])
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: next(boots))
+    assert all(own.is_alive() for _ in range(3))
+
+
 def test_a_stranger_with_the_same_number_is_left_alone(popen, tmp_path):
     stranger = popen(SLEEP, start_new_session=True)
-    ours = Process("daemon", stranger.pid, Process.of("", stranger.pid).started - 1)
+    ours = Process("daemon", stranger.pid, Process.of("", stranger.pid).started - 60)
     assert not ours.is_alive()
     remember([ours], tmp_path / "processes.json")
     assert stop_remembered(tmp_path / "processes.json") == []

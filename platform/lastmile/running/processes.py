@@ -22,6 +22,10 @@ import psutil
 from lastmile.errors import UserError
 
 _GRACE_SECONDS = 15.0
+#: A killed process takes a moment to be gone.
+_GONE_SECONDS = 5.0
+#: The system tells its start in whole seconds, from a clock that is being corrected: it may be one more a moment later.
+_UNSURE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Process:
         """Whether it still runs. The number alone says nothing; a process that we may not look at is none of ours."""
         try:
             process = psutil.Process(self.pid)
-            return _started(process) == self.started and process.status() != psutil.STATUS_ZOMBIE
+            is_same = abs(_started(process) - self.started) < _UNSURE_SECONDS
+            return is_same and process.status() != psutil.STATUS_ZOMBIE
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
 
@@ -88,6 +93,10 @@ def stop(processes: Sequence[Process]) -> None:
         time.sleep(0.1)
     for process in processes:
         _signal_group(process, signal.SIGKILL)
+    deadline = time.monotonic() + _GONE_SECONDS
+    while time.monotonic() < deadline and any(process.group() for process in processes):
+        _reap(processes)
+        time.sleep(0.01)
     _reap(processes)
 
 
