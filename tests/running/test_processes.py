@@ -1,7 +1,7 @@
 """Processes of ours are told from strangers, and nothing of ours is left behind."""
 
-import json
 import itertools
+import json
 import os
 import signal
 import subprocess
