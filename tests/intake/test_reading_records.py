@@ -10,8 +10,8 @@ from files import content, requiring
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from lastmile.intake.reading import compression, open_drop
-from lastmile.intake.reading.records import MISQUOTED, Dialect, Records, split, walk
+from lastmile.intake.reading import compression, dialect, open_drop
+from lastmile.intake.reading.records import MISQUOTED, Dialect, Records, grammar, split, walk
 
 TRICKY = st.text(st.sampled_from("a,;\t|\"'\n\r\\é€ 𝄞"), max_size=8)
 ANY = st.text(
@@ -140,3 +140,14 @@ def test_one_lost_quote_costs_one_line_of_a_large_file() -> None:
     assert records.end[0] == len(b'0,"lost')
     assert (records.fields[1:] == 2).all()
     assert len(records.start) == 300_001
+
+
+@given(cells=st.lists(TRICKY, min_size=1, max_size=5), known=st.sampled_from(DIALECTS))
+def test_the_quick_way_to_the_fields_of_a_plain_record_gives_what_the_grammar_does(cells, known):
+    quoted = [known.quote + cell.replace(known.quote, 2 * known.quote) + known.quote for cell in cells]
+    for record in (known.delimiter.join(texts).encode() for texts in (cells, quoted if known.quote else cells)):
+        if record and grammar(known).record.fullmatch(record):
+            quick = dialect.values(record, known)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(dialect, "_PLAIN_BYTES", 0)
+                assert quick == dialect.values(record, known)

@@ -4,6 +4,7 @@ Of several quotings of one delimiter the one that breaks the fewest records wins
 them. Where two readings fit and differ, the file is refused: nobody guesses.
 """
 
+import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from lastmile.contract import Contract
 from lastmile.intake.batch import Refused, Unreadable
 from lastmile.intake.reading.encoding import shown
 from lastmile.intake.reading.heading import PREAMBLE, Heading, find_heading, refusal, too_wide
-from lastmile.intake.reading.numbers import is_undecided, number_format
+from lastmile.intake.reading.numbers import evidence, is_undecided, number_format
 from lastmile.intake.reading.records import Dialect, Records, grammar, walk
 
 #: Tried first; the others only where none of these fits: a blank after each comma would make two readings of a file.
@@ -109,8 +110,9 @@ class _Reading:
 
     def layout(self) -> Layout:
         names, data = self.heading.names, self.rows[1:]
-        numbers = number_format(names, data, self.contract)
-        undecided = is_undecided(names, data, self.contract)
+        shown_numbers = evidence(names, data, self.contract)
+        numbers = number_format(shown_numbers, self.contract)
+        undecided = is_undecided(shown_numbers, self.contract)
         if self.heading.position < 0:
             return Layout(self.dialect, names, 0, 0, 0, b"", self.surplus, numbers, undecided)
         before = self.sample.walk(self.dialect, self.heading.position + 1)
@@ -216,8 +218,17 @@ def _read(sample: Sample, dialect: Dialect, contract: Contract) -> _Reading | No
     return reading
 
 
+#: What the standard library reads as we do, at a fifth of the time; its cells are at most 128 KiB long.
+_PLAIN_BYTES, _BREAKS = 100_000, re.compile(rb"[\r\n]")
+
+
 def values(record: bytes, dialect: Dialect) -> list[str]:
     """The fields of a well-formed record, without their quotes."""
+    if record.isascii() and not dialect.escape and len(record) < _PLAIN_BYTES and not _BREAKS.search(record):
+        text = record.decode()
+        if not dialect.quote:
+            return text.split(dialect.delimiter)
+        return next(csv.reader([text], delimiter=dialect.delimiter, quotechar=dialect.quote))
     fields = grammar(dialect).field.findall(record)
     return [_unquoted(shown(field, "utf-8"), dialect) for field in fields]
 

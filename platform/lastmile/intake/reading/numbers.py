@@ -7,7 +7,7 @@ cost their rows; a file that is more of a mixture is refused where a cell depend
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -53,12 +53,11 @@ class Evidence:
                 self.commas.append(cell)
 
 
-def number_format(header: Sequence[str], rows: Iterable[Sequence[str] | None], contract: Contract) -> dict[str, str]:
-    """`decimal` and `thousands` of a file that starts with these rows, where they are not a point and none.
+def number_format(columns: Mapping[str, Evidence], contract: Contract) -> dict[str, str]:
+    """`decimal` and `thousands` of a file whose start shows this, where they are not a point and none.
 
     Raises Refused where columns go both ways and one has cells that could be read in either.
     """
-    columns = _evidence(header, rows, contract)
     points = [cell for column in columns.values() for cell in column.points]
     commas = [cell for column in columns.values() for cell in column.commas]
     is_mixture = len(points) < _STRAY * len(commas) and len(commas) < _STRAY * len(points)
@@ -74,7 +73,8 @@ def number_format(header: Sequence[str], rows: Iterable[Sequence[str] | None], c
     return {"decimal": decimal, "thousands": thousands} if is_comma or thousands else {}
 
 
-def _evidence(header: Sequence[str], rows: Iterable[Sequence[str] | None], contract: Contract) -> dict[str, Evidence]:
+def evidence(header: Sequence[str], rows: Iterable[Sequence[str] | None], contract: Contract) -> dict[str, Evidence]:
+    """What these rows show, by header of a column of numbers."""
     found, _ = fit(contract, header)
     places = {
         name: (header.index(name), contract.metadata(column).get("missing", ()))
@@ -85,12 +85,12 @@ def _evidence(header: Sequence[str], rows: Iterable[Sequence[str] | None], contr
     for row in filter(None, rows):
         for name, (place, missing) in places.items():
             cell = row[place].strip()
-            if cell not in missing:
+            if cell and not cell.isdecimal() and cell not in missing:  # most cells are digits only, and show nothing
                 columns[name].add(cell)
     return columns
 
 
-def _refuse_either(columns: dict[str, Evidence], point: str, comma: str) -> None:
+def _refuse_either(columns: Mapping[str, Evidence], point: str, comma: str) -> None:
     for name, column in columns.items():
         if column.either and (column.commas or not column.points):
             raise Refused(
@@ -100,10 +100,9 @@ def _refuse_either(columns: dict[str, Evidence], point: str, comma: str) -> None
             )
 
 
-def is_undecided(header: Sequence[str], rows: Iterable[Sequence[str] | None], contract: Contract) -> bool:
-    """Whether nothing in these rows shows what a point is, so that later ones may."""
-    columns = _evidence(header, rows, contract).values()
-    return contract.decimal is None and not any(column.points or column.commas for column in columns)
+def is_undecided(columns: Mapping[str, Evidence], contract: Contract) -> bool:
+    """Whether nothing in the start of a file shows what a point is, so that later rows may."""
+    return contract.decimal is None and not any(column.points or column.commas for column in columns.values())
 
 
 def watched(batches: Iterator[RawBatch], contract: Contract) -> Iterator[RawBatch]:
