@@ -205,6 +205,11 @@ class Contract:
         """The `unit`, `personal`, `missing`, `aliases` and `measures` of a column."""
         return dict(self.columns[name].metadata or {})
 
+    def missing(self, name: str) -> Sequence[str]:
+        """Cell texts of a column that stand for "no value"."""
+        codes: Sequence[str] = self.metadata(name).get("missing", ("",))
+        return codes
+
     @cached_property
     def version(self) -> str:
         """Twelve hex digits that change whenever the meaning of the contract does."""

@@ -77,7 +77,7 @@ def evidence(header: Sequence[str], rows: Iterable[Sequence[str] | None], contra
     """What these rows show, by header of a column of numbers."""
     found, _ = fit(contract, header)
     places = {
-        name: (header.index(name), contract.metadata(column).get("missing", ()))
+        name: (header.index(name), contract.missing(column))
         for column, name in found.items()
         if contract.types()[column].is_numeric()
     }

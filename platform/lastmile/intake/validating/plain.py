@@ -6,14 +6,23 @@ whole row is left to the plan, which knows every form a value can have and every
 plain row has the very values the plan would have found in it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import polars as pl
 
 from lastmile.contract import Contract
 from lastmile.intake.batch import NumberFormat
 from lastmile.intake.validating.casting import FALSE, PLAIN, TRUE, day, reading, usual_moment
-from lastmile.intake.validating.rules import Rule, cell_name, check_rules, key_rules, raw_name, row_rules, text_rules
+from lastmile.intake.validating.rules import (
+    Rule,
+    any_broken,
+    cell_name,
+    check_rules,
+    key_rules,
+    raw_name,
+    row_rules,
+    text_rules,
+)
 
 #: Where Unicode has blanks that are no ASCII, as ranges of texts that start with one.
 _BLANKS = (("\x85", "\xa1"), ("\u1680", "\u1681"), ("\u2000", "\u2060"), ("\u3000", "\u3001"))
@@ -52,12 +61,10 @@ class PlainRows:
             *(rule.broken(typed) for rule in self._rules),
         ]
         flags = typed.select(doubt.alias(str(number)) for number, doubt in enumerate(doubts))
-        if not flags.width:
-            return pl.repeat(True, typed.height, dtype=pl.Boolean, eager=True)
-        return ~flags.select(pl.any_horizontal(pl.all()).fill_null(False)).to_series()
+        return ~any_broken(flags, typed.height)
 
     def _doubts_of_text(self, column: str, texts: pl.Series, nul_free: bool) -> Iterator[pl.Expr]:
-        raw, missing = pl.col(raw_name(column)), self._missing(column)
+        raw, missing = pl.col(raw_name(column)), self._contract.missing(column)
         yield (raw < "!") & (raw != "") if "" in missing else raw < "!"
         if str(texts.max() or "") >= _BLANKS[0][0]:
             for first, behind in _BLANKS:
@@ -75,12 +82,9 @@ class PlainRows:
         if values.dtype.is_float():
             yield ~value.is_finite()
         if values.null_count() and self._contract.columns[column].nullable:
-            yield value.is_null() & ~pl.col(raw_name(column)).is_in(self._missing(column))
+            yield value.is_null() & ~pl.col(raw_name(column)).is_in(self._contract.missing(column))
         elif values.null_count():
             yield value.is_null()
-
-    def _missing(self, column: str) -> Collection[str]:
-        return _missing(self._contract, column)
 
 
 def _rules(contract: Contract, found: Mapping[str, str], unknown: Sequence[str]) -> Iterator[Rule]:
@@ -93,18 +97,13 @@ def _rules(contract: Contract, found: Mapping[str, str], unknown: Sequence[str])
     yield from key_rules(contract, found)
 
 
-def _missing(contract: Contract, column: str) -> Sequence[str]:
-    missing: Sequence[str] = contract.metadata(column).get("missing", ("",))
-    return missing
-
-
 def _text(column: str, contract: Contract) -> pl.Expr:
     raw = pl.col(raw_name(column))
-    return pl.when(~raw.is_in(_missing(contract, column))).then(raw)
+    return pl.when(~raw.is_in(contract.missing(column))).then(raw)
 
 
 def _value(column: str, contract: Contract, dtype: pl.DataType, numbers: NumberFormat) -> pl.Expr:
-    raw, missing = pl.col(raw_name(column)), _missing(contract, column)
+    raw, missing = pl.col(raw_name(column)), contract.missing(column)
     cast = _CASTS[dtype] if numbers == PLAIN or not dtype.is_numeric() else reading(dtype, numbers)[0]
     is_a_value = pl.select(cast(pl.lit(pl.Series(missing, dtype=pl.String)))).to_series().is_not_null().any()
     return cast(pl.when(~raw.is_in(missing)).then(raw) if is_a_value else raw)

@@ -1,7 +1,7 @@
 """The contract of a dataset turned, once per header, into the casts and flags that judge each batch of a drop.
 
 pandera stays the contract without being in the hot loop: its checks become expressions when the plan is made, each
-batch is judged by a few vectorised steps, and only rows that broke a rule are ever touched one by one.
+batch is judged by a few vectorised steps, and no row is ever touched by itself.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +17,7 @@ from lastmile.intake.validating.plain import PlainRows
 from lastmile.intake.validating.reasons import bad_rows, broken_rows
 from lastmile.intake.validating.rules import (
     Rule,
+    any_broken,
     cell,
     cell_name,
     column_rules,
@@ -52,7 +53,7 @@ class Plan:
         fitting, self.change = fit(contract, [*header, *loaded])
         found = {column: name for column, name in fitting.items() if column not in loaded}
         unknown = self.change.rescued
-        self._columns = list(contract.columns)
+        self._loaded = [*contract.columns, "_line", "_rescued"]
         self._names = {name: raw_name(column) for column, name in found.items()} | {
             name: raw_name(name) for name in unknown
         }
@@ -74,54 +75,51 @@ class Plan:
         raw = batch.frame.rename(self._names).with_columns(batch.lines.cast(pl.UInt64).alias("_line"))
         plain, doubtful = self._sort(raw, batch.nul_free)
         found, flags = self._look_closely(raw.filter(doubtful))
-        is_bad = _any(flags, found.height)
-        valid = found.filter(~is_bad).select(plain.columns)
+        is_bad = any_broken(flags, found.height)
+        valid = found.filter(~is_bad).select(self._loaded)
         bad = [broken_rows(batch.broken)]
         if is_bad.any():
             positions = doubtful.arg_true().filter(is_bad)
             rows = raw[positions]
             texts = batch.raw(positions.to_list())
             bad.append(bad_rows(self._rules, flags.filter(is_bad), rows, rows["_line"], texts))
-        return Judged(
-            pl.concat([plain, valid]).sort("_line") if valid.height and plain.height else plain.vstack(valid),
-            pl.concat(bad).sort("line", maintain_order=True),
-        )
+        return Judged(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
 
-    def _sort(self, raw: pl.DataFrame, nul_free: bool) -> tuple[pl.DataFrame, pl.Series]:
+    def _sort(self, raw: pl.DataFrame, nul_free: bool) -> tuple[pl.DataFrame | None, pl.Series]:
         """The plain rows, as they are loaded, and which of the rows are not plain.
 
         Where half of a batch was not, or in one of few rows, nothing is won by looking for them.
         """
         if not self._may_be_plain or raw.height < FEW_ROWS:
-            return self._closely(raw.clear()).select(*self._columns, "_line", "_rescued"), _all(raw)
+            return None, pl.repeat(True, raw.height, dtype=pl.Boolean, eager=True)
         rows = self._plain()
         query = rows.typed(raw.lazy().with_columns(self._unknown_cells)).with_columns(self._unknown_rescued)
         typed = query.collect(engine="in-memory")
         is_plain = rows.are_plain(typed, nul_free)
         self._may_be_plain = 2 * int(is_plain.sum()) >= raw.height
-        return typed.select(*self._columns, "_line", "_rescued").filter(is_plain), ~is_plain
+        return typed.select(self._loaded).filter(is_plain), ~is_plain
 
     def _look_closely(self, raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The rows typed, and per rule whether they break it."""
-        frame = self._closely(raw)
+        query = raw.lazy().select("_line", *self._cells).with_columns(self._typed).with_columns(self._rescued)
+        frame = query.collect(engine="in-memory")  # planning for any other costs a small drop half its time
         return frame, frame.select(rule.broken(frame).alias(str(number)) for number, rule in enumerate(self._rules))
 
-    def _closely(self, raw: pl.DataFrame) -> pl.DataFrame:
-        query = raw.lazy().select("_line", *self._cells).with_columns(self._typed).with_columns(self._rescued)
-        return query.collect(engine="in-memory")  # planning for any other costs a small drop half its time
 
-
-def _all(rows: pl.DataFrame) -> pl.Series:
-    return pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)
+def _in_order(plain: pl.DataFrame | None, others: pl.DataFrame) -> pl.DataFrame:
+    if plain is None or not plain.height:
+        return others
+    return pl.concat([plain, others]).sort("_line") if others.height else plain
 
 
 def _cell(contract: Contract, column: str) -> pl.Expr:
     """The text of each cell, null where it is a missing code; without blanks at its ends, but for text columns."""
     text = pl.col(raw_name(column))
     stripped = text.str.strip_chars()
-    missing = contract.metadata(column).get("missing", ("",))
     is_text = contract.columns[column].dtype.type == pl.String
-    return pl.when(~stripped.is_in(missing)).then(text if is_text else stripped).alias(cell_name(column))
+    return (
+        pl.when(~stripped.is_in(contract.missing(column))).then(text if is_text else stripped).alias(cell_name(column))
+    )
 
 
 def _unknown_cell(name: str) -> pl.Expr:
@@ -147,12 +145,6 @@ def _rules(contract: Contract, found: dict[str, str], unknown: Sequence[str], nu
         yield from text_rules(name, contract.limits.cell_characters)
     yield from row_rules(contract)
     yield from key_rules(contract, found)
-
-
-def _any(flags: pl.DataFrame, rows: int) -> pl.Series:
-    if not flags.width:
-        return pl.repeat(False, rows, dtype=pl.Boolean, eager=True)
-    return flags.select(pl.any_horizontal(pl.all()).fill_null(False)).to_series()
 
 
 def _rescued(contract: Contract, found: dict[str, str], unknown: Sequence[str]) -> pl.Expr:

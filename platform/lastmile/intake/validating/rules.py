@@ -53,6 +53,13 @@ def misread(column: str) -> pl.Expr:
     return cell(column).is_not_null() & pl.col(column).is_null()
 
 
+def any_broken(flags: pl.DataFrame, rows: int) -> pl.Series:
+    """Per row, whether any of the flags is set; there may be none."""
+    if not flags.width:
+        return pl.repeat(False, rows, dtype=pl.Boolean, eager=True)
+    return flags.select(pl.any_horizontal(pl.all()).fill_null(False)).to_series()
+
+
 def text_rules(column: str, longest: int) -> Iterator[Rule]:
     """What Postgres cannot hold (NUL), and what is longer than the contract lets a cell be."""
     has_nul = cell(column).str.contains("\0", literal=True)
