@@ -1,5 +1,7 @@
 """A small dataset, and its intake driven by hand: what the tests of the intake work with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,10 +13,12 @@ import psycopg
 from psycopg.rows import dict_row
 
 from lastmile.contract import Contract, Partition, code, integer, number, rule, text
+from lastmile.intake.auditing import violations
 from lastmile.intake.discovering import discover
 from lastmile.intake.engine import take_pending
 from lastmile.intake.ledger import Outcome
 from lastmile.store import Store
+from lastmile.warehouse.tables import ensure_table
 
 VISITS = Contract(
     name="visits",
@@ -98,3 +102,14 @@ class Site:
         """Visits in the cleaned Parquet files that the ledger names."""
         keys = [drop["cleaned_key"] for drop in self.drops() if drop["state"] == "loaded" and drop["cleaned_key"]]
         return sorted(visit for key in keys for visit in pl.read_parquet(self.store.read(key))["visit"])
+
+
+@contextmanager
+def checked_site(store: Store, database_url: str) -> Iterator[Site]:
+    """A site whose books must be right at the end, and whose cleaned files hold what its table does."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        site = Site(store, connection, database_url)
+        ensure_table(connection, site.contract)
+        yield site
+        assert violations(connection, site.contract.name) == []
+        assert site.cleaned() == site.visits()

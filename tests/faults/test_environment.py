@@ -12,7 +12,7 @@ import pytest
 from faults.disk import fill, small_disk
 from faults.workers import Workers
 from faults.zygote import ENVIRONMENT
-from visits import VISITS, Site
+from visits import VISITS, Site, checked_site
 
 from lastmile.errors import UserError
 from lastmile.intake import engine, ledger
@@ -29,12 +29,8 @@ ROWS = [f"v{number:04},3,2,1,done" for number in range(3000)]
 
 @pytest.fixture
 def site(store, database_url):
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        here = Site(store, connection, database_url)
-        ensure_table(connection, here.contract)
+    with checked_site(store, database_url) as here:
         yield here
-        assert violations(connection, here.contract.name) == []
-        assert here.cleaned() == here.visits()
 
 
 @contextmanager

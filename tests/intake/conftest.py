@@ -4,21 +4,15 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from visits import Site
+from visits import Site, checked_site
 
-from lastmile.intake.auditing import violations
 from lastmile.store import Store
-from lastmile.warehouse.tables import ensure_table
 
 
 @pytest.fixture
 def site(any_store: Store, database_url: str) -> Iterator[Site]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        here = Site(any_store, connection, database_url)
-        ensure_table(connection, here.contract)
+    with checked_site(any_store, database_url) as here:
         yield here
-        assert violations(connection, here.contract.name) == []
-        assert here.cleaned() == here.visits()
 
 
 @pytest.fixture

@@ -5,18 +5,15 @@ import signal
 from dataclasses import replace
 
 import dagster as dg
-import psycopg
 import pytest
 from distributed import LocalCluster
-from visits import VISITS, YEARS, Site
+from visits import VISITS, YEARS, checked_site
 
 from assets.drops import cleaned_assets, raw_asset
 from assets.resources import Platform
 from lastmile.errors import UserError
 from lastmile.intake import engine, ledger
-from lastmile.intake.auditing import violations
 from lastmile.running.on_dask import Place, take_on_dask
-from lastmile.warehouse.tables import ensure_table
 
 DROPS = 30
 
@@ -36,12 +33,8 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def here(store, database_url):
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        site = Site(store, connection, database_url)
-        ensure_table(connection, site.contract)
+    with checked_site(store, database_url) as site:
         yield site
-        assert violations(connection, site.contract.name) == []
-        assert site.cleaned() == site.visits()
 
 
 @pytest.fixture

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import pandera.polars as pa
 import polars as pl
-import psycopg
 import pytest
-from visits import HEADER, VISITS, Site
+from visits import HEADER, VISITS, checked_site
 
 from lastmile.intake import engine
-from lastmile.intake.auditing import violations
-from lastmile.warehouse.tables import ensure_table
 
 DYING_WORKER = Path(__file__).parents[1] / "dying_worker.py"
 
@@ -23,12 +20,8 @@ DYING_WORKER = Path(__file__).parents[1] / "dying_worker.py"
 @pytest.fixture
 def here(store, database_url):
     """A site in a folder: what is shown here has nothing to do with the kind of store."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        site = Site(store, connection, database_url)
-        ensure_table(connection, site.contract)
+    with checked_site(store, database_url) as site:
         yield site
-        assert violations(connection, site.contract.name) == []
-        assert site.cleaned() == site.visits()
 
 
 def put_many(site, count=5):
