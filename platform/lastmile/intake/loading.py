@@ -23,7 +23,14 @@ from lastmile.intake.duplicates import KeyIndex
 from lastmile.intake.growing import grown
 from lastmile.intake.ledger import Drop, NotDone, Outcome, Settled
 from lastmile.intake.reading import Reader, open_drop
-from lastmile.intake.repeats import SET_ASIDE_SCHEMA, Kind, kind, repeated_in_drop, take_out_repeats_of_table
+from lastmile.intake.repeats import (
+    SET_ASIDE_SCHEMA,
+    Kind,
+    kind,
+    knows_repeats,
+    repeated_in_drop,
+    take_out_repeats_of_table,
+)
 from lastmile.intake.validating import Plan
 from lastmile.intake.writing import ParquetPart, RowCopy, quarantine_rows
 from lastmile.store import Missing, Store
@@ -232,7 +239,7 @@ def _copy(work: Load, rows: pl.DataFrame) -> None:
 
 def _without_repeats(work: Load, batch: RawBatch, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows whose key is new in this drop, and the others as they are set aside."""
-    if work.contract.key and work.contract.duplicates != "keep":
+    if knows_repeats(work.contract):
         first = work.keys.first_seen(rows)
         if not first.all():
             return rows.filter(first), repeated_in_drop(work.contract, batch, rows.filter(~first))
@@ -241,7 +248,7 @@ def _without_repeats(work: Load, batch: RawBatch, rows: pl.DataFrame) -> tuple[p
 
 def take_out_repeats(work: Load, part: Path, lines: Sequence[int] | None = None) -> None:
     """Set aside the rows, or those of `lines`, whose key the partition has already; the Parquet file loses them too."""
-    if not work.contract.key or work.contract.duplicates == "keep" or not work.loaded:
+    if not knows_repeats(work.contract) or not work.loaded:
         return
     repeated = take_out_repeats_of_table(work.connection, work.contract, work.drop.id, work.first_day, lines)
     if repeated.height:

@@ -13,9 +13,16 @@ from psycopg import Connection, sql
 
 from lastmile.contract import Contract
 from lastmile.intake.batch import RawBatch
+from lastmile.intake.ledger import Drop
+from lastmile.intake.locking import Lock, lock
 
 Kind = Literal["bad", "duplicate"]
 SET_ASIDE_SCHEMA = {"line": pl.UInt64, "raw": pl.String, "reasons": pl.String}
+
+
+def knows_repeats(contract: Contract) -> bool:
+    """Whether a row may repeat another one: rows without a key do not, nor those that are all to be kept."""
+    return bool(contract.key) and contract.duplicates != "keep"
 
 
 def kind(contract: Contract) -> Kind:
@@ -42,9 +49,7 @@ def take_out_repeats_of_table(
     A lock on the dataset's partition is held until the transaction ends, so two drops cannot both be the first. Where
     the ledger knows no other drop with rows in the partition, nothing is searched.
     """
-    connection.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [f"{contract.name}/{first_day.isoformat()}"]
-    )
+    _lock_partitions(connection, contract, [first_day])
     if lines is None and _is_alone(connection, drop_id):
         return pl.DataFrame(schema=SET_ASIDE_SCHEMA)
     taken_out = connection.execute(
@@ -53,9 +58,6 @@ def take_out_repeats_of_table(
             WITH repeated AS (
                 SELECT DISTINCT ON (new._line) new.ctid AS place, old._drop_id AS old_drop, old._line AS old_line
                 FROM {table} new JOIN {table} old ON {same_key}
-                    -- "+ 0" keeps the planner off the index of partitions, which it takes for a fresh table without
-                    -- statistics, and then reads the whole partition for each row of the drop
-                    AND old._partition_start + 0 = new._partition_start
                 WHERE new._drop_id = %(drop)s AND new._partition_start = %(day)s AND {new} AND ({old})
                 ORDER BY new._line, old._drop_id
             )
@@ -66,9 +68,7 @@ def take_out_repeats_of_table(
             table=sql.Identifier("raw", contract.name),
             new=sql.SQL("true" if lines is None else "new._line = ANY(%(lines)s)"),
             old=sql.SQL("old._drop_id <> %(drop)s" + ("" if lines is None else " OR old._line <> ALL(%(lines)s)")),
-            same_key=sql.SQL(" AND ").join(
-                sql.SQL("new.{0} = old.{0}").format(sql.Identifier(name)) for name in contract.key
-            ),
+            same_key=_same_key(contract),
             key=sql.SQL(", ").join(sql.SQL("new.{}::text").format(sql.Identifier(name)) for name in contract.key),
         ),
         {"drop": drop_id, "day": first_day, "lines": lines},
@@ -78,6 +78,42 @@ def take_out_repeats_of_table(
         for line, raw, key, old_drop, old_line in sorted(taken_out)
     ]
     return pl.DataFrame(rows, schema=SET_ASIDE_SCHEMA, orient="row")
+
+
+def drops_with_repeats(connection: Connection, contract: Contract, drops: Sequence[Drop]) -> set[int]:
+    """Those of these loaded drops with a key that their partition has from another drop, or an earlier one of these.
+
+    The lock is that of `take_out_repeats_of_table`.
+    """
+    if not knows_repeats(contract):
+        return set()
+    _lock_partitions(connection, contract, [contract.partition.window(drop.partition)[0] for drop in drops])
+    found = connection.execute(
+        sql.SQL(
+            """
+            SELECT DISTINCT new._drop_id FROM {table} new JOIN {table} old ON {same_key}
+            WHERE new._drop_id = ANY(%(drops)s)
+              AND (old._drop_id <> ALL(%(drops)s) OR old._drop_id < new._drop_id)
+            """
+        ).format(table=sql.Identifier("raw", contract.name), same_key=_same_key(contract)),
+        {"drops": [drop.id for drop in drops]},
+    )
+    return {drop_id for (drop_id,) in found.fetchall()}
+
+
+def _lock_partitions(connection: Connection, contract: Contract, first_days: Sequence[date]) -> None:
+    lock(connection, Lock.PARTITION, [f"{contract.name}/{day.isoformat()}" for day in first_days])
+
+
+def _same_key(contract: Contract) -> sql.Composed:
+    """The condition that rows `new` and `old` of the table have the same key in the same partition.
+
+    "+ 0" keeps the planner off the index of drops and partitions, which it may take for a fresh table without
+    statistics, and then read the whole partition for each row of the drop.
+    """
+    names = map(sql.Identifier, contract.key)
+    keys = sql.SQL(" AND ").join(sql.SQL("new.{0} = old.{0}").format(name) for name in names)
+    return sql.SQL("{} AND old._partition_start + 0 = new._partition_start").format(keys)
 
 
 def _is_alone(connection: Connection, drop_id: int) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from psycopg import Connection, sql
+from psycopg import Connection
 
 from lastmile.contract import Contract
 from lastmile.intake import ledger
@@ -24,7 +24,7 @@ from lastmile.intake.batch import NumberFormat, RawBatch
 from lastmile.intake.ledger import Drop, Outcome, Settled
 from lastmile.intake.loading import cleaned_key
 from lastmile.intake.reading import open_drop
-from lastmile.intake.repeats import kind, repeated_in_drop
+from lastmile.intake.repeats import drops_with_repeats, kind, knows_repeats, repeated_in_drop
 from lastmile.intake.validating import Plan
 from lastmile.intake.validating.rules import is_by_row
 from lastmile.intake.writing import ParquetPart, RowCopy
@@ -86,7 +86,7 @@ def load_together(
         if apart := ledger.apart(connection, [one.drop for one in drops], [one.sha256 for one in drops]):
             raise Apart(apart)
         _copy(connection, contract, drops, judged, run_id)
-        if repeated := _repeating(connection, contract, [one.drop for one in drops]):
+        if repeated := drops_with_repeats(connection, contract, [one.drop for one in drops]):
             raise Apart(repeated)
         _publish(store, drops, judged, folder)
         outcomes = list(_outcomes(contract, drops, judged))
@@ -107,8 +107,13 @@ class _Judged:
     duplicate: pl.DataFrame
 
 
+def listed(drop: Drop) -> StoredObject:
+    """The drop's object, in the version to be read."""
+    return StoredObject(drop.key, drop.size, drop.version, drop.modified_at)
+
+
 def _fetch(store: Store, drop: Drop, file: Path) -> str:
-    return store.fetch(StoredObject(drop.key, drop.size, drop.version, drop.modified_at), file)
+    return store.fetch(listed(drop), file)
 
 
 def _read(contract: Contract, drop: Drop, file: Path, sha256: str, plans: dict[tuple[Any, ...], Plan]) -> Read | None:
@@ -185,7 +190,7 @@ def _placed(rows: pl.DataFrame, line: str) -> pl.DataFrame:
 
 def _is_first(contract: Contract, valid: pl.DataFrame) -> pl.Series:
     """True for each row that is the first with its key in its drop; a row with a null in its key repeats nothing."""
-    if not contract.key or contract.duplicates == "keep":
+    if not knows_repeats(contract):
         return pl.repeat(True, valid.height, dtype=pl.Boolean, eager=True)
     drop = (pl.col("_line") // _PLACE).alias("_place")
     is_first = pl.struct(drop, *contract.key).is_first_distinct()
@@ -209,39 +214,6 @@ def _copy(connection: Connection, contract: Contract, drops: Sequence[Read], jud
             origin = {"dataset": pl.lit(contract.name), "run_id": pl.lit(run_id), "kind": pl.lit(as_kind)}
             placed = rows.with_columns(drop_id=ids.gather(place), partition=partitions.gather(place), **origin)
             copy_aside(connection, placed)
-
-
-def _repeating(connection: Connection, contract: Contract, drops: Sequence[Drop]) -> set[int]:
-    """Drops with a key that their partition already has from another drop, or from an earlier one of these.
-
-    A lock on their partitions is held until the transaction ends, so that two drops cannot both be the first.
-    """
-    if not contract.key or contract.duplicates == "keep":
-        return set()
-    connection.execute(
-        """
-        SELECT pg_advisory_xact_lock(place) FROM (
-            SELECT DISTINCT hashtextextended(name, 1) AS place FROM unnest(%s::text[]) name ORDER BY place) places
-        """,
-        [[f"{contract.name}/{contract.partition.window(drop.partition)[0].isoformat()}" for drop in drops]],
-    )
-    found = connection.execute(
-        sql.SQL(
-            """
-            SELECT DISTINCT new._drop_id FROM {table} new JOIN {table} old ON {same_key}
-                AND old._partition_start + 0 = new._partition_start -- see take_out_repeats_of_table
-            WHERE new._drop_id = ANY(%(drops)s)
-              AND (old._drop_id <> ALL(%(drops)s) OR old._drop_id < new._drop_id)
-            """
-        ).format(
-            table=sql.Identifier("raw", contract.name),
-            same_key=sql.SQL(" AND ").join(
-                sql.SQL("new.{0} = old.{0}").format(sql.Identifier(name)) for name in contract.key
-            ),
-        ),
-        {"drops": [drop.id for drop in drops]},
-    )
-    return {drop_id for (drop_id,) in found.fetchall()}
 
 
 def _publish(store: Store, drops: Sequence[Read], judged: _Judged, folder: Path) -> None:

@@ -6,13 +6,14 @@ from psycopg import Connection
 
 from lastmile.intake.ledger.drop import Drop
 from lastmile.intake.ledger.events import tell
+from lastmile.intake.locking import Lock, lock
 
 _SAME_KEY = "key = %(key)s AND id <> %(id)s AND store = (SELECT store FROM ledger.drops WHERE id = %(id)s)"
 
 
 def lock_key(connection: Connection, drop: Drop, sha256: str) -> bool:
     """Keep other versions of the drop's key waiting until the transaction ends; False if newer bytes are in force."""
-    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [drop.key])
+    lock(connection, Lock.OBJECT, [drop.key])
     newer = connection.execute(
         f"""
         SELECT FROM ledger.drops
@@ -75,7 +76,7 @@ def same_bytes_elsewhere(connection: Connection, drop: Drop, sha256: str) -> int
 
     Drops with the same bytes wait for each other until the transaction ends, so two cannot both be the first.
     """
-    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 3))", [f"{drop.dataset}/{sha256}"])
+    lock(connection, Lock.CONTENT, [f"{drop.dataset}/{sha256}"])
     found = connection.execute(
         """
         SELECT min(id) FROM ledger.drops
@@ -93,15 +94,8 @@ def apart(connection: Connection, drops: Sequence[Drop], sha256s: Sequence[str])
     For the others nothing can come to bear on them until the transaction ends. The locks are those of `lock_key` and
     `same_bytes_elsewhere`, all of the first kind before all of the second, each in order: nobody waits in a circle.
     """
-    contents = [f"{drop.dataset}/{sha256}" for drop, sha256 in zip(drops, sha256s, strict=True)]
-    for kind, names in ((0, [drop.key for drop in drops]), (3, contents)):
-        connection.execute(
-            """
-            SELECT pg_advisory_xact_lock(place) FROM (
-                SELECT DISTINCT hashtextextended(name, %s) AS place FROM unnest(%s::text[]) name ORDER BY place) places
-            """,
-            [kind, names],
-        )
+    lock(connection, Lock.OBJECT, [drop.key for drop in drops])
+    lock(connection, Lock.CONTENT, [f"{drop.dataset}/{sha256}" for drop, sha256 in zip(drops, sha256s, strict=True)])
     found = connection.execute(
         """
         WITH mine AS (
