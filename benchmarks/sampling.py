@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,8 +16,8 @@ from pathlib import Path
 from types import FrameType
 
 _EVERY_SECONDS = 0.005
-#: Looks between two readings of the threads' CPU, which take longer.
-_READ_EVERY = 20
+#: The threads' CPU is read less often: that takes longer. What a thread uses after the last reading is not seen.
+_READ_EVERY_SECONDS = 0.05
 _TASKS = Path("/proc/self/task")
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -50,10 +51,11 @@ def sampled(package: str = "lastmile") -> Iterator[Seen]:
 
 
 def _look(package: str, looks: Counter[str], used: dict[tuple[int, str], float], done: threading.Event) -> None:
-    own = threading.get_ident()
+    own, read_at = threading.get_ident(), 0.0
     while not done.wait(_EVERY_SECONDS):
-        if looks[""] % _READ_EVERY == 0:
+        if time.monotonic() - read_at > _READ_EVERY_SECONDS:
             used.update(_cpu_of_threads())
+            read_at = time.monotonic()
         looks[""] += 1
         names = {thread.ident: _kind(thread.name) for thread in threading.enumerate()}
         for thread, frame in sys._current_frames().items():
