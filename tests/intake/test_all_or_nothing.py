@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 import psycopg
 import pytest
@@ -47,6 +48,17 @@ def test_a_drop_killed_mid_load_leaves_no_rows_and_the_retry_all_of_them(site, w
     (outcome,) = site.take()
     assert (outcome.state, outcome.loaded) == ("loaded", 100)
     assert len(site.visits()) == 100
+
+
+@pytest.mark.behaviour(number=13)
+def test_a_drop_of_a_worker_whose_session_ends_late_is_taken_by_another_of_the_same_run(site):
+    site.put_rows("a.csv", "v1,3,2,1,done")
+    site.discover()
+    dying = psycopg.connect(site.database_url, autocommit=True)
+    ledger.claim(dying, site.store.url, "visits", ["2020"], "test")
+    assert site.take(run_id="another") == []
+    Timer(0.5, dying.close).start()
+    assert [outcome.state for outcome in site.take()] == ["loaded"]
 
 
 @pytest.mark.behaviour(number=9)

@@ -27,8 +27,8 @@ from lastmile.intake.ledger import ClaimLost, Drop, NotDone, Outcome
 from lastmile.intake.loading import load, set_aside
 from lastmile.intake.releasing import release
 from lastmile.intake.rescued import fill
-from lastmile.intake.together import MOST_TOGETHER, Apart, Read, load_together, read_together
-from lastmile.store import Changed, Missing, Store, StoredObject
+from lastmile.intake.together import MOST_TOGETHER, Apart, Read, listed, load_together, read_together
+from lastmile.store import Changed, Missing, Store
 from lastmile.warehouse.tables import ensure_table
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def take_pending(
     while most is None or len(outcomes) < most:
         at_once = MOST_TOGETHER if most is None else min(MOST_TOGETHER, most - len(outcomes))
         drops = ledger.claim(connection, store.url, contract.name, partitions, run_id, started, at_once)
-        if not drops and not _wait_for_next(connection, store, contract, partitions):
+        if not drops and not _wait_for_next(connection, store, contract, partitions, run_id):
             break
         for drop, outcome in _take_in_order(connection, store, contract, drops, run_id):
             outcomes.append(outcome)
@@ -160,7 +160,7 @@ def _take(connection: Connection, store: Store, contract: Contract, drop: Drop, 
         with TemporaryDirectory(prefix="lastmile-") as folder:
             copy = Path(folder) / "drop"
             expect_size(drop, contract)
-            sha256 = store.fetch(_listed(drop), copy)
+            sha256 = store.fetch(listed(drop), copy)
             way = release if drop.retake else load
             return way(connection, store, contract, drop, copy, sha256, run_id)
     except ClaimLost:
@@ -208,10 +208,6 @@ def _keep(connection: Connection, drop: Drop, run_id: str, why: str) -> None:
     ledger.keep(connection, drop, run_id, f"not {drop.asked_for or 'redone'}, rows kept: {why}")
 
 
-def _listed(drop: Drop) -> StoredObject:
-    return StoredObject(drop.key, drop.size, drop.version, drop.modified_at)
-
-
 def _is_as_listed(store: Store, drop: Drop) -> bool:
     try:
         return store.look(drop.key).version == drop.version
@@ -239,8 +235,10 @@ def _try_again(connection: Connection, drop: Drop, run_id: str, end: Outcome) ->
     return None
 
 
-def _wait_for_next(connection: Connection, store: Store, contract: Contract, partitions: Sequence[str]) -> bool:
-    due = ledger.next_due(connection, store.url, contract.name, partitions)
+def _wait_for_next(
+    connection: Connection, store: Store, contract: Contract, partitions: Sequence[str], run_id: str
+) -> bool:
+    due = ledger.next_due(connection, store.url, contract.name, partitions, run_id)
     wait = (due - ledger.now(connection)) if due else ledger.LONGEST_WAIT
     if wait >= ledger.LONGEST_WAIT:
         return False

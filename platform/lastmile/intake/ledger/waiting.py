@@ -1,13 +1,15 @@
 """What waits to be taken, and when; and every drop there is, as the ledger has it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from lastmile.intake.ledger.claiming import ASKED_FOR, HOLDER_IS_GONE, LONGEST_WAIT, PENDING, TO_FILL
+from lastmile.intake.ledger.claiming import ASKED_FOR, HOLDER_IS_GONE, LONGEST_WAIT, PENDING, SESSION, TO_FILL
+
+_PAUSE = timedelta(milliseconds=200)
 
 
 def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int]]:
@@ -26,15 +28,23 @@ def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int
     ).fetchall()
 
 
-def next_due(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> datetime | None:
-    """When the first drop that was put back may be tried again."""
+def next_due(
+    connection: Connection, store: str, dataset: str, partitions: Sequence[str], run_id: str
+) -> datetime | None:
+    """When the first drop that was put back may be tried again, or one that the run holds elsewhere is to be looked at.
+
+    Many workers can carry out one run. A drop of one that died is free as soon as its session is seen to be gone, which
+    may be a moment after all the others found nothing to take.
+    """
     row = connection.execute(
         f"""
-        SELECT min(not_before) FROM ledger.drops
-        WHERE store = %s AND dataset = %s AND partition = ANY(%s)
-          AND (state = 'discovered' OR retake IS NOT NULL OR {TO_FILL}) AND claim IS NULL
+        SELECT min(CASE WHEN claim IS NULL THEN not_before ELSE clock_timestamp() + %(pause)s END) FROM ledger.drops
+        WHERE store = %(store)s AND dataset = %(dataset)s AND partition = ANY(%(partitions)s) AND (
+            (state = 'discovered' OR retake IS NOT NULL OR {TO_FILL}) AND claim IS NULL
+            OR claim IS NOT NULL AND run_id = %(run_id)s AND claim_backend <> (
+                SELECT {SESSION} FROM pg_stat_activity WHERE pid = pg_backend_pid()))
         """,
-        [store, dataset, list(partitions)],
+        {"store": store, "dataset": dataset, "partitions": list(partitions), "run_id": run_id, "pause": _PAUSE},
     ).fetchone()
     return row[0] if row else None
 
