@@ -132,8 +132,8 @@ def _taken(
     context: dg.AssetExecutionContext, platform: Platform, connection: "Connection", contract: Contract
 ) -> "list[Outcome]":
     """The outcomes of the run's drops, taken here or on the Dask cluster that the run's tag or the settings name."""
-    from lastmile.intake.engine import take_pending
     from lastmile.intake.ledger import now
+    from lastmile.intake.side_by_side import take_side_by_side
     from lastmile.running.on_dask import Place, take_on_dask
 
     settings, tags = platform.settings(), context.run.tags
@@ -141,7 +141,7 @@ def _taken(
     redo = tags.get(REDO_TAG) == "true"
     of_run = (context.partition_keys, context.run.run_id)
     if scheduler is None:
-        return take_pending(connection, platform.store(), contract, *of_run, redo, _logger(context))
+        return take_side_by_side(platform.connect, platform.store(), contract, *of_run, redo, _logger(context))
     place = Place(settings, contract.name, contract.version, platform.s3_options())
     return take_on_dask(scheduler, place, *of_run, now(connection) if redo else None, _logger(context))
 

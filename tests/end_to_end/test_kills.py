@@ -11,6 +11,7 @@ import pytest
 from end_to_end.installation import Installation, wait_for
 
 from lastmile.intake.auditing import violations
+from lastmile.running.lost_runs import WORKER_TAG
 from lastmile.running.processes import free_port
 from lastmile.warehouse import embedded
 
@@ -52,7 +53,9 @@ def service(platform, name):
 
 
 def workers(platform):
-    return [process for process in platform.processes() if "lastmile.running.worker" in process.cmdline()]
+    recorded = ask(platform, f"SELECT value FROM dagster.run_tags WHERE key = '{WORKER_TAG}'") or []
+    pids = {json.loads(worker)["pid"] for worker in recorded}
+    return [process for process in platform.processes() if process.pid in pids]
 
 
 def kill(*processes):

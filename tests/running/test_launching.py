@@ -6,22 +6,28 @@ import signal
 import subprocess
 import sys
 import time
+from uuid import uuid4
 
 import psutil
 import pytest
 import yaml
 from dagster import DagsterInstance, DagsterRunStatus
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
 from lastmile.running import launching
+from lastmile.running.fork_server import Ended
 from lastmile.running.lost_runs import WORKER_TAG, end_all, end_lost, record_worker, worker_of
 from lastmile.settings import PROJECT
 
 LAUNCHER = {"module": "lastmile.running.launching", "class": "LocalRunLauncher"}
+JOB = "@job\ndef made():\n work()\n"
 SLEEP = "import time; print(flush=True); time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
+#: Whoever started the tests may have handed down that the signal is ignored.
+HEARING = DEAF.replace("SIG_IGN", "SIG_DFL")
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +119,7 @@ def test_a_run_whose_worker_dies_before_it_begins_fails_at_once_and_says_how(ins
 def test_a_worker_killed_while_it_comes_up_fails_its_run_at_once(instance):
     run = create_run_for_test(instance, status=DagsterRunStatus.STARTING)
     instance.run_launcher.launch_run(LaunchRunContext(run, None))
-    (process,) = [child for child in psutil.Process().children() if run.run_id in child.cmdline()]
-    process.kill()
+    psutil.Process(worker_of(instance.get_run_by_id(run.run_id)).pid).kill()
     assert status_in_the_end(instance, run.run_id, seconds=30) == DagsterRunStatus.FAILURE
     assert "was killed by SIGKILL" in " ".join(event.message for event in instance.all_logs(run.run_id))
 
@@ -131,16 +136,75 @@ def test_a_run_that_starts_or_is_canceled_ends_when_its_worker_dies_and_not_beca
     assert ended == [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
 
-def test_the_launcher_itself_records_the_worker(instance):
-    run = create_run_for_test(instance, status=DagsterRunStatus.STARTING)
+@pytest.fixture
+def job(tmp_path):
+    """Write the code of a job, as Python, and get a run of it that is about to start."""
+    name = f"job_{uuid4().hex}"
+    code = ReconstructableRepository.for_module(name, "made", str(tmp_path))
+    origin = ReconstructableJob(code, "made").get_python_origin()
+
+    def write(instance, body):
+        (tmp_path / f"{name}.py").write_text(
+            f"import time\nfrom dagster import job, op\n@op\ndef work():\n {body}\n{JOB}"
+        )
+        return create_run_for_test(instance, "made", status=DagsterRunStatus.STARTING, job_code_origin=origin)
+
+    return write
+
+
+def launch(instance, run):
+    """Launch it; the process of its worker."""
     instance.run_launcher.launch_run(LaunchRunContext(run, None))
-    (process,) = [child for child in psutil.Process().children() if run.run_id in child.cmdline()]
-    assert worker_of(instance.get_run_by_id(run.run_id)).pid == process.pid
-    process.kill()
+    return psutil.Process(worker_of(instance.get_run_by_id(run.run_id)).pid)
+
+
+def test_each_run_is_of_the_code_as_it_is_when_the_run_starts(instance, job, tmp_path):
+    for word in ("first", "then"):
+        run = job(instance, f"open({str(tmp_path / word)!r}, 'w')")
+        launch(instance, run)
+        assert status_in_the_end(instance, run.run_id) == DagsterRunStatus.SUCCESS
+        assert (tmp_path / word).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+def test_workers_are_forked_from_one_process_and_started_without_it_where_it_cannot_be(instance, job, monkeypatch):
+    first, second = (launch(instance, job(instance, "time.sleep(60)")) for _ in range(2))
+    assert first.parent() == second.parent() != psutil.Process()
+    monkeypatch.setattr(instance.run_launcher, "_fork_server", Refusing())
+    third = launch(instance, job(instance, "time.sleep(60)"))
+    assert third.parent() == psutil.Process()
+    for process in (first, second, third):
+        process.kill()
+
+
+class Refusing:
+    has_ended = False
+
+    def fork(self, run_id):
+        raise Ended
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+def test_when_the_fork_server_is_killed_its_worker_goes_on_and_the_next_run_gets_another(instance, job, tmp_path):
+    go = tmp_path / "go"
+    run = job(instance, f"while not __import__('os').path.exists({str(go)!r}): time.sleep(0.05)")
+    worker = launch(instance, run)
+    server = worker.parent()
+    server.kill()
+    server.wait(10)
+    time.sleep(0.5)
+    assert not instance.get_run_by_id(run.run_id).is_finished
+    other = job(instance, "time.sleep(60)")
+    killed = launch(instance, other)
+    assert killed.parent() not in (server, psutil.Process())
+    killed.kill()
+    assert status_in_the_end(instance, other.run_id, seconds=10) == DagsterRunStatus.FAILURE
+    go.touch()
+    assert status_in_the_end(instance, run.run_id) == DagsterRunStatus.SUCCESS
 
 
 def test_cancelling_asks_the_worker_to_stop(instance, worker):
-    process = worker()
+    process = worker(HEARING)
     run_id = working_run(instance, process)
     assert instance.run_launcher.terminate(run_id)
     assert process.wait(10) == -signal.SIGTERM

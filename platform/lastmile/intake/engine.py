@@ -9,6 +9,7 @@ a full disk. That is raised, never held against a drop, and every claim is free 
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -43,6 +44,7 @@ ENVIRONMENT_WAIT = timedelta(seconds=10)
 MOST_DROPS = 2_000
 
 Report = Callable[[Drop, Outcome], None]
+Hold = Callable[[Sequence[Drop]], AbstractContextManager[None]]
 
 
 def take_pending(
@@ -54,8 +56,11 @@ def take_pending(
     redo: bool | datetime = False,
     report: Report = lambda drop, outcome: None,
     most: int | None = None,
+    hold: Hold = lambda drops: nullcontext(),
 ) -> list[Outcome]:
     """Take the pending drops of the partitions, `most` or MOST_DROPS at most. Returns their outcomes.
+
+    `hold` is around the taking of drops that were claimed at once; what it raises is raised.
 
     With `redo`, drops settled before now, or before the moment given, are taken too; and all of them, unless `most` is
     given: nobody would ask for the rest.
@@ -71,9 +76,10 @@ def take_pending(
         drops = ledger.claim(connection, store.url, contract.name, partitions, run_id, started, at_once)
         if not drops and not _wait_for_next(connection, store, contract, partitions, run_id):
             break
-        for drop, outcome in _take_in_order(connection, store, contract, drops, run_id):
-            outcomes.append(outcome)
-            report(drop, outcome)
+        with hold(drops):
+            for drop, outcome in _take_in_order(connection, store, contract, drops, run_id):
+                outcomes.append(outcome)
+                report(drop, outcome)
     return outcomes
 
 

@@ -13,14 +13,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 from dagster import DagsterInstance, DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
+from lastmile.running.fork_server import Ended, ForkServer
 from lastmile.running.lost_runs import end, record_worker, worker_of
 from lastmile.running.processes import Process
 
@@ -35,6 +37,8 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
+        self._fork_server: ForkServer | None = None
+        self._starting = Lock()
         super().__init__()  # type: ignore[no-untyped-call]  # Dagster's own
 
     @property
@@ -51,19 +55,37 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
     def launch_run(self, context: LaunchRunContext) -> None:
         run_id = context.dagster_run.run_id
-        worker = subprocess.Popen([sys.executable, "-m", "lastmile.running.worker", run_id], stdin=subprocess.DEVNULL)
+        pid, wait = self._start(run_id)
         try:
-            record_worker(self._instance, run_id, worker.pid)
+            record_worker(self._instance, run_id, pid)
         except BaseException:
-            worker.kill()
+            os.kill(pid, signal.SIGKILL)
             raise
-        Thread(target=self._see_to_the_end, args=(worker, run_id), name=f"worker of {run_id}", daemon=True).start()
+        Thread(target=self._see_to_the_end, args=(pid, wait, run_id), name=f"worker of {run_id}", daemon=True).start()
 
-    def _see_to_the_end(self, worker: "subprocess.Popen[bytes]", run_id: str) -> None:
-        code = worker.wait()
+    def _start(self, run_id: str) -> tuple[int, Callable[[], int]]:
+        """The worker's number, and what waits for its exit code. On macOS, frameworks of the system survive no fork."""
+        if sys.platform == "linux":
+            with self._starting:
+                if self._fork_server is None or self._fork_server.has_ended:
+                    self._fork_server = ForkServer()
+            try:
+                forked = self._fork_server.fork(run_id)
+            except Ended:
+                log.warning("the fork server has ended; the worker of run %s is started without it", run_id)
+            else:
+                return forked.pid, forked.code.result
+        worker = subprocess.Popen([sys.executable, "-m", "lastmile.running.worker", run_id], stdin=subprocess.DEVNULL)
+        return worker.pid, worker.wait
+
+    def _see_to_the_end(self, pid: int, wait: Callable[[], int], run_id: str) -> None:
+        try:
+            code = wait()
+        except Ended:
+            return  # the worker goes on; run monitoring and `lost_runs` look after it
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         try:
-            end(self._instance, run_id, f"Its worker (process {worker.pid}) {how}.")
+            end(self._instance, run_id, f"Its worker (process {pid}) {how}.")
         except Exception:
             # The database may be what killed the worker. Run monitoring ends the run when it is back.
             log.exception("run %s could not be ended", run_id)

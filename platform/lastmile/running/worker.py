@@ -1,4 +1,4 @@
-"""The worker of one run: `python -m lastmile.running.worker <run id>`, started by the launcher.
+"""The worker of one run: forked for it, or `python -m lastmile.running.worker <run id>` where there is no fork server.
 
 Before anything else it writes its number and start time to the run, so every run that has begun can be asked whether
 its worker lives, by whoever comes later and without anything having been kept in memory.
@@ -29,6 +29,11 @@ def execute(run_id: str) -> None:
             pass
 
 
-if __name__ == "__main__":
+def work(run_id: str) -> None:
+    """Carry out the run in a process that has nothing else to do."""
     with capture_interrupts():  # SIGTERM and SIGINT end the run in order, as a canceled one
-        execute(sys.argv[1])
+        execute(run_id)
+
+
+if __name__ == "__main__":
+    work(sys.argv[1])
