@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 from files import content, read, refusal, requiring
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lastmile.contract import Contract, integer, number, text
 from lastmile.intake.batch import NumberFormat, Refused
 from lastmile.intake.reading import open_drop
+from lastmile.intake.reading.numbers import Evidence, evidence
 
 BASE = requiring("id")
 COLUMNS = {
@@ -18,6 +21,8 @@ COLUMNS = {
     "n": integer("Count."),
 }
 HARVEST = Contract(BASE.name, BASE.description, BASE.owner, BASE.partition, COLUMNS)
+
+CELLS = st.one_of(st.from_regex(r"-?[0-9]{1,4}\.[0-9]{1,5}", fullmatch=True), st.text("0123.,-+e '\nNA", max_size=7))
 
 
 def found(folder: Path, *weights: str, contract: Contract = HARVEST, price: str = "") -> NumberFormat:
@@ -91,3 +96,15 @@ def test_a_comma_far_down_costs_its_row_only_where_points_are_known_for_decimals
     (tmp_path / "file").write_text("id;kg\n" + "1;1.234\n2;1.5\n" * 3_000 + "2;0,5\n")
 
     assert len(content(open_drop(tmp_path / "file", "visits.csv", HARVEST)).rows) == 6_001
+
+
+@given(st.lists(CELLS, max_size=12))
+def test_a_column_shows_what_its_cells_show_one_by_one(cells):
+    contract = replace(HARVEST, columns={"kg": number("Weight.")})
+    shown, expected = evidence(["kg"], [[cell] for cell in cells], contract).get("kg", Evidence()), Evidence()
+    for cell in map(str.strip, cells):
+        if cell and cell not in contract.missing("kg"):
+            expected.add(cell, 1)
+    for kind in ("points", "commas", "either"):
+        assert sorted(getattr(shown, kind)) == sorted(getattr(expected, kind))
+    assert shown.groups - {""} == expected.groups - {""}

@@ -224,8 +224,8 @@ _PLAIN_BYTES, _BREAKS = 100_000, re.compile(rb"[\r\n]")
 
 def values(record: bytes, dialect: Dialect) -> list[str]:
     """The fields of a well-formed record, without their quotes."""
-    if record.isascii() and not dialect.escape and len(record) < _PLAIN_BYTES and not _BREAKS.search(record):
-        text = record.decode()
+    if not dialect.escape and len(record) < _PLAIN_BYTES and not _BREAKS.search(record):
+        text = shown(record, "utf-8")
         if not dialect.quote:
             return text.split(dialect.delimiter)
         return next(csv.reader([text], delimiter=dialect.delimiter, quotechar=dialect.quote))

@@ -7,7 +7,8 @@ cost their rows; a file that is more of a mixture is refused where a cell depend
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -29,6 +30,8 @@ def _number(decimal: str, thousands: str) -> str:
     return rf"^{SIGN}(?:(?:{groups}|\d+)(?:{fraction})?|{fraction}){EXPONENT}$"
 
 
+#: What most columns are, told at once: digits, and points that could not be between groups.
+_PLAIN = re.compile(r"(?:[+-]?(?:\d*|\d+\.(?:\d{1,2}|\d{4,}))\n)*+")
 POINT, COMMA = re.compile(_number(".", ",")), re.compile(_number(",", "."))
 
 
@@ -41,16 +44,16 @@ class Evidence:
     either: list[str] = field(default_factory=list)
     groups: set[str] = field(default_factory=set)
 
-    def add(self, cell: str) -> None:
+    def add(self, cell: str, times: int) -> None:
         point, comma = POINT.match(cell), COMMA.match(cell)
         if point and comma and ("." in cell or "," in cell):
-            self.either.append(cell)
+            self.either += [cell] * times
         elif found := point or comma:
             self.groups.add(found["group"] or "")
             if not comma:
-                self.points.append(cell)
+                self.points += [cell] * times
             elif not point:
-                self.commas.append(cell)
+                self.commas += [cell] * times
 
 
 def number_format(columns: Mapping[str, Evidence], contract: Contract) -> dict[str, str]:
@@ -76,18 +79,23 @@ def number_format(columns: Mapping[str, Evidence], contract: Contract) -> dict[s
 def evidence(header: Sequence[str], rows: Iterable[Sequence[str] | None], contract: Contract) -> dict[str, Evidence]:
     """What these rows show, by header of a column of numbers."""
     found, _ = fit(contract, header)
-    places = {
-        name: (header.index(name), contract.missing(column))
+    cells = dict(zip(header, zip(*filter(None, rows), strict=True), strict=False))
+    return {
+        name: _shown_by(cells.get(name, ()), contract.missing(column))
         for column, name in found.items()
         if contract.types()[column].is_numeric()
     }
-    columns = {name: Evidence() for name in places}
-    for row in filter(None, rows):
-        for name, (place, missing) in places.items():
-            cell = row[place].strip()
-            if cell and not cell.isdecimal() and cell not in missing:  # most cells are digits only, and show nothing
-                columns[name].add(cell)
-    return columns
+
+
+def _shown_by(cells: Sequence[str], missing: Collection[str]) -> Evidence:
+    joined = "\n".join([*cells, ""])
+    if _PLAIN.fullmatch(joined) and joined.count("\n") == len(cells):
+        return Evidence(points=[cell for cell in cells if "." in cell and cell not in missing])
+    shown = Evidence()
+    for cell, times in Counter(map(str.strip, cells)).items():
+        if cell and not cell.isdecimal() and cell not in missing:  # most cells are digits only, and show nothing
+            shown.add(cell, times)
+    return shown
 
 
 def _refuse_either(columns: Mapping[str, Evidence], point: str, comma: str) -> None:
