@@ -5,6 +5,7 @@ scores are those that a dummy cannot get, and the dummy's stand next to them.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from sklearn.metrics import average_precision_score, balanced_accuracy_score, co
 from sklearn.pipeline import Pipeline
 
 from lastmile.learning.feature_set import FeatureSet
-from lastmile.learning.training import SEED, Fold, inputs, one_thread, probabilities, target, train
+from lastmile.learning.training import SEED, Fold, fit, inputs, one_thread, probabilities, quiet, target
 
 #: Rows of a fold that importance is measured on: enough for two decimals, and seconds however many rows there are.
 _ROWS_FOR_IMPORTANCE = 2_000
@@ -56,12 +57,17 @@ class Evaluation:
 
 def evaluate(features: FeatureSet, rows: pl.DataFrame, split: list[Fold]) -> Evaluation:
     """Judge by the folds: each is predicted by a model trained on the others."""
+
+    def judge(fold: Fold) -> tuple[NDArray[np.float64], dict[str, float]]:
+        training, judging = fold
+        model = fit(features, rows[training])
+        return probabilities(features, model, rows[judging]), importance(features, model, rows[judging])
+
     found = np.zeros((rows.height, len(features.levels)))
-    losses: list[dict[str, float]] = []
-    for training, judging in split:
-        model = train(features, rows[training])
-        found[judging] = probabilities(features, model, rows[judging])
-        losses.append(importance(features, model, rows[judging]))
+    with quiet(), ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        judged = list(pool.map(judge, split))
+    for (_, judging), (of_fold, _) in zip(split, judged, strict=True):
+        found[judging] = of_fold
     truth = target(features, rows)
     # Of all rows, because one that learned by fold would call too rare what the fold has more of.
     dummy = DummyClassifier(strategy="prior").fit(inputs(features, rows), truth)
@@ -72,7 +78,7 @@ def evaluate(features: FeatureSet, rows: pl.DataFrame, split: list[Fold]) -> Eva
         error=_error_of_balanced_accuracy(features, truth, predicted),
         recall=recall(features, truth, predicted),
         confusion=confusion_matrix(truth, predicted, labels=list(features.levels)).tolist(),
-        importance={name: float(np.mean([loss[name] for loss in losses])) for name in features.names()},
+        importance={name: float(np.mean([loss[name] for _, loss in judged])) for name in features.names()},
         rows=rows.height,
         groups=rows[features.group].n_unique(),
         folds=len(split),

@@ -38,6 +38,10 @@ Fold = tuple[NDArray[np.int_], NDArray[np.int_]]
 one_thread = partial(threadpool_limits, limits=1, user_api="openmp")
 
 
+#: Of what NumPy says about inputs that no row has. What is ignored is ignored in all threads, so it is not for one.
+quiet = partial(warnings.catch_warnings, action="ignore", category=RuntimeWarning)
+
+
 class TooLittleData(Exception):
     """There are not enough rows, groups or levels to train and judge a model; the message counts them."""
 
@@ -84,8 +88,13 @@ def target(features: FeatureSet, rows: pl.DataFrame) -> NDArray[np.object_]:
 
 def train(features: FeatureSet, rows: pl.DataFrame) -> Pipeline:
     """A pipeline fitted on `rows`, all of which have a level."""
-    with one_thread(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, about inputs that no row has
+    with quiet():
+        return fit(features, rows)
+
+
+def fit(features: FeatureSet, rows: pl.DataFrame) -> Pipeline:
+    """As `train`, for several threads at once."""
+    with one_thread():
         return classifier(features).fit(inputs(features, rows), target(features, rows))
 
 
