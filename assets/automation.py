@@ -9,7 +9,7 @@ from dagster import DagsterRunStatus
 
 from assets.drops import cleaned_key, quarantine_key, raw_key
 from assets.resources import Platform
-from lastmile.contract import Contract, Partition
+from lastmile.contract import Contract
 from lastmile.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _LISTING_SECONDS = 300
 def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDefinition:
     @dg.sensor(
         name="landing",
-        description="Enters new drops in the ledger; asks for one run per partition with drops waiting.",
+        description="Enters new drops in the ledger; asks for runs of the partitions with drops waiting.",
         asset_selection=assets,
         minimum_interval_seconds=every_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -83,21 +83,44 @@ def _enter_new_drops(
 def _requests(
     instance: dg.DagsterInstance, contracts: Mapping[str, Contract], waiting: Iterable[tuple[str, str, int, int]]
 ) -> Iterator[dg.RunRequest]:
-    """One run per partition, or per month of days, covering every dataset with drops there. The ledger says what is
-    new, so no run key. Datasets under a backfill are left to that."""
+    """One run for all years, for the months of a year and the days of a month, over every dataset with drops there. The
+    ledger says what is new, so no run key. Datasets under a backfill are left to that."""
     left = _under_backfill(instance)
-    places: dict[tuple[Partition, str], list[tuple[str, str]]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for dataset, partition, *_ in waiting:
         if dataset in contracts and raw_key(dataset) not in left:
-            shape = contracts[dataset].partition
-            together = partition[: len("2024-01")] if shape.unit == "day" else partition
-            places[shape, together].append((dataset, partition))
-    for (shape, together), found in places.items():
-        tag = f"{shape.unit}/{together}"
+            unit = contracts[dataset].partition.unit
+            groups[unit, _together(unit, partition)].append((dataset, partition))
+    for group, places in groups.items():
+        yield from _requests_for_group(instance, *group, places)
+
+
+def _together(unit: str, partition: str) -> str:
+    return {"year": "all", "month": partition[: len("2024")], "day": partition[: len("2024-01")]}[unit]
+
+
+def _requests_for_group(
+    instance: dg.DagsterInstance, unit: str, together: str, places: Sequence[tuple[str, str]]
+) -> Iterator[dg.RunRequest]:
+    """One run; after one has failed, for a while, one for each partition, so that what fails does not stop the rest."""
+    if _has_failed(instance, f"{unit}/{together}"):
+        by_tag = {
+            f"{unit}/{partition}": [place for place in places if place[1] == partition] for _, partition in places
+        }
+    else:
+        by_tag = {f"{unit}/{together}": list(places)}
+    for tag, found in by_tag.items():
         if _may_run(instance, tag):
             datasets = dict.fromkeys(dataset for dataset, _ in found)
             keys = [key(dataset) for dataset in datasets for key in (raw_key, cleaned_key, quarantine_key)]
             yield _request(keys, sorted({partition for _, partition in found}), {PARTITION_TAG: tag})
+
+
+def _has_failed(instance: dg.DagsterInstance, tag: str) -> bool:
+    """Whether the last run of the tag failed and that is not long ago."""
+    last = instance.get_run_records(dg.RunsFilter(tags={PARTITION_TAG: tag}), limit=1)
+    is_failed = bool(last) and last[0].dagster_run.status == DagsterRunStatus.FAILURE
+    return is_failed and _seconds_since(last[0].end_time) <= _PAUSE_SECONDS
 
 
 def _request(keys: Sequence[dg.AssetKey], partitions: Sequence[str], tags: Mapping[str, str]) -> dg.RunRequest:

@@ -101,7 +101,7 @@ def test_the_books_check_finds_a_row_that_no_ledger_row_accounts_for(visits_plat
 
 
 class TestLandingSensor:
-    """The sensor asks for one run per partition with drops waiting, and for none that is under way."""
+    """The sensor asks for a run of the partitions with drops waiting, and for none that is under way."""
 
     @pytest.fixture
     def tick(self, visits_platform, instance):
@@ -116,13 +116,16 @@ class TestLandingSensor:
 
         return tick
 
-    def test_one_run_is_requested_per_partition(self, put, tick):
+    def test_one_run_is_requested_for_all_years_with_drops_waiting(self, put, tick):
         for name in ("a.csv", "b.csv"):
             put(name, f"{name},3,2,1,done")
-        put("c.csv", "v,3,2,1,done", year="2021")
-        requests = tick().run_requests
-        assert [request.partition_key for request in requests] == ["2020", "2021"]
-        assert {key.path[0] for key in requests[0].asset_selection} == {"raw", "cleaned", "quarantine"}
+        assert [request.partition_key for request in tick().run_requests] == ["2020"]
+        put("c.csv", "v,3,2,1,done", year="2022")
+        (request,) = tick().run_requests
+        assert request.partition_key is None
+        assert request.tags["dagster/asset_partition_range_start"] == "2020"
+        assert request.tags["dagster/asset_partition_range_end"] == "2022"
+        assert {key.path[0] for key in request.asset_selection} == {"raw", "cleaned", "quarantine"}
 
     def test_nothing_is_requested_when_nothing_waits(self, put, tick, run):
         assert tick().skip_message == "no drops are waiting"
@@ -131,20 +134,27 @@ class TestLandingSensor:
         assert tick().run_requests == []
 
     @pytest.mark.behaviour(number=4)
-    def test_a_partition_being_worked_on_is_not_requested_again(self, put, tick, instance):
+    def test_partitions_being_worked_on_are_not_requested_again(self, put, tick, instance):
         put("a.csv", "v1,3,2,1,done")
-        tags = {PARTITION_TAG: "year/2020"}
-        instance.add_run(dg.DagsterRun("job", run_id="11111111-1111-1111-1111-111111111111", tags=tags))
+        instance.add_run(dg.DagsterRun("job", tags={PARTITION_TAG: "year/all"}))
         assert tick().run_requests == []
 
-    def test_a_partition_whose_runs_keep_failing_is_given_a_pause(self, put, tick, instance):
-        put("a.csv", "v1,3,2,1,done")
-        for number in range(3):
-            failed = dg.DagsterRun(
-                "job", run_id=f"11111111-1111-1111-1111-11111111111{number}", tags={PARTITION_TAG: "year/2020"}
-            )
-            instance.report_run_failed(instance.add_run(failed))
-        assert tick().run_requests == []
+    def test_after_a_failure_each_partition_has_its_own_run_and_one_that_keeps_failing_a_pause(
+        self, put, tick, instance, monkeypatch
+    ):
+        def fail(tag):
+            instance.report_run_failed(instance.add_run(dg.DagsterRun("job", tags={PARTITION_TAG: tag})))
+
+        for year in ("2020", "2021"):
+            put("a.csv", f"{year},3,2,1,done", year=year)
+        fail("year/all")
+        assert [request.partition_key for request in tick().run_requests] == ["2020", "2021"]
+        for _ in range(3):
+            fail("year/2020")
+        assert [request.partition_key for request in tick().run_requests] == ["2021"]
+        monkeypatch.setattr("assets.automation._PAUSE_SECONDS", 0)
+        (together,) = tick().run_requests
+        assert together.tags[PARTITION_TAG] == "year/all"
 
     @pytest.mark.behaviour(number=11)
     def test_wiping_the_run_history_asks_for_nothing_again(self, put, tick, run, instance, visits_platform):

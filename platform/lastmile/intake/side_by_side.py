@@ -4,13 +4,13 @@ Nothing a drop can meet lies outside its partition, so what comes out is what ta
 a partition drops are taken in their order, by one thread: which of two equal rows is the first must not be chance.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from threading import Condition, Event, Lock
 
+import polars as pl
 from psycopg import Connection
 
 from lastmile.contract import Contract
@@ -23,8 +23,8 @@ from lastmile.store import Store
 MOST_BYTES = 64 * 1024 * 1024
 #: A drop may be compressed: text shrinks about so much.
 _SWELLING = 8
-#: Threads beyond the machine's cores gain nothing, and each has a connection.
-MOST_AT_ONCE = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+#: However many cores there are: each has a connection.
+_MOST_AT_ONCE = 8
 
 
 class Budget:
@@ -61,17 +61,20 @@ def take_side_by_side(
     run_id: str,
     redo: bool | datetime = False,
     report: Report = lambda drop, outcome: None,
-    at_once: int = MOST_AT_ONCE,
+    at_once: int | None = None,
 ) -> list[Outcome]:
     """What `take_pending` does, for `at_once` partitions at a time; each thread has a connection by `connect`.
 
+    If not given, that is as many as polars has threads: the machine's cores, unless it is told otherwise.
+
     The first error is raised when the drops in hand elsewhere have come to their end.
     """
+    at_once = min(at_once or min(pl.thread_pool_size(), _MOST_AT_ONCE), len(partitions))
     with connect() as connection:
-        if min(at_once, len(partitions)) < 2:
+        if at_once < 2:
             return take_pending(connection, store, contract, partitions, run_id, redo, report)
         redo = ledger.now(connection) if redo is True else redo
-    shares = [partitions[place::at_once] for place in range(min(at_once, len(partitions)))]
+    shares = [partitions[place::at_once] for place in range(at_once)]
     budget, reporting, stopping = Budget(MOST_BYTES), Lock(), Event()
 
     def tell(drop: Drop, outcome: Outcome) -> None:
