@@ -8,6 +8,7 @@ die and return.
 """
 
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -39,6 +40,7 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         self._inst_data = inst_data
         self._fork_server: ForkServer | None = None
         self._starting = Lock()
+        self._last_end = -math.inf
         super().__init__()  # type: ignore[no-untyped-call]  # Dagster's own
 
     @property
@@ -52,6 +54,10 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Any) -> "LocalRunLauncher":  # noqa: ARG003
         return cls(inst_data)
+
+    def seconds_since_an_end(self) -> float:
+        """How long ago a worker that was launched here ended; infinite where none has."""
+        return time.monotonic() - self._last_end
 
     def launch_run(self, context: LaunchRunContext) -> None:
         run_id = context.dagster_run.run_id
@@ -83,6 +89,8 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
             code = wait()
         except Ended:
             return  # the worker goes on; run monitoring and `lost_runs` look after it
+        finally:
+            self._last_end = time.monotonic()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         try:
             end(self._instance, run_id, f"Its worker (process {pid}) {how}.")
