@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.survey import PARTITION, SURVEY
+from lastmile.running.services import ALLOCATORS
 from lastmile.settings import Settings
 from lastmile.store import Store, open_store
 from lastmile.warehouse import embedded
@@ -34,7 +35,9 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
+        """As the workers of runs have it."""
         return {
+            **ALLOCATORS,
             "LASTMILE_HOME": str(self.home),
             "LASTMILE_DATABASE_URL": self.url,
             "LASTMILE_STORE_URL": self.store_url,

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pytest
 from files import VISITS, content, read, refusal, requiring
@@ -353,6 +354,18 @@ def test_a_character_cut_by_a_block_does_not_hide_the_encoding(tmp_path: Path, m
 
     assert found.rows == [("1", "abcdeé"), ("2", "ü")]
     assert found.format["encoding"] == "utf-8"
+
+
+def test_a_large_file_is_read_in_smaller_batches_and_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compression, "BLOCK", 2**12)
+    text = "id,note\n" + "".join(f"{number},some words\n" for number in range(5_000))
+    path = tmp_path / "large.csv"
+    path.write_text(text)
+    batches = list(open_drop(path, path.name, requiring("id")).batches())
+    monkeypatch.setattr(compression, "LARGE", len(text))
+    smaller = list(open_drop(path, path.name, requiring("id")).batches())
+    assert max(batch.records for batch in smaller) < 0.7 * max(batch.records for batch in batches)
+    assert pl.concat(batch.frame for batch in smaller).equals(pl.concat(batch.frame for batch in batches))
 
 
 def test_two_encodings_in_one_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

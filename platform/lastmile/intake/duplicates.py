@@ -1,7 +1,7 @@
-"""Natural keys seen before in the same drop, over all its batches, at 12 bytes a key.
+"""Natural keys seen before in the same drop, over all its batches, at 10 bytes a key.
 
-A key is remembered as a hash of 64 bits and one of 32. A row is called a repeat only where both agree with an earlier
-key: among ten million keys the chance that any two different ones do is below 1e-15 (n squared over 2**97). Within a
+A key is remembered as a hash of 64 bits and one of 16. A row is called a repeat only where both agree with an earlier
+key: among ten million keys the chance that any two different ones do is below 1e-10 (n squared over 2**81). Within a
 batch the keys themselves are compared.
 """
 
@@ -12,11 +12,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 High = NDArray[np.uint64]
-Low = NDArray[np.uint32]
+Low = NDArray[np.uint16]
 #: First and second hashes of some keys, ascending by the first.
 Run = tuple[High, Low]
 
-#: Merging takes 32 bytes a key for the moment, so runs end here: ten million keys are then 13 runs and 120 MB.
+#: Merging takes 32 bytes a key for the moment, so runs end here: ten million keys are then 13 runs and 100 MB.
 LONGEST_RUN = 1_000_000
 
 
@@ -34,7 +34,7 @@ class KeyIndex:
             partial=pl.any_horizontal(pl.col(self._key).is_null()),
             first=key.is_first_distinct(),
             high=key.hash(0),
-            low=(key.hash(1) // 2**32).cast(pl.UInt32),
+            low=(key.hash(1) // 2**48).cast(pl.UInt16),
         )
         asked = rows.with_row_index("row").filter(pl.col("first") & ~pl.col("partial")).sort("high")
         is_known = self._known(asked["high"].to_numpy(), asked["low"].to_numpy())

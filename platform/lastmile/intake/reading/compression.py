@@ -19,6 +19,8 @@ from lastmile.limits import Limits
 
 #: Bytes handed on at a time: some 25,000 survey rows. From 4 MiB on reading is as fast; memory grows with it, 20-fold.
 BLOCK = 8 * 2**20
+#: From this size on a file is handed on in halves of that: its keys, 10 bytes a row, take memory too.
+LARGE = 2**30
 #: So much may be unpacked of anything: a small file of equal lines is no bomb.
 HARMLESS = 16 * 2**20
 #: What the xz decoder may take; its strongest setting takes 65 MiB.
@@ -43,8 +45,9 @@ def blocks(path: Path, limits: Limits) -> Iterator[bytes]:
     """
     name = compression(path)
     if name is None:
+        at_a_time = BLOCK if path.stat().st_size < LARGE else BLOCK // 2
         with path.open("rb") as file:
-            yield from iter(lambda: file.read(BLOCK), b"")
+            yield from iter(lambda: file.read(at_a_time), b"")
     else:
         with path.open("rb") as packed:
             if name == "zip":
