@@ -61,7 +61,7 @@ class Meter:
         self._postmaster = psutil.Process(int((server / "data" / "postmaster.pid").read_text().split()[0]))
 
     def read(self) -> dict[str, float]:
-        own = psutil.Process()
+        own, servers = psutil.Process(), [self._postmaster, *self._postmaster.children()]
         with psycopg.connect(self._url, autocommit=True) as connection:
             connection.execute("SELECT pg_stat_force_next_flush()")
             (active,) = connection.execute(
@@ -69,8 +69,8 @@ class Meter:
             ).fetchone() or (0,)
         return {
             "wall": time.perf_counter(),
-            "cpu": _cpu(own) + sum(_cpu(child) for child in own.children() if child != self._postmaster),
-            "database cpu": _cpu(self._postmaster) + sum(_cpu(child) for child in self._postmaster.children()),
+            "cpu": _cpu(own) + sum(_cpu(child) for child in own.children(recursive=True) if child not in servers),
+            "database cpu": sum(map(_cpu, servers)),
             "statements": active / 1000,
         }
 

@@ -3,6 +3,7 @@
 import pytest
 
 from lastmile.commands.backfill import _ranges as ranges
+from lastmile.commands.backfill import backfill
 from lastmile.contract import load_contracts
 from lastmile.errors import UserError
 
@@ -34,3 +35,20 @@ def test_datasets_are_taken_together_so_that_a_range_is_one_run(contracts):
 def test_a_mistake_is_told(contracts, wanted, first, last, said):
     with pytest.raises(UserError, match=said):
         ranges(contracts, wanted, first, last)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"drop": [1], "resume": "abcdefgh"},
+        {"drop": [1], "select": "group:warehouse"},
+        {"drop": [1], "first": "2015"},
+        {"resume": "abcdefgh", "first": "2015"},
+        {"resume": "abcdefgh", "redo": True},
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(given, tmp_path, monkeypatch):
+    monkeypatch.setenv("LASTMILE_HOME", str(tmp_path))
+    nothing = dict.fromkeys(("first", "last", "dataset", "on", "scheduler", "drop", "select", "resume"))
+    with pytest.raises(UserError, match=r"--(drop|resume) stands alone"):
+        backfill(**nothing | {"redo": False} | given)

@@ -53,7 +53,7 @@ def backfill(
     """
     settings, console = Settings.from_environment(), Console()
     if drop:
-        _take_again(settings, console, drop, given_besides=[first, last, dataset, on, scheduler])
+        _take_again(settings, console, drop, given_besides=[first, last, dataset, on, scheduler, select, resume])
         return
     tags = ({REDO_TAG: "true"} if redo else {}) | _on(on, scheduler, settings.dask_scheduler)
     asks, days = _asks(settings, first, last, dataset, select, resume, tags)
@@ -75,7 +75,7 @@ def _asks(
     from lastmile.contract import load_contracts
 
     if resume:
-        if first or last or datasets or select:
+        if first or last or datasets or select or tags:
             raise UserError("--resume stands alone: the earlier backfill says what was wanted")
         return [partial(request_rest, backfill_id=resume)], (date.min, date.max)
     if first is None or last is None:
