@@ -27,10 +27,13 @@ def when_views_are_out_of_date() -> Condition:
     return _until_made(changed) & ~When.in_progress()
 
 
-def when_partitions_change(views: Iterable[dg.AssetKey]) -> Condition:
+def when_partitions_change(views: Iterable[dg.AssetKey], whole: Iterable[dg.AssetKey]) -> Condition:
     """A partition is made when the same one has changed upstream of the views, and every one when SQL has changed.
 
-    `views` are those of all tables that run along: while data still comes in below any of them, all of them wait.
+    `views` are those of all tables that run along: while data still comes in below any of them, all of them wait. And
+    `whole` are the tables of all partitions made from these tables or from the partitioned ones below: a partition
+    knows only its own ones, such a table all of them. While any is under way all wait, or a range made in several runs
+    would be followed by a run for every look at it.
     """
     has_data = When.any_deps_match(~When.missing()).resolve_through_virtual()
     changed = (
@@ -38,8 +41,10 @@ def when_partitions_change(views: Iterable[dg.AssetKey]) -> Condition:
         | When.any_deps_updated().resolve_through_virtual()
         | ((When.any_deps_updated() | When.code_version_changed()) & ~When.missing())
     )
-    unrest = When.code_version_changed() | When.any_deps_in_progress()
-    return _once_at_rest(changed, _any_matches(views, unrest)) & ~When.any_deps_missing()
+    unrest = _any_matches(views, When.code_version_changed() | When.any_deps_in_progress())
+    for table in whole:
+        unrest |= When.asset_matches(table, When.any_deps_in_progress())
+    return _once_at_rest(changed, unrest) & ~When.any_deps_missing()
 
 
 def when_any_partition_changed(partitioned: Iterable[dg.AssetKey]) -> Condition:

@@ -137,7 +137,9 @@ def _conditions(
     conditions = dict.fromkeys(views, when_views_are_out_of_date())
     for names in partitioned:
         read = {view for name in names for view in _upstream(manifest, name, "model") if view in views}
-        conditions |= dict.fromkeys(names, when_partitions_change(keys(read)))
+        below = {*names, *(model for name in names for model in _upstream(manifest, name, "model"))}
+        of_all = [table for table in whole if below.intersection(manifest["parent_map"].get(table, []))]
+        conditions |= dict.fromkeys(names, when_partitions_change(keys(read), keys(of_all)))
     for table in whole:
         below = set(_upstream(manifest, table, "model"))
         made_along = {name for names in partitioned if below & set(names) for name in names}

@@ -149,6 +149,23 @@ def test_drops_that_never_stop_coming_do_not_hold_up_the_tables_for_ever(with_vi
     assert with_views.tick() == names(by_partition, "2015")
 
 
+def test_a_table_made_in_several_runs_is_followed_once_when_the_last_has_ended(with_views, by_day, shop_tables):
+    days = ("2021-02-26", "2021-02-27", "2021-02-28")
+    with_views.make([cleaned_key(SHOP)], *days)
+    with_views.tick()
+    with_views.make(by_day, *days)
+    with_views.tick()
+    with_views.make(shop_tables)
+    assert with_views.tick() == {}
+    lines, followers = [key for key in by_day if key.path[-1] == "int_retail_lines"], set(by_day)
+    runs = [with_views.start(lines, day) for day in days]
+    for run, day in zip(runs, days, strict=True):
+        assert with_views.tick() == {}
+        with_views.make(lines, day)
+        with_views.end(run)
+    assert with_views.tick() == names(followers - set(lines), *days)
+
+
 def test_all_marts_are_made_in_one_run_after_the_partitions(with_views, by_partition, tables):
     with_views.make(CLEANED, "2015", "2016")
     with_views.tick()
