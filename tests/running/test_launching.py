@@ -177,15 +177,19 @@ def test_each_run_is_of_the_code_as_it_is_when_the_run_starts(instance, job, tmp
 def test_workers_are_forked_from_one_process_and_started_without_it_where_it_cannot_be(instance, job, monkeypatch):
     first, second = (launch(instance, job(instance, "time.sleep(60)")) for _ in range(2))
     assert first.parent() == second.parent() != psutil.Process()
+    monkeypatch.setattr(instance.run_launcher, "_can_fork", True)  # and as it was at the end
     monkeypatch.setattr(instance.run_launcher, "_fork_server", Refusing())
     third = launch(instance, job(instance, "time.sleep(60)"))
     assert third.parent() == psutil.Process()
-    for process in (first, second, third):
+    monkeypatch.setattr(instance.run_launcher, "_fork_server", None)
+    fourth = launch(instance, job(instance, "time.sleep(60)"))
+    assert fourth.parent() == psutil.Process()  # one that has never served is not tried again
+    for process in (first, second, third, fourth):
         process.kill()
 
 
 class Refusing:
-    has_ended = False
+    has_ended = has_served = False
 
     def fork(self, run_id):
         raise Ended

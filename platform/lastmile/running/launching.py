@@ -39,6 +39,8 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
         self._fork_server: ForkServer | None = None
+        #: On macOS, frameworks of the system survive no fork. A server that cannot serve is not tried again.
+        self._can_fork = sys.platform == "linux"
         self._starting = Lock()
         self._last_end = -math.inf
         super().__init__()  # type: ignore[no-untyped-call]  # Dagster's own
@@ -70,14 +72,15 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         Thread(target=self._see_to_the_end, args=(pid, wait, run_id), name=f"worker of {run_id}", daemon=True).start()
 
     def _start(self, run_id: str) -> tuple[int, Callable[[], int]]:
-        """The worker's number, and what waits for its exit code. On macOS, frameworks of the system survive no fork."""
-        if sys.platform == "linux":
+        """The worker's number, and what waits for its exit code."""
+        if self._can_fork:
             with self._starting:
                 if self._fork_server is None or self._fork_server.has_ended:
                     self._fork_server = ForkServer()
             try:
                 forked = self._fork_server.fork(run_id)
             except Ended:
+                self._can_fork = self._fork_server.has_served
                 log.warning("the fork server has ended; the worker of run %s is started without it", run_id)
             else:
                 return forked.pid, forked.code.result
