@@ -20,10 +20,11 @@ SMALL, MOST_BYTES = 256 * 1024, 8 * 1024 * 1024
 #: Drops due within this time are waited for by whoever takes drops; for later ones another run is asked for in time.
 LONGEST_WAIT = timedelta(seconds=30)
 
-#: A session of the database, of all there ever were; of pg_stat_activity.
-SESSION = "pid || ' ' || backend_start"
+#: A session of pg_stat_activity, told from all there ever were; and our own.
+_SESSION = "pid || ' ' || backend_start"
+OWN_SESSION = f"(SELECT {_SESSION} FROM pg_stat_activity WHERE pid = pg_backend_pid())"
 HOLDER_IS_GONE = f"""(claim_expires_at < now() OR NOT EXISTS (
-    SELECT FROM pg_stat_activity WHERE claim_backend = {SESSION}))"""
+    SELECT FROM pg_stat_activity WHERE claim_backend = {_SESSION}))"""
 
 PENDING = "state IN ('discovered', 'claimed')"
 ASKED_FOR = "retake IS NOT NULL"
@@ -103,7 +104,7 @@ def _claim(connection: Connection, which: str, sought: dict[str, Any]) -> list[D
             ), claimed AS (
                 UPDATE ledger.drops
                 SET claim = %(claim)s, claim_expires_at = now() + %(lease)s, attempts = attempts + 1,
-                    claim_backend = (SELECT {SESSION} FROM pg_stat_activity WHERE pid = pg_backend_pid()),
+                    claim_backend = {OWN_SESSION},
                     run_id = %(run_id)s, state = CASE WHEN state = 'discovered' THEN 'claimed' ELSE state END
                 FROM ordered
                 WHERE drops.id = ordered.id AND (number = 1 OR are_many AND bytes <= %(most_bytes)s)

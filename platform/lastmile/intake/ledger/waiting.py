@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from lastmile.intake.ledger.claiming import ASKED_FOR, HOLDER_IS_GONE, LONGEST_WAIT, PENDING, SESSION, TO_FILL
+from lastmile.intake.ledger.claiming import ASKED_FOR, HOLDER_IS_GONE, LONGEST_WAIT, OWN_SESSION, PENDING, TO_FILL
 
 _PAUSE = timedelta(milliseconds=200)
 
@@ -41,8 +41,7 @@ def next_due(
         SELECT min(CASE WHEN claim IS NULL THEN not_before ELSE clock_timestamp() + %(pause)s END) FROM ledger.drops
         WHERE store = %(store)s AND dataset = %(dataset)s AND partition = ANY(%(partitions)s) AND (
             (state = 'discovered' OR retake IS NOT NULL OR {TO_FILL}) AND claim IS NULL
-            OR claim IS NOT NULL AND run_id = %(run_id)s AND claim_backend <> (
-                SELECT {SESSION} FROM pg_stat_activity WHERE pid = pg_backend_pid()))
+            OR claim IS NOT NULL AND run_id = %(run_id)s AND claim_backend <> {OWN_SESSION})
         """,
         {"store": store, "dataset": dataset, "partitions": list(partitions), "run_id": run_id, "pause": _PAUSE},
     ).fetchone()
