@@ -68,18 +68,18 @@ def current_version(connection: "Connection", store: "Store", features: FeatureS
     import polars as pl
 
     from lastmile.learning import feature_table, registry
-    from lastmile.learning.evaluating import evaluate
-    from lastmile.learning.training import folds, recipe, train
+    from lastmile.learning.evaluating import train_and_judge
+    from lastmile.learning.training import recipe
 
     rows = feature_table.rows(connection, features).filter(pl.col(features.target).is_not_null())
     made_of = {"recipe": recipe(features), "rows": feature_table.content(rows)}
     newest = registry.latest(connection, NAME)
     if newest and newest.made_from(made_of["rows"], made_of["recipe"]):
         return newest
-    evaluation = evaluate(features, rows, folds(features, rows))
+    model, evaluation = train_and_judge(features, rows)
     candidate = registry.Candidate(
         name=NAME,
-        model=train(features, rows),
+        model=model,
         feature_set=features.name,
         features=features.names(),
         data_versions={

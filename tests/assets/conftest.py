@@ -15,9 +15,9 @@ from assets.predictions import prediction_assets
 from assets.reports import report_assets
 from assets.resources import Platform
 from lastmile.contract import Contract, load_contracts
-from lastmile.learning.evaluating import evaluate
+from lastmile.learning.evaluating import train_and_judge
 from lastmile.learning.registry import Candidate, register
-from lastmile.learning.training import folds, recipe, train
+from lastmile.learning.training import recipe
 from lastmile.settings import Settings
 from lastmile.store import Store
 from lastmile.warehouse.dbt_project import prepared
@@ -86,9 +86,9 @@ def candidate() -> Candidate:
     features, rows = HOUSEHOLD_VULNERABILITY, households().drop_nulls("vulnerability_level")
     absent = {name: pl.lit(None) for name in features.names() if name not in rows.columns}
     rows = rows.with_columns(**absent)
-    scores = evaluate(features, rows, folds(features, rows)).as_json()
+    model, evaluation = train_and_judge(features, rows)
     made_of = {"recipe": recipe(features), "rows": "those of households()", "row_count": rows.height}
-    return Candidate(NAME, train(features, rows), features.name, features.names(), made_of, scores)
+    return Candidate(NAME, model, features.name, features.names(), made_of, evaluation.as_json())
 
 
 @pytest.fixture

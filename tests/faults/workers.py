@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ class Workers:
     def kill(self, pid: int) -> None:
         """As hard as can be; a no-op where it has ended: its number is not given anew before we are told of that."""
         if not self.has_ended(pid):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended, and we are about to be told
+                os.kill(pid, signal.SIGKILL)
             self._stopped.discard(pid)
 
     def kill_all(self) -> None:

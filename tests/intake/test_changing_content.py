@@ -1,8 +1,15 @@
 """The same object again, with the same bytes, other bytes, or no bytes."""
 
+import os
+import time
+
 import pytest
+from visits import HEADER, checked_site
 
 from lastmile.intake import engine
+from lastmile.intake.reading.reader import Reader
+from lastmile.settings import Settings
+from lastmile.store import open_store
 
 
 def names_bytes(site):
@@ -173,4 +180,54 @@ def test_redoing_a_drop_that_was_touched_reads_it_under_its_newest_version(site)
         site.discover()
         site.take()
     assert [outcome.state for outcome in site.take(redo=True)] == ["loaded"]
+    assert site.visits() == ["v1"]
+
+
+@pytest.fixture
+def folder_site(home, database_url):
+    with checked_site(open_store(Settings.from_environment()), database_url) as here:
+        yield here
+
+
+def left_alone(site, key):
+    """The file of an object, as though it had been there for an hour: it is read where it lies."""
+    file = site.folder() / key
+    os.utime(file, (time.time() - 3600,) * 2)
+    return file
+
+
+def while_it_is_read(monkeypatch, change):
+    """Have something done once the drop's records are found, and before they are read."""
+    batches = Reader.batches
+
+    def batches_after(reader, *most):
+        change()
+        return batches(reader, *most)
+
+    monkeypatch.setattr(Reader, "batches", batches_after)
+
+
+@pytest.mark.behaviour(number=17)
+@pytest.mark.parametrize("rows", [["v2,3,2,1,done"], ["nothing like it"]], ids=["good", "unreadable"])
+def test_a_file_written_into_while_it_is_read_is_taken_as_its_new_version_only(folder_site, monkeypatch, rows):
+    site = folder_site
+    file = left_alone(site, site.put_rows("a.csv", "v1,3,2,1,done"))
+    site.discover()
+    with monkeypatch.context() as patched:
+        while_it_is_read(patched, lambda: file.write_text("\n".join([HEADER, *rows])))
+        assert [outcome.state for outcome in site.take()] == ["superseded"]
+    assert (site.visits(), site.aside()) == ([], [])
+    file.write_text("\n".join([HEADER, "v2,3,2,1,done", ""]))
+    site.discover()
+    site.take()
+    assert site.visits() == ["v2"]
+
+
+@pytest.mark.behaviour(number=19)
+def test_a_file_removed_while_it_is_read_is_loaded(folder_site, monkeypatch):
+    site = folder_site
+    file = left_alone(site, site.put_rows("a.csv", "v1,3,2,1,done"))
+    site.discover()
+    while_it_is_read(monkeypatch, file.unlink)
+    assert [outcome.state for outcome in site.take()] == ["loaded"]
     assert site.visits() == ["v1"]

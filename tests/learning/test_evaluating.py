@@ -7,14 +7,13 @@ import polars as pl
 import pytest
 from fields import FIELDS, fields
 
-from lastmile.learning.evaluating import Evaluation, evaluate, scores
-from lastmile.learning.training import folds
+from lastmile.learning.evaluating import Evaluation, scores, train_and_judge
 
 
 @pytest.fixture(scope="module")
 def evaluation() -> Evaluation:
     rows = fields()
-    return evaluate(FIELDS, rows, folds(FIELDS, rows))
+    return train_and_judge(FIELDS, rows)[1]
 
 
 def test_a_model_that_learned_something_beats_the_dummy_in_every_score(evaluation: Evaluation) -> None:
@@ -35,7 +34,7 @@ def test_the_dummy_knows_only_how_common_each_level_is(evaluation: Evaluation) -
 
 def test_a_model_of_noise_is_no_better_than_the_dummy() -> None:
     rows = fields().with_columns(pl.col("yield_level").shuffle(seed=1))
-    evaluation = evaluate(FIELDS, rows, folds(FIELDS, rows))
+    evaluation = train_and_judge(FIELDS, rows)[1]
     assert evaluation.scores["balanced_accuracy"] < evaluation.dummy["balanced_accuracy"] + 2 * evaluation.error
 
 
@@ -51,8 +50,8 @@ def test_what_only_marks_the_group_is_worth_nothing_on_new_groups() -> None:
         yield_level=pl.col("village").replace_strict(luck),
     )
     split = replace(FIELDS, group="field")
-    assert evaluate(split, marked, folds(split, marked)).scores["balanced_accuracy"] > 0.9
-    assert evaluate(FIELDS, marked, folds(FIELDS, marked)).scores["balanced_accuracy"] < 0.55
+    assert train_and_judge(split, marked)[1].scores["balanced_accuracy"] > 0.9
+    assert train_and_judge(FIELDS, marked)[1].scores["balanced_accuracy"] < 0.55
 
 
 def test_the_confusion_matrix_counts_every_row_once(evaluation: Evaluation) -> None:

@@ -8,7 +8,7 @@ from fields import FIELDS, SEASONS, WINDOW_2020, WINDOW_2021
 from lastmile.learning import feature_table
 from lastmile.learning.predicting import predict, replace_predictions, wrongly_predicted
 from lastmile.learning.registry import Candidate, ModelVersion, register
-from lastmile.learning.training import train
+from lastmile.learning.training import fit
 from lastmile.store import Store
 
 
@@ -20,7 +20,7 @@ def versions(connection: psycopg.Connection, store: Store, marts: pl.DataFrame) 
     known = marts.drop_nulls("yield_level")
     found = []
     for rows in (known, known.head(150)):
-        model = train(FIELDS, rows)
+        model = fit(FIELDS, rows)
         made_of = {"recipe": "r", "rows": feature_table.content(rows)}
         candidate = Candidate("fields", model, FIELDS.name, FIELDS.names(), made_of, {"dummy": {}})
         found.append((register(connection, store, candidate), model))
@@ -32,7 +32,7 @@ def put(connection, version, window=WINDOW_2020):
 
 
 def test_every_row_gets_its_likeliest_level(rows: pl.DataFrame) -> None:
-    found = predict(FIELDS, train(FIELDS, rows), rows)
+    found = predict(FIELDS, fit(FIELDS, rows), rows)
     shares = found.select(FIELDS.probability_columns())
     assert found["yield_level"].to_list() == [FIELDS.levels[row.index(max(row))] for row in shares.iter_rows()]
 

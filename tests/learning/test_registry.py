@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from lastmile.learning import registry
 from lastmile.learning.registry import ArtifactRefused, Candidate
-from lastmile.learning.training import probabilities, train
+from lastmile.learning.training import fit, probabilities
 from lastmile.store import Store
 
 
@@ -24,7 +24,7 @@ from lastmile.store import Store
 def candidate(rows: pl.DataFrame) -> Candidate:
     return Candidate(
         name="fields",
-        model=train(FIELDS, rows),
+        model=fit(FIELDS, rows),
         feature_set=FIELDS.name,
         features=FIELDS.names(),
         data_versions={"recipe": "r1", "rows": "d1", "drops": [1, 2], "partitions": {"2020-01-01": "abc"}},

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lastmile.learning.feature_set import numeric
-from lastmile.learning.training import TooLittleData, classifier, folds, inputs, probabilities, recipe, train
+from lastmile.learning.training import TooLittleData, classifier, fit, folds, inputs, probabilities, recipe
 
 
 @settings(max_examples=30, deadline=None)
@@ -50,12 +50,12 @@ def test_too_little_data_is_refused_with_what_there_is(few: pl.DataFrame, said: 
 
 
 def test_the_same_rows_give_the_same_model(rows: pl.DataFrame) -> None:
-    first, second = (probabilities(FIELDS, train(FIELDS, rows), rows) for _ in range(2))
+    first, second = (probabilities(FIELDS, fit(FIELDS, rows), rows) for _ in range(2))
     assert np.array_equal(first, second)
 
 
 def test_probabilities_come_in_the_levels_order_and_add_up_to_one(rows: pl.DataFrame) -> None:
-    found = probabilities(FIELDS, train(FIELDS, rows), rows)
+    found = probabilities(FIELDS, fit(FIELDS, rows), rows)
     assert np.allclose(found.sum(axis=1), 1)
     predicted = np.array(FIELDS.levels)[found.argmax(axis=1)]
     assert (predicted == rows["yield_level"].to_numpy()).mean() > 0.9
@@ -63,27 +63,28 @@ def test_probabilities_come_in_the_levels_order_and_add_up_to_one(rows: pl.DataF
 
 def test_a_level_no_row_has_gets_no_probability(rows: pl.DataFrame) -> None:
     without = rows.filter(pl.col("yield_level") != "middle")
-    assert not probabilities(FIELDS, train(FIELDS, without), rows)[:, 1].any()
+    assert not probabilities(FIELDS, fit(FIELDS, without), rows)[:, 1].any()
 
 
 def test_no_rows_have_no_probabilities(rows: pl.DataFrame) -> None:
-    assert probabilities(FIELDS, train(FIELDS, rows), rows.clear()).shape == (0, 3)
+    assert probabilities(FIELDS, fit(FIELDS, rows), rows.clear()).shape == (0, 3)
 
 
 def test_a_category_never_seen_and_a_missing_value_are_predicted(rows: pl.DataFrame) -> None:
     strange = rows.head(2).with_columns(
         soil=pl.Series(["peat", None]), rain_mm=pl.Series([None, 300.0]), irrigated=pl.Series([None, True])
     )
-    assert np.allclose(probabilities(FIELDS, train(FIELDS, rows), strange).sum(axis=1), 1)
+    assert np.allclose(probabilities(FIELDS, fit(FIELDS, rows), strange).sum(axis=1), 1)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of its mean, which there is none of
 def test_an_input_that_no_row_has_does_no_harm(rows: pl.DataFrame) -> None:
     without = rows.with_columns(rain_mm=pl.lit(None, pl.Float64), soil=pl.lit(None, pl.String))
-    assert np.allclose(probabilities(FIELDS, train(FIELDS, without), rows).sum(axis=1), 1)
+    assert np.allclose(probabilities(FIELDS, fit(FIELDS, without), rows).sum(axis=1), 1)
 
 
 def test_categories_are_numbers_before_they_reach_the_trees(rows: pl.DataFrame) -> None:
-    model = train(FIELDS, rows)
+    model = fit(FIELDS, rows)
     encoded = model[:-1].transform(inputs(FIELDS, rows))
     assert encoded.dtype == np.float64
     assert model[-1].is_categorical_ is None

@@ -164,11 +164,14 @@ def _take(connection: Connection, store: Store, contract: Contract, drop: Drop, 
         if drop.asked_for == "filled":
             return fill(connection, store, contract, drop, run_id)
         with TemporaryDirectory(prefix="lastmile-") as folder:
-            copy = Path(folder) / "drop"
             expect_size(drop, contract)
-            sha256 = store.fetch(listed(drop), copy)
-            way = release if drop.retake else load
-            return way(connection, store, contract, drop, copy, sha256, run_id)
+            lent = store.lend(listed(drop), Path(folder) / "drop")
+            try:
+                way = release if drop.retake else load
+                return way(connection, store, contract, drop, lent, run_id)
+            except Exception:
+                lent.expect_unchanged()  # what is wrong may come of a change
+                raise
     except ClaimLost:
         raise
     except (Changed, Missing) as error:

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import polars as pl
 from psycopg import Connection, sql
-from psycopg.errors import ProgramLimitExceeded
 
 from lastmile.contract import Contract
 from lastmile.intake import ledger
-from lastmile.intake.batch import NumberFormat, RawBatch, Refused
+from lastmile.intake.batch import NumberFormat, RawBatch
 from lastmile.intake.beside import Beside
 from lastmile.intake.discarding import discarded_lines, without_discarded
 from lastmile.intake.duplicates import KeyIndex
@@ -25,15 +24,14 @@ from lastmile.intake.ledger import Drop, NotDone, Outcome, Settled
 from lastmile.intake.reading import Reader, open_drop
 from lastmile.intake.repeats import (
     SET_ASIDE_SCHEMA,
-    Kind,
     kind,
     knows_repeats,
     repeated_in_drop,
     take_out_repeats_of_table,
 )
 from lastmile.intake.validating import Plan
-from lastmile.intake.writing import ParquetPart, RowCopy, quarantine_rows
-from lastmile.store import Missing, Store
+from lastmile.intake.writing import Aside, Kind, LongCopy, ParquetPart, RowCopy, Sent, quarantine_rows
+from lastmile.store import Lent, Missing, Store
 
 
 @dataclass
@@ -85,11 +83,10 @@ class Load:
             quarantine_rows(self.connection, *place, self.run_id, rows, as_kind)
 
 
-def load(
-    connection: Connection, store: Store, contract: Contract, drop: Drop, file: Path, sha256: str, run_id: str
-) -> Outcome:
-    """Take the drop whose bytes lie in `file`. Raises Refused or Unreadable with nothing of it left behind."""
+def load(connection: Connection, store: Store, contract: Contract, drop: Drop, lent: Lent, run_id: str) -> Outcome:
+    """Take the drop whose bytes were lent. Raises Refused, Unreadable or Changed with nothing of it left behind."""
     stale: list[str] = []
+    sha256 = lent.sha256
     with connection.transaction():
         ledger.hold(connection, drop)
         if not ledger.lock_key(connection, drop, sha256):
@@ -101,7 +98,7 @@ def load(
             outcome = Outcome("duplicate", message=message)
             stale = _replace_older(connection, contract, drop, run_id)
         else:
-            outcome, stale = _load_file(connection, store, contract, drop, file, run_id)
+            outcome, stale = _load_file(connection, store, contract, drop, lent, run_id)
             if twin:
                 message = f"loaded, although drop {twin} has the same bytes under another name"
                 outcome = replace(outcome, message=message)
@@ -144,15 +141,16 @@ def _start_over(connection: Connection, drop: Drop) -> None:
 
 
 def _load_file(
-    connection: Connection, store: Store, contract: Contract, drop: Drop, file: Path, run_id: str
+    connection: Connection, store: Store, contract: Contract, drop: Drop, lent: Lent, run_id: str
 ) -> tuple[Outcome, list[str]]:
     """The outcome, and the keys of cleaned files that it makes stale."""
     work = begin(connection, contract, drop, run_id)
-    reader = open_drop(file, drop.key, contract)
+    reader = open_drop(lent.path, drop.key, contract)
     work.contract = grown(connection, contract, reader.header)  # before rows are locked: others may wait to grow it too
     _start_over(connection, drop)
-    part = file.with_suffix(".parquet")
+    part = lent.path.with_suffix(".parquet")
     change = load_batches(work, reader, part) if reader.header else {}
+    lent.expect_unchanged()
     found = Outcome(
         "loaded", read=work.read, format=reader.format, schema_change=change, contract_version=contract.version
     )
@@ -164,7 +162,7 @@ def _load_file(
     take_out_repeats(work, part)
     key = cleaned_key(drop)
     if work.loaded:
-        store.put(key, part)
+        store.hand_over(key, part)
     done = replace(
         found,
         loaded=work.loaded,
@@ -203,38 +201,32 @@ def fetch_cleaned(store: Store, drop: Drop, key: str, to: Path) -> None:
 def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
     """Judge and load every batch, the valid rows also into the Parquet file; returns how the header differs.
 
-    A batch is sent and written while the next one is read and judged.
+    A batch is encoded, sent and written while the next one is read and judged.
     """
     plan = Plan(work.contract, reader.header, NumberFormat.of(reader.format))
-    with ParquetPart(part) as parquet, Beside("send") as sending, Beside("write") as writing:
+    copy = RowCopy(work.connection, work.contract, work.provenance())
+    with (
+        ParquetPart(part) as parquet,
+        LongCopy(copy, work.quarantine) as rows_copy,
+        Beside("send") as sending,
+        Beside("encode") as encoding,
+        Beside("write") as writing,
+    ):
+
+        def send(rows: pl.DataFrame, aside: Sequence[Aside]) -> None:
+            place = Sent(rows["_line"][0], rows["_line"][-1], rows.height) if rows.height else Sent(0, 0, 0)
+            sending.call(partial(rows_copy.send, place, copy.encoded(rows), aside))
+
         for batch in reader.batches():
             judged = without_discarded(plan.judge(batch), batch, work.discarded)
             rows, repeated = _without_repeats(work, batch, judged.valid)
             work.read += batch.records
-            work.count(judged.bad, "bad")
-            work.count(repeated, kind(work.contract))
-            sending.call(partial(_send, work, rows, judged.bad, repeated))
+            aside: list[Aside] = [(judged.bad, "bad"), (repeated, kind(work.contract))]
+            for found in aside:
+                work.count(*found)
+            encoding.call(partial(send, rows, aside))
             writing.call(partial(parquet.write, rows))
     return plan.change.as_json()
-
-
-def _send(work: Load, rows: pl.DataFrame, bad: pl.DataFrame, repeated: pl.DataFrame) -> None:
-    _copy(work, rows)
-    work.quarantine(bad, "bad")
-    work.quarantine(repeated, kind(work.contract))
-
-
-def _copy(work: Load, rows: pl.DataFrame) -> None:
-    """Raises Refused where a row has more in it than Postgres can hold in one."""
-    try:
-        with RowCopy(work.connection, work.contract, work.provenance()) as copy:
-            copy.write(rows)
-    except ProgramLimitExceeded as error:
-        raise Refused(
-            f"lines {rows['_line'][0]} to {rows['_line'][-1]}: expected rows that fit in a table of the warehouse;"
-            f" found one with too much in it ({error.diag.message_primary}). Declare fewer columns in the contract:"
-            " what is not declared is kept as JSON"
-        ) from error
 
 
 def _without_repeats(work: Load, batch: RawBatch, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

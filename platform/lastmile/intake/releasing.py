@@ -19,7 +19,7 @@ from lastmile.intake.growing import grown
 from lastmile.intake.ledger import ClaimLost, Drop, NotDone, Outcome
 from lastmile.intake.loading import Load, begin, cleaned_key, fetch_cleaned, load_batches, take_out_repeats
 from lastmile.intake.reading import Reader, open_drop
-from lastmile.store import Store
+from lastmile.store import Lent, Store
 
 
 def ask(connection: Connection, rows: Mapping[int, Sequence[int]], drops: Sequence[int]) -> list[int]:
@@ -35,20 +35,19 @@ def ask(connection: Connection, rows: Mapping[int, Sequence[int]], drops: Sequen
         return asked + [drop_id for drop_id in sorted(drops) if _ask_for_drop(connection, drop_id)]
 
 
-def release(
-    connection: Connection, store: Store, contract: Contract, drop: Drop, file: Path, sha256: str, run_id: str
-) -> Outcome:
+def release(connection: Connection, store: Store, contract: Contract, drop: Drop, lent: Lent, run_id: str) -> Outcome:
     """Load those rows asked for that now fit the contract, beside the drop's other rows; renew the others' reasons.
 
-    The drop's bytes lie in `file`. How many of its rows are bad does not matter: they were loaded without them. Raises
-    NotDone, with nothing changed, where the rows cannot be had from the file any more.
+    How many of the drop's rows are bad does not matter: they were loaded without them. Raises NotDone or Changed, with
+    nothing changed, where the rows cannot be had from its bytes any more.
     """
     with connection.transaction():
         ledger.hold(connection, drop)
-        before = _as_loaded(connection, drop, sha256)
+        before = _as_loaded(connection, drop, lent.sha256)
         asked = _still_aside(connection, drop)
         work = begin(connection, contract, drop, run_id)
-        cleaned = _take(work, store, file, asked) if asked else drop.cleaned_key
+        cleaned = _take(work, store, lent.path, asked) if asked else drop.cleaned_key
+        lent.expect_unchanged()
         outcome = _summed_up(work, before, len(asked), cleaned)
         ledger.amend(connection, drop, outcome, run_id)
     if drop.cleaned_key and cleaned != drop.cleaned_key:
@@ -170,14 +169,14 @@ def _publish(work: Load, store: Store, part: Path) -> str:
     """Put a cleaned file of the rows the drop had and those released, in this order, under a name of this claim."""
     key = cleaned_key(work.drop)
     if work.drop.cleaned_key is None:
-        store.put(key, part)
+        store.hand_over(key, part)
         return key
     with TemporaryDirectory(prefix="lastmile-") as folder:
         before, after = Path(folder) / "before.parquet", Path(folder) / "after.parquet"
         fetch_cleaned(store, work.drop, work.drop.cleaned_key, before)
         frames = [pl.scan_parquet(before), pl.scan_parquet(part)]
         pl.concat(frames, how="diagonal_relaxed").sink_parquet(after, compression="lz4")
-        store.put(key, after)
+        store.hand_over(key, after)
     return key
 
 

@@ -6,7 +6,6 @@ The first row stays. Later ones are set aside with the reason, as duplicates or 
 import json
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal
 
 import polars as pl
 from psycopg import Connection, sql
@@ -15,8 +14,8 @@ from lastmile.contract import Contract
 from lastmile.intake.batch import RawBatch
 from lastmile.intake.ledger import Drop
 from lastmile.intake.locking import Lock, lock
+from lastmile.intake.writing import Kind
 
-Kind = Literal["bad", "duplicate"]
 SET_ASIDE_SCHEMA = {"line": pl.UInt64, "raw": pl.String, "reasons": pl.String}
 
 

@@ -106,7 +106,7 @@ def fill(connection: Connection, store: Store, contract: Contract, drop: Drop, r
         key = cleaned_key(drop) if changed else drop.cleaned_key
         if changed:
             _update(connection, filling, drop, changed)
-            store.put(cleaned_key(drop), part)
+            store.hand_over(cleaned_key(drop), part)
         told = _told(filling)
         ledger.refilled(connection, drop, key, _change(before["schema_change"], filling), told, run_id)
     if drop.cleaned_key and key != drop.cleaned_key:

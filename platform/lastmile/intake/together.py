@@ -223,7 +223,7 @@ def _publish(store: Store, drops: Sequence[Read], judged: _Judged, folder: Path)
         part = folder / f"{place}.parquet"
         with ParquetPart(part) as parquet:
             parquet.write(rows)
-        store.put(cleaned_key(drops[place].drop), part)
+        store.hand_over(cleaned_key(drops[place].drop), part)
 
     rows = judged.valid.partition_by("_place", as_dict=True, include_key=False)
     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -4,9 +4,10 @@ A share of right answers says little where one level is common: 0.85 can be wors
 scores are those that a dummy cannot get, and the dummy's stand next to them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from sklearn.metrics import average_precision_score, balanced_accuracy_score, co
 from sklearn.pipeline import Pipeline
 
 from lastmile.learning.feature_set import FeatureSet
-from lastmile.learning.training import SEED, Fold, fit, inputs, one_thread, probabilities, quiet, target
+from lastmile.learning.training import SEED, Fold, fit, folds, inputs, one_thread, probabilities, quiet, target
 
 #: Rows of a fold that importance is measured on: enough for two decimals, and seconds however many rows there are.
 _ROWS_FOR_IMPORTANCE = 2_000
@@ -55,17 +56,31 @@ class Evaluation:
         }
 
 
-def evaluate(features: FeatureSet, rows: pl.DataFrame, split: list[Fold]) -> Evaluation:
-    """Judge by the folds: each is predicted by a model trained on the others."""
+def train_and_judge(features: FeatureSet, rows: pl.DataFrame) -> tuple[Pipeline, Evaluation]:
+    """A model of all rows, and how good models made alike are: each row is predicted by one trained on other groups.
 
-    def judge(fold: Fold) -> tuple[NDArray[np.float64], dict[str, float]]:
-        training, judging = fold
-        model = fit(features, rows[training])
-        return probabilities(features, model, rows[judging]), importance(features, model, rows[judging])
-
-    found = np.zeros((rows.height, len(features.levels)))
+    All are fitted side by side, each on one thread. Raises TooLittleData.
+    """
+    split = folds(features, rows)
     with quiet(), ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-        judged = list(pool.map(judge, split))
+        model = pool.submit(fit, features, rows)  # first, since it has the most rows
+        judged = list(pool.map(partial(_judge, features, rows), split))
+        return model.result(), _evaluation(features, rows, split, judged)
+
+
+def _judge(features: FeatureSet, rows: pl.DataFrame, fold: Fold) -> tuple[NDArray[np.float64], dict[str, float]]:
+    training, judging = fold
+    model = fit(features, rows[training])
+    return probabilities(features, model, rows[judging]), importance(features, model, rows[judging])
+
+
+def _evaluation(
+    features: FeatureSet,
+    rows: pl.DataFrame,
+    split: Sequence[Fold],
+    judged: Sequence[tuple[NDArray[np.float64], dict[str, float]]],
+) -> Evaluation:
+    found = np.zeros((rows.height, len(features.levels)))
     for (_, judging), (of_fold, _) in zip(split, judged, strict=True):
         found[judging] = of_fold
     truth = target(features, rows)

@@ -86,14 +86,8 @@ def target(features: FeatureSet, rows: pl.DataFrame) -> NDArray[np.object_]:
     return rows[features.target].to_numpy().astype(object)
 
 
-def train(features: FeatureSet, rows: pl.DataFrame) -> Pipeline:
-    """A pipeline fitted on `rows`, all of which have a level."""
-    with quiet():
-        return fit(features, rows)
-
-
 def fit(features: FeatureSet, rows: pl.DataFrame) -> Pipeline:
-    """As `train`, for several threads at once."""
+    """A pipeline fitted on `rows`, all of which have a level; it takes one thread."""
     with one_thread():
         return classifier(features).fit(inputs(features, rows), target(features, rows))
 

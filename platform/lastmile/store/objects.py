@@ -1,6 +1,7 @@
 """The few things done with objects. Each happens whole or not at all, and reads are of the version asked for."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -12,12 +13,13 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, InvalidPathError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from lastmile.store import fetching, s3_listing
+from lastmile.store import fetching, lending, s3_listing
 from lastmile.store.failures import Changed, Missing, told
+from lastmile.store.lending import Lent
 from lastmile.store.odd_names import list_folder_around
 from lastmile.store.stored import StoredObject, version_of
 
-__all__ = ["Changed", "Missing", "Store", "StoredObject"]
+__all__ = ["Changed", "Lent", "Missing", "Store", "StoredObject"]
 
 _PAGE = 1_000
 #: Bytes read at once of a file.
@@ -74,6 +76,21 @@ class Store:
             raise Changed(f"{wanted.key}: expected {wanted.size} bytes, found {size}")
         return sha256
 
+    def lend(self, wanted: StoredObject, to: Path) -> Lent:
+        """As `fetch`; but where the object is a file that can have `to` as a second name, nothing is copied.
+
+        Then somebody may still write into it: whoever has read it asks whether it is unchanged.
+        """
+        if not isinstance(self.backend, LocalStore) or not (state := lending.link(_file(self.backend, wanted.key), to)):
+            return Lent(to, self.fetch(wanted, to))
+        sha256 = lending.hash_of(to)
+        with told(self.url, f"read {wanted.key}"):
+            self._check(wanted, obstore.head(self.backend, wanted.key))
+            is_same = to.samefile(_file(self.backend, wanted.key))
+        if not is_same:
+            raise Changed(f"{wanted.key}: it was replaced while it was read")
+        return Lent(to, sha256, state)
+
     def read(self, key: str) -> bytes:
         """All bytes of an object. Raises Missing."""
         with told(self.url, f"read {key}"):
@@ -92,6 +109,16 @@ class Store:
                 obstore.put(self.backend, key, source, mode="create" if create_only else "overwrite", max_concurrency=4)
             except (AlreadyExistsError, FileExistsError):
                 raise FileExistsError(f"{self.url}/{key} exists already") from None
+
+    def hand_over(self, key: str, file: Path) -> None:
+        """Put a file that nobody else needs: it may become the object itself, and be gone from where it was."""
+        if isinstance(self.backend, LocalStore):
+            target = _file(self.backend, key)
+            with suppress(OSError):  # another file system, most of all; what else is wrong is told by the put
+                target.parent.mkdir(parents=True, exist_ok=True)
+                file.rename(target)
+                return
+        self.put(key, file)
 
     def delete(self, key: str) -> None:
         """Remove an object; a no-op where there is none."""
@@ -112,7 +139,7 @@ class Store:
         """The bytes of the version wanted. Raises Changed."""
         if isinstance(self.backend, LocalStore):
             self._check(wanted, obstore.head(self.backend, wanted.key))
-            with (Path(str(self.backend.prefix)) / wanted.key).open("rb") as file:
+            with _file(self.backend, wanted.key).open("rb") as file:
                 yield from iter(lambda: file.read(_BLOCK), b"")
             # a file can also change while it is open
             self._check(wanted, obstore.head(self.backend, wanted.key))
@@ -155,3 +182,7 @@ class Store:
         version_id = meta["version"] if self.keeps_versions else None
         version = version_of(version_id, meta["e_tag"], meta["last_modified"], meta["size"])
         return StoredObject(meta["path"], meta["size"], version, meta["last_modified"])
+
+
+def _file(folder: LocalStore, key: str) -> Path:
+    return Path(str(folder.prefix)) / key

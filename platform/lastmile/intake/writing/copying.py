@@ -4,7 +4,7 @@ Arrow memory is encoded as Postgres takes it, with no text between: half the ser
 is busy until the copy is left; an error inside it takes back all rows of this copy.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -15,11 +15,14 @@ from pgpq.encoders import StringViewEncoderBuilder
 from pgpq.schema import Jsonb
 from psycopg import Connection, sql
 
+#: What ends a binary COPY: a row of -1 fields. https://www.postgresql.org/docs/current/sql-copy.html
+TRAILER = b"\xff\xff"
+
 
 class BinaryCopy:
     """`types` are the columns to fill, exactly as the table has them: bigint as Int64, timestamptz as Datetime in UTC.
 
-    Those named in `jsonb` are given as JSON text. Texts must be free of NUL characters.
+    Those named in `jsonb` are given as JSON text. Texts must be free of NUL characters. It may be entered again.
     """
 
     def __init__(
@@ -30,34 +33,44 @@ class BinaryCopy:
         jsonb: Collection[str] = (),
     ) -> None:
         self._types = types
-        self._encoder = _encoder(types, jsonb)
-        self._cursor = connection.cursor()
+        self._encoder = _encoders(types, jsonb)
+        self._connection = connection
         self._statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
             table, sql.SQL(", ").join(map(sql.Identifier, types))
         )
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._open.enter_context(self._cursor)
-        self._copy = self._open.enter_context(self._cursor.copy(self._statement))
-        self._copy.write(self._encoder.write_header())
+        cursor = self._open.enter_context(self._connection.cursor())
+        self._copy = self._open.enter_context(cursor.copy(self._statement))
+        self._copy.write(self._encoder().write_header())
         return self
 
     def write(self, frame: pl.DataFrame) -> None:
         """Send rows; the frame may have more columns, in any order, of types that cast without loss."""
+        self.send(self.encoded(frame))
+
+    def encoded(self, frame: pl.DataFrame) -> Sequence[bytes]:
+        """Rows as they are sent, without header and trailer; it may be asked for while no copy is under way."""
         rows = frame.select(pl.col(name).cast(dtype) for name, dtype in self._types.items())
-        for batch in rows.to_arrow(compat_level=pl.CompatLevel.newest()).to_batches():
-            self._copy.write(self._encoder.write_batch(batch))
+        encoder = self._encoder()  # which keeps back what is little, so that each frame needs its own
+        encoder.write_header()
+        batches = rows.to_arrow(compat_level=pl.CompatLevel.newest()).to_batches()
+        return [*map(encoder.write_batch, batches), encoder.finish().removesuffix(TRAILER)]
+
+    def send(self, encoded: Iterable[bytes]) -> None:
+        for batch in encoded:
+            self._copy.write(memoryview(batch))  # which is cut into pieces without copying them
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._copy.write(self._encoder.finish())
+            self._copy.write(TRAILER)
         self._open.__exit__(kind, error, trace)
 
 
-def _encoder(types: Mapping[str, pl.DataType], jsonb: Collection[str]) -> ArrowToPostgresBinaryEncoder:
+def _encoders(types: Mapping[str, pl.DataType], jsonb: Collection[str]) -> Callable[[], ArrowToPostgresBinaryEncoder]:
     schema = pl.DataFrame(schema=dict(types)).to_arrow(compat_level=pl.CompatLevel.newest()).schema
     encoders = {
         field.name: StringViewEncoderBuilder.new_with_output(field, Jsonb())
@@ -65,4 +78,4 @@ def _encoder(types: Mapping[str, pl.DataType], jsonb: Collection[str]) -> ArrowT
         else ArrowToPostgresBinaryEncoder.infer_encoder(field)
         for field in schema
     }
-    return ArrowToPostgresBinaryEncoder.new_with_encoders(schema, encoders)
+    return lambda: ArrowToPostgresBinaryEncoder.new_with_encoders(schema, encoders)

@@ -7,6 +7,8 @@ from psycopg import Connection, sql
 
 from lastmile.intake.writing.copying import BinaryCopy
 
+Kind = Literal["bad", "duplicate"]
+
 TYPES = {
     "drop_id": pl.Int64(),
     "dataset": pl.String(),
@@ -26,7 +28,7 @@ def quarantine_rows(
     partition: str,
     run_id: str | None,
     bad: pl.DataFrame,
-    kind: Literal["bad", "duplicate"],
+    kind: Kind,
 ) -> None:
     """Copy rows (line, raw, reasons) of one drop into `quarantine.rows`."""
     place = {"drop_id": drop_id, "dataset": dataset, "partition": partition, "kind": kind, "run_id": run_id}

@@ -1,6 +1,6 @@
 """Valid rows into the dataset's table, each with where it came from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -31,5 +31,5 @@ class RowCopy(BinaryCopy):
         super().__init__(connection, table, contract.types() | ORIGIN, jsonb=["_rescued"])
         self._provenance = [pl.lit(value, ORIGIN[name]).alias(name) for name, value in provenance.items()]
 
-    def write(self, frame: pl.DataFrame) -> None:
-        super().write(frame.with_columns(self._provenance))
+    def encoded(self, frame: pl.DataFrame) -> Sequence[bytes]:
+        return super().encoded(frame.with_columns(self._provenance))
