@@ -26,7 +26,7 @@ defs = dg.Definitions(
     assets=[*drops, *warehouse, *learning, *report_assets, documentation],
     sensors=[
         landing_sensor(dg.AssetSelection.assets(*drops), every_seconds=4),
-        automation_sensor(every_seconds=2),
+        automation_sensor(every_seconds=1),
         freshness_sensor(every_seconds=600),
     ],
     jobs=[clean_landing],

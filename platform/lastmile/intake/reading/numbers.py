@@ -30,8 +30,9 @@ def _number(decimal: str, thousands: str) -> str:
     return rf"^{SIGN}(?:(?:{groups}|\d+)(?:{fraction})?|{fraction}){EXPONENT}$"
 
 
-#: What most columns are, told at once: digits, and points that could not be between groups.
-_PLAIN = re.compile(r"(?:[+-]?(?:\d*|\d+\.(?:\d{1,2}|\d{4,}))\n)*+")
+#: What most columns are, told at once: digits, with a point or none; and which of these could be of either format.
+_POINTED = re.compile(r"(?:[+-]?\d*+(?:\.\d*+)?\n)*+")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 POINT, COMMA = re.compile(_number(".", ",")), re.compile(_number(",", "."))
 
 
@@ -89,9 +90,12 @@ def evidence(header: Sequence[str], rows: Iterable[Sequence[str] | None], contra
 
 def _shown_by(cells: Sequence[str], missing: Collection[str]) -> Evidence:
     joined = "\n".join([*cells, ""])
-    if _PLAIN.fullmatch(joined) and joined.count("\n") == len(cells):
-        return Evidence(points=[cell for cell in cells if "." in cell and cell not in missing])
     shown = Evidence()
+    if _POINTED.fullmatch(joined) and joined.count("\n") == len(cells):
+        pointed = [cell for cell in cells if "." in cell and cell not in missing]
+        for cell in pointed:
+            (shown.either if _GROUPED.fullmatch(cell) else shown.points).append(cell)
+        return shown
     for cell, times in Counter(map(str.strip, cells)).items():
         if cell and not cell.isdecimal() and cell not in missing:  # most cells are digits only, and show nothing
             shown.add(cell, times)

@@ -15,8 +15,9 @@ from pgpq.encoders import StringViewEncoderBuilder
 from pgpq.schema import Jsonb
 from psycopg import Connection, sql
 
-#: What ends a binary COPY: a row of -1 fields. https://www.postgresql.org/docs/current/sql-copy.html
-TRAILER = b"\xff\xff"
+#: What a binary COPY starts with, without flags or extension, and what ends it: a row of -1 fields.
+#: https://www.postgresql.org/docs/current/sql-copy.html
+HEADER, TRAILER = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 
 
 class BinaryCopy:
@@ -43,7 +44,7 @@ class BinaryCopy:
     def __enter__(self) -> Self:
         cursor = self._open.enter_context(self._connection.cursor())
         self._copy = self._open.enter_context(cursor.copy(self._statement))
-        self._copy.write(self._encoder().write_header())
+        self._copy.write(HEADER)
         return self
 
     def write(self, frame: pl.DataFrame) -> None:
