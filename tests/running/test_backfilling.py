@@ -92,6 +92,8 @@ def test_the_rest_of_a_backfill_is_what_it_has_not_made(instance, ask):
     instance.update_backfill(stopped)
     asked = Asked(backfill.backfill_id, [])
     assert (asked.progress(instance), asked.is_done(instance)) == ((2, 3), False)
+    assert asked.left(instance).startswith("2 of 3 partitions of assets were made")
+    assert f"lastmile backfill --resume {backfill.backfill_id}" in asked.left(instance)
     assert targets(backfilling._of_rest(instance, backfill.backfill_id)) == [("marts/revenue", "2024-03-01")]
     with pytest.raises(UserError, match="no backfill nothing"):
         backfilling._of_rest(instance, "nothing")

@@ -67,6 +67,16 @@ class Asked:
         made, wanted = data.materialized_subset, data.target_subset
         return made.num_partitions_and_non_partitioned_assets, wanted.num_partitions_and_non_partitioned_assets
 
+    def left(self, instance: "DagsterInstance") -> str | None:
+        """What was not made and how to ask for it; None where all was."""
+        if self.is_done(instance):
+            return None
+        made, wanted = self.progress(instance)
+        return (
+            f"{made:,} of {wanted:,} partitions of assets were made; once what failed is mended, ask for the rest:"
+            f" `lastmile backfill --resume {self.backfill_id}`"
+        )
+
 
 def request(instance: "DagsterInstance", workspace: Path, wanted: Range, tags: Mapping[str, str]) -> Asked:
     """Ask for the range. Raises UserError where nothing is selected, or its assets have no such partitions."""

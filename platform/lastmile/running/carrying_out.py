@@ -41,6 +41,8 @@ def carry_out(running: Session, console: Console, asks: Sequence[Ask], first: da
     succeeded = work(running, console) and all(one.is_done(running.instance) for one in asked)
     with connect(running.database_url) as connection:
         console.print(summary(before, counted(connection, keys, first, after)))
+    for left in filter(None, (one.left(running.instance) for one in asked)):
+        console.print(left, highlight=False)
     return succeeded
 
 
