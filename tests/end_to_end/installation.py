@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -21,7 +21,7 @@ _OWN_VARIABLES = ("LASTMILE_", "DAGSTER_", "DBT_", "PG")
 
 
 class Installation:
-    """`lastmile` in one home. `run` waits for a command, `start` leaves it running."""
+    """`lastmile` in one home. `run` waits for a command, `start` leaves it running; on leaving all of it is ended."""
 
     def __init__(self, home: Path, variables: Mapping[str, str] = {}) -> None:
         self.home = home
@@ -83,7 +83,10 @@ class Installation:
                 continue
         return found
 
-    def end(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         for process in self.started:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)

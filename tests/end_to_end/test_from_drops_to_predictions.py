@@ -17,21 +17,20 @@ LARGE = 400_000
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
     """A home with a sample and a large drop, whose platform is killed hard while the large one is being loaded."""
-    one = Installation(tmp_path_factory.mktemp("sample") / "home")
-    one.run("sample", "--households", "800", "--seed", "11", "--years", "2021-2023")
-    large = one.home.parent / "large.csv"
-    large.write_text("hhid,name,n\n" + "".join(f"zz_big_2021_{number}_1,goats,3\n" for number in range(LARGE)))
-    one.run("drop", large, "--dataset", "lstk", "--partition", "2021")
-    with one.postgres() as url, psycopg.connect(url, autocommit=True) as database:
-        running = one.start("up", "--once")
-        wait_for(lambda: is_being_loaded(database, "large.csv"))
-        for process in one.processes():
-            if "postgres" not in process.name():
-                process.send_signal(signal.SIGKILL)
-        running.wait(30)
-        one.visible = database.execute("SELECT count(*) FROM raw.lstk WHERE hhid LIKE 'zz_big%'").fetchone()[0]
-    yield one
-    one.end()
+    with Installation(tmp_path_factory.mktemp("sample") / "home") as one:
+        one.run("sample", "--households", "800", "--seed", "11", "--years", "2021-2023")
+        large = one.home.parent / "large.csv"
+        large.write_text("hhid,name,n\n" + "".join(f"zz_big_2021_{number}_1,goats,3\n" for number in range(LARGE)))
+        one.run("drop", large, "--dataset", "lstk", "--partition", "2021")
+        with one.postgres() as url, psycopg.connect(url, autocommit=True) as database:
+            running = one.start("up", "--once")
+            wait_for(lambda: is_being_loaded(database, "large.csv"))
+            for process in one.processes():
+                if "postgres" not in process.name():
+                    process.send_signal(signal.SIGKILL)
+            running.wait(30)
+            one.visible = database.execute("SELECT count(*) FROM raw.lstk WHERE hhid LIKE 'zz_big%'").fetchone()[0]
+        yield one
 
 
 def is_being_loaded(database, name):

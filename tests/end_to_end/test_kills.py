@@ -22,12 +22,11 @@ LARGE = 400_000
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory):
     """A platform that is up and has a large drop to load."""
-    one = Installation(tmp_path_factory.mktemp("kills") / "home")
-    one.put = lambda name, year, rows: drop(one, name, year, rows)
-    one.put("large", 2021, LARGE)
-    one.up = one.start("up", "--port", str(free_port()))
-    yield one
-    one.end()
+    with Installation(tmp_path_factory.mktemp("kills") / "home") as one:
+        one.put = lambda name, year, rows: drop(one, name, year, rows)
+        one.put("large", 2021, LARGE)
+        one.up = one.start("up", "--port", str(free_port()))
+        yield one
 
 
 def drop(installation, name, year, rows):

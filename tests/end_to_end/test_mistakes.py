@@ -6,9 +6,8 @@ from end_to_end.installation import Installation
 
 @pytest.fixture
 def installation(tmp_path):
-    one = Installation(tmp_path / "home")
-    yield one
-    one.end()
+    with Installation(tmp_path / "home") as one:
+        yield one
 
 
 def told(installation, *arguments):

@@ -9,10 +9,8 @@ from lastmile.intake.auditing import violations
 
 
 def test_the_main_job_runs_on_s3_and_another_postgres(tmp_path, s3_store_url, empty_database_url):
-    installation = Installation(
-        tmp_path / "home", {"LASTMILE_STORE_URL": s3_store_url, "LASTMILE_DATABASE_URL": empty_database_url}
-    )
-    try:
+    services = {"LASTMILE_STORE_URL": s3_store_url, "LASTMILE_DATABASE_URL": empty_database_url}
+    with Installation(tmp_path / "home", services) as installation:
         installation.run("sample", "--households", "600", "--surveys", "6", "--seed", "5", "--years", "2022-2023")
         installation.run("up", "--once")
         state = installation.status()
@@ -23,5 +21,3 @@ def test_the_main_job_runs_on_s3_and_another_postgres(tmp_path, s3_store_url, em
         assert not (tmp_path / "home" / "store").exists()
         with psycopg.connect(empty_database_url) as connection:
             assert [fault for dataset in state["datasets"] for fault in violations(connection, dataset)] == []
-    finally:
-        installation.end()

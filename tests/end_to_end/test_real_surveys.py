@@ -20,12 +20,11 @@ def installation(tmp_path_factory, shared_data):
         place = folder / "drops" / file.stem / year / survey
         place.mkdir(parents=True)
         shutil.copy(file, place)
-    one = Installation(folder / "home")
-    for year in sorted((folder / "drops").glob("*/*")):
-        one.run("drop", year, "--dataset", year.parent.name, "--partition", year.name)
-    one.run("up", "--once")
-    yield one
-    one.end()
+    with Installation(folder / "home") as one:
+        for year in sorted((folder / "drops").glob("*/*")):
+            one.run("drop", year, "--dataset", year.parent.name, "--partition", year.name)
+        one.run("up", "--once")
+        yield one
 
 
 @pytest.fixture

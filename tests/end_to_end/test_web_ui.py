@@ -31,14 +31,13 @@ query ($id: String!) {
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory):
     """A platform that stays up, and the address of its UI."""
-    installation = Installation(tmp_path_factory.mktemp("ui") / "home")
-    installation.run("sample", "--households", "300", "--surveys", "3", "--seed", "3", "--years", "2021-2023")
-    port = free_port()
-    process = installation.start("up", "--port", str(port))
-    address = f"http://127.0.0.1:{port}"
-    wait_for(lambda: _answers(address), 120)
-    yield installation, process, address
-    installation.end()
+    with Installation(tmp_path_factory.mktemp("ui") / "home") as installation:
+        installation.run("sample", "--households", "300", "--surveys", "3", "--seed", "3", "--years", "2021-2023")
+        port = free_port()
+        process = installation.start("up", "--port", str(port))
+        address = f"http://127.0.0.1:{port}"
+        wait_for(lambda: _answers(address), 120)
+        yield installation, process, address
 
 
 def _answers(address):
