@@ -2,7 +2,9 @@
 
 import gzip
 import json
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from lastmile.intake.batch import Refused, Unreadable
 from lastmile.intake.reading import compression, open_drop
+from lastmile.intake.reading.json_records import Decoder, NotARecord, decode_record, plain_record
 from lastmile.limits import Limits
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -184,3 +187,45 @@ def test_the_reader_may_be_read_again(tmp_path: Path) -> None:
     reader = open_drop(tmp_path / "file", "visits.jsonl", requiring("id"))
 
     assert content(reader).rows == content(reader).rows == [("1",), ("2",)]
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+NUMERALS = st.sampled_from(
+    ["0.10", "1E5", "-0", "-0.0", "1e400", "1e16", "1e+16", "12345678901234567890123", "1.0", "7"]
+)
+WRITERS = [
+    json.dumps,
+    partial(json.dumps, ensure_ascii=False),
+    partial(json.dumps, separators=(",", ":")),
+    partial(json.dumps, separators=(",", ":"), ensure_ascii=False),
+    partial(json.dumps, indent=1),
+]
+
+
+def exactly(text):
+    try:
+        return decode_record(Decoder(), text, deepest=64)
+    except NotARecord:
+        return None
+
+
+@given(st.dictionaries(st.text(), SCALARS | st.lists(SCALARS, max_size=2), max_size=4), st.sampled_from(WRITERS))
+def test_a_plain_record_is_what_it_is_on_a_closer_look(record, write):
+    text = write(record)
+    with suppress(UnicodeEncodeError):
+        assert plain_record(text.encode()) in (None, exactly(text))
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), NUMERALS | SCALARS.map(json.dumps)), max_size=4), st.booleans())
+def test_a_plain_record_keeps_every_digit_and_no_key_stands_in_it_twice(members, is_spaced):
+    colon = ": " if is_spaced else ":"
+    text = "{" + (", " if is_spaced else ",").join(f'"{key}"{colon}{value}' for key, value in members) + "}"
+    with suppress(UnicodeEncodeError):
+        assert plain_record(text.encode()) in (None, exactly(text))
+
+
+@pytest.mark.parametrize("write", WRITERS[:4])
+def test_what_common_programs_write_takes_no_closer_look(write):
+    record = {"name": "Ami", "n": 3, "kg": 2.5, "is_farmer": True, "note": None}
+    expected = {"name": "Ami", "n": "3", "kg": "2.5", "is_farmer": "true", "note": None}
+    assert plain_record(write(record).encode()) == expected

@@ -14,7 +14,7 @@ from lastmile.intake.batch import BrokenRecord, RawBatch, Refused, Unreadable
 from lastmile.intake.reading.compression import blocks
 from lastmile.intake.reading.encoding import as_utf8, shown
 from lastmile.intake.reading.heading import named
-from lastmile.intake.reading.json_records import Cells, Decoder, NotARecord, batch, decode_record, keys_of
+from lastmile.intake.reading.json_records import Cells, Decoder, NotARecord, batch, decode_record, keys_of, plain_record
 from lastmile.intake.reading.reader import Reader
 from lastmile.intake.validating.header import fit
 
@@ -110,7 +110,7 @@ def _batch(lines: list[Line], form: Form, encoding: str | int) -> RawBatch:
     broken: list[BrokenRecord] = []
     for number, text in lines:
         try:
-            good.append((number, _record(decoder, text, encoding, form.deepest)))
+            good.append((number, plain_record(text) or _record(decoder, text, encoding, form.deepest)))
             sources.append(text)
         except NotARecord as fault:
             broken.append(BrokenRecord(number, shown(text, encoding), str(fault)))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 import polars as pl
 
 from lastmile.intake.batch import BrokenRecord, RawBatch
@@ -49,6 +50,32 @@ class Decoder:
 
     def _constant(self, name: str) -> None:
         self._faults.append(f"{name} is no value of JSON")
+
+
+def plain_record(text: bytes) -> Cells | None:
+    """The record of a text as most programs write one, at a third of the cost; None where it takes a closer look.
+
+    What becomes the same text again when it is written has each key once and each number in its shortest form, so that
+    nothing of it is lost on a fast decoder.
+    """
+    if _EXPONENT.search(text):  # which programs write in ways of their own
+        return None
+    try:
+        value = orjson.loads(text)
+        if orjson.dumps(value) != text and json.dumps(value, ensure_ascii=text.isascii()).encode() != text:
+            return None
+        return {key: item if type(item) is str else _TEXTS[type(item)](item) for key, item in value.items()}
+    except (orjson.JSONDecodeError, AttributeError, KeyError):  # no JSON, no object, objects inside
+        return None
+
+
+_EXPONENT = re.compile(rb"\d[eE][-+\d]")
+_TEXTS: dict[type, Callable[[Any], str | None]] = {
+    type(None): lambda nothing: None,
+    bool: lambda flag: "true" if flag else "false",
+    int: str,
+    float: repr,
+}
 
 
 def decode_record(decoder: Decoder, text: str, deepest: int) -> Cells:

@@ -101,7 +101,7 @@ def _chunks(metadata: Any) -> Iterator[Any]:
         yield from (row_group.column(number) for number in range(metadata.num_columns))
 
 
-def _open(path: Path, texts: Sequence[str] = ()) -> Any:
+def _open(path: Path, texts: Sequence[str] = (), metadata: Any = None) -> Any:
     import pyarrow.parquet as pq
 
     return pq.ParquetFile(
@@ -111,6 +111,7 @@ def _open(path: Path, texts: Sequence[str] = ()) -> Any:
         page_checksum_verification=True,
         coerce_int96_timestamp_unit="us",
         read_dictionary=texts,
+        metadata=metadata,
     )
 
 
@@ -128,10 +129,8 @@ def _readable() -> Iterator[None]:
 
 def _batches(path: Path, header: list[str], limits: Limits, rows: int) -> Iterator[RawBatch]:
     first, long = 1, 0
-    with _readable(), _open(path) as file:
-        texts, most = _texts(file.metadata), min(rows, _rows_at_once(file.metadata))
-    with _readable(), _open(path, texts) as file:
-        for whole in file.iter_batches(most):
+    with _readable():
+        for whole in _arrow_batches(path, rows):
             columns = [_sizes(column) for column in whole.columns]
             sizes = _total(columns, whole.num_rows)
             long += sum(int(column[column > LONG].sum()) for column in columns)
@@ -141,6 +140,33 @@ def _batches(path: Path, header: list[str], limits: Limits, rows: int) -> Iterat
                 lines = pl.Series("line", range(first, first + frame.height), pl.UInt64)
                 yield RawBatch(frame, lines, raw_rows(frame))
                 first += frame.height
+
+
+def _arrow_batches(path: Path, rows: int) -> Iterator[Any]:
+    """Each few row groups by a reader of their own: one keeps the dictionaries of all that it has read."""
+    import pyarrow as pa
+
+    with _open(path) as file:
+        metadata = file.metadata
+    texts, most = _texts(metadata), min(rows, _rows_at_once(metadata))
+    for groups in _in_few(metadata, most):
+        with _open(path, texts, metadata) as file:
+            yield from file.iter_batches(most, row_groups=groups)
+        pa.default_memory_pool().release_unused()
+
+
+def _in_few(metadata: Any, rows: int) -> Iterator[list[int]]:
+    """Row groups in their order, so many together that they have as many rows as a batch may."""
+    groups: list[int] = []
+    found = 0
+    for number in range(metadata.num_row_groups):
+        groups.append(number)
+        found += metadata.row_group(number).num_rows
+        if found >= rows:
+            yield groups
+            groups, found = [], 0
+    if groups:
+        yield groups
 
 
 def _texts(metadata: Any) -> list[str]:
