@@ -15,12 +15,8 @@ LOCATION = "lastmile"
 _MODULE = "assets.definitions"
 #: glibc keeps a heap per thread otherwise, and every process here has a dozen that hardly allocate. polars' allocator
 #: keeps what was freed for ten seconds otherwise, a tenth of the memory of a large drop. To give all of it back at once
-#: would cost a seventh of the CPU, since every page comes back empty. Arrow's own keeps 100 MB of a Parquet file.
-ALLOCATORS = {
-    "MALLOC_ARENA_MAX": "2",
-    "_RJEM_MALLOC_CONF": "dirty_decay_ms:300,muzzy_decay_ms:300",
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-}
+#: would cost a seventh of the CPU, since every page comes back empty.
+ALLOCATORS = {"MALLOC_ARENA_MAX": "2", "_RJEM_MALLOC_CONF": "dirty_decay_ms:300,muzzy_decay_ms:300"}
 
 
 def environment(settings: Settings, database_url: str) -> dict[str, str]:

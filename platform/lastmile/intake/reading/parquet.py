@@ -146,6 +146,7 @@ def _arrow_batches(path: Path, rows: int) -> Iterator[Any]:
     """Each few row groups by a reader of their own: one keeps the dictionaries of all that it has read."""
     import pyarrow as pa
 
+    pa.set_memory_pool(pa.system_memory_pool())  # its own keeps 100 MB of what was freed
     with _open(path) as file:
         metadata = file.metadata
     texts, most = _texts(metadata), min(rows, _rows_at_once(metadata))

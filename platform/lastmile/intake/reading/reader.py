@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from lastmile.intake.batch import RawBatch
 
 #: Records in a batch. Larger ones gain nothing and take more memory.
-ROWS = 20_000
+ROWS = 25_000
 
 
 @dataclass(frozen=True)
