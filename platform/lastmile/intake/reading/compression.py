@@ -19,7 +19,7 @@ from lastmile.limits import Limits
 
 #: Bytes handed on at a time: some 20,000 survey rows. Half of it costs 8 % more CPU; memory grows with it, 20-fold.
 BLOCK = 6 * 2**20
-#: From this size on a file is handed on in halves of that: its keys, 10 bytes a row, take memory too.
+#: From this size on a file is handed on in thirds of that: its keys, 10 bytes a row, take memory too.
 LARGE = 2**30
 #: So much may be unpacked of anything: a small file of equal lines is no bomb.
 HARMLESS = 16 * 2**20
@@ -45,7 +45,7 @@ def blocks(path: Path, limits: Limits) -> Iterator[bytes]:
     """
     name = compression(path)
     if name is None:
-        at_a_time = BLOCK if path.stat().st_size < LARGE else BLOCK // 2
+        at_a_time = BLOCK if path.stat().st_size < LARGE else BLOCK // 3
         with path.open("rb") as file:
             yield from iter(lambda: file.read(at_a_time), b"")
     else:
