@@ -35,7 +35,7 @@ POINTS: dict[str, tuple[Any, str, str]] = {
     "after reading several": (engine, "load_together", "before"),
     "before the fetch": (Store, "lend", "before"),
     "after the fetch": (Store, "lend", "after"),
-    "mid COPY": (BinaryCopy, "send", "after"),
+    "mid COPY": (BinaryCopy, "send", "halfway"),
     "after a batch": (BinaryCopy, "__exit__", "after"),
     "before looking for repeats": (loading, "take_out_repeats_of_table", "before"),
     "after looking for repeats": (loading, "take_out_repeats_of_table", "after"),
@@ -123,10 +123,10 @@ def at(point: str, nth: int, then: Callable[[], None]) -> None:
         if is_here and moment == "before":
             then()
         if is_here and moment == "halfway":
-            copy, frame = args
-            call(copy, frame.head(frame.height // 2))
+            copy, encoded = args[0], b"".join(args[1])
+            call(copy, [encoded[: len(encoded) // 2]])
             then()
-            return call(copy, frame.tail(frame.height - frame.height // 2))
+            return call(copy, [encoded[len(encoded) // 2 :]])
         result = call(*args, **named)
         if is_here and moment == "after":
             then()

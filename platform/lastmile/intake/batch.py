@@ -61,6 +61,10 @@ class NumberFormat:
         return cls(found.get("decimal", "."), found.get("thousands", ""))
 
 
+#: Of rows set aside, whatever for.
+SET_ASIDE_SCHEMA = {"line": pl.UInt64, "raw": pl.String, "reasons": pl.String}
+
+
 @dataclass(frozen=True)
 class Judged:
     """A batch after its contract: `valid` rows typed, in the contract's column order, then `_line` and `_rescued`.

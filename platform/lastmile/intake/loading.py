@@ -15,7 +15,7 @@ from psycopg import Connection, sql
 
 from lastmile.contract import Contract
 from lastmile.intake import ledger
-from lastmile.intake.batch import NumberFormat, RawBatch
+from lastmile.intake.batch import SET_ASIDE_SCHEMA, NumberFormat, RawBatch
 from lastmile.intake.beside import Beside
 from lastmile.intake.discarding import discarded_lines, without_discarded
 from lastmile.intake.duplicates import KeyIndex
@@ -23,14 +23,13 @@ from lastmile.intake.growing import grown
 from lastmile.intake.ledger import Drop, NotDone, Outcome, Settled
 from lastmile.intake.reading import Reader, open_drop
 from lastmile.intake.repeats import (
-    SET_ASIDE_SCHEMA,
     kind,
     knows_repeats,
     repeated_in_drop,
     take_out_repeats_of_table,
 )
 from lastmile.intake.validating import Plan
-from lastmile.intake.writing import Aside, Kind, LongCopy, ParquetPart, RowCopy, Sent, quarantine_rows
+from lastmile.intake.writing import Aside, Kind, LongCopy, ParquetPart, RowCopy, quarantine_rows
 from lastmile.store import Lent, Missing, Store
 
 
@@ -214,8 +213,7 @@ def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
     ):
 
         def send(rows: pl.DataFrame, aside: Sequence[Aside]) -> None:
-            place = Sent(rows["_line"][0], rows["_line"][-1], rows.height) if rows.height else Sent(0, 0, 0)
-            sending.call(partial(rows_copy.send, place, copy.encoded(rows), aside))
+            sending.call(partial(rows_copy.send, rows["_line"], copy.encoded(rows), aside))
 
         for batch in reader.batches():
             judged = without_discarded(plan.judge(batch), batch, work.discarded)

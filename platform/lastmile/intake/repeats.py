@@ -11,12 +11,10 @@ import polars as pl
 from psycopg import Connection, sql
 
 from lastmile.contract import Contract
-from lastmile.intake.batch import RawBatch
+from lastmile.intake.batch import SET_ASIDE_SCHEMA, RawBatch
 from lastmile.intake.ledger import Drop
 from lastmile.intake.locking import Lock, lock
 from lastmile.intake.writing import Kind
-
-SET_ASIDE_SCHEMA = {"line": pl.UInt64, "raw": pl.String, "reasons": pl.String}
 
 
 def knows_repeats(contract: Contract) -> bool:

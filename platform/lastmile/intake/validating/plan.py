@@ -77,14 +77,13 @@ class Plan:
         found, flags = self._look_closely(raw.filter(doubtful))
         is_bad = any_broken(flags, found.height)
         valid = found.filter(~is_bad).select(self._loaded)
-        bad = [broken_rows(batch.broken)] if batch.broken else []
+        bad = [broken_rows(batch.broken)]
         if is_bad.any():
             positions = doubtful.arg_true().filter(is_bad)
             rows = raw[positions]
             texts = batch.raw(positions.to_list())
             bad.append(bad_rows(self._rules, flags.filter(is_bad), rows, rows["_line"], texts))
-        found_bad = pl.concat(bad).sort("line", maintain_order=True) if bad else _none_bad()
-        return Judged(_in_order(plain, valid), found_bad)
+        return Judged(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
 
     def _sort(self, raw: pl.DataFrame, nul_free: bool) -> tuple[pl.DataFrame | None, pl.Series]:
         """The plain rows, as they are loaded, and which of the rows are not plain.
@@ -105,11 +104,6 @@ class Plan:
         query = raw.lazy().select("_line", *self._cells).with_columns(self._typed).with_columns(self._rescued)
         frame = query.collect(engine="in-memory")  # planning for any other costs a small drop half its time
         return frame, frame.select(rule.broken(frame).alias(str(number)) for number, rule in enumerate(self._rules))
-
-
-@cache
-def _none_bad() -> pl.DataFrame:
-    return broken_rows(())
 
 
 def _in_order(plain: pl.DataFrame | None, others: pl.DataFrame) -> pl.DataFrame:

@@ -24,7 +24,7 @@ MOST_WAITING = 4 * 2**20
 Aside = tuple[pl.DataFrame, Kind]
 
 
-class Sent(NamedTuple):
+class _Sent(NamedTuple):
     """Where a batch came from: its first and last line, and how many rows it has."""
 
     first: int
@@ -42,25 +42,28 @@ class LongCopy:
     def __init__(self, rows: RowCopy, set_aside: Callable[[pl.DataFrame, Kind], None]) -> None:
         self._rows, self._set_aside = rows, set_aside
         self._under_way = ExitStack()
-        self._sent: list[Sent] = []
+        self._sent: list[_Sent] = []
         self._waiting: list[Aside] = []
 
     def __enter__(self) -> Self:
         return self
 
-    def send(self, batch: Sent, encoded: Sequence[bytes], aside: Sequence[Aside]) -> None:
-        """Send rows as `RowCopy.encoded` gives them; what is `aside` of the same batch waits."""
-        try:
-            if batch.height and not self._sent:
-                self._under_way.enter_context(self._rows)
-            if batch.height:
-                self._sent.append(batch)
-                self._rows.send(encoded)
-        except ProgramLimitExceeded as error:
-            raise self._too_much(error) from error
+    def send(self, lines: pl.Series, encoded: Sequence[bytes], aside: Sequence[Aside]) -> None:
+        """Send the rows of some lines, as `RowCopy.encoded` gives them; what is `aside` of the same batch waits."""
+        if len(lines):
+            self._send(_Sent(lines[0], lines[-1], len(lines)), encoded)
         self._waiting += [found for found in aside if found[0].height]
         if sum(rows.estimated_size() for rows, _ in self._waiting) > MOST_WAITING:
             self._end()
+
+    def _send(self, batch: _Sent, encoded: Sequence[bytes]) -> None:
+        try:
+            if not self._sent:
+                self._under_way.enter_context(self._rows)
+            self._sent.append(batch)
+            self._rows.send(encoded)
+        except ProgramLimitExceeded as error:
+            raise self._too_much(error) from error
 
     def _end(self) -> None:
         try:
