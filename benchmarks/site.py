@@ -63,6 +63,7 @@ class Site:
         for listed in list(self.store.list("cleaned")):
             self.store.delete(listed.key)
         with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("DROP SCHEMA large_drops CASCADE; CREATE SCHEMA large_drops")
             found = connection.execute(
                 "SELECT schemaname, tablename FROM pg_tables"
                 " WHERE schemaname IN ('bench', 'raw', 'ledger', 'quarantine') AND tablename <> 'alembic_version'"

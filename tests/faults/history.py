@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from faults.worker import POINTS
 
+from lastmile.warehouse.large_drops import LARGE
+
 HEADER = "visit,persons,hours,travel_hours,outcome"
 PARTITIONS = ("2019", "2020")
 Kind = Literal["rows", "refused", "unreadable", "over the threshold"]
@@ -87,11 +89,13 @@ class History:
     is_orderly: bool
     contract: dict[str, Any]
     rounds: list[Round]
+    #: Bytes from which on a drop has a table of its own.
+    large: int
 
     def lines(self) -> list[str]:
         """The history to read."""
         shape = "orderly" if self.is_orderly else "crowded"
-        told = [f"seed {self.seed}, {shape}, contract {self.contract or 'as declared'}"]
+        told = [f"seed {self.seed}, {shape}, contract {self.contract or 'as declared'}, large from {self.large:,}"]
         for number, one in enumerate(self.rounds, 1):
             told.append(f"round {number}{', contract mended' if one.is_mended else ''}")
             told += [f"  {change}" for change in one.changes]
@@ -126,7 +130,7 @@ class _Author:
         if self.random.random() < 0.15:
             contract["same_bytes"] = "load"
         rounds = [self.round(is_orderly, number) for number in range(self.random.randint(2, 3))]
-        return History(seed, is_orderly, contract, rounds)
+        return History(seed, is_orderly, contract, rounds, large=Random(seed).choice([LARGE, LARGE, 150, 0]))
 
     def round(self, is_orderly: bool, number: int) -> Round:
         random = self.random

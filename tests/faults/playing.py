@@ -61,6 +61,7 @@ class Stage:
         for listed in list(self.store.list("")):
             self.store.delete(listed.key)
         ensure_table(self.connection, VISITS)
+        self.connection.execute("DROP SCHEMA large_drops CASCADE; CREATE SCHEMA large_drops")
         self.connection.execute(
             "TRUNCATE ledger.drops, ledger.events, quarantine.rows, quarantine.discarded, raw.visits RESTART IDENTITY"
         )
@@ -237,6 +238,7 @@ class Play:
             "database": self.stage.database_url,
             "store": self.stage.store.url,
             "contract": self.history.contract,
+            "large": self.history.large,
             "mended": self.is_mended,
             "steps": list(steps),
             "run": f"run {self.started}",

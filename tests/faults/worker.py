@@ -35,10 +35,13 @@ POINTS: dict[str, tuple[Any, str, str]] = {
     "after reading several": (engine, "load_together", "before"),
     "before the fetch": (Store, "lend", "before"),
     "after the fetch": (Store, "lend", "after"),
+    "before making a table of its own": (loading, "make_own", "before"),
+    "after making a table of its own": (loading, "make_own", "after"),
     "mid COPY": (BinaryCopy, "send", "halfway"),
     "after a batch": (BinaryCopy, "__exit__", "after"),
     "before looking for repeats": (loading, "take_out_repeats_of_table", "before"),
     "after looking for repeats": (loading, "take_out_repeats_of_table", "after"),
+    "after indexing a table of its own": (loading, "index_own", "after"),
     "before publishing the Parquet file": (Store, "hand_over", "before"),
     "after publishing the Parquet file": (Store, "hand_over", "after"),
     "before the ledger's row": (ledger, "settle", "before"),
@@ -59,6 +62,7 @@ def work(job: dict[str, Any]) -> bool:
     faulthandler.register(signal.SIGUSR1)
     prepare(job)
     contract = contract_of(job)
+    loading.LARGE = job.get("large", loading.LARGE)
     engine.FIRST_WAIT = engine.ENVIRONMENT_WAIT = timedelta(milliseconds=10)
     try:
         store = open_store(Settings(Path(), job["database"], job["store"], "none"))

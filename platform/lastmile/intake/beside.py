@@ -4,10 +4,13 @@ Reading and judging the next batch goes on while the last one is sent and writte
 memory is too; and whoever leaves has either all of it done, or the error that stopped it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+Item = TypeVar("Item")
 
 
 class Beside:
@@ -48,3 +51,17 @@ class Beside:
                     done.result()
         finally:
             self._pool.shutdown(cancel_futures=True)
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items in their order; each but the first two is made on a thread, while the one before is worked on."""
+    waiting = list(islice(items, 2))
+    if len(waiting) < 2:
+        yield from waiting
+        return
+    yield waiting.pop(0)
+    with ThreadPoolExecutor(1, thread_name_prefix="read") as pool:
+        while waiting:
+            coming = pool.submit(lambda: list(islice(items, 1)))
+            yield waiting.pop()
+            waiting = coming.result()

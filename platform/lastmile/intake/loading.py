@@ -16,7 +16,7 @@ from psycopg import Connection, sql
 from lastmile.contract import Contract
 from lastmile.intake import ledger
 from lastmile.intake.batch import SET_ASIDE_SCHEMA, NumberFormat, RawBatch
-from lastmile.intake.beside import Beside
+from lastmile.intake.beside import Beside, ahead
 from lastmile.intake.discarding import discarded_lines, without_discarded
 from lastmile.intake.duplicates import KeyIndex
 from lastmile.intake.growing import grown
@@ -31,6 +31,7 @@ from lastmile.intake.repeats import (
 from lastmile.intake.validating import Plan
 from lastmile.intake.writing import Aside, Kind, LongCopy, ParquetPart, RowCopy, quarantine_rows
 from lastmile.store import Lent, Missing, Store
+from lastmile.warehouse.large_drops import LARGE, OwnTable, index_own, make_own
 
 
 @dataclass
@@ -44,7 +45,9 @@ class Load:
     first_day: date
     keys: KeyIndex
     #: Lines that somebody decided not to want, with the reason given.
-    discarded: Mapping[int, str]
+    discarded: Mapping[int, str] = field(default_factory=dict)
+    #: Where its rows go, if not among all of the dataset.
+    own_table: OwnTable | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     read: int = 0
     bad: int = 0
@@ -86,6 +89,9 @@ def load(connection: Connection, store: Store, contract: Contract, drop: Drop, l
     """Take the drop whose bytes were lent. Raises Refused, Unreadable or Changed with nothing of it left behind."""
     stale: list[str] = []
     sha256 = lent.sha256
+    work = begin(connection, contract, drop, run_id)
+    if lent.path.stat().st_size >= LARGE:
+        work.own_table = make_own(connection, contract.name, work.provenance())
     with connection.transaction():
         ledger.hold(connection, drop)
         if not ledger.lock_key(connection, drop, sha256):
@@ -97,7 +103,7 @@ def load(connection: Connection, store: Store, contract: Contract, drop: Drop, l
             outcome = Outcome("duplicate", message=message)
             stale = _replace_older(connection, contract, drop, run_id)
         else:
-            outcome, stale = _load_file(connection, store, contract, drop, lent, run_id)
+            outcome, stale = _load_file(work, store, lent)
             if twin:
                 message = f"loaded, although drop {twin} has the same bytes under another name"
                 outcome = replace(outcome, message=message)
@@ -112,8 +118,7 @@ def load(connection: Connection, store: Store, contract: Contract, drop: Drop, l
 
 def begin(connection: Connection, contract: Contract, drop: Drop, run_id: str) -> Load:
     first_day, _ = contract.partition.window(drop.partition)
-    discarded = discarded_lines(connection, drop.id)
-    return Load(connection, contract, drop, run_id, first_day, KeyIndex(contract.key), discarded)
+    return Load(connection, contract, drop, run_id, first_day, KeyIndex(contract.key))
 
 
 def clear(connection: Connection, dataset: str, drop_ids: Sequence[int]) -> None:
@@ -139,11 +144,10 @@ def _start_over(connection: Connection, drop: Drop) -> None:
     connection.execute("DELETE FROM quarantine.rows WHERE drop_id = %s", [drop.id])
 
 
-def _load_file(
-    connection: Connection, store: Store, contract: Contract, drop: Drop, lent: Lent, run_id: str
-) -> tuple[Outcome, list[str]]:
+def _load_file(work: Load, store: Store, lent: Lent) -> tuple[Outcome, list[str]]:
     """The outcome, and the keys of cleaned files that it makes stale."""
-    work = begin(connection, contract, drop, run_id)
+    connection, contract, drop = work.connection, work.contract, work.drop
+    work.discarded = discarded_lines(connection, drop.id)
     reader = open_drop(lent.path, drop.key, contract)
     work.contract = grown(connection, contract, reader.header)  # before rows are locked: others may wait to grow it too
     _start_over(connection, drop)
@@ -157,8 +161,10 @@ def _load_file(
         clear(connection, contract.name, [drop.id])
         whole = replace(found, state="quarantined", quarantined=work.read, message=_over_the_threshold(work))
         return whole, _named([drop.cleaned_key])
-    stale = _replace_older(connection, contract, drop, run_id)
+    stale = _replace_older(connection, contract, drop, work.run_id)
     take_out_repeats(work, part)
+    if work.own_table:  # last: whoever deletes rows of the dataset waits from here on, and may have what was waited for
+        index_own(connection, contract, work.own_table)
     key = cleaned_key(drop)
     if work.loaded:
         store.hand_over(key, part)
@@ -203,7 +209,7 @@ def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
     A batch is encoded, sent and written while the next one is read and judged.
     """
     plan = Plan(work.contract, reader.header, NumberFormat.of(reader.format))
-    copy = RowCopy(work.connection, work.contract, work.provenance())
+    copy = RowCopy(work.connection, work.contract, work.provenance(), work.own_table)
     with (
         ParquetPart(part) as parquet,
         LongCopy(copy, work.quarantine) as rows_copy,
@@ -215,7 +221,7 @@ def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
         def send(rows: pl.DataFrame, aside: Sequence[Aside]) -> None:
             sending.call(partial(rows_copy.send, rows["_line"], copy.encoded(rows), aside))
 
-        for batch in reader.batches():
+        for batch in ahead(reader.batches()):
             judged = without_discarded(plan.judge(batch), batch, work.discarded)
             rows, repeated = _without_repeats(work, batch, judged.valid)
             work.read += batch.records

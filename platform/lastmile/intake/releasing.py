@@ -15,6 +15,7 @@ from psycopg import Connection
 from lastmile.contract import Contract
 from lastmile.intake import ledger
 from lastmile.intake.batch import RawBatch, Refused
+from lastmile.intake.discarding import discarded_lines
 from lastmile.intake.growing import grown
 from lastmile.intake.ledger import ClaimLost, Drop, NotDone, Outcome
 from lastmile.intake.loading import Load, begin, cleaned_key, fetch_cleaned, load_batches, take_out_repeats
@@ -46,6 +47,7 @@ def release(connection: Connection, store: Store, contract: Contract, drop: Drop
         before = _as_loaded(connection, drop, lent.sha256)
         asked = _still_aside(connection, drop)
         work = begin(connection, contract, drop, run_id)
+        work.discarded = discarded_lines(connection, drop.id)
         cleaned = _take(work, store, lent.path, asked) if asked else drop.cleaned_key
         lent.expect_unchanged()
         outcome = _summed_up(work, before, len(asked), cleaned)

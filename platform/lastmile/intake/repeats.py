@@ -53,12 +53,13 @@ def take_out_repeats_of_table(
         sql.SQL(
             """
             WITH repeated AS (
-                SELECT DISTINCT ON (new._line) new.ctid AS place, old._drop_id AS old_drop, old._line AS old_line
+                SELECT DISTINCT ON (new._line) new.tableoid AS part, new.ctid AS place,
+                    old._drop_id AS old_drop, old._line AS old_line
                 FROM {table} new JOIN {table} old ON {same_key}
                 WHERE new._drop_id = %(drop)s AND new._partition_start = %(day)s AND {new} AND ({old})
                 ORDER BY new._line, old._drop_id
             )
-            DELETE FROM {table} new USING repeated WHERE new.ctid = repeated.place
+            DELETE FROM {table} new USING repeated WHERE new.tableoid = repeated.part AND new.ctid = repeated.place
             RETURNING new._line, to_jsonb(new)::text, array[{key}]::text[], old_drop, old_line
             """
         ).format(

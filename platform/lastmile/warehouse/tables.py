@@ -5,6 +5,8 @@ text column that was added because a drop brought it may be declared with any ty
 `_rescued`, from where they can be filled in.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 import psycopg
 from psycopg import Connection, sql
@@ -188,14 +190,27 @@ def _descriptions(contract: Contract) -> dict[str, str]:
 
 
 def _index(connection: Connection, contract: Contract, table: sql.Identifier) -> None:
+    """The index of drops and partitions, and that of keys, which the tables of large drops have too."""
+    ensure_index(connection, table, ("_drop_id", "_partition_start"))
+    if ensure_index(connection, table, contract.key):
+        below = connection.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass",
+            [table.as_string(connection)],
+        )
+        for (name,) in below.fetchall():
+            ensure_index(connection, sql.Identifier(*name.split(".")), contract.key)
+
+
+def ensure_index(connection: Connection, table: sql.Identifier, columns: Sequence[str]) -> bool:
+    """Index these columns where nothing does yet; whether there was anything to do."""
     found = connection.execute(
         "SELECT array_agg(attname::text ORDER BY position) FROM pg_index,"
         " unnest(indkey::smallint[]) WITH ORDINALITY AS part (number, position), pg_attribute"
         " WHERE indrelid = to_regclass(%s) AND attrelid = indrelid AND attnum = part.number GROUP BY indexrelid",
-        [f"raw.{contract.name}"],
+        [table.as_string(connection)],
     )
-    existing = [tuple(columns) for (columns,) in found.fetchall()]
-    for columns in (("_drop_id", "_partition_start"), contract.key):
-        if columns and columns not in existing:
-            names = sql.SQL(", ").join(map(sql.Identifier, columns))
-            connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(table, names))
+    if not columns or list(columns) in [existing for (existing,) in found.fetchall()]:
+        return False
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(table, names))
+    return True

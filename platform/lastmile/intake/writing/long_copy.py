@@ -7,6 +7,8 @@ most so much of it that memory stays bounded.
 import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from itertools import groupby
+from operator import itemgetter
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -70,8 +72,8 @@ class LongCopy:
             self._under_way.close()
         except ProgramLimitExceeded as error:
             raise self._too_much(error) from error
-        for found in self._waiting:
-            self._set_aside(*found)
+        for as_kind, rows in groupby(sorted(self._waiting, key=itemgetter(1)), key=itemgetter(1)):
+            self._set_aside(pl.concat(found for found, _ in rows), as_kind)
         self._sent, self._waiting = [], []
 
     def _too_much(self, error: ProgramLimitExceeded) -> Refused:

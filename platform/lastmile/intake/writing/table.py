@@ -8,6 +8,7 @@ from psycopg import Connection, sql
 
 from lastmile.contract import Contract
 from lastmile.intake.writing.copying import BinaryCopy
+from lastmile.warehouse.large_drops import OwnTable
 
 #: What every table has beside the contract's columns: `_line` and `_rescued` from the frame, the rest as constants.
 ORIGIN = {
@@ -21,14 +22,22 @@ ORIGIN = {
 
 
 class RowCopy(BinaryCopy):
-    """Copies frames as `Plan.judge` leaves them into `raw.<dataset>`, which must be there.
+    """Copies frames as `Plan.judge` leaves them into `raw.<dataset>`, or into the drop's own table.
 
     `provenance` gives `_drop_id`, `_partition_start`, `_run_id` and `_loaded_at` (with a zone), the same for all rows.
     """
 
-    def __init__(self, connection: Connection, contract: Contract, provenance: Mapping[str, Any]) -> None:
-        table = sql.Identifier("raw", contract.name)
-        super().__init__(connection, table, contract.types() | ORIGIN, jsonb=["_rescued"])
+    def __init__(
+        self,
+        connection: Connection,
+        contract: Contract,
+        provenance: Mapping[str, Any],
+        own: OwnTable | None = None,
+    ) -> None:
+        table = own or OwnTable(sql.Identifier("raw", contract.name))
+        types = contract.types() | ORIGIN
+        sent = {name: dtype for name, dtype in types.items() if name not in table.filled}
+        super().__init__(connection, table.name, sent, jsonb=["_rescued"])
         self._provenance = [pl.lit(value, ORIGIN[name]).alias(name) for name, value in provenance.items()]
 
     def encoded(self, frame: pl.DataFrame) -> Sequence[bytes]:

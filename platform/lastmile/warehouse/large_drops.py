@@ -1,0 +1,94 @@
+"""A large drop has a table of its own, below that of its dataset, so that its rows go in without an index.
+
+To put a million rows into two indexes one by one takes as long as to write them; sorted, at the end, a quarter of that.
+`raw.<dataset>` has the rows of the tables below it (Postgres' inheritance), and whoever reads, changes or deletes rows
+does so there. It is made and seen by all before the load begins, empty: were it attached by the load's own commit, a
+statement planned just before it could miss the rows and yet see what the commit took away.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from psycopg import Connection, sql
+from psycopg.errors import LockNotAvailable
+
+from lastmile.contract import Contract
+from lastmile.warehouse.tables import ensure_index
+
+SCHEMA = "large_drops"
+#: Bytes of the object from which on that is worth it: some 100,000 rows of text.
+LARGE = 32 * 2**20
+#: Tables below one at most; what is large after that goes where the rest is. A query has a look at each of them that it
+#: cannot tell, by drop or partition, to have none of its rows.
+MOST = 64
+#: Columns by whose values a query tells that none of its rows are in a table.
+PLACE = ("_drop_id", "_partition_start")
+
+
+@dataclass(frozen=True)
+class OwnTable:
+    """The table of one drop, and which of its columns it fills itself, all with the same value."""
+
+    name: sql.Identifier
+    filled: Collection[str] = ()
+
+
+def make_own(connection: Connection, dataset: str, origin: Mapping[str, object]) -> OwnTable | None:
+    """The table of drop `_drop_id`, in partition `_partition_start`; None where the dataset has as many as it may have.
+
+    It is committed at once, has no index, and fills the columns of `origin`, so that they need not be sent; one that
+    was there before fills none. Empty ones of drops that are in force no more make room first.
+    """
+    drop_id = origin["_drop_id"]
+    name = sql.Identifier(SCHEMA, f"drop_{drop_id}")
+    with connection.transaction():
+        _take_away_left(connection, dataset)
+        there = _drops(connection, dataset)
+        if drop_id in there:
+            return OwnTable(name)
+        if len(there) >= MOST:
+            return None
+        checks = [sql.SQL("CHECK ({} = {})").format(sql.Identifier(column), origin[column]) for column in PLACE]
+        connection.execute(
+            sql.SQL("CREATE TABLE {} ({}) INHERITS ({})").format(
+                name, sql.SQL(", ").join(checks), sql.Identifier("raw", dataset)
+            )
+        )
+        filled = [
+            sql.SQL("ALTER {} SET DEFAULT {}").format(sql.Identifier(column), value) for column, value in origin.items()
+        ]
+        connection.execute(sql.SQL("ALTER TABLE {} {}").format(name, sql.SQL(", ").join(filled)))
+    return OwnTable(name, origin.keys())
+
+
+def index_own(connection: Connection, contract: Contract, table: OwnTable) -> None:
+    """Give a drop's table the index of keys. Until the transaction ends, who writes to the table waits."""
+    ensure_index(connection, table.name, contract.key)
+
+
+def _drops(connection: Connection, dataset: str) -> list[int]:
+    """Those that have a table."""
+    found = connection.execute(
+        "SELECT substr(relname, 6)::bigint FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
+        " WHERE inhparent = to_regclass(%s) AND relnamespace = to_regnamespace(%s)",
+        [sql.Identifier("raw", dataset).as_string(connection), SCHEMA],
+    )
+    return [drop_id for (drop_id,) in found.fetchall()]
+
+
+def _take_away_left(connection: Connection, dataset: str) -> None:
+    """Drop the tables of drops that were settled an hour ago or more, and not as loaded, where they are empty."""
+    left = connection.execute(
+        "SELECT id FROM ledger.drops WHERE id = ANY(%s) AND state NOT IN ('discovered', 'claimed', 'loaded')"
+        " AND settled_at < now() - interval '1 hour' AND coalesce(claim_expires_at < now(), true)",
+        [_drops(connection, dataset)],
+    ).fetchall()
+    for (drop_id,) in left:
+        name = sql.Identifier(SCHEMA, f"drop_{drop_id}")
+        try:
+            with connection.transaction():
+                connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT").format(name))
+                if connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(name)).rowcount == 0:
+                    connection.execute(sql.SQL("DROP TABLE {}").format(name))
+        except LockNotAvailable:
+            continue  # somebody reads it, though it be empty: another time
