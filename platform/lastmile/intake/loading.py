@@ -31,7 +31,7 @@ from lastmile.intake.repeats import (
 from lastmile.intake.validating import Plan
 from lastmile.intake.writing import Aside, Kind, LongCopy, ParquetPart, RowCopy, quarantine_rows
 from lastmile.store import Lent, Missing, Store
-from lastmile.warehouse.large_drops import LARGE, OwnTable, index_own, make_own
+from lastmile.warehouse.large_drops import LARGE, OwnTable, index_keys, make_own
 
 
 @dataclass
@@ -92,6 +92,8 @@ def load(connection: Connection, store: Store, contract: Contract, drop: Drop, l
     work = begin(connection, contract, drop, run_id)
     if lent.path.stat().st_size >= LARGE:
         work.own_table = make_own(connection, contract.name, work.provenance())
+    if knows_repeats(contract):
+        index_keys(connection, contract, [drop.partition], but=[drop.key])
     with connection.transaction():
         ledger.hold(connection, drop)
         if not ledger.lock_key(connection, drop, sha256):
@@ -163,8 +165,6 @@ def _load_file(work: Load, store: Store, lent: Lent) -> tuple[Outcome, list[str]
         return whole, _named([drop.cleaned_key])
     stale = _replace_older(connection, contract, drop, work.run_id)
     take_out_repeats(work, part)
-    if work.own_table:  # last: whoever deletes rows of the dataset waits from here on, and may have what was waited for
-        index_own(connection, contract, work.own_table)
     key = cleaned_key(drop)
     if work.loaded:
         store.hand_over(key, part)

@@ -30,6 +30,7 @@ from lastmile.intake.validating.rules import is_by_row
 from lastmile.intake.writing import ParquetPart, RowCopy
 from lastmile.intake.writing.quarantine import copy_aside
 from lastmile.store import Store, StoredObject
+from lastmile.warehouse.large_drops import index_keys
 
 #: Claimed at once: beyond it nothing more is saved, and all of it is read again where a worker dies.
 MOST_TOGETHER = 100
@@ -81,6 +82,8 @@ def load_together(
 ) -> list[Outcome]:
     """Load all of these drops in one transaction. Raises Apart, or whatever goes wrong, with nothing of them loaded."""
     judged = _judged(contract, drops)
+    if knows_repeats(contract):
+        index_keys(connection, contract, {one.drop.partition for one in drops}, but=[])
     with connection.transaction():
         ledger.hold(connection, *(one.drop for one in drops))
         if apart := ledger.apart(connection, [one.drop for one in drops], [one.sha256 for one in drops]):

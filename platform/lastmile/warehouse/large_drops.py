@@ -1,12 +1,14 @@
 """A large drop has a table of its own, below that of its dataset, so that its rows go in without an index.
 
-To put a million rows into two indexes one by one takes as long as to write them; sorted, at the end, a quarter of that.
+To put a million rows into two indexes one by one takes as long as to write them; sorted, afterwards, a quarter of that;
+and keys are indexed only once another drop of the partition is to be compared with them.
 `raw.<dataset>` has the rows of the tables below it (Postgres' inheritance), and whoever reads, changes or deletes rows
 does so there. It is made and seen by all before the load begins, empty: were it attached by the load's own commit, a
 statement planned just before it could miss the rows and yet see what the commit took away.
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from psycopg import Connection, sql
@@ -23,6 +25,10 @@ LARGE = 32 * 2**20
 MOST = 64
 #: Columns by whose values a query tells that none of its rows are in a table.
 PLACE = ("_drop_id", "_partition_start")
+_TABLES = """
+    SELECT substr(relname, 6)::bigint AS id, pg_class.oid FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = to_regclass(%(table)s) AND relnamespace = to_regnamespace(%(schema)s)
+"""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ def make_own(connection: Connection, dataset: str, origin: Mapping[str, object])
     was there before fills none. Empty ones of drops that are in force no more make room first.
     """
     drop_id = origin["_drop_id"]
-    name = sql.Identifier(SCHEMA, f"drop_{drop_id}")
+    name = _name(drop_id)
     with connection.transaction():
         _take_away_left(connection, dataset)
         there = _drops(connection, dataset)
@@ -61,19 +67,39 @@ def make_own(connection: Connection, dataset: str, origin: Mapping[str, object])
     return OwnTable(name, origin.keys())
 
 
-def index_own(connection: Connection, contract: Contract, table: OwnTable) -> None:
-    """Give a drop's table the index of keys. Until the transaction ends, who writes to the table waits."""
-    ensure_index(connection, table.name, contract.key)
+def index_keys(connection: Connection, contract: Contract, partitions: Collection[str], but: Collection[str]) -> None:
+    """Index the keys of large drops in these partitions where that is still to do, but not those of these objects.
+
+    Each is committed at once. One that somebody writes to is passed over; without an index it is read whole.
+    """
+    for drop_id in _not_indexed(connection, contract.name, partitions, but):
+        with suppress(LockNotAvailable), connection.transaction():
+            connection.execute("SET LOCAL lock_timeout = '100ms'")
+            connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(_name(drop_id)))
+            ensure_index(connection, _name(drop_id), contract.key)
+
+
+def _name(drop_id: object) -> sql.Identifier:
+    return sql.Identifier(SCHEMA, f"drop_{drop_id}")
+
+
+def _not_indexed(connection: Connection, dataset: str, partitions: Collection[str], but: Collection[str]) -> list[int]:
+    found = connection.execute(
+        f"SELECT drops.id FROM ({_TABLES}) own JOIN ledger.drops USING (id) WHERE partition = ANY(%(partitions)s)"
+        " AND key <> ALL(%(but)s) AND state = 'loaded' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = own.oid)",
+        {"table": _below(connection, dataset), "schema": SCHEMA, "partitions": list(partitions), "but": list(but)},
+    )
+    return [drop_id for (drop_id,) in found.fetchall()]
 
 
 def _drops(connection: Connection, dataset: str) -> list[int]:
     """Those that have a table."""
-    found = connection.execute(
-        "SELECT substr(relname, 6)::bigint FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
-        " WHERE inhparent = to_regclass(%s) AND relnamespace = to_regnamespace(%s)",
-        [sql.Identifier("raw", dataset).as_string(connection), SCHEMA],
-    )
-    return [drop_id for (drop_id,) in found.fetchall()]
+    found = connection.execute(_TABLES, {"table": _below(connection, dataset), "schema": SCHEMA})
+    return [drop_id for drop_id, _ in found.fetchall()]
+
+
+def _below(connection: Connection, dataset: str) -> str:
+    return sql.Identifier("raw", dataset).as_string(connection)
 
 
 def _take_away_left(connection: Connection, dataset: str) -> None:
@@ -84,7 +110,7 @@ def _take_away_left(connection: Connection, dataset: str) -> None:
         [_drops(connection, dataset)],
     ).fetchall()
     for (drop_id,) in left:
-        name = sql.Identifier(SCHEMA, f"drop_{drop_id}")
+        name = _name(drop_id)
         try:
             with connection.transaction():
                 connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT").format(name))

@@ -64,7 +64,7 @@ def yes_or_no(cell: pl.Expr) -> pl.Expr:
 def day(cell: pl.Expr) -> pl.Expr:
     """ISO dates; a midnight after it, as spreadsheets write, is dropped. There is no year 0."""
     is_day = cell.str.contains(DAY) & ~cell.str.starts_with("0000")
-    return pl.when(is_day).then(cell.str.head(10)).str.to_date("%Y-%m-%d", strict=False)
+    return pl.when(is_day).then(cell.str.head(10)).str.to_date("%Y-%m-%d", strict=False, cache=False)
 
 
 def moment(cell: pl.Expr) -> pl.Expr:
@@ -78,7 +78,8 @@ def usual_moment(cell: pl.Expr) -> pl.Expr:
     """Moments to the second in UTC, a tenth of the work of reading any; null for all others."""
     is_usual = cell.str.contains(USUAL_MOMENT) & ~cell.str.starts_with("0000")  # there is no year 0
     written = pl.when(is_usual).then(cell.str.head(19)).str.replace(" ", "T", literal=True)
-    return written.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False).dt.replace_time_zone("UTC")
+    value = written.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False, cache=False)
+    return value.dt.replace_time_zone("UTC")
 
 
 def _any_moment(cell: pl.Expr) -> pl.Expr:
