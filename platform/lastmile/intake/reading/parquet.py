@@ -25,7 +25,7 @@ from lastmile.intake.validating.header import fit
 from lastmile.limits import Limits
 
 #: Columns are read through a buffer of this many bytes, so that memory does not grow with the row group.
-BUFFER = 2**20
+BUFFER = 2**17
 #: Bytes of the description at a file's end, which is held whole, several times over.
 LONGEST_FOOTER = 32 * 2**20
 #: Bytes of text in a batch, by which the number of its rows is cut.
@@ -143,7 +143,7 @@ def _batches(path: Path, header: list[str], limits: Limits, rows: int) -> Iterat
 
 
 def _arrow_batches(path: Path, rows: int) -> Iterator[Any]:
-    """Each few row groups by a reader of their own: one keeps the dictionaries of all that it has read."""
+    """Each few row groups, in even batches, by a reader of their own: one keeps the dictionaries of all it has read."""
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())  # its own keeps 100 MB of what was freed
@@ -151,8 +151,11 @@ def _arrow_batches(path: Path, rows: int) -> Iterator[Any]:
         metadata = file.metadata
     texts, most = _texts(metadata), min(rows, _rows_at_once(metadata))
     for groups in _in_few(metadata, most):
+        found = sum(metadata.row_group(number).num_rows for number in groups)
+        batches = max(1, -(-found // most))
         with _open(path, texts, metadata) as file:
-            yield from file.iter_batches(most, row_groups=groups)
+            # Columns read side by side take 50 MB more.
+            yield from file.iter_batches(max(1, -(-found // batches)), row_groups=groups, use_threads=False)
         pa.default_memory_pool().release_unused()
 
 

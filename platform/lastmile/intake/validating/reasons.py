@@ -20,14 +20,15 @@ def bad_rows(
 
     Every row must break one rule at least. Half of a large drop may be bad, so no row is looked at by itself.
     """
-    numbered = raw.with_row_index(ROW)
+    numbered = raw.lazy().with_row_index(ROW)
     given = [
         numbered.filter(broken).select(ROW, _reason(rule, raw.columns).alias("reason"))
         for rule, broken in zip(rules, flags.iter_columns(), strict=True)
         if broken.any()
     ]
     by_row = pl.concat(given).sort(ROW, maintain_order=True).group_by(ROW, maintain_order=True)
-    reasons = by_row.agg(reasons="[" + pl.col("reason").str.join(",") + "]")["reasons"]
+    query = by_row.agg(reasons=pl.col("reason").str.join(",")).select(reasons="[" + pl.col("reasons") + "]")
+    reasons = query.collect(engine="in-memory", optimizations=pl.QueryOptFlags.none())["reasons"]
     return pl.DataFrame([lines.alias("line"), pl.Series("raw", texts, pl.String), reasons])
 
 
