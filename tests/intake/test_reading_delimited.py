@@ -362,7 +362,7 @@ def test_a_large_file_is_read_in_smaller_batches_and_the_same(tmp_path: Path, mo
     path = tmp_path / "large.csv"
     path.write_text(text)
     batches = list(open_drop(path, path.name, requiring("id")).batches())
-    monkeypatch.setattr(compression, "LARGE", len(text))
+    monkeypatch.setattr(compression, "FOR_A_BYTE", len(text) // 2**11)
     smaller = list(open_drop(path, path.name, requiring("id")).batches())
     assert max(batch.records for batch in smaller) < 0.7 * max(batch.records for batch in batches)
     assert pl.concat(batch.frame for batch in smaller).equals(pl.concat(batch.frame for batch in batches))

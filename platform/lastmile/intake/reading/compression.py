@@ -19,8 +19,9 @@ from lastmile.limits import Limits
 
 #: Bytes handed on at a time: some 20,000 survey rows. Half of it costs 8 % more CPU; memory grows with it, 20-fold.
 BLOCK = 6 * 2**20
-#: From this size on a file is handed on in thirds of that: its keys, 10 bytes a row, take memory too.
-LARGE = 2**30
+#: Bytes of a file for which a block is a byte smaller, down to a third: the keys of all rows take memory too, one byte
+#: for some 28 of the file, and a byte of a block takes some 25.
+FOR_A_BYTE = 28 * 25
 #: So much may be unpacked of anything: a small file of equal lines is no bomb.
 HARMLESS = 16 * 2**20
 #: What the xz decoder may take; its strongest setting takes 65 MiB.
@@ -45,7 +46,7 @@ def blocks(path: Path, limits: Limits) -> Iterator[bytes]:
     """
     name = compression(path)
     if name is None:
-        at_a_time = BLOCK if path.stat().st_size < LARGE else BLOCK // 3
+        at_a_time = max(BLOCK - path.stat().st_size // FOR_A_BYTE, BLOCK // 3)
         with path.open("rb") as file:
             yield from iter(lambda: file.read(at_a_time), b"")
     else:
