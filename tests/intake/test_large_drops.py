@@ -30,6 +30,14 @@ def indexed(site: Site, table: str) -> list[str]:
     return sorted(row["indexdef"].partition("btree ")[2] for row in found)
 
 
+def scans(site: Site, table: str) -> int:
+    site.query("SELECT pg_stat_force_next_flush()")
+    (found,) = site.query(
+        "SELECT seq_scan + coalesce(idx_scan, 0) AS scans FROM pg_stat_user_tables WHERE relid = %s::regclass", table
+    )
+    return int(found["scans"])
+
+
 def make_old(site: Site) -> None:
     site.connection.execute("UPDATE ledger.drops SET settled_at = settled_at - interval '2 hours'")
 
@@ -168,6 +176,19 @@ def test_who_asks_for_another_drop_or_partition_does_not_look_into_it(site):
         plan = str(site.query(f"EXPLAIN SELECT * FROM raw.visits WHERE {question}"))
         assert first.partition(".")[2] not in plan
         assert second.partition(".")[2] in plan
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_drop_is_not_compared_with_large_ones_of_other_partitions(site, together):
+    site.arrive("a.csv", "v1,3,2,1,done", year="2019")
+    site.arrive("b.csv", "v2,3,2,1,done", year="2020")
+    before = [scans(site, table) for table in own_tables(site)]
+    for name in ("c.csv", "d.csv")[: 1 + together]:
+        site.put_rows(name, f"{name},3,2,1,done", year="2020")
+    site.discover()
+    site.take()
+    after = [scans(site, table) for table in own_tables(site)]
+    assert (after[0], after[1] > before[1]) == (before[0], True)
 
 
 def test_while_it_is_loaded_another_large_drop_is_loaded_and_rows_are_read(site, worker, monkeypatch):

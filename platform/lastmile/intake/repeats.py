@@ -59,7 +59,8 @@ def take_out_repeats_of_table(
                 WHERE new._drop_id = %(drop)s AND new._partition_start = %(day)s AND {new} AND ({old})
                 ORDER BY new._line, old._drop_id
             )
-            DELETE FROM {table} new USING repeated WHERE new.tableoid = repeated.part AND new.ctid = repeated.place
+            DELETE FROM {table} new USING repeated
+            WHERE new.tableoid = repeated.part AND new.ctid = repeated.place AND new._partition_start + 0 = %(day)s
             RETURNING new._line, to_jsonb(new)::text, array[{key}]::text[], old_drop, old_line
             """
         ).format(
@@ -85,16 +86,17 @@ def drops_with_repeats(connection: Connection, contract: Contract, drops: Sequen
     """
     if not knows_repeats(contract):
         return set()
-    _lock_partitions(connection, contract, [contract.partition.window(drop.partition)[0] for drop in drops])
+    days = list({contract.partition.window(drop.partition)[0] for drop in drops})
+    _lock_partitions(connection, contract, days)
     found = connection.execute(
         sql.SQL(
             """
             SELECT DISTINCT new._drop_id FROM {table} new JOIN {table} old ON {same_key}
-            WHERE new._drop_id = ANY(%(drops)s)
+            WHERE new._drop_id = ANY(%(drops)s) AND old._partition_start + 0 = ANY(%(days)s)
               AND (old._drop_id <> ALL(%(drops)s) OR old._drop_id < new._drop_id)
             """
         ).format(table=sql.Identifier("raw", contract.name), same_key=_same_key(contract)),
-        {"drops": [drop.id for drop in drops]},
+        {"drops": [drop.id for drop in drops], "days": days},
     )
     return {drop_id for (drop_id,) in found.fetchall()}
 
@@ -107,7 +109,8 @@ def _same_key(contract: Contract) -> sql.Composed:
     """The condition that rows `new` and `old` of the table have the same key in the same partition.
 
     "+ 0" keeps the planner off the index of drops and partitions, which it may take for a fresh table without
-    statistics, and then read the whole partition for each row of the drop.
+    statistics, and then read the whole partition for each row of the drop. It knows by it still which tables of large
+    drops are of other partitions.
     """
     names = map(sql.Identifier, contract.key)
     keys = sql.SQL(" AND ").join(sql.SQL("new.{0} = old.{0}").format(name) for name in names)

@@ -23,8 +23,8 @@ LARGE = 32 * 2**20
 #: Tables below one at most; what is large after that goes where the rest is. A query has a look at each of them that it
 #: cannot tell, by drop or partition, to have none of its rows.
 MOST = 64
-#: Columns by whose values a query tells that none of its rows are in a table.
-PLACE = ("_drop_id", "_partition_start")
+#: What a query may compare to be told that none of its rows are in a table; "+ 0" is how repeats are looked for.
+PLACE = {"_drop_id": "_drop_id", "_partition_start": "_partition_start", "_partition_start + 0": "_partition_start"}
 _TABLES = """
     SELECT substr(relname, 6)::bigint AS id, pg_class.oid FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
     WHERE inhparent = to_regclass(%(table)s) AND relnamespace = to_regnamespace(%(schema)s)
@@ -54,7 +54,7 @@ def make_own(connection: Connection, dataset: str, origin: Mapping[str, object])
             return OwnTable(name)
         if len(there) >= MOST:
             return None
-        checks = [sql.SQL("CHECK ({} = {})").format(sql.Identifier(column), origin[column]) for column in PLACE]
+        checks = [sql.SQL(f"CHECK ({asked} = {{}})").format(origin[column]) for asked, column in PLACE.items()]
         connection.execute(
             sql.SQL("CREATE TABLE {} ({}) INHERITS ({})").format(
                 name, sql.SQL(", ").join(checks), sql.Identifier("raw", dataset)
