@@ -43,12 +43,13 @@ def make_own(connection: Connection, dataset: str, origin: Mapping[str, object])
     """The table of drop `_drop_id`, in partition `_partition_start`; None where the dataset has as many as it may have.
 
     It is committed at once, has no index, and fills the columns of `origin`, so that they need not be sent; one that
-    was there before fills none. Empty ones of drops that are in force no more make room first.
+    was there before fills none. Empty ones of drops that are in force no more make room first, each by itself: who
+    changes the dataset's table locks it before those below, and we go the other way.
     """
     drop_id = origin["_drop_id"]
     name = _name(drop_id)
+    _take_away_left(connection, dataset)
     with connection.transaction():
-        _take_away_left(connection, dataset)
         there = _drops(connection, dataset)
         if drop_id in there:
             return OwnTable(name)
