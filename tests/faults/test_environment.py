@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -211,6 +211,16 @@ def stop_hard(folder: Path, how: str) -> None:
     subprocess.run(["tail", "--pid", str(server), "-f", "/dev/null"], timeout=60, check=True)
 
 
+@pytest.fixture
+def nothing_faked_before():
+    """libfaketime refuses a process whose number a killed one had, and whose shared memory still lies there."""
+    for left in Path("/dev/shm").glob("*faketime_*"):
+        if not Path("/proc", left.name.rpartition("_")[2]).exists():
+            with suppress(FileNotFoundError, PermissionError):
+                left.unlink()
+
+
+@pytest.mark.usefixtures("nothing_faked_before")
 @pytest.mark.skipif(not FAKETIME.exists(), reason=f"needs libfaketime at {FAKETIME}")
 @pytest.mark.parametrize("shift", ["-1d", "+1d"])
 def test_a_worker_whose_clock_is_a_day_off_takes_what_waits_and_no_more(site, tmp_path, shift):
@@ -239,6 +249,7 @@ def test_a_worker_whose_clock_is_a_day_off_takes_what_waits_and_no_more(site, tm
     assert [outcome.state for outcome in (engine.take(site.connection, site.store, VISITS, held, "other"),) if outcome]
 
 
+@pytest.mark.usefixtures("nothing_faked_before")
 @pytest.mark.skipif(not FAKETIME.exists(), reason=f"needs libfaketime at {FAKETIME}")
 @pytest.mark.parametrize("shift", ["-1d", "+1d"])
 def test_postgres_whose_clock_jumps_a_day_between_two_runs_loses_and_doubles_nothing(tmp_path, monkeypatch, shift):
