@@ -90,7 +90,7 @@ def load(connection: Connection, store: Store, contract: Contract, drop: Drop, l
     stale: list[str] = []
     sha256 = lent.sha256
     work = begin(connection, contract, drop, run_id)
-    if lent.path.stat().st_size >= LARGE:
+    if drop.size >= LARGE:
         work.own_table = make_own(connection, contract.name, work.provenance())
     if knows_repeats(contract):
         index_keys(connection, contract, [drop.partition], but=[drop.key])

@@ -112,10 +112,7 @@ def _take_away_left(connection: Connection, dataset: str) -> None:
     ).fetchall()
     for (drop_id,) in left:
         name = _name(drop_id)
-        try:
-            with connection.transaction():
-                connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT").format(name))
-                if connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(name)).rowcount == 0:
-                    connection.execute(sql.SQL("DROP TABLE {}").format(name))
-        except LockNotAvailable:
-            continue  # somebody reads it, though it be empty: another time
+        with suppress(LockNotAvailable), connection.transaction():  # what somebody reads goes another time
+            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT").format(name))
+            if connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(name)).rowcount == 0:
+                connection.execute(sql.SQL("DROP TABLE {}").format(name))

@@ -38,7 +38,9 @@ class RowCopy(BinaryCopy):
         types = contract.types() | ORIGIN
         sent = {name: dtype for name, dtype in types.items() if name not in table.filled}
         super().__init__(connection, table.name, sent, jsonb=["_rescued"])
-        self._provenance = [pl.lit(value, ORIGIN[name]).alias(name) for name, value in provenance.items()]
+        self._provenance = [
+            pl.lit(value, ORIGIN[name]).alias(name) for name, value in provenance.items() if name in sent
+        ]
 
     def encoded(self, frame: pl.DataFrame) -> Sequence[bytes]:
         return super().encoded(frame.with_columns(self._provenance))
