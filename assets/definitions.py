@@ -2,21 +2,21 @@
 
 import dagster as dg
 
-from assets.automation import automation_sensor, landing_sensor
-from assets.cleaning import clean_landing, nightly_clean_up
-from assets.dbt_docs import documentation_asset
-from assets.drops import cleaned_assets, raw_asset
 from assets.features import feature_assets
-from assets.freshness import freshness_sensor
 from assets.models import model_assets
 from assets.predictions import prediction_assets
 from assets.reports import report_assets
-from assets.resources import platform_from_environment
-from assets.warehouse import dbt_resource, warehouse_assets
-from lastmile.contract import load_contracts
+from lastmile.contracts import load_contracts
+from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
+from lastmile.orchestration.dbt.assets import dbt_resource, warehouse_assets
+from lastmile.orchestration.dbt.docs import documentation_asset
+from lastmile.orchestration.drop_assets import cleaned_assets, raw_asset
+from lastmile.orchestration.freshness import freshness_sensor
+from lastmile.orchestration.resources import platform_from_environment
+from lastmile.orchestration.sensors import automation_sensor, landing_sensor
 from lastmile.settings import Settings
 
-contracts = load_contracts(Settings.from_environment().contracts)
+contracts = load_contracts(Settings.from_environment().assets)
 drops = [make(contract) for contract in contracts.values() for make in (raw_asset, cleaned_assets)]
 warehouse = warehouse_assets(contracts)
 documentation = documentation_asset(warehouse)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.dbt_preparing import project_folder
-from assets.drops import cleaned_key
-from assets.following import when_updated
-from assets.metadata import digest
-from assets.partitions import in_few_runs, partitions_of
-from assets.resources import Platform
+from lastmile.contracts.partition import Partition
 from lastmile.learning.feature_set import Feature, FeatureSet, categorical, numeric
-from lastmile.partition import Partition
+from lastmile.orchestration.dbt.project import project_folder
+from lastmile.orchestration.drop_assets import cleaned_key
+from lastmile.orchestration.drop_metadata import digest
+from lastmile.orchestration.following import when_updated
+from lastmile.orchestration.partitions import in_few_runs, partitions_of
+from lastmile.orchestration.resources import Platform
 
 if TYPE_CHECKING:
     import polars as pl
@@ -101,7 +101,7 @@ def _described(feature: Feature) -> str:
 def measures(platform: Platform) -> "dict[str, Measures]":
     """What the warehouse's columns are derived from, read from the dbt project that makes them."""
     from lastmile.learning.lineage import measures
-    from lastmile.warehouse.dbt_project import MANIFEST
+    from lastmile.warehouse.dbt.project import MANIFEST
 
     folder = project_folder(platform.contracts())
     return measures(json.loads((folder / MANIFEST).read_text()))

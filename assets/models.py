@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.features import FEATURES_KEY, GROUP, HOUSEHOLD_VULNERABILITY, OWNERS, TAGS, measures
-from assets.following import when_updated
-from assets.resources import Platform
 from lastmile.learning.feature_set import FeatureSet
+from lastmile.orchestration.following import when_updated
+from lastmile.orchestration.resources import Platform
 
 if TYPE_CHECKING:
     from psycopg import Connection

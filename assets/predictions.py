@@ -7,12 +7,12 @@ from typing import Any
 import dagster as dg
 
 from assets.features import FEATURES_KEY, GROUP, HOUSEHOLD_VULNERABILITY, OWNERS, SURVEY_YEARS, TAGS, identity_columns
-from assets.following import when_updated
-from assets.metadata import digest
 from assets.models import MODEL_KEY, NAME
-from assets.partitions import in_few_runs, partitions_of
-from assets.resources import Platform
 from lastmile.learning.feature_set import FeatureSet
+from lastmile.orchestration.drop_metadata import digest
+from lastmile.orchestration.following import when_updated
+from lastmile.orchestration.partitions import in_few_runs, partitions_of
+from lastmile.orchestration.resources import Platform
 
 PREDICTIONS_KEY = dg.AssetKey(["predictions", NAME])
 TABLE = f"predictions.{NAME}"

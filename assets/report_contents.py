@@ -7,10 +7,10 @@ from typing import Any
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
-from lastmile.intake import trend
 from lastmile.learning import plots, registry
 from lastmile.learning.feature_set import FeatureSet
 from lastmile.learning.tables import identifier, names
+from lastmile.quarantine import trend
 
 Row = dict[str, Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 import dagster as dg
 
 from assets.features import HOUSEHOLD_VULNERABILITY, OWNERS, TAGS
-from assets.following import when_updated
 from assets.models import MODEL_KEY, NAME
 from assets.predictions import PREDICTIONS_KEY
-from assets.resources import Platform
+from lastmile.orchestration.following import when_updated
+from lastmile.orchestration.resources import Platform
 
 REPORT_KEY = dg.AssetKey(["reports", NAME])
 TEMPLATES = Path(__file__).parent / "templates"

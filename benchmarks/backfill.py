@@ -24,16 +24,16 @@ from dagster import RunsFilter
 from rich.console import Console
 from rich.table import Table
 
-from lastmile.commands.sample import _land
-from lastmile.contract import load_contracts
-from lastmile.running.backfilling import Range, request, rooms
-from lastmile.running.session import Session, session
-from lastmile.sample import generate_shop
+from assets.retail.sample import generate_shop
+from lastmile.cli.sample import _land
+from lastmile.contracts import load_contracts
+from lastmile.embedded import postgres
+from lastmile.embedded.session import Session, session
+from lastmile.orchestration.backfills import Range, request, rooms
 from lastmile.settings import Settings
 from lastmile.store import open_store
-from lastmile.warehouse import embedded
-from lastmile.warehouse.connecting import libpq_environment
-from lastmile.warehouse.dbt_project import prepared
+from lastmile.warehouse.connections import libpq_environment
+from lastmile.warehouse.dbt.project import prepared
 from lastmile.warehouse.tables import ensure_table
 
 FIRST = date(2019, 1, 1)
@@ -170,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batches", type=int, default=30, help="days made by microbatch")
     given = parser.parse_args(arguments)
     end = FIRST + timedelta(days=given.days)
-    with tempfile.TemporaryDirectory() as folder, embedded.started(Path(folder, "server")) as url:
+    with tempfile.TemporaryDirectory() as folder, postgres.started(Path(folder, "server")) as url:
         os.environ.update(LASTMILE_HOME=f"{folder}/home", LASTMILE_DATABASE_URL=url)
         settings = Settings.from_environment()
         meter, console, found = Meter(url, Path(folder, "server")), Console(), {}
@@ -217,9 +217,9 @@ def by_daemon(settings: Settings, url: str, meter: Meter, taken: int, days: int)
 
 def take(settings: Settings, url: str, days: Sequence[date]) -> None:
     """The same intake, in this process."""
-    from lastmile.intake.discovering import discover
-    from lastmile.intake.engine import take_pending
-    from lastmile.warehouse.migrating import migrate
+    from lastmile.ingestion.discovery.listing import discover
+    from lastmile.ingestion.worker import take_pending
+    from lastmile.warehouse.migrate import migrate
 
     migrate(url)
     contracts, store = load_contracts(), open_store(settings)

@@ -19,14 +19,14 @@ import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
-from assets.automation import landing_sensor
-from assets.drops import cleaned_assets, raw_asset
-from assets.resources import Platform
-from lastmile.contract import Contract, Partition, integer, number, text
-from lastmile.intake.engine import take_pending
+from lastmile.contracts import Contract, Partition, integer, number, text
+from lastmile.embedded import postgres
+from lastmile.ingestion.worker import take_pending
+from lastmile.orchestration.drop_assets import cleaned_assets, raw_asset
+from lastmile.orchestration.resources import Platform
+from lastmile.orchestration.sensors import landing_sensor
 from lastmile.store import Store
-from lastmile.warehouse import embedded
-from lastmile.warehouse.migrating import migrate
+from lastmile.warehouse.migrate import migrate
 
 READINGS = Contract(
     name="readings",
@@ -87,7 +87,7 @@ def drain(platform: Platform, instance: dg.DagsterInstance) -> Iterator[tuple[fl
 def measured(drops: int, partitions: int) -> Mapping[str, str]:
     with tempfile.TemporaryDirectory(prefix="lastmile-backlog-") as folder, dg.DagsterInstance.ephemeral() as instance:
         home = Path(folder)
-        with embedded.started(home / "postgres") as url:
+        with postgres.started(home / "postgres") as url:
             migrate(url)
             os.environ |= {"LASTMILE_HOME": folder, "LASTMILE_DATABASE_URL": url, "LASTMILE_STORE_URL": home.as_uri()}
             platform = Devices()

@@ -31,7 +31,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lastmile.contract import Contract, Partition, normal_name, text
+from lastmile.contracts import Contract, Partition, normal_name, text
 
 #: Seconds a reader may take for one file.
 PATIENCE = 30
@@ -121,8 +121,8 @@ def read_duckdb(truth: Truth) -> Given:
 
 
 def read_ours(truth: Truth) -> Given:
-    from lastmile.intake.reading import open_drop
-    from lastmile.intake.validating import Plan
+    from lastmile.ingestion.readers import open_drop
+    from lastmile.ingestion.validation import Plan
 
     contract = declared(truth)
     reader = open_drop(truth.file, truth.file.name, contract)

@@ -12,11 +12,11 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.survey import PARTITION, SURVEY
-from lastmile.running.services import ALLOCATORS
+from lastmile.embedded import postgres
+from lastmile.embedded.services import ALLOCATORS
 from lastmile.settings import Settings
 from lastmile.store import Store, open_store
-from lastmile.warehouse import embedded
-from lastmile.warehouse.migrating import migrate
+from lastmile.warehouse.migrate import migrate
 from lastmile.warehouse.tables import ensure_table
 
 #: As the survey's table is, with its indexes; and its columns alone. For those that load and do nothing else.
@@ -46,7 +46,7 @@ class Site:
 
     @property
     def store(self) -> Store:
-        return open_store(Settings(self.home, self.url, self.store_url, "assets.contracts"))
+        return open_store(Settings(self.home, self.url, self.store_url, "assets"))
 
     def land(self, file: Path, name: str | None = None) -> None:
         """Make the file the only drop there is, as though it had been there for a minute."""
@@ -84,7 +84,7 @@ def opened(store_url: str | None = None) -> Iterator[Site]:
     """A site whose store is a folder of its own, where no other is named."""
     with TemporaryDirectory(prefix="lastmile-bench-") as folder:
         home = Path(folder)
-        with embedded.started(home / "postgres") as url:
+        with postgres.started(home / "postgres") as url:
             migrate(url)
             with psycopg.connect(url, autocommit=True) as connection:
                 # It would fall on whichever contender runs when it is due.

@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 import polars as pl
 
-from lastmile.contract import Contract, Partition, boolean, code, day, integer, moment, number, text
+from lastmile.contracts import Contract, Partition, boolean, code, day, integer, moment, number, text
 
 BATCH = 100_000
 #: The partition that benchmarks put the survey in.

@@ -8,12 +8,12 @@ import time
 import dagster as dg
 import psycopg
 
-from assets.automation import landing_sensor
-from assets.drops import cleaned_assets, raw_asset
-from assets.resources import Platform
 from benchmarks.peers.timing import work
 from benchmarks.survey import SURVEY
-from lastmile.contract import Contract
+from lastmile.contracts import Contract
+from lastmile.orchestration.drop_assets import cleaned_assets, raw_asset
+from lastmile.orchestration.resources import Platform
+from lastmile.orchestration.sensors import landing_sensor
 
 LATER = 3
 

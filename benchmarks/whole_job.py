@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from benchmarks.peers.timing import work
 from benchmarks.sampling import sampled
 from benchmarks.survey import PARTITION, SURVEY
-from lastmile.intake.discovering import discover
-from lastmile.intake.engine import take_pending
+from lastmile.ingestion.discovery.listing import discover
+from lastmile.ingestion.worker import take_pending
 from lastmile.settings import Settings
 from lastmile.store import open_store
-from lastmile.warehouse.connecting import connect, database_url
+from lastmile.warehouse.connections import connect, database_url
 
 if TYPE_CHECKING:
-    from lastmile.intake.ledger import Outcome
+    from lastmile.ledger import Outcome
 
 
 def main() -> None:

@@ -27,8 +27,8 @@ import json, re, resource, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from files import requiring
-from lastmile.intake.batch import Refused
-from lastmile.intake.reading import open_drop
+from lastmile.ingestion.batch import Refused
+from lastmile.ingestion.readers import open_drop
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024

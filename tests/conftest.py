@@ -1,20 +1,18 @@
 """What any test may ask for: a Postgres of its own, a home, a store, and the real data where it is at hand."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from s3_server import s3_server_at
+from visits import Site, checked_site
 
+from lastmile.embedded import postgres as embedded_postgres
 from lastmile.settings import PROJECT, Settings
-from lastmile.warehouse import embedded
-from lastmile.warehouse.migrating import migrate
-
-if TYPE_CHECKING:
-    from lastmile.store import Store
+from lastmile.store import Store
+from lastmile.warehouse.migrate import migrate
 
 _numbers = itertools.count(1)
 
@@ -27,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of one embedded server for the whole run. Ask for `database_url` unless the server itself is the subject."""
-    with embedded.started(tmp_path_factory.mktemp("server") / "postgres") as url:
+    with embedded_postgres.started(tmp_path_factory.mktemp("server") / "postgres") as url:
         # What is written survives killed processes all the same, and each database made is a checkpoint.
         _administer(url, "ALTER SYSTEM SET fsync = off")
         _administer(url, "SELECT pg_reload_conf()")
@@ -63,7 +61,7 @@ def empty_database_url(postgres: str) -> Iterator[str]:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A LASTMILE_HOME with nothing in it, set in the environment; no other setting is."""
-    for name in ("LASTMILE_DATABASE_URL", "LASTMILE_STORE_URL", "LASTMILE_CONTRACTS"):
+    for name in ("LASTMILE_DATABASE_URL", "LASTMILE_STORE_URL", "LASTMILE_ASSETS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LASTMILE_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
@@ -127,6 +125,26 @@ def any_store(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Mo
         url = request.getfixturevalue("s3_store_url" if request.param == "s3" else "s3_versioned_url")
         monkeypatch.setenv("LASTMILE_STORE_URL", f"{url}/a/prefix")
     return open_store(Settings.from_environment())
+
+
+@pytest.fixture
+def site(any_store: Store, database_url: str) -> Iterator[Site]:
+    with checked_site(any_store, database_url) as here:
+        yield here
+
+
+@pytest.fixture
+def new_connection(site: Site) -> Iterator[Callable[[], psycopg.Connection]]:
+    """Opens further connections to the site's warehouse, as other workers have them."""
+    opened: list[psycopg.Connection] = []
+
+    def open_one() -> psycopg.Connection:
+        opened.append(psycopg.connect(site.database_url, autocommit=True))
+        return opened[-1]
+
+    yield open_one
+    for connection in opened:
+        connection.close()
 
 
 @pytest.fixture(scope="session")

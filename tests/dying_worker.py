@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 from visits import VISITS, YEARS
 
-from lastmile.intake import engine, ledger, loading, together
+from lastmile import ledger
+from lastmile.ingestion import load, micro_batch, worker
 from lastmile.settings import Settings
 from lastmile.store import open_store
 
@@ -23,14 +24,14 @@ def then_die(way):
 
 def arrange_to_die(where):
     if where == "after the claim":
-        engine.load = engine.release = engine.read_together = die
+        worker.load = worker.release = worker.read_together = die
     elif where == "after the first batch":
-        loading.take_out_repeats_of_table = together._publish = die
+        load.take_out_repeats_of_table = micro_batch._publish = die
     elif where == "before the commit":
         ledger.settle = ledger.amend = die
     elif where == "after the commit":
         for way in ("load", "release", "load_together"):
-            setattr(engine, way, then_die(getattr(engine, way)))
+            setattr(worker, way, then_die(getattr(worker, way)))
     else:
         raise ValueError(where)
 
@@ -40,4 +41,4 @@ if __name__ == "__main__":
     arrange_to_die(where)
     store = open_store(Settings(Path(), database_url, store_url, "none"))
     with psycopg.connect(database_url, autocommit=True) as connection:
-        engine.take_pending(connection, store, VISITS, YEARS, "killed run")
+        worker.take_pending(connection, store, VISITS, YEARS, "killed run")

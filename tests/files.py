@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lastmile.contract import Contract, Partition, text
-from lastmile.intake.batch import BrokenRecord, RawBatch
-from lastmile.intake.reading import Reader, open_drop
+from lastmile.contracts import Contract, Partition, text
+from lastmile.ingestion.batch import BrokenRecord, RawBatch
+from lastmile.ingestion.readers import Reader, open_drop
 
 
 def requiring(

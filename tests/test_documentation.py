@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from lastmile.cli import app
+from lastmile.cli.app import app
 from lastmile.settings import PROJECT
 
 PAGES = sorted([PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")])

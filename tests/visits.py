@@ -12,11 +12,11 @@ import polars as pl
 import psycopg
 from psycopg.rows import dict_row
 
-from lastmile.contract import Contract, Partition, code, integer, number, rule, text
-from lastmile.intake.auditing import violations
-from lastmile.intake.discovering import discover
-from lastmile.intake.engine import take_pending
-from lastmile.intake.ledger import Outcome
+from lastmile.contracts import Contract, Partition, code, integer, number, rule, text
+from lastmile.ingestion.discovery.listing import discover
+from lastmile.ingestion.worker import take_pending
+from lastmile.ledger import Outcome
+from lastmile.ledger.audit import violations
 from lastmile.store import Store
 from lastmile.warehouse.tables import ensure_table
 

@@ -15,9 +15,9 @@ MOST = 10
 #: What each of these costs before it does anything.
 STARTS = {
     "Python alone": "pass",
-    "the contract's module": "import lastmile.contract",
-    "the engine": "import lastmile.intake.engine",
-    "the command line": "import lastmile.cli",
+    "the contract's module": "import lastmile.contracts.contract",
+    "the engine": "import lastmile.ingestion.worker",
+    "the command line": "import lastmile.cli.app",
 }
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)")
 

@@ -14,7 +14,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Settings:
-    """`home` holds all state; `given_database_url` is None for the embedded Postgres; `store_url` names the objects.
+    """`home` holds all state; `given_database_url` is None for the embedded Postgres; `store_url` names the objects;
+    `assets` is the package that says what is made, by domain.
 
     `notifications_url` is the SQS queue that the bucket's notifications go to, where there is one. `dask_scheduler` is
     the address of a Dask cluster's scheduler that drops are taken on, or `local`; None: in the run's own process.
@@ -23,7 +24,7 @@ class Settings:
     home: Path
     given_database_url: str | None
     store_url: str
-    contracts: str
+    assets: str
     notifications_url: str | None = None
     dask_scheduler: str | None = None
 
@@ -34,7 +35,7 @@ class Settings:
             home=home,
             given_database_url=os.environ.get("LASTMILE_DATABASE_URL") or None,
             store_url=os.environ.get("LASTMILE_STORE_URL") or (home / "store").as_uri(),
-            contracts=os.environ.get("LASTMILE_CONTRACTS") or "assets.contracts",
+            assets=os.environ.get("LASTMILE_ASSETS") or "assets",
             notifications_url=os.environ.get("LASTMILE_NOTIFICATIONS_URL") or None,
             dask_scheduler=os.environ.get("LASTMILE_DASK_SCHEDULER") or None,
         )

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.survey import SURVEY, write
-from lastmile.intake.reading import open_drop
-from lastmile.intake.validating import Plan
+from lastmile.ingestion.readers import open_drop
+from lastmile.ingestion.validation import Plan
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:

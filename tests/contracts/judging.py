@@ -6,9 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
-from lastmile.contract import Contract
-from lastmile.intake.batch import Judged, RawBatch
-from lastmile.intake.validating import Plan
+from lastmile.contracts import Contract
+from lastmile.ingestion.batch import Judged, RawBatch
+from lastmile.ingestion.validation import Plan
 
 
 def read(file: Path) -> pl.DataFrame:

@@ -4,9 +4,9 @@ import polars as pl
 import pytest
 from contracts.judging import judge, read, reasons
 
-from lastmile.contract import load_contracts
+from lastmile.contracts import load_contracts
 
-CONTRACT = load_contracts("assets.contracts")["retail_lines"]
+CONTRACT = load_contracts("assets")["retail_lines"]
 LINE = {
     "InvoiceNo": "536365",
     "StockCode": "85123A",

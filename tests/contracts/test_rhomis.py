@@ -5,11 +5,11 @@ import polars as pl
 import pytest
 from contracts.judging import judge, read, reasons
 
-from lastmile.contract import load_contracts, normal_name
-from lastmile.sample.dirt import Dirt
-from lastmile.sample.generating import generate
+from assets.household_survey.sample.generating import generate
+from lastmile.contracts import load_contracts, normal_name
+from lastmile.sampling.dirt import Dirt
 
-CONTRACTS = load_contracts("assets.contracts")
+CONTRACTS = load_contracts("assets")
 TABLES = ("crop", "hhinfo", "lstk", "lstk_prod")
 WRONG_FACTOR = ("bi_snv_2019", "cd_clp_2017", "sn_ftf_2018", "tz_glv_2017")
 

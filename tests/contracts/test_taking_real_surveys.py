@@ -3,10 +3,10 @@
 import psycopg
 import pytest
 
-from lastmile.contract import load_contracts
-from lastmile.intake.auditing import violations
-from lastmile.intake.discovering import discover
-from lastmile.intake.engine import take_pending
+from lastmile.contracts import load_contracts
+from lastmile.ingestion.discovery.listing import discover
+from lastmile.ingestion.worker import take_pending
+from lastmile.ledger.audit import violations
 
 ROWS = "SELECT dataset, sum(rows_read), sum(rows_loaded), sum(rows_quarantined), sum(rows_duplicate) FROM ledger.drops"
 
@@ -18,7 +18,7 @@ def taken(shared_data, store, database_url):
     for file in folder.glob("*/*/*.csv"):
         year, survey = file.parts[-3].removeprefix("year="), file.parts[-2]
         store.put(f"landing/{file.stem}/{year}/{survey}/{file.name}", file)
-    contracts = load_contracts("assets.contracts")
+    contracts = load_contracts("assets")
     with psycopg.connect(database_url, autocommit=True) as connection:
         discover(connection, store, contracts)
         for contract in contracts.values():

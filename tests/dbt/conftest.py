@@ -14,10 +14,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from lastmile.contract import Contract, load_contracts
+from lastmile.contracts import Contract, load_contracts
 from lastmile.settings import Settings
-from lastmile.warehouse.connecting import libpq_environment
-from lastmile.warehouse.dbt_project import DBT, MANIFEST, prepared
+from lastmile.warehouse.connections import libpq_environment
+from lastmile.warehouse.dbt.project import DBT, MANIFEST, prepared
 from lastmile.warehouse.tables import ensure_table
 
 DATASETS = ("hhinfo", "crop", "lstk", "lstk_prod")
@@ -73,7 +73,7 @@ class Warehouse:
         url = str(self.settings.given_database_url)
         own = {"LASTMILE_HOME": str(self.settings.home), "LASTMILE_DATABASE_URL": url}
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("LASTMILE_STORE_URL", "LASTMILE_CONTRACTS"):
+            for name in ("LASTMILE_STORE_URL", "LASTMILE_ASSETS"):
                 patch.delenv(name, raising=False)
             for name, value in {**own, **libpq_environment(url)}.items():
                 patch.setenv(name, value)
@@ -111,7 +111,7 @@ def built(
     with psycopg.connect(url, autocommit=True) as connection:
         for contract in contracts.values():
             ensure_table(connection, contract)
-        settings = Settings(home=home, given_database_url=url, store_url="", contracts="assets.contracts")
+        settings = Settings(home=home, given_database_url=url, store_url="", contracts="assets")
         warehouse = Warehouse(settings, connection)
         with warehouse.environment():
             warehouse.project = prepared(settings, contracts)

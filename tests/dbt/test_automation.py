@@ -6,11 +6,11 @@ import dagster as dg
 import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType
 
-from assets.dbt_docs import DOCUMENTATION_KEY, documentation_asset
-from assets.dbt_translation import code_version
-from assets.drops import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
-from assets.resources import Platform
-from assets.warehouse import dbt_resource, warehouse_assets
+from lastmile.orchestration.dbt.assets import dbt_resource, warehouse_assets
+from lastmile.orchestration.dbt.docs import DOCUMENTATION_KEY, documentation_asset
+from lastmile.orchestration.dbt.translator import code_version
+from lastmile.orchestration.drop_assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
+from lastmile.orchestration.resources import Platform
 
 DATASETS = ("hhinfo", "crop", "lstk", "lstk_prod")
 SHOP = "retail_lines"
@@ -213,7 +213,7 @@ def test_changed_sql_is_followed_from_the_views_up_and_only_where_there_was_data
     with_views.make(tables)
     assert with_views.tick() == {}
 
-    monkeypatch.setattr("assets.dbt_translation.code_version", lambda manifest, node: "changed")
+    monkeypatch.setattr("lastmile.orchestration.dbt.translator.code_version", lambda manifest, node: "changed")
     with_views.definitions = definitions_of(warehouse_assets(contracts), contracts)
     assert with_views.tick() == names(views)
     run = with_views.start(views)
@@ -262,7 +262,7 @@ def test_the_documentation_is_made_along_with_tables_of_new_code_and_not_with_ne
 
         one = tables[0].path[-1]
         monkeypatch.setattr(
-            "assets.dbt_translation.code_version",
+            "lastmile.orchestration.dbt.translator.code_version",
             lambda manifest, node: "changed" if node["name"] == one else code_version(manifest, node),
         )
         daemon.definitions = definitions(warehouse_assets(contracts))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lastmile.intake.discovering import discover
-from lastmile.intake.engine import take_pending
+from lastmile.ingestion.discovery.listing import discover
+from lastmile.ingestion.worker import take_pending
 
 LEVELS = ("On Track", "At Risk", "Struggling", "Severely Struggling")
 UNUSABLE = """

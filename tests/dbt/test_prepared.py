@@ -9,13 +9,13 @@ import pytest
 
 from lastmile.errors import UserError
 from lastmile.settings import PROJECT
-from lastmile.warehouse.dbt_project import MANIFEST, SOURCES, prepared
-from lastmile.warehouse.sources import sources_yaml
+from lastmile.warehouse.dbt.project import MANIFEST, SOURCES, prepared
+from lastmile.warehouse.dbt.sources import sources_yaml
 
 PREPARE = """
-from lastmile.contract import load_contracts
+from lastmile.contracts import load_contracts
 from lastmile.settings import Settings
-from lastmile.warehouse.dbt_project import prepared
+from lastmile.warehouse.dbt.project import prepared
 print(prepared(Settings.from_environment(), load_contracts()))
 """
 
@@ -51,7 +51,7 @@ def test_it_is_parsed_once_and_again_when_the_sql_changes(settings, contracts, p
 
 
 def test_processes_that_start_at_once_get_the_same_whole_project(settings, monkeypatch):
-    monkeypatch.setenv("LASTMILE_CONTRACTS", "assets.contracts")
+    monkeypatch.setenv("LASTMILE_ASSETS", "assets")
     starts = [
         subprocess.Popen([sys.executable, "-c", PREPARE], stdout=subprocess.PIPE, text=True, cwd=PROJECT) for _ in "ab"
     ]

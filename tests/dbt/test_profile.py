@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lastmile.settings import PROJECT
-from lastmile.warehouse.dbt_profile import own_schema, profile
-from lastmile.warehouse.dbt_project import DBT
+from lastmile.warehouse.dbt.profile import own_schema, profile
+from lastmile.warehouse.dbt.project import DBT
 
 LASTMILE = DBT.with_name("lastmile")
 TABLES = "SELECT relnamespace::regnamespace::text, oid FROM pg_class WHERE relkind IN ('r', 'v') ORDER BY oid"

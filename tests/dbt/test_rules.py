@@ -2,11 +2,11 @@
 
 import pytest
 
-from assets.dbt_translation import asset_key, layer
 from assets.features import feature_assets
 from assets.models import model_assets
 from assets.predictions import prediction_assets
 from assets.reports import report_assets
+from lastmile.orchestration.dbt.translator import asset_key, layer
 
 LAYERS = {
     "staging": {"source"},

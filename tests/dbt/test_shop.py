@@ -6,9 +6,9 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from lastmile.intake.discovering import discover
-from lastmile.intake.engine import take_pending
-from lastmile.sample import generate_shop
+from assets.retail.sample import generate_shop
+from lastmile.ingestion.discovery.listing import discover
+from lastmile.ingestion.worker import take_pending
 
 DAYS = [date(2024, 2, 20) + timedelta(number) for number in range(20)]
 BUILD = ["build", "--exclude-resource-type", "unit_test", "--select", "+path:models/marts/retail"]

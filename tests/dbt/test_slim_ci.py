@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 from lastmile.settings import PROJECT
-from lastmile.warehouse.dbt_project import MANIFEST
-from lastmile.warehouse.dbt_published import publish_manifest
-from lastmile.warehouse.slim_ci import build_changes
+from lastmile.warehouse.dbt.artifacts import publish_manifest
+from lastmile.warehouse.dbt.project import MANIFEST
+from lastmile.warehouse.dbt.slim_ci import build_changes
 
 SCHEMAS = "SELECT nspname::text FROM pg_namespace WHERE starts_with(nspname, 'dbt_ci_')"
 

@@ -4,10 +4,10 @@ from datetime import date, timedelta
 
 import yaml
 
-from lastmile.contract import Contract, Partition, moment, number, text
+from lastmile.contracts import Contract, Partition, moment, number, text
 from lastmile.settings import PROJECT
-from lastmile.warehouse.dbt_project import SOURCES
-from lastmile.warehouse.sources import sources_yaml, write_sources
+from lastmile.warehouse.dbt.project import SOURCES
+from lastmile.warehouse.dbt.sources import sources_yaml, write_sources
 from lastmile.warehouse.tables import ensure_table
 
 #: Read before any test runs: loading the code location brings the file up to date.

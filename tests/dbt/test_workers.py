@@ -7,8 +7,8 @@ from dagster._core.definitions.definitions_load_context import DefinitionsLoadCo
 from dagster._core.definitions.metadata.metadata_value import CodeLocationReconstructionMetadataValue
 from dagster._core.definitions.repository_definition.repository_definition import RepositoryLoadData
 
-from assets import dbt_preparing
-from assets.dbt_preparing import project_folder
+from lastmile.orchestration.dbt import project
+from lastmile.orchestration.dbt.project import project_folder
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_a_model_saved_since_is_not_in_a_run_that_was_asked_for_before(load, con
         folder.mkdir()
         (folder / "ready").touch()
     saved = iter(prepared)
-    monkeypatch.setattr(dbt_preparing, "prepared", lambda settings, contracts: next(saved))
+    monkeypatch.setattr(project, "prepared", lambda settings, contracts: next(saved))
 
     folder, handed_over = load(contracts)
     assert load(contracts, handed_over)[0] == folder == prepared[0]

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from lastmile.contract import Contract, Partition, integer, number, text
+from lastmile.contracts import Contract, Partition, integer, number, text
 
 contract = Contract(
     name="air",

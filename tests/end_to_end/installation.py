@@ -14,7 +14,7 @@ from typing import Any, Self
 import psutil
 
 from lastmile.settings import Settings
-from lastmile.warehouse.connecting import database
+from lastmile.warehouse.connections import database
 
 LASTMILE = str(Path(sys.executable).parent / "lastmile")
 _OWN_VARIABLES = ("LASTMILE_", "DAGSTER_", "DBT_", "PG")

@@ -17,14 +17,14 @@ MONTHS = ("2013-03", "2013-04", "2013-05")
 DROP = """
 import sys
 from pathlib import Path
-from lastmile.commands.drop import drop
+from lastmile.cli.drop import drop
 
 drop([Path(sys.argv[1])], "air", sys.argv[2])
 """
 TAKE = """
 import dagster as dg
 from assets.definitions import defs
-from lastmile.warehouse.connecting import dagster_url
+from lastmile.warehouse.connections import dagster_url
 
 keys = [dg.AssetKey([room, "air"]) for room in ("raw", "cleaned", "quarantine")]
 span = {"dagster/asset_partition_range_start": "2013-03", "dagster/asset_partition_range_end": "2013-05"}
@@ -41,7 +41,7 @@ def project(tmp_path):
     copy = tmp_path / "project"
     for name in ("assets", "platform", "dbt_project"):
         shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "target", "logs"))
-    shutil.copy(AIR, copy / "assets" / "contracts" / "air.py")
+    shutil.copy(AIR, copy / "assets" / "household_survey" / "contracts" / "air.py")
     return copy
 
 

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from end_to_end.installation import Installation, wait_for
 
-from lastmile.intake.auditing import violations
-from lastmile.running.lost_runs import WORKER_TAG
-from lastmile.running.processes import free_port
-from lastmile.warehouse import embedded
+from lastmile.embedded import postgres
+from lastmile.embedded.processes import free_port
+from lastmile.ledger.audit import violations
+from lastmile.orchestration.run_workers import WORKER_TAG
 
 #: Rows of a drop that takes seconds to load.
 LARGE = 400_000
@@ -37,7 +37,7 @@ def drop(installation, name, year, rows):
 
 def ask(platform, query):
     """The first column of the answer, or None where the database does not answer."""
-    url = embedded.running(platform.home / "postgres")
+    url = postgres.running(platform.home / "postgres")
     try:
         with psycopg.connect(url or "", autocommit=True, connect_timeout=5) as connection:
             return [row[0] for row in connection.execute(query).fetchall()]
@@ -97,7 +97,7 @@ def test_a_killed_postgres_comes_back_and_the_next_drop_is_taken(platform):
 
 def test_no_row_was_doubled_or_lost_and_everything_stops_as_ever(platform):
     assert [loaded(platform, name) for name in ("large", "after_the_daemon", "after_postgres")] == [[LARGE], [3], [3]]
-    with psycopg.connect(embedded.running(platform.home / "postgres")) as connection:
+    with psycopg.connect(postgres.running(platform.home / "postgres")) as connection:
         assert violations(connection, "lstk") == []
     platform.up.send_signal(signal.SIGINT)
     said, _ = platform.up.communicate(timeout=60)

@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 from end_to_end.installation import Installation, wait_for
 
-from lastmile.running.processes import free_port
+from lastmile.embedded.processes import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 BACKFILL = """

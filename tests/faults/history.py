@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from faults.worker import POINTS
 
-from lastmile.warehouse.large_drops import LARGE
+from lastmile.warehouse.drop_tables import LARGE
 
 HEADER = "visit,persons,hours,travel_hours,outcome"
 PARTITIONS = ("2019", "2020")

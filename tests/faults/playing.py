@@ -21,10 +21,10 @@ from faults.zygote import ENVIRONMENT
 from psycopg.rows import dict_row
 from visits import VISITS, YEARS
 
-from lastmile.contract import Contract
-from lastmile.intake import engine, releasing
-from lastmile.intake.auditing import violations
-from lastmile.intake.discovering import discover
+from lastmile.contracts import Contract
+from lastmile.ingestion import release, worker
+from lastmile.ingestion.discovery.listing import discover
+from lastmile.ledger.audit import violations
 from lastmile.store import Changed, Missing, Store, StoredObject
 from lastmile.warehouse.tables import ensure_table
 
@@ -134,7 +134,7 @@ class Play:
         rows = {drop: lines for drop, lines in self.stage.connection.execute(query).fetchall() if random.random() < 0.5}
         aside = self.stage.connection.execute("SELECT id FROM ledger.drops WHERE state = 'quarantined' ORDER BY id")
         whole = [drop for (drop,) in aside.fetchall()][:1]
-        self.released |= {drop for drop in releasing.ask(self.stage.connection, rows, whole) if self.has_bytes(drop)}
+        self.released |= {drop for drop in release.ask(self.stage.connection, rows, whole) if self.has_bytes(drop)}
 
     def has_bytes(self, drop: int) -> bool:
         """Whether what was taken can still be read: without versions, other bytes put over it are the end of it."""
@@ -156,7 +156,7 @@ class Play:
         contract, stage = self.contract(), self.stage
         if look:
             discover(stage.connection, stage.store, {contract.name: contract})
-        engine.take_pending(stage.connection, stage.store, contract, YEARS, "without faults", redo)
+        worker.take_pending(stage.connection, stage.store, contract, YEARS, "without faults", redo)
 
     def contract(self) -> Contract:
         contract = replace(VISITS, **self.history.contract)
@@ -317,9 +317,9 @@ def assure(play: Play, action: Callable[[], list[str]], place: str) -> None:
 @contextmanager
 def hasty() -> Any:
     """The engine of this process waits no seconds between two tries."""
-    before = engine.FIRST_WAIT
-    engine.FIRST_WAIT = before / 100
+    before = worker.FIRST_WAIT
+    worker.FIRST_WAIT = before / 100
     try:
         yield
     finally:
-        engine.FIRST_WAIT = before
+        worker.FIRST_WAIT = before

@@ -24,10 +24,10 @@ from faults.proxy import Proxy
 from faults.workers import Workers
 from s3_server import s3_server_at
 
+from lastmile.embedded import postgres
 from lastmile.settings import Settings
 from lastmile.store import open_store
-from lastmile.warehouse import embedded
-from lastmile.warehouse.migrating import migrate
+from lastmile.warehouse.migrate import migrate
 
 HERE = "tests/faults/test_histories_in_a_folder.py"
 ON_S3 = "tests/faults/test_histories_on_s3.py"
@@ -64,7 +64,7 @@ def stages(hits: Counter[str]) -> Iterator[tuple[Stage, Stage, Proxy]]:
         base = Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="lastmile-soak-")))
         base.chmod(0o755)
         proxy = open_.enter_context(Proxy(open_.enter_context(_s3_server(base / "s3"))))
-        url = open_.enter_context(embedded.started(base / "postgres"))
+        url = open_.enter_context(postgres.started(base / "postgres"))
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("CREATE DATABASE on_s3")
         disk_folder = base / "disk"

@@ -14,13 +14,14 @@ from faults.workers import Workers
 from faults.zygote import ENVIRONMENT
 from visits import VISITS, Site, checked_site
 
+from lastmile import ledger
+from lastmile.embedded import postgres
 from lastmile.errors import UserError
-from lastmile.intake import engine, ledger
-from lastmile.intake.auditing import violations
+from lastmile.ingestion import worker
+from lastmile.ledger.audit import violations
 from lastmile.settings import Settings
 from lastmile.store import open_store
-from lastmile.warehouse import embedded
-from lastmile.warehouse.migrating import migrate
+from lastmile.warehouse.migrate import migrate
 from lastmile.warehouse.tables import ensure_table
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
@@ -117,7 +118,7 @@ def test_too_few_open_files_are_not_the_drops_fault(site, workers):
 
 
 def test_what_the_database_cannot_hold_is_the_drops_fault_and_holds_up_no_other(site, monkeypatch):
-    monkeypatch.setattr(engine, "FIRST_WAIT", timedelta(milliseconds=1))
+    monkeypatch.setattr(worker, "FIRST_WAIT", timedelta(milliseconds=1))
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.put_rows("b.csv", "v2,3,2,1,done")
     site.discover()
@@ -138,7 +139,7 @@ def test_faults_of_the_environment_never_add_up_to_giving_a_drop_up(site, monkey
     site.put_rows("a.csv", *ROWS)
     site.discover()
     with monkeypatch.context() as ill:
-        ill.setattr(engine, "load", lambda *_: (_ for _ in ()).throw(MemoryError("out of memory")))
+        ill.setattr(worker, "load", lambda *_: (_ for _ in ()).throw(MemoryError("out of memory")))
         for _ in range(ledger.MOST_ATTEMPTS + 1):
             with pytest.raises(UserError, match="stays in the queue"):
                 site.take()
@@ -158,7 +159,7 @@ def test_a_drop_that_cannot_be_had_lets_the_others_go_first_the_next_time(site, 
         return fetch(store, wanted, to)
 
     monkeypatch.setattr(type(site.store), "fetch", ill)
-    monkeypatch.setattr(engine, "ENVIRONMENT_WAIT", timedelta(seconds=1))
+    monkeypatch.setattr(worker, "ENVIRONMENT_WAIT", timedelta(seconds=1))
     for _ in range(2):
         with pytest.raises(UserError, match="access is denied"):
             site.take()
@@ -184,7 +185,7 @@ def test_a_worker_whose_session_is_cut_can_commit_nothing(site, workers):
 @pytest.mark.behaviour(number=9)
 def test_postgres_restarted_hard_in_the_middle_of_a_copy_leaves_no_rows_and_the_retry_all(tmp_path, workers, hard):
     folder = tmp_path / "postgres"
-    with embedded.started(folder) as url:
+    with postgres.started(folder) as url:
         migrate(url)
         with site_on(url, tmp_path / "store") as site:
             site.put_rows("a.csv", *ROWS)
@@ -192,7 +193,7 @@ def test_postgres_restarted_hard_in_the_middle_of_a_copy_leaves_no_rows_and_the_
             worker = workers.start(job(site, "take", fault=["stop at", "mid COPY", 1]))
             assert workers.wait(worker) is None
             stop_hard(folder, hard)
-        embedded.start(folder)
+        postgres.start(folder)
         workers.let_on(worker)
         assert workers.wait(worker) == ENVIRONMENT
         with site_on(url, tmp_path / "store") as site:
@@ -246,7 +247,7 @@ def test_a_worker_whose_clock_is_a_day_off_takes_what_waits_and_no_more(site, tm
         }
     finally:
         workers.close()
-    assert [outcome.state for outcome in (engine.take(site.connection, site.store, VISITS, held, "other"),) if outcome]
+    assert [outcome.state for outcome in (worker.take(site.connection, site.store, VISITS, held, "other"),) if outcome]
 
 
 @pytest.mark.usefixtures("nothing_faked_before")
@@ -254,19 +255,19 @@ def test_a_worker_whose_clock_is_a_day_off_takes_what_waits_and_no_more(site, tm
 @pytest.mark.parametrize("shift", ["-1d", "+1d"])
 def test_postgres_whose_clock_jumps_a_day_between_two_runs_loses_and_doubles_nothing(tmp_path, monkeypatch, shift):
     folder = tmp_path / "postgres"
-    with embedded.started(folder) as url:
+    with postgres.started(folder) as url:
         migrate(url)
         with site_on(url, tmp_path / "store") as site:
             site.put_rows("a.csv", "v1,3,2,1,done")
             site.put_rows("b.csv", "v2,3,2,1,done")
             site.discover()
             ledger.claim_next(site.connection, site.store.url, "visits", ["2020"], "lost with its session")
-        embedded.stop(folder)
+        postgres.stop(folder)
         with monkeypatch.context() as clock:
             clock.setenv("LD_PRELOAD", str(FAKETIME))
             clock.setenv("FAKETIME", shift)
             clock.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            embedded.start(folder)
+            postgres.start(folder)
         with site_on(url, tmp_path / "store") as site:
             off = site.query("SELECT extract(epoch FROM clock_timestamp()) AS now")[0]["now"]
             assert abs(float(off) - time.time()) > 80_000

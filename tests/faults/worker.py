@@ -17,39 +17,41 @@ import botocore.session  # noqa: F401
 import polars as pl
 import psycopg
 
-import lastmile.intake.reading.excel  # noqa: F401
-from lastmile.contract import Contract, integer
+import lastmile.ingestion.readers.excel.reader  # noqa: F401
+from lastmile import ledger
+from lastmile.contracts import Contract, integer
 from lastmile.errors import UserError
-from lastmile.intake import discovering, engine, ledger, loading, releasing
-from lastmile.intake.discovering import discover
-from lastmile.intake.writing.copying import BinaryCopy
+from lastmile.ingestion import load, release, worker
+from lastmile.ingestion.discovery import listing
+from lastmile.ingestion.discovery.listing import discover
 from lastmile.settings import PROJECT, Settings
 from lastmile.store import Store, open_store
-from lastmile.warehouse.connecting import connect
+from lastmile.warehouse.binary_copy import BinaryCopy
+from lastmile.warehouse.connections import connect
 
 #: Where a worker can be told to die or to stop, in the order in which a drop passes these points.
 POINTS: dict[str, tuple[Any, str, str]] = {
-    "before entering drops": (discovering, "register", "before"),
-    "after the claim": (engine, "take", "before"),
-    "after claiming several": (engine, "read_together", "before"),
-    "after reading several": (engine, "load_together", "before"),
+    "before entering drops": (listing, "register", "before"),
+    "after the claim": (worker, "take", "before"),
+    "after claiming several": (worker, "read_together", "before"),
+    "after reading several": (worker, "load_together", "before"),
     "before the fetch": (Store, "lend", "before"),
     "after the fetch": (Store, "lend", "after"),
-    "before making a table of its own": (loading, "make_own", "before"),
-    "after making a table of its own": (loading, "make_own", "after"),
-    "after indexing tables of others": (loading, "index_keys", "after"),
+    "before making a table of its own": (load, "make_own", "before"),
+    "after making a table of its own": (load, "make_own", "after"),
+    "after indexing tables of others": (load, "index_keys", "after"),
     "mid COPY": (BinaryCopy, "send", "halfway"),
     "after a batch": (BinaryCopy, "__exit__", "after"),
-    "before looking for repeats": (loading, "take_out_repeats_of_table", "before"),
-    "after looking for repeats": (loading, "take_out_repeats_of_table", "after"),
+    "before looking for repeats": (load, "take_out_repeats_of_table", "before"),
+    "after looking for repeats": (load, "take_out_repeats_of_table", "after"),
     "before publishing the Parquet file": (Store, "hand_over", "before"),
     "after publishing the Parquet file": (Store, "hand_over", "after"),
     "before the ledger's row": (ledger, "settle", "before"),
     "before the commit": (ledger, "settle", "after"),
-    "after the commit": (engine, "load", "after"),
-    "after the commit of several": (engine, "load_together", "after"),
+    "after the commit": (worker, "load", "after"),
+    "after the commit of several": (worker, "load_together", "after"),
     "before removing a stale file": (Store, "delete", "before"),
-    "mid release": (releasing, "_publish", "before"),
+    "mid release": (release, "_publish", "before"),
     "before the commit of a release": (ledger, "amend", "after"),
 }
 _ENGINE = str(PROJECT / "platform" / "lastmile")
@@ -62,8 +64,8 @@ def work(job: dict[str, Any]) -> bool:
     faulthandler.register(signal.SIGUSR1)
     prepare(job)
     contract = contract_of(job)
-    loading.LARGE = job.get("large", loading.LARGE)
-    engine.FIRST_WAIT = engine.ENVIRONMENT_WAIT = timedelta(milliseconds=10)
+    load.LARGE = job.get("large", load.LARGE)
+    worker.FIRST_WAIT = worker.ENVIRONMENT_WAIT = timedelta(milliseconds=10)
     try:
         store = open_store(Settings(Path(), job["database"], job["store"], "none"))
         with connect(job["database"]) as connection:
@@ -71,7 +73,7 @@ def work(job: dict[str, Any]) -> bool:
                 if step == "look":
                     discover(connection, store, {contract.name: contract})
                 else:
-                    engine.take_pending(connection, store, contract, YEARS, job["run"], redo=step == "redo")
+                    worker.take_pending(connection, store, contract, YEARS, job["run"], redo=step == "redo")
     except (UserError, psycopg.OperationalError) as error:
         print(f"{job['run']}: {error}", file=sys.stderr)
         return False

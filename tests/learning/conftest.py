@@ -8,7 +8,7 @@ import pytest
 from fields import fields
 
 from lastmile.learning.tables import insert
-from lastmile.warehouse.connecting import connect
+from lastmile.warehouse.connections import connect
 
 
 @pytest.fixture

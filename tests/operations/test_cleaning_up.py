@@ -6,7 +6,7 @@ import pytest
 
 from lastmile.errors import UserError
 from lastmile.operations import retention
-from lastmile.store import removing
+from lastmile.store import removal
 
 pytestmark = pytest.mark.behaviour(number=30)
 AT_ONCE = timedelta(0)
@@ -88,11 +88,11 @@ def test_a_version_that_came_since_the_last_listing_stays_and_is_taken(site):
 
 def test_a_version_that_comes_at_the_very_moment_stays_and_is_taken(site, monkeypatch):
     site.arrive("a.csv", "v1,3,2,1,done")
-    look = removing._check
+    look = removal._check
 
     def look_just_before_it_comes(*arguments):
         look(*arguments)
-        monkeypatch.setattr(removing, "_check", look)
+        monkeypatch.setattr(removal, "_check", look)
         site.put_rows("a.csv", "v2,3,2,1,done")
 
     if site.store.keeps_versions:
@@ -106,7 +106,7 @@ def test_a_version_that_comes_at_the_very_moment_stays_and_is_taken(site, monkey
 
         monkeypatch.setattr(retention, "_judge", listed_just_before_it_comes)
     else:
-        monkeypatch.setattr(removing, "_check", look_just_before_it_comes)
+        monkeypatch.setattr(removal, "_check", look_just_before_it_comes)
     tally = clean(site)
     assert (tally.objects, tally.kept.total()) == (0, 1)
     assert site.drops()[0]["removed_at"] is None
@@ -172,7 +172,7 @@ def test_a_clean_up_killed_between_writing_down_and_removing_is_finished_by_the_
     def dies(store, listed, older):
         if listed.key.endswith("1.csv"):
             raise KeyboardInterrupt
-        removing.remove(store, listed, older)
+        removal.remove(store, listed, older)
 
     monkeypatch.setattr(retention, "remove", dies)
     with pytest.raises(KeyboardInterrupt):

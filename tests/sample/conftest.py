@@ -2,7 +2,8 @@
 
 import pytest
 
-from lastmile.sample import Dirt, generate
+from assets.household_survey.sample import generate
+from lastmile.sampling import Dirt
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,10 @@ import polars as pl
 import pytest
 from contracts.judging import judge, read
 
-from lastmile.contract import load_contracts
-from lastmile.sample.shape import TABLES
+from assets.household_survey.sample.shape import TABLES
+from lastmile.contracts import load_contracts
 
-CONTRACTS = load_contracts("assets.contracts")
+CONTRACTS = load_contracts("assets")
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,15 @@ from contracts.judging import judge, read, reasons
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastmile.contract import load_contracts
-from lastmile.sample import Dirt, generate
-from lastmile.sample.dirt import BAD, FAULTS
-from lastmile.sample.households import tables
-from lastmile.sample.shape import TABLES
-from lastmile.sample.surveys import plan_surveys
+from assets.household_survey.sample import generate
+from assets.household_survey.sample.households import tables
+from assets.household_survey.sample.shape import TABLES
+from assets.household_survey.sample.surveys import plan_surveys
+from lastmile.contracts import load_contracts
+from lastmile.sampling import Dirt
+from lastmile.sampling.dirt import BAD, FAULTS
 
-CONTRACTS = load_contracts("assets.contracts")
+CONTRACTS = load_contracts("assets")
 #: What the intake calls the faults.
 KINDS = {
     "wrong_type": {"type"},

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lastmile.sample import Dirt, generate
-from lastmile.sample.households import PART, parts, tables
-from lastmile.sample.surveys import PROJECTS, plan_surveys
+from assets.household_survey.sample import generate
+from assets.household_survey.sample.households import PART, parts, tables
+from assets.household_survey.sample.surveys import PROJECTS, plan_surveys
+from lastmile.sampling import Dirt
 from lastmile.settings import PROJECT
 
 
@@ -87,7 +88,7 @@ def test_the_truth_is_kept_as_json_that_adds_up(tmp_path):
 MEMORY = """
 import resource, sys, tempfile
 from pathlib import Path
-from lastmile.sample import generate
+from assets.household_survey.sample import generate
 with tempfile.TemporaryDirectory() as folder:
     def remove(size, drops):
         for drop in drops:

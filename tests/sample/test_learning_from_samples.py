@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lastmile.sample.households import parts, tables
-from lastmile.sample.surveys import plan_surveys
+from assets.household_survey.sample.households import parts, tables
+from assets.household_survey.sample.surveys import plan_surveys
 
 NUMBERS = (
     *("hh_size_members", "land_owned_ha", "land_cultivated_ha", "livestock_tlu", "crop_div", "lstk_div"),

@@ -6,10 +6,11 @@ import polars as pl
 import pytest
 from contracts.judging import judge, read, reasons
 
-from lastmile.contract import load_contracts
-from lastmile.sample import Dirt, generate_shop
+from assets.retail.sample import generate_shop
+from lastmile.contracts import load_contracts
+from lastmile.sampling import Dirt
 
-CONTRACT = load_contracts("assets.contracts")["retail_lines"]
+CONTRACT = load_contracts("assets")["retail_lines"]
 DAYS = [date(2024, 2, 20) + timedelta(number) for number in range(20)]
 
 

@@ -5,11 +5,11 @@ from collections import Counter, defaultdict
 import psycopg
 import pytest
 
-from lastmile.contract import load_contracts
-from lastmile.intake.auditing import violations
-from lastmile.intake.discovering import discover
-from lastmile.intake.engine import take_pending
-from lastmile.landing import LANDING
+from lastmile.contracts import load_contracts
+from lastmile.ingestion.discovery.listing import discover
+from lastmile.ingestion.worker import take_pending
+from lastmile.ledger.audit import violations
+from lastmile.store.landing import LANDING
 
 COUNTS = "SELECT key, state, rows_read, rows_loaded, rows_quarantined, rows_duplicate FROM ledger.drops"
 
@@ -20,7 +20,7 @@ def taken(dirty, store, database_url):
     folder, truth = dirty
     for drop in truth.drops:
         store.put(LANDING + drop.key, folder / drop.key)
-    contracts = load_contracts("assets.contracts")
+    contracts = load_contracts("assets")
     with psycopg.connect(database_url, autocommit=True) as connection:
         discover(connection, store, contracts)
         for contract in contracts.values():

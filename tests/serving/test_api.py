@@ -2,8 +2,8 @@
 
 import pytest
 
-from lastmile.intake.state import summary
-from lastmile.warehouse.dbt_published import DOCUMENTATION
+from lastmile.operations.status import summary
+from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import psutil
 import pytest
 from end_to_end.installation import wait_for
 
+from lastmile.embedded.ports import choose
 from lastmile.errors import UserError
-from lastmile.running.ports import choose
 
 
 def _listens(port):

@@ -8,9 +8,9 @@ from urllib.parse import urlparse
 import boto3
 import pytest
 
-from lastmile.landing import name_problem
 from lastmile.settings import Settings
 from lastmile.store import open_store
+from lastmile.store.landing import name_problem
 
 
 @pytest.fixture

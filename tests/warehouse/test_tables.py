@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 from psycopg import Connection
 
-from lastmile.contract import Contract, boolean, day, integer, moment, number, text
+from lastmile.contracts import Contract, boolean, day, integer, moment, number, text
+from lastmile.contracts.partition import Partition
 from lastmile.errors import UserError
-from lastmile.partition import Partition
-from lastmile.warehouse.connecting import connect
+from lastmile.warehouse.connections import connect
 from lastmile.warehouse.tables import ADDED, ensure_table, postgres_type
 
 WELLS = Contract(

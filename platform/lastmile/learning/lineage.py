@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from typing import Any
 
-from lastmile.warehouse.column_lineage import NotFollowed, origins, relation_name
+from lastmile.warehouse.dbt.column_lineage import NotFollowed, origins, relation_name
 
 #: Column to the quantities it is derived from; of the columns that are derived from none, an empty set.
 Measures = dict[str, frozenset[str]]

@@ -16,11 +16,11 @@ from itertools import islice
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from lastmile import ledger
 from lastmile.errors import UserError
-from lastmile.intake import ledger
-from lastmile.landing import LANDING
 from lastmile.store import Changed, Missing, Store, StoredObject
-from lastmile.store.removing import put_back_left_over, remove
+from lastmile.store.landing import LANDING
+from lastmile.store.removal import put_back_left_over, remove
 
 _PAGE = 500
 _CLEANED = "cleaned/"

@@ -2,10 +2,10 @@
 
 import sys
 
-from lastmile.serving.running import serve
+from lastmile.serving.server import serve
 from lastmile.settings import Settings
 from lastmile.store import open_store
-from lastmile.warehouse.connecting import database_url
+from lastmile.warehouse.connections import database_url
 
 if __name__ == "__main__":
     settings = Settings.from_environment()

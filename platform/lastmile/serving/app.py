@@ -10,16 +10,16 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
-from lastmile.intake import state
-from lastmile.intake.ledger import State
+from lastmile.ledger import State
+from lastmile.operations.status import datasets, summary
 from lastmile.serving import drops
-from lastmile.serving.answers import DropWithEvents, Page, Problem, Ready, Standing, Status
+from lastmile.serving.errors import tell_problems
+from lastmile.serving.health import SECONDS, ready
 from lastmile.serving.metrics import exposition
-from lastmile.serving.problems import tell_problems
-from lastmile.serving.readiness import SECONDS, ready
+from lastmile.serving.schemas import DropWithEvents, Page, Problem, Ready, Standing, Status
 from lastmile.store import Missing, Store
-from lastmile.warehouse.connecting import CLIENT
-from lastmile.warehouse.dbt_published import DOCUMENTATION
+from lastmile.warehouse.connections import CLIENT
+from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
 
 MOST_PER_PAGE = 1_000
 _READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=15s"
@@ -80,7 +80,7 @@ def _add_probes(app: FastAPI, pool: ConnectionPool, store: Store) -> None:
     @app.get("/metrics", summary="How the datasets stand, for Prometheus.", response_class=Response)
     def metrics() -> Response:
         with pool.connection() as connection:
-            standing = state.datasets(connection, store.url)
+            standing = datasets(connection, store.url)
         return Response(exposition(standing), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
@@ -88,12 +88,12 @@ def _add_answers(app: FastAPI, pool: ConnectionPool, store: Store) -> None:
     @app.get("/status", summary="How everything stands: what there is, what waits, what came late.")
     def status() -> Status:
         with pool.connection() as connection:
-            return Status.model_validate(state.summary(connection, store.url))
+            return Status.model_validate(summary(connection, store.url))
 
     @app.get("/datasets/{name}", summary="How one dataset stands.")
     def dataset(name: str) -> Standing:
         with pool.connection() as connection:
-            standing = state.datasets(connection, store.url)
+            standing = datasets(connection, store.url)
         if name not in standing:
             known = ", ".join(standing) or "none yet"
             raise HTTPException(404, f"no drop of a dataset {name!r} was ever found; datasets with drops: {known}")

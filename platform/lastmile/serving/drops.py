@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from lastmile.serving.answers import Drop
+from lastmile.serving.schemas import Drop
 
 _COLUMNS = ", ".join(Drop.model_fields)
 

@@ -48,7 +48,7 @@ def _add(family: GaugeMetricFamily, dataset: str, counts: Iterable[tuple[str, in
 
 
 def exposition(datasets: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """The text of a scrape, from what `lastmile.intake.state.datasets` says."""
+    """The text of a scrape, from what `lastmile.operations.status.datasets` says."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Standing(datasets))
     return generate_latest(registry)

@@ -13,11 +13,11 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, InvalidPathError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from lastmile.store import fetching, lending, s3_listing
-from lastmile.store.failures import Changed, Missing, told
-from lastmile.store.lending import Lent
-from lastmile.store.odd_names import list_folder_around
-from lastmile.store.stored import StoredObject, version_of
+from lastmile.store import download, pinned_file, s3
+from lastmile.store.errors import Changed, Missing, told
+from lastmile.store.invalid_names import list_folder_around
+from lastmile.store.pinned_file import Lent
+from lastmile.store.stored_object import StoredObject, version_of
 
 __all__ = ["Changed", "Lent", "Missing", "Store", "StoredObject"]
 
@@ -38,7 +38,7 @@ class Store:
     @cached_property
     def keeps_versions(self) -> bool:
         """Whether objects are known by version ids, as in an S3 bucket with versioning."""
-        return isinstance(self.backend, S3Store) and s3_listing.keeps_versions(self.backend)
+        return isinstance(self.backend, S3Store) and s3.keeps_versions(self.backend)
 
     @property
     def settle(self) -> timedelta:
@@ -56,7 +56,7 @@ class Store:
             if isinstance(self.backend, LocalStore):
                 yield from sorted(self._list_folder(self.backend, prefix), key=lambda listed: listed.key)
             elif isinstance(self.backend, S3Store) and self.keeps_versions:
-                yield from s3_listing.list_versions(self.backend, prefix)
+                yield from s3.list_versions(self.backend, prefix)
             else:
                 yield from self._list_bucket(prefix)
 
@@ -71,7 +71,7 @@ class Store:
         Raises Missing, or Changed where the object is not, or did not stay, the version wanted.
         """
         with to.open("wb") as file, told(self.url, f"read {wanted.key}"):
-            sha256, size = fetching.write(self._chunks(wanted), file)
+            sha256, size = download.write(self._chunks(wanted), file)
         if size != wanted.size:
             raise Changed(f"{wanted.key}: expected {wanted.size} bytes, found {size}")
         return sha256
@@ -81,9 +81,11 @@ class Store:
 
         Then somebody may still write into it: whoever has read it asks whether it is unchanged.
         """
-        if not isinstance(self.backend, LocalStore) or not (state := lending.link(_file(self.backend, wanted.key), to)):
+        if not isinstance(self.backend, LocalStore) or not (
+            state := pinned_file.link(_file(self.backend, wanted.key), to)
+        ):
             return Lent(to, self.fetch(wanted, to))
-        sha256 = lending.hash_of(to)
+        sha256 = pinned_file.hash_of(to)
         with told(self.url, f"read {wanted.key}"):
             self._check(wanted, obstore.head(self.backend, wanted.key))
             is_same = to.samefile(_file(self.backend, wanted.key))
@@ -143,14 +145,14 @@ class Store:
                 yield from iter(lambda: file.read(_BLOCK), b"")
             # a file can also change while it is open
             self._check(wanted, obstore.head(self.backend, wanted.key))
-        elif wanted.size <= fetching.RANGE:
+        elif wanted.size <= download.RANGE:
             found = obstore.get(self.backend, wanted.key)
             self._check(wanted, found.meta)
             yield found.bytes()
         else:
             meta = obstore.head(self.backend, wanted.key)
             self._check(wanted, meta)
-            yield from fetching.ranges(self.backend, wanted.key, wanted.size, meta["e_tag"])
+            yield from download.ranges(self.backend, wanted.key, wanted.size, meta["e_tag"])
 
     def _list_bucket(self, prefix: str) -> Iterator[StoredObject]:
         last = ""
@@ -164,7 +166,7 @@ class Store:
         except InvalidPathError:
             if not isinstance(self.backend, S3Store):
                 raise
-            yield from s3_listing.list_objects(self.backend, prefix, after=last)
+            yield from s3.list_objects(self.backend, prefix, after=last)
 
     def _list_folder(self, backend: LocalStore, prefix: str) -> Iterator[StoredObject]:
         try:

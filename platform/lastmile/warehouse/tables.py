@@ -11,7 +11,7 @@ import polars as pl
 import psycopg
 from psycopg import Connection, sql
 
-from lastmile.contract import Contract
+from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
 
 _TYPES = {

@@ -1,1 +1,0 @@
-"""One file per dataset, each with a variable `contract`. Adding a dataset is adding a file here and nothing else."""

@@ -1,0 +1,1 @@
+"""Smallholder household surveys in the RHoMIS format, classified into vulnerability levels."""

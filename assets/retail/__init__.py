@@ -1,0 +1,1 @@
+"""Daily files of an online shop."""

@@ -1,0 +1,44 @@
+"""The command line: every command by name, and one way for mistakes to be told."""
+
+import sys
+
+import typer
+
+from lastmile.cli.backfill import backfill
+from lastmile.cli.clean import clean
+from lastmile.cli.dbt import dbt
+from lastmile.cli.dbt_ci import dbt_ci
+from lastmile.cli.doctor import doctor
+from lastmile.cli.down import down
+from lastmile.cli.drop import drop
+from lastmile.cli.quarantine import quarantine
+from lastmile.cli.reload import reload
+from lastmile.cli.rescued import rescued
+from lastmile.cli.sample import sample
+from lastmile.cli.serve import serve
+from lastmile.cli.status import status
+from lastmile.cli.up import up
+from lastmile.errors import UserError
+
+app = typer.Typer(
+    name="lastmile",
+    help="Files from the field in, decisions out. Start with `lastmile up`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (up, down, reload, status, drop, sample, backfill, serve, clean, doctor, dbt_ci):
+    app.command()(command)
+app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
+app.add_typer(quarantine, name="quarantine")
+app.add_typer(rescued, name="rescued")
+
+
+def main() -> None:
+    """Run the command line; a mistake that a person can mend is one line on stderr and exit code 1."""
+    try:
+        app()
+    except UserError as error:
+        print(f"lastmile: {error}", file=sys.stderr)
+        sys.exit(1)

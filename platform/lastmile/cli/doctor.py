@@ -1,0 +1,188 @@
+"""`lastmile doctor`: try each part of this installation for real, and say what to do about those that do not work."""
+
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lastmile.errors import UserError
+from lastmile.settings import PROJECT, Settings
+
+_FREE_BYTES = 2 * 1024**3
+_UI_PORT = 3000
+
+Subject = TypeVar("Subject")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`found` says what is there or, where it is not `ok`, what is wrong and what to do."""
+
+    check: str
+    ok: bool
+    found: str
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
+) -> None:
+    """Look at every part of this installation; the exit code is 1 if any needs mending.
+
+    An embedded database that is down is started for the while.
+
+    Example: lastmile doctor --json
+    """
+    findings = list(examine(Settings.from_environment()))
+    healthy = all(finding.ok for finding in findings)
+    if as_json:
+        print(json.dumps({"ok": healthy, "checks": [asdict(finding) for finding in findings]}))
+    else:
+        Console().print(_table(findings))
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """All findings, in the order in which to mend what is wrong."""
+    from lastmile.warehouse.connections import database
+
+    yield _look("home", _home, settings)
+    yield _look("disk space", _disk_space, settings)
+    yield _look("contracts", _contracts, settings)
+    yield _look("store", _store, settings)
+    if settings.notifications_url:
+        yield _look("notifications", _notifications, settings.notifications_url)
+    try:
+        with database(settings) as url:
+            yield _look("database", _database, url)
+            yield _look("migrations", _migrations, url)
+    except UserError as error:
+        yield Finding("database", False, str(error))
+    yield _look("dagster", _dagster, settings)
+    yield _look("web UI", _web_ui, settings)
+
+
+def _look(name: str, check: Callable[[Subject], str], subject: Subject) -> Finding:
+    try:
+        return Finding(name, True, check(subject))
+    except UserError as error:
+        return Finding(name, False, str(error))
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table("check", "", "found", title="lastmile doctor", title_justify="left")
+    for finding in findings:
+        table.add_row(finding.check, "[green]ok[/]" if finding.ok else "[red]wrong[/]", Text(finding.found))
+    return table
+
+
+def _home(settings: Settings) -> str:
+    _try_to_write(settings.home)
+    return str(settings.home)
+
+
+def _disk_space(settings: Settings) -> str:
+    free = shutil.disk_usage(_nearest_folder(settings.home)).free
+    if free < _FREE_BYTES:
+        raise UserError(
+            f"{free / 1024**3:.1f} GB free for {settings.home}, which should be {_FREE_BYTES / 1024**3:.0f} at least:"
+            " make room, or set LASTMILE_HOME to a larger disk"
+        )
+    return f"{free / 1024**3:.0f} GB free"
+
+
+def _contracts(settings: Settings) -> str:
+    from lastmile.contracts.loading import load_contracts
+
+    try:
+        contracts = load_contracts(settings.assets)
+    except Exception as error:
+        # A contract is anyone's Python, so it may fail in any way.
+        raise UserError(f"{settings.assets}: {type(error).__name__}: {error}; correct that file") from error
+    if not contracts:
+        raise UserError(f"{settings.assets} declares no dataset: add a file with a `contract` to it")
+    return f"{', '.join(contracts)} from {settings.assets}"
+
+
+def _store(settings: Settings) -> str:
+    from lastmile.store import open_store
+
+    store, key, body = open_store(settings), f"doctor/{uuid.uuid4()}", os.urandom(16)
+    store.put(key, body)
+    try:
+        if store.read(key) != body or key not in (listed.key for listed in store.list("doctor")):
+            raise UserError(f"{store.url} does not give back what was just written: is it shared with another service?")
+    finally:
+        store.delete(key)
+    return f"{store.url} can be listed, read and written"
+
+
+def _notifications(queue_url: str) -> str:
+    from lastmile.ingestion.discovery.notifications import waiting
+
+    return f"{waiting(queue_url)} wait in {queue_url}"
+
+
+def _database(url: str) -> str:
+    from lastmile.warehouse.connections import connect, libpq_environment
+
+    with connect(url) as connection:
+        version = connection.info.parameter_status("server_version")
+    address = libpq_environment(url)
+    return f"Postgres {version} at {address['PGHOST']}:{address['PGPORT']}/{address['PGDATABASE']}"
+
+
+def _migrations(url: str) -> str:
+    from lastmile.warehouse.migrate import pending
+
+    missing = pending(url)
+    if missing:
+        raise UserError(f"{', '.join(missing)} not applied yet: `lastmile up` applies them")
+    return "all applied"
+
+
+def _dagster(settings: Settings) -> str:
+    for file in (PROJECT / "dagster.yaml", PROJECT / "workspace.yaml"):
+        if not file.is_file():
+            raise UserError(f"{file} is missing: restore it from the repository")
+    _try_to_write(settings.dagster_home)
+    return f"its home is {settings.dagster_home}"
+
+
+def _web_ui(settings: Settings) -> str:
+    from lastmile.embedded.home_lock import holder
+    from lastmile.embedded.postgres import port_is_free
+
+    running = holder(settings)
+    if running is not None:
+        return f"the platform is up (process {running})"
+    return f"port {_UI_PORT} is {'free' if port_is_free(_UI_PORT) else 'in use: `lastmile up` takes the next free one'}"
+
+
+def _try_to_write(folder: Path) -> None:
+    """Raises UserError where a file cannot be made in `folder`, or the folder itself not."""
+    nearest = _nearest_folder(folder)
+    try:
+        if nearest != folder and not nearest.is_dir():
+            raise NotADirectoryError(20, f"{nearest} is no folder")
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {folder}: {error.strerror}; set LASTMILE_HOME to a folder you can write to"
+        ) from None
+
+
+def _nearest_folder(path: Path) -> Path:
+    """The path itself where it exists, else the closest of its parents that does."""
+    return next(place for place in (path, *path.parents) if place.exists())

@@ -1,0 +1,1 @@
+"""What a person sees while the platform works, and what came of it."""

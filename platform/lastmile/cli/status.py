@@ -1,0 +1,84 @@
+"""`lastmile status`: what there is, what is waiting, and what somebody should look at."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from lastmile.cli.connection import opened
+from lastmile.cli.options import AsJson
+from lastmile.cli.progress.tables import report
+from lastmile.settings import Settings
+
+_UNITS = (("year", 365 * 86_400), ("day", 86_400), ("hour", 3_600), ("minute", 60))
+
+
+def status(
+    as_json: AsJson = False,
+) -> None:
+    """Show drops and rows, what is waiting, what came late, what was set aside, models and predictions.
+
+    Example: lastmile status --json
+    """
+    from lastmile.operations.status import summary
+
+    with opened(Settings.from_environment()) as (connection, store):
+        state = summary(connection, store.url)
+    if as_json:
+        print(json.dumps(state))
+        return
+    console = Console()
+    report(console, state)
+    if state["datasets"]:
+        console.print(attention_table(state["datasets"]))
+    for line in lines(state):
+        console.print(line, highlight=False)
+
+
+def attention_table(datasets: Mapping[str, Any]) -> Table:
+    """Per dataset: its backlog and lag, late drops, what nobody has decided about, failures, age of the newest drop."""
+    headers = (
+        "waiting", "oldest", "late drops", "latest by", "rows undecided", "drops undecided", "failures", "newest drop"
+    )  # fmt: skip
+    table = Table("dataset", *(Column(name, justify="right") for name in headers), title="Backlog and attention")
+    for name, found in datasets.items():
+        table.add_row(
+            name,
+            str(found["backlog"]),
+            duration(found["lag_seconds"]) if found["backlog"] else "",
+            str(found["late"]),
+            duration(found["lateness_seconds"]) if found["late"] else "",
+            f"{found['undecided']['rows']:,}",
+            str(found["undecided"]["drops"]),
+            str(found["failures"]),
+            f"{duration(found['newest_age_seconds'])} ago",
+        )
+    return table
+
+
+def lines(state: Mapping[str, Any]) -> list[str]:
+    """The same over all datasets, in words."""
+    undecided = state["undecided"]
+    by_state = ", ".join(f"{count} {name}" for name, count in sorted(state["drops"].items())) or "none yet"
+    oldest = f", the oldest for {duration(state['lag_seconds'])}" if state["backlog"] else ""
+    latest = f"; the latest by {duration(state['lateness_seconds'])}" if state["late"] else ""
+    see = "; see `lastmile quarantine list`" if undecided["rows"] or undecided["drops"] else ""
+    removed = f"; clean-up has removed the objects of {state['removed']}" if state["removed"] else ""
+    return [
+        f"drops      {by_state}{removed}",
+        f"backlog    {state['backlog']} waiting{oldest}",
+        f"late       {state['late']} came after the end of their partition{latest}",
+        f"undecided  {undecided['rows']:,} rows and {undecided['drops']} whole drops are set aside{see}",
+        f"failures   {state['failures']} drops failed or are missing",
+    ]
+
+
+def duration(seconds: float) -> str:
+    """In the largest unit of which there is at least one: `3 days`."""
+    for unit, length in _UNITS:
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,60 @@
+"""`lastmile up`: start everything, let the sensor and the automation work, show how far they are, stop everything."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lastmile.cli.progress.live import wait_for_work, work
+from lastmile.embedded.ports import API_PORT, UI_PORT, Ports, choose
+from lastmile.embedded.session import session
+from lastmile.settings import Settings
+
+
+def up(
+    once: Annotated[
+        bool, typer.Option("--once", help="Work through everything pending, without the web UI, then stop.")
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(help=f"Port of the web UI (default: {UI_PORT}, or the next free one)", min=1, max=65535),
+    ] = None,
+    api_port: Annotated[
+        int | None,
+        typer.Option(help=f"Port of the HTTP API (default: {API_PORT}, or the next free one)", min=1, max=65535),
+    ] = None,
+) -> None:
+    """Start the platform and carry every waiting drop to predictions and a report.
+
+    An empty landing area is filled with sample drops first. Ctrl-C stops everything; running it again goes on where it
+    was and repeats nothing. With --once the exit code is 0 only if all of it succeeded.
+
+    Example: lastmile up --port 3001
+    """
+    from lastmile.cli.sample import fill_empty_landing
+
+    settings, console = Settings.from_environment(), Console()
+    ports = None if once else _ports(port, api_port)
+    console.print(f"starting the platform in {settings.home} ...")
+    try:
+        with session(settings, ports, fill_empty_landing) as running:
+            succeeded = work(running, console)
+            while ports:
+                console.print(
+                    f"API     http://127.0.0.1:{ports.api}   (/status, /drops, /metrics, /dbt)", highlight=False
+                )
+                console.print(
+                    f"web UI  http://127.0.0.1:{ports.ui}   (drops are taken as they come; Ctrl-C stops everything)"
+                )
+                wait_for_work(running)
+                work(running, console)
+    except KeyboardInterrupt:
+        console.print("stopped; `lastmile up` goes on from here")
+        raise typer.Exit(130 if once else 0) from None
+    if not succeeded:
+        raise typer.Exit(1)
+
+
+def _ports(ui: int | None, api: int | None) -> Ports:
+    chosen = choose(ui, UI_PORT, "--port")
+    return Ports(chosen, choose(api, API_PORT, "--api-port", taken=(chosen,)))

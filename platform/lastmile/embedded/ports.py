@@ -1,0 +1,30 @@
+"""Where the platform answers on this machine: the ports of the web UI and the API, asked for or found free."""
+
+from collections.abc import Container
+from dataclasses import dataclass
+
+from lastmile.embedded.postgres import port_is_free
+from lastmile.errors import UserError
+
+UI_PORT = 3000
+API_PORT = 3100
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of one platform that is up."""
+
+    ui: int
+    api: int
+
+
+def choose(given: int | None, default: int, option: str, taken: Container[int] = ()) -> int:
+    """The port given, or the first free one from `default` on.
+
+    Raises UserError, naming the `option`, where the one given is in use or is among those `taken`.
+    """
+    if given is None:
+        return next(port for port in range(default, 65536) if port not in taken and port_is_free(port))
+    if given in taken or not port_is_free(given):
+        raise UserError(f"port {given} is in use; choose another with {option}, or leave it out to get a free one")
+    return given

@@ -1,0 +1,150 @@
+"""One life of the platform: database, migrations and Dagster come up together and go down together."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lastmile.embedded.home_lock import only_one
+from lastmile.embedded.ports import Ports
+from lastmile.embedded.processes import stop_remembered
+from lastmile.embedded.services import environment, prepare_dagster_home, services
+from lastmile.embedded.supervisor import Database, Say, Supervisor
+from lastmile.errors import UserError
+from lastmile.orchestration.activity import Sight, look
+from lastmile.orchestration.connection_pool import keep_connections
+from lastmile.orchestration.run_workers import end_all
+from lastmile.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from lastmile.store import Store
+
+#: A database that does not answer for so long is not coming back by itself.
+PATIENCE_SECONDS = 120.0
+_RETRY_SECONDS = 1.0
+#: What was started again needs a while to come up; what fails meanwhile fails because of that.
+_SETTLING_SECONDS = 30.0
+
+
+@dataclass
+class Session:
+    """The running platform. `started_at` is in seconds since the epoch; runs before it are not this session's.
+
+    `keep_up` starts again whatever has died, and returns when that last was so (seconds since the epoch).
+    """
+
+    settings: Settings
+    store: "Store"
+    database_url: str
+    instance: "DagsterInstance"
+    keep_up: Callable[[], float] = lambda: 0.0
+    started_at: float = field(default_factory=time.time)
+
+    def start_counting(self) -> None:
+        """From here on, runs are counted as new."""
+        self.started_at = time.time()
+
+    def look(self) -> tuple[Sight, dict[str, Any]]:
+        """What is under way, and the state of the data; a database that is down is waited for.
+
+        Raises UserError where a process of the platform keeps dying, or the database stays away.
+        """
+        from dagster_postgres.utils import DagsterPostgresException
+        from psycopg import OperationalError
+        from sqlalchemy.exc import DBAPIError
+
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            disturbed_at = self.keep_up()
+            try:
+                return self._look(disturbed_at)
+            except (UserError, OperationalError, DBAPIError, DagsterPostgresException) as error:
+                if time.monotonic() > patience:
+                    reason = str(error.__cause__ or error).splitlines()[0]
+                    raise UserError(f"the database has not answered for {PATIENCE_SECONDS:.0f} s: {reason}") from error
+            time.sleep(_RETRY_SECONDS)
+
+    def _look(self, disturbed_at: float) -> tuple[Sight, dict[str, Any]]:
+        from lastmile.operations.status import summary
+        from lastmile.warehouse.connections import connect
+
+        with connect(self.database_url) as connection:  # first, since Dagster's own attempts fill the screen
+            sight = look(self.instance, self.started_at, disturbed_at + _SETTLING_SECONDS)
+            return sight, summary(connection, self.store.url)
+
+
+@contextmanager
+def session(
+    settings: Settings,
+    ports: Ports | None,
+    before_start: Any = lambda settings, store: None,
+    say: Say = print,
+) -> Iterator[Session]:
+    """Bring the platform up, and down at the end however it ends. `before_start(settings, store)` runs once the
+    database is migrated and before Dagster starts; `say` gets a line for everything that had to be started again."""
+    from lastmile.store import open_store
+    from lastmile.warehouse.connections import database
+    from lastmile.warehouse.dbt.profile import write_profile
+    from lastmile.warehouse.migrate import migrate
+
+    left_over = settings.home / "processes.json"
+    with only_one(settings), _stoppable():
+        stop_remembered(left_over)
+        store = open_store(settings)
+        with database(settings) as url:
+            migrate(url)
+            write_profile(url)
+            before_start(settings, store)
+            prepare_dagster_home(settings)
+            variables = environment(settings, url)
+            os.environ.update(variables)
+            instance = _instance()
+            end_all(instance)
+            server = Database(settings, url, say)
+            supervisor = Supervisor(settings.home / "logs", variables, left_over, say)
+
+            def keep_up() -> float:
+                server.look()
+                supervisor.look()
+                return max(server.disturbed_at, supervisor.disturbed_at)
+
+            try:
+                supervisor.start(services(settings, ports))
+                yield Session(settings, store, url, instance, keep_up)
+            finally:
+                supervisor.stop()
+
+
+@contextmanager
+def join(settings: Settings) -> Iterator[Session]:
+    """Look at the platform that another process has up in this home; its processes stay that process's own."""
+    from lastmile.store import open_store
+    from lastmile.warehouse.connections import database_url
+
+    url = database_url(settings)
+    os.environ.update(environment(settings, url))
+    yield Session(settings, open_store(settings), url, _instance())
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM end us as Ctrl-C does, and Ctrl-C too where a shell started us in the background, deaf to it."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _instance() -> "DagsterInstance":
+    from dagster import DagsterInstance
+
+    instance = DagsterInstance.get()
+    keep_connections(instance)
+    return instance

@@ -1,0 +1,1 @@
+"""Rows whose natural key was seen before, in their own drop or in the table."""

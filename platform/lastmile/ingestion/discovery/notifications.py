@@ -1,0 +1,125 @@
+"""Notifications of an S3 bucket, read from an SQS queue, so that new drops are found before the next listing.
+
+A notification is only a hint to look at a key: whatever it says, what is there now is entered. So it may come twice,
+late, out of order or never; the next listing of the landing area makes good what was missed. A message is taken off the
+queue only after what it led to is committed; one that says nothing to us is logged and taken off too.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote_plus
+
+from psycopg import Connection
+
+from lastmile.contracts.contract import Contract
+from lastmile.errors import UserError
+from lastmile.ingestion.discovery.listing import enter
+from lastmile.store import Missing, Store, StoredObject
+from lastmile.store.landing import LANDING, is_unfinished, name_problem
+
+log = logging.getLogger(__name__)
+
+#: Messages read in one call; a queue that holds more is shortened by the next calls, and a listing sees all at once.
+MOST_MESSAGES = 500
+#: Most that SQS hands out and takes back at once.
+_BATCH = 10
+#: A message not taken off within this time is handed out again.
+_HIDDEN_SECONDS = 120
+
+
+def drain(connection: Connection, store: Store, contracts: Mapping[str, Contract], queue_url: str) -> int:
+    """Enter what the queue's messages point to, MOST_MESSAGES of them at most; returns how many drops were new.
+
+    Raises UserError where the queue cannot be read.
+    """
+    client = _client(queue_url)
+    new = 0
+    for _ in range(MOST_MESSAGES // _BATCH):
+        with _told(queue_url):
+            answer = client.receive_message(
+                QueueUrl=queue_url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=_HIDDEN_SECONDS
+            )
+        messages = answer.get("Messages", [])
+        if not messages:
+            break
+        keys = {key for message in messages for key in keys_named(message["Body"], store.url)}
+        new += enter(connection, store, contracts, _there(store, sorted(keys)))
+        with _told(queue_url):
+            client.delete_message_batch(
+                QueueUrl=queue_url,
+                Entries=[
+                    {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                    for number, message in enumerate(messages)
+                ],
+            )
+    return new
+
+
+def waiting(queue_url: str) -> int:
+    """About how many messages the queue holds. Raises UserError where it cannot be asked."""
+    name = "ApproximateNumberOfMessages"
+    with _told(queue_url):
+        answer = _client(queue_url).get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])
+    return int(answer["Attributes"][name])
+
+
+def keys_named(body: str, store_url: str) -> list[str]:
+    """Keys of the landing area that a message points to: sent by S3 itself, through SNS, or through EventBridge."""
+    bucket, _, prefix = store_url.removeprefix("s3://").partition("/")
+    root = f"{prefix}/" if prefix else ""
+    try:
+        named = [(str(of), str(key)) for of, key in _named(json.loads(body))]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        log.warning("a message that is no notification of a bucket was taken off the queue: %s: %.200s", error, body)
+        return []
+    foreign = sorted({other for other, _ in named if other != bucket})
+    if foreign:
+        log.warning("notifications of other buckets than %s were taken off the queue: %s", bucket, ", ".join(foreign))
+    keys = [key.removeprefix(root) for of, key in named if of == bucket and key.startswith(root + LANDING)]
+    return [key for key in keys if not is_unfinished(key)]
+
+
+def _named(message: Any) -> Iterator[tuple[str, str]]:
+    """Bucket and key of each object that a message names. Raises KeyError and the like where it has another shape."""
+    if message.get("Type") == "Notification":
+        yield from _named(json.loads(message["Message"]))
+    elif message.get("source") == "aws.s3":
+        yield message["detail"]["bucket"]["name"], message["detail"]["object"]["key"]
+    elif message.get("Event") != "s3:TestEvent":
+        for record in message["Records"]:
+            yield record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"])
+
+
+def _there(store: Store, keys: Sequence[str]) -> Iterator[StoredObject]:
+    """What is there now. A name that cannot be asked for is left to the next listing, which enters it as it is."""
+    for key in keys:
+        if name_problem(key):
+            continue
+        try:
+            yield store.look(key)
+        except Missing:
+            continue
+
+
+def _client(queue_url: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    region = re.search(r"//sqs\.([a-z0-9-]+)\.", queue_url)
+    config = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+    with _told(queue_url):
+        return boto3.client("sqs", region_name=region and region[1], config=config)
+
+
+@contextmanager
+def _told(queue_url: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise UserError(f"cannot read the queue {queue_url}: {error}; check LASTMILE_NOTIFICATIONS_URL") from error

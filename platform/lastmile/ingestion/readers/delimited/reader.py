@@ -1,0 +1,237 @@
+"""CSV and its relatives: any delimiter, quoting, encoding and compression that is sane, at constant memory.
+
+Rules, chosen so that nothing is read differently from how it was meant:
+- A record has exactly as many fields as the header, or it is broken; that includes one with a trailing delimiter that
+  the header has not, unless all have it. Nothing is padded, nothing cut.
+- An empty field is the empty text, quoted or not. A line of no characters, or of delimiters only, is not a record. No
+  cell is trimmed.
+- A header repeated further down is a broken record.
+- A record whose bytes are no text in the file's encoding is broken; so is one whose quotes don't fit (see `records`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from lastmile.contracts.contract import Contract
+from lastmile.ingestion.batch import BrokenRecord, RawBatch, Unreadable
+from lastmile.ingestion.readers.compression import blocks
+from lastmile.ingestion.readers.delimited.dialect import Layout, Sample, find_layout, values
+from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, without_c1
+from lastmile.ingestion.readers.delimited.number_format import watched
+from lastmile.ingestion.readers.delimited.records import (
+    CR,
+    MISQUOTED,
+    Dialect,
+    Flags,
+    Numbers,
+    Records,
+    fitting_length,
+    split,
+)
+from lastmile.ingestion.readers.reader import Reader
+
+#: Stands for the field behind a delimiter that ends every record; no header has this name.
+SURPLUS = "\0"
+
+
+def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
+    """Raises Refused where no dialect fits the contract, Unreadable where the file is no text."""
+
+    def text() -> Iterator[bytes]:
+        return without_c1(as_utf8(blocks(path, contract.limits), contract.encodings, found), found)
+
+    stream = text()
+    sample = Sample(next(stream, b""), whole=next(stream, None) is None, columns=contract.limits.columns)
+    layout = find_layout(sample, contract)
+    if layout is None:
+        return Reader(found | {"format": "empty"}, [], lambda rows: iter(()))
+    found |= _described(layout)
+
+    def produce(rows: int) -> Iterator[RawBatch]:
+        batches = _batches(_split(text(), layout, contract.limits.record_bytes), layout, found, rows)
+        return watched(batches, contract) if layout.undecided else batches
+
+    return Reader(found, layout.header, produce)
+
+
+def _described(layout: Layout) -> dict[str, str | int]:
+    dialect = layout.dialect
+    escape: dict[str, str | int] = {"escape": "\\"} if dialect.escape else {}
+    trailing: dict[str, str | int] = {"trailing_delimiter": 1} if layout.surplus else {}
+    return {
+        "format": "csv",
+        "delimiter": dialect.delimiter,
+        "quote": dialect.quote or "none",
+        **escape,
+        "preamble_lines": layout.preamble,
+        **trailing,
+        **layout.numbers,
+    }
+
+
+def _batches(
+    chunks: Iterator[tuple[bytes, Records]], layout: Layout, found: dict[str, str | int], rows: int
+) -> Iterator[RawBatch]:
+    for buffer, records in chunks:
+        filled = _filled(records)
+        if len(filled.start):
+            yield from _Chunk(buffer, filled, layout, found["encoding"]).batches(rows)
+
+
+def _filled(records: Records) -> Records:
+    """Without those of nothing but delimiters."""
+    kept = (records.fields == 1) | (records.end - records.start != records.fields - 1)
+    if kept.all():
+        return records
+    columns = {name: getattr(records, name)[kept] for name in ("start", "end", "line", "fields")}
+    return replace(records, **columns)
+
+
+def _split(text: Iterator[bytes], layout: Layout, longest: int) -> Iterator[tuple[bytes, Records]]:
+    """Buffers of whole records, each with what was cut off at the end of the one before."""
+    line, rest = 1 + layout.lines, next(text, b"")[layout.offset :]
+    for block in text:
+        records = split(rest, layout.dialect, line, final=False, longest=longest)
+        yield rest, records
+        line, rest = line + records.lines, rest[records.consumed :] + block
+    yield rest, split(rest, layout.dialect, line, final=True, longest=longest)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """One buffer and where its records lie."""
+
+    buffer: bytes
+    records: Records
+    layout: Layout
+    encoding: str | int
+
+    @cached_property
+    def _nul_free(self) -> bool:
+        return b"\0" not in self.buffer
+
+    def batches(self, rows: int) -> Iterator[RawBatch]:
+        """As few as may be, of even size."""
+        good = (self.records.fields == self.layout.fields) & self._is_text() & ~self._is_heading()
+        frame = self._parse(good)
+        if self.layout.surplus:
+            blank = (frame.to_series(-1).str.strip_chars() == "").to_numpy()
+            good[good] = blank
+            frame = frame.filter(blank).select(self.layout.header)
+        for window in np.array_split(np.arange(len(good)), max(1, -(-len(good) // rows))):
+            is_good = good[window]
+            height = int(is_good.sum())
+            yield self._batch(frame.head(height), window[is_good], window[~is_good])
+            frame = frame.slice(height)
+
+    def _batch(self, frame: pl.DataFrame, good: Numbers, bad: Numbers) -> RawBatch:
+        def raw(positions: Sequence[int]) -> list[str]:
+            return self._texts(good[list(positions)])
+
+        lines = pl.Series("line", self.records.line[good], pl.UInt64)
+        broken = [self._broken(record) for record in bad.tolist()]
+        return RawBatch(frame, lines, raw, broken, nul_free=self._nul_free)
+
+    def _parse(self, good: Flags) -> pl.DataFrame:
+        """The good records as a frame. Raises Unreadable rather than trust a parser that counts them differently."""
+        dialect, surplus = self.layout.dialect, [SURPLUS] * self.layout.surplus
+        schema = dict.fromkeys([*self.layout.header, *surplus], pl.String)
+        start, end = self.records.start[good], self.records.end[good]
+        text = self._joined(start, end) if len(start) else b""
+        if not text or dialect.escape or _has_carriages(text, dialect):
+            rows = [values(record, dialect) for record in self._slices(start, end)]
+            return pl.DataFrame(rows, schema, orient="row")
+        frame = pl.read_csv(
+            text,
+            has_header=False,
+            schema=schema,
+            separator=dialect.delimiter,
+            quote_char=dialect.quote or None,
+            eol_char=dialect.line_end,
+            empty_string_is_null=False,
+            missing_columns="raise",
+            extra_columns="raise",
+        )
+        if frame.height != len(start):
+            raise Unreadable(
+                f"from line {self.records.line[0]} on, {len(start)} records were found but {frame.height} parsed: "
+                "this file shows a fault of the reader. Keep it and report it."
+            )
+        return frame
+
+    def _joined(self, start: Numbers, end: Numbers) -> bytes:
+        """The records with nothing but line ends between them."""
+        if self._are_adjacent(start, end):
+            return self.buffer[start[0] : end[-1]]
+        return self.layout.dialect.line_end.encode().join(self._slices(start, end))
+
+    def _slices(self, start: Numbers, end: Numbers) -> Iterator[bytes]:
+        return (self.buffer[first:last] for first, last in zip(start.tolist(), end.tolist(), strict=True))
+
+    def _are_adjacent(self, start: Numbers, end: Numbers) -> bool:
+        data, stop, gap = np.frombuffer(self.buffer, np.uint8), end[:-1], start[1:] - end[:-1]
+        is_crlf = (gap == 2) & (data[stop] == CR) & (self.layout.dialect.line_end == "\n")
+        return bool(((gap == 1) | is_crlf).all())
+
+    def _is_text(self) -> Flags:
+        """Per record, whether its bytes are text in the file's encoding."""
+        count = len(self.records.start)
+        if self.buffer.isascii() or _decodes(memoryview(self.buffer)[: self.records.consumed]):
+            return np.ones(count, np.bool_)
+        return np.fromiter(map(_decodes, self._slices(self.records.start, self.records.end)), np.bool_, count)
+
+    def _is_heading(self) -> Flags:
+        """Per record, whether it is the header again."""
+        heading = self.layout.heading
+        found: Flags = (self.records.end - self.records.start == len(heading)) & bool(heading)
+        for record in np.flatnonzero(found).tolist():
+            found[record] = self.buffer[self.records.start[record] : self.records.end[record]] == heading
+        return found
+
+    def _texts(self, records: Numbers) -> list[str]:
+        slices = self._slices(self.records.start[records], self.records.end[records])
+        return [shown(text, self.encoding) for text in slices]
+
+    def _text(self, record: int) -> str:
+        return shown(self.buffer[self.records.start[record] : self.records.end[record]], self.encoding)
+
+    def _broken(self, record: int) -> BrokenRecord:
+        start, end, fields = (
+            int(column[record]) for column in (self.records.start, self.records.end, self.records.fields)
+        )
+        reason = self._reason(self.buffer[start:end], fields)
+        return BrokenRecord(int(self.records.line[record]), self._text(record), reason)
+
+    def _reason(self, text: bytes, fields: int) -> str:
+        dialect, expected = self.layout.dialect, len(self.layout.header)
+        if fields == MISQUOTED:
+            column = fitting_length(text, dialect) + 1
+            return f"character {column}: expected {dialect.quote} only around whole fields and doubled inside them"
+        if text == self.layout.heading:
+            return "expected a record, found the header again: the file may hold more than one table"
+        if fields != self.layout.fields:
+            trailing = not self.layout.surplus and fields == expected + 1 and text.endswith(dialect.delimiter.encode())
+            hint = ", the last one empty: remove the delimiter at the end" if trailing else ""
+            more = " and an empty one behind" if self.layout.surplus else ""
+            return f"expected {expected} fields as in the header{more}, found {fields}{hint}"
+        if self.layout.surplus and _decodes(text):
+            return f"expected an empty field behind the {expected} of the header, as in the records before"
+        return f"expected text in {self.encoding}, found bytes that are none, here written \\xNN"
+
+
+def _has_carriages(text: bytes, dialect: Dialect) -> bool:
+    """Whether there are CRs that are no part of a line end, which polars drops at the end of a field."""
+    return dialect.line_end == "\n" and b"\r" in text and text.count(b"\r") != text.count(b"\r\n")
+
+
+def _decodes(text: bytes | memoryview) -> bool:
+    try:
+        str(text, "utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,144 @@
+"""What JSON Lines and JSON documents share: one value of JSON as a record of texts, or why it is none.
+
+Stricter than the standard library: no NaN or Infinity, no key twice in an object, no depth that could overflow a stack.
+Numbers keep their digits, nested values become JSON text, null and a key that is not there are both null.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+import polars as pl
+
+from lastmile.ingestion.batch import BrokenRecord, RawBatch
+from lastmile.ingestion.readers.cells import Numeral, cell_text
+
+WHITESPACE = " \t\r\n"
+_BETWEEN_BRACKETS = re.compile(r'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")++', re.DOTALL)
+
+Cells = dict[str, str | None]
+
+
+class NotARecord(ValueError):
+    """A value that is no record; the message says why."""
+
+
+class Decoder:
+    """Decodes one value at a time, remembering what the standard library would let pass."""
+
+    def __init__(self) -> None:
+        self._faults: list[str] = []
+        self._json = json.JSONDecoder(
+            object_pairs_hook=self._object, parse_float=Numeral, parse_int=Numeral, parse_constant=self._constant
+        )
+
+    def value(self, text: str, start: int = 0) -> tuple[Any, int, str | None]:
+        """The value that starts there, where it ends, and what is wrong with it. Raises json.JSONDecodeError."""
+        self._faults.clear()
+        value, end = self._json.raw_decode(text, start)
+        return value, end, next(iter(self._faults), None)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            self._faults.append(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+        return found
+
+    def _constant(self, name: str) -> None:
+        self._faults.append(f"{name} is no value of JSON")
+
+
+def plain_record(text: bytes) -> Cells | None:
+    """The record of a text as most programs write one, at a third of the cost; None where it takes a closer look.
+
+    What becomes the same text again when it is written has each key once and each number in its shortest form, so that
+    nothing of it is lost on a fast decoder.
+    """
+    if _EXPONENT.search(text):  # which programs write in ways of their own
+        return None
+    try:
+        value = orjson.loads(text)
+        if orjson.dumps(value) != text and json.dumps(value, ensure_ascii=text.isascii()).encode() != text:
+            return None
+        return {key: item if type(item) is str else _TEXTS[type(item)](item) for key, item in value.items()}
+    except (orjson.JSONDecodeError, AttributeError, KeyError):  # no JSON, no object, objects inside
+        return None
+
+
+_EXPONENT = re.compile(rb"\d[eE][-+\d]")
+_TEXTS: dict[type, Callable[[Any], str | None]] = {
+    type(None): lambda nothing: None,
+    bool: lambda flag: "true" if flag else "false",
+    int: str,
+    float: repr,
+}
+
+
+def decode_record(decoder: Decoder, text: str, deepest: int) -> Cells:
+    """The one record a text holds. Raises NotARecord."""
+    if is_too_deep(text, deepest):
+        raise NotARecord(f"expected objects and arrays at most {deepest} deep (limits.nesting), found deeper ones")
+    start = len(text) - len(text.lstrip(WHITESPACE))
+    try:
+        value, end, fault = decoder.value(text, start)
+    except json.JSONDecodeError as error:
+        raise NotARecord(f"no JSON: {error.msg} at character {error.pos + 1}") from None
+    if text[end:].strip(WHITESPACE):
+        raise NotARecord(f"no JSON: more after the value at character {end + 1}")
+    return cells(value, fault, text)
+
+
+def is_too_deep(text: str, deepest: int) -> bool:
+    if text.count("[") + text.count("{") <= deepest:
+        return False
+    brackets = np.frombuffer(_BETWEEN_BRACKETS.sub("", text).encode("utf-8", "replace"), np.uint8)
+    steps = np.isin(brackets, (ord("["), ord("{"))).astype(np.int64) - np.isin(brackets, (ord("]"), ord("}")))
+    return bool(len(steps) and steps.cumsum().max() > deepest)
+
+
+def cells(value: Any, fault: str | None, source: str) -> Cells:
+    """The record's texts by key. Raises NotARecord."""
+    if fault is not None:
+        raise NotARecord(fault)
+    if not isinstance(value, dict):
+        raise NotARecord(f"expected an object, found {type(value).__name__}")
+    found = {key: item if type(item) is str else cell_text(item) for key, item in value.items()}
+    if "\\u" in source and not _is_encodable("".join(text for pair in found.items() for text in pair if text)):
+        raise NotARecord("half of a surrogate pair, which is no character, in a \\u escape")
+    return found
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def batch(
+    header: Sequence[str],
+    keys: Sequence[str],
+    good: Sequence[tuple[int, Cells]],
+    broken: Sequence[BrokenRecord],
+    raw: Callable[[int], str],
+) -> RawBatch:
+    """Records as a batch; `good` has line and cells of each, `raw` gives the source of the one at a position of it."""
+    frame = pl.DataFrame([record for _, record in good], schema=dict.fromkeys(keys, pl.String))
+    lines = pl.Series("line", [line for line, _ in good], pl.UInt64)
+    named = frame.rename(dict(zip(keys, header, strict=True)))
+    return RawBatch(named, lines, lambda positions: [raw(position) for position in positions], broken)
+
+
+def keys_of(records: Iterable[Iterable[str]], most: int) -> list[str]:
+    """Every key in the order of its first appearance; no more records are looked at once there are over `most`."""
+    found: dict[str, None] = {}
+    for record in records:
+        found.update(dict.fromkeys(record))
+        if len(found) > most:
+            break
+    return list(found)

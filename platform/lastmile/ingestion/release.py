@@ -1,0 +1,203 @@
+"""Taking again what was set aside, after its contract was mended: single rows of a loaded drop, or drops as a whole.
+
+Asking is a mark in the ledger, which the next run of the partition carries out under the drop's claim. So it does not
+matter who asks, whether the platform is up, or how often a run is killed: a release happens whole or not at all. The
+rows are read again from the drop itself, since raw text alone has no header, and judged by the contract as it is then.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+from psycopg import Connection
+
+from lastmile import ledger
+from lastmile.contracts.contract import Contract
+from lastmile.ingestion.batch import RawBatch, Refused
+from lastmile.ingestion.load import Load, begin, cleaned_key, fetch_cleaned, load_batches, take_out_repeats
+from lastmile.ingestion.readers import Reader, open_drop
+from lastmile.ingestion.schema_evolution.added_columns import grown
+from lastmile.ledger import ClaimLost, Drop, NotDone, Outcome
+from lastmile.quarantine.discard import discarded_lines
+from lastmile.store import Lent, Store
+
+
+def ask(connection: Connection, rows: Mapping[int, Sequence[int]], drops: Sequence[int]) -> list[int]:
+    """Ask for these lines by drop, and for these drops as a whole, to be taken again; returns the drops asked for.
+
+    Asking twice is asking once. Drops that are by now neither loaded nor set aside, or that no contract can take, are
+    passed over. What was discarded counts as wanted again.
+    """
+    with connection.transaction():
+        asked = [
+            drop_id for drop_id, lines in sorted(rows.items()) if lines and _ask_for_rows(connection, drop_id, lines)
+        ]
+        return asked + [drop_id for drop_id in sorted(drops) if _ask_for_drop(connection, drop_id)]
+
+
+def release(connection: Connection, store: Store, contract: Contract, drop: Drop, lent: Lent, run_id: str) -> Outcome:
+    """Load those rows asked for that now fit the contract, beside the drop's other rows; renew the others' reasons.
+
+    How many of the drop's rows are bad does not matter: they were loaded without them. Raises NotDone or Changed, with
+    nothing changed, where the rows cannot be had from its bytes any more.
+    """
+    with connection.transaction():
+        ledger.hold(connection, drop)
+        before = _as_loaded(connection, drop, lent.sha256)
+        asked = _still_aside(connection, drop)
+        work = begin(connection, contract, drop, run_id)
+        work.discarded = discarded_lines(connection, drop.id)
+        cleaned = _take(work, store, lent.path, asked) if asked else drop.cleaned_key
+        lent.expect_unchanged()
+        outcome = _summed_up(work, before, len(asked), cleaned)
+        ledger.amend(connection, drop, outcome, run_id)
+    if drop.cleaned_key and cleaned != drop.cleaned_key:
+        store.delete(drop.cleaned_key)
+    return outcome
+
+
+def _ask_for_rows(connection: Connection, drop_id: int, lines: Sequence[int]) -> bool:
+    connection.execute(
+        "DELETE FROM quarantine.discarded WHERE drop_id = %s AND line = ANY(%s::bigint[])", [drop_id, list(lines)]
+    )
+    asked = connection.execute(
+        """
+        WITH asked AS (
+            UPDATE ledger.drops SET not_before = now(),
+                retake = CASE WHEN retake = '{}' THEN '{}' ELSE (
+                    SELECT array_agg(DISTINCT line ORDER BY line) FROM unnest(retake || %s::bigint[]) line) END
+            WHERE id = %s AND state = 'loaded' RETURNING id, state
+        )
+        INSERT INTO ledger.events (drop_id, state, message)
+        SELECT id, state, format('asked to release %%s rows', %s::int) FROM asked
+        """,
+        [list(lines), drop_id, len(lines)],
+    )
+    return asked.rowcount == 1
+
+
+def _ask_for_drop(connection: Connection, drop_id: int) -> bool:
+    asked = connection.execute(
+        """
+        WITH asked AS (
+            UPDATE ledger.drops SET not_before = now(), retake = '{}', discarded_at = NULL, discarded_why = NULL,
+                attempts = CASE WHEN claim IS NULL THEN 0 ELSE attempts END
+            WHERE id = %s AND state IN ('loaded', 'quarantined', 'failed', 'missing') AND settled_at IS NOT NULL
+            RETURNING id, state
+        )
+        INSERT INTO ledger.events (drop_id, state, message) SELECT id, state, 'asked to take it again' FROM asked
+        """,
+        [drop_id],
+    )
+    return asked.rowcount == 1
+
+
+def _as_loaded(connection: Connection, drop: Drop, sha256: str) -> Outcome:
+    """The drop's counts so far. Raises ClaimLost where it was replaced meanwhile, NotDone where its bytes were."""
+    row = connection.execute(
+        "SELECT state, sha256, rows_read, rows_loaded FROM ledger.drops WHERE id = %s", [drop.id]
+    ).fetchone()
+    state, known, read, loaded = row or ("gone", None, 0, 0)
+    if state != "loaded":
+        raise ClaimLost(f"drop {drop.id} ({drop.key}) is {state} now: nothing of it can be released")
+    if known != sha256:
+        raise NotDone(
+            f"{drop.key}: expected the bytes that were loaded (SHA-256 {known}), found others ({sha256}); put the"
+            " object back as it was, or drop the new file under the same name to replace its rows"
+        )
+    return Outcome("loaded", read=read, loaded=loaded)
+
+
+def _still_aside(connection: Connection, drop: Drop) -> list[int]:
+    """Those of the lines asked for that are set aside; the others were released before."""
+    found = connection.execute(
+        """
+        SELECT DISTINCT line FROM quarantine.rows WHERE drop_id = %s AND line = ANY(%s::bigint[])
+          AND line NOT IN (SELECT line FROM quarantine.discarded WHERE drop_id = %s) ORDER BY line
+        """,
+        [drop.id, drop.retake, drop.id],
+    )
+    return [line for (line,) in found.fetchall()]
+
+
+def _take(work: Load, store: Store, file: Path, asked: Sequence[int]) -> str | None:
+    """Judge and load the rows asked for; returns the key of the cleaned file that now holds all of the drop's rows."""
+    work.connection.execute(
+        "DELETE FROM quarantine.rows WHERE drop_id = %s AND line = ANY(%s::bigint[])", [work.drop.id, list(asked)]
+    )
+    part = file.with_suffix(".parquet")
+    try:
+        reader = open_drop(file, work.drop.key, work.contract)
+        work.contract = grown(work.connection, work.contract, reader.header)
+        load_batches(work, _only(reader, asked), part)
+    except Refused as refused:
+        raise NotDone(str(refused)) from refused
+    if work.read != len(asked):
+        raise NotDone(
+            f"{work.drop.key}: expected {len(asked)} records on the lines asked for, found {work.read}: the contract"
+            f" now has the file read in another way; take it whole with `lastmile backfill --drop {work.drop.id}`"
+        )
+    take_out_repeats(work, part, asked)
+    return _publish(work, store, part) if work.loaded else work.drop.cleaned_key
+
+
+def _only(reader: Reader, asked: Sequence[int]) -> Reader:
+    """The reader with nothing but the records of the lines asked for."""
+    wanted = pl.Series(asked, dtype=pl.UInt64)
+
+    def produce(rows: int) -> Iterator[RawBatch]:
+        for batch in reader.batches(rows):
+            narrowed = _narrowed(batch, wanted)
+            if narrowed.records:
+                yield narrowed
+
+    return Reader(reader.format, reader.header, produce)
+
+
+def _narrowed(batch: RawBatch, wanted: pl.Series) -> RawBatch:
+    is_wanted = batch.lines.is_in(wanted.implode())
+    places = is_wanted.arg_true()
+    lines = set(wanted)
+    return RawBatch(
+        batch.frame.filter(is_wanted),
+        batch.lines.filter(is_wanted),
+        lambda positions: batch.raw(places.gather(list(positions)).to_list()),
+        [record for record in batch.broken if record.line in lines],
+    )
+
+
+def _publish(work: Load, store: Store, part: Path) -> str:
+    """Put a cleaned file of the rows the drop had and those released, in this order, under a name of this claim."""
+    key = cleaned_key(work.drop)
+    if work.drop.cleaned_key is None:
+        store.hand_over(key, part)
+        return key
+    with TemporaryDirectory(prefix="lastmile-") as folder:
+        before, after = Path(folder) / "before.parquet", Path(folder) / "after.parquet"
+        fetch_cleaned(store, work.drop, work.drop.cleaned_key, before)
+        frames = [pl.scan_parquet(before), pl.scan_parquet(part)]
+        pl.concat(frames, how="diagonal_relaxed").sink_parquet(after, compression="lz4")
+        store.hand_over(key, after)
+    return key
+
+
+def _summed_up(work: Load, before: Outcome, asked: int, cleaned: str | None) -> Outcome:
+    bad, duplicate = work.connection.execute(
+        """
+        SELECT count(*) FILTER (WHERE kind = 'bad'), count(*) FILTER (WHERE kind = 'duplicate')
+        FROM quarantine.rows WHERE drop_id = %s
+        """,
+        [work.drop.id],
+    ).fetchall()[0]
+    found = f"released {work.loaded} of {asked} rows under contract {work.contract.version}"
+    left = f"; {asked - work.loaded} are still set aside" if asked > work.loaded else ""
+    return Outcome(
+        "loaded",
+        read=before.read,
+        loaded=before.loaded + work.loaded,
+        quarantined=bad,
+        duplicate=duplicate,
+        cleaned_key=cleaned,
+        message=f"{found}{left}" if asked else "nothing to release: the rows asked for are loaded, or discarded",
+    )

@@ -1,0 +1,127 @@
+"""Rows that are plainly right, seen at a fraction of the cost of judging them.
+
+Most cells of most drops are written as their type is, without blanks around them, and keep every rule. They are cast
+as they stand. Wherever that leaves a doubt (a cell that did not cast, a blank at an end, a rule that does not hold) the
+whole row is left to the plan, which knows every form a value can have and every reason it can be refused for. So a
+plain row has the very values the plan would have found in it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import polars as pl
+
+from lastmile.contracts.contract import Contract
+from lastmile.ingestion.batch import NumberFormat
+from lastmile.ingestion.validation.casts import FALSE, PLAIN, TRUE, day, reading, usual_moment
+from lastmile.ingestion.validation.rules import (
+    Rule,
+    any_broken,
+    cell_name,
+    check_rules,
+    key_rules,
+    raw_name,
+    row_rules,
+    text_rules,
+)
+
+#: Where Unicode has blanks that are no ASCII, as ranges of texts that start with one.
+_BLANKS = (("\x85", "\xa1"), ("\u1680", "\u1681"), ("\u2000", "\u2060"), ("\u3000", "\u3001"))
+
+
+class PlainRows:
+    """Finds them in drops with one header. `found` gives the header of each column that the drop has.
+
+    Cells of `unknown` columns must be in the frame as the plan has them, under their `cell_name`.
+    """
+
+    def __init__(
+        self, contract: Contract, found: Mapping[str, str], unknown: Sequence[str], numbers: NumberFormat
+    ) -> None:
+        types = contract.types()
+        self._contract = contract
+        self._texts = [name for name in found if types[name] == pl.String]
+        self._others = [name for name in found if types[name] != pl.String]
+        self._cells = [_text(name, contract).alias(cell_name(name)) for name in self._texts]
+        self._values = [
+            *(pl.col(cell_name(name)).alias(name) for name in self._texts),
+            *(_value(name, contract, types[name], numbers).alias(name) for name in self._others),
+            *(pl.lit(None, dtype).alias(name) for name, dtype in types.items() if name not in found),
+        ]
+        self._rules = list(_rules(contract, found, unknown))
+
+    def typed(self, raw: pl.LazyFrame) -> pl.LazyFrame:
+        """All rows with every column of the contract; only those of plain rows are to be trusted."""
+        return raw.with_columns(self._cells).with_columns(self._values)
+
+    def are_plain(self, typed: pl.DataFrame, nul_free: bool) -> pl.Series:
+        """Which rows of a frame that `typed` made are plain. `nul_free` says that no cell has a NUL character."""
+        doubts: list[pl.Expr | pl.Series] = [
+            *(doubt for name in self._texts for doubt in self._doubts_of_text(name, typed[raw_name(name)], nul_free)),
+            *(doubt for name in self._others for doubt in self._doubts_of_value(name, typed[name])),
+            *(rule.broken(typed) for rule in self._rules),
+        ]
+        flags = typed.select(doubt.alias(str(number)) for number, doubt in enumerate(doubts))
+        return ~any_broken(flags, typed.height)
+
+    def _doubts_of_text(self, column: str, texts: pl.Series, nul_free: bool) -> Iterator[pl.Expr]:
+        raw, missing = pl.col(raw_name(column)), self._contract.missing(column)
+        yield (raw < "!") & (raw != "") if "" in missing else raw < "!"
+        if str(texts.max() or "") >= _BLANKS[0][0]:
+            for first, behind in _BLANKS:
+                yield (raw >= first) & (raw < behind)
+        for code in filter(None, missing):
+            yield raw.str.starts_with(code) & (raw != code)
+        yield raw.str.len_bytes() > self._contract.limits.cell_characters
+        if not nul_free:
+            yield raw.str.contains("\0", literal=True)
+        if not self._contract.columns[column].nullable:
+            yield pl.col(cell_name(column)).is_null()
+
+    def _doubts_of_value(self, column: str, values: pl.Series) -> Iterator[pl.Expr]:
+        value = pl.col(column)
+        if values.dtype.is_float():
+            yield ~value.is_finite()
+        if values.null_count() and self._contract.columns[column].nullable:
+            yield value.is_null() & ~pl.col(raw_name(column)).is_in(self._contract.missing(column))
+        elif values.null_count():
+            yield value.is_null()
+
+
+def _rules(contract: Contract, found: Mapping[str, str], unknown: Sequence[str]) -> Iterator[Rule]:
+    for column in contract.columns:
+        if column in found:
+            yield from check_rules(contract, column)
+    for name in unknown:
+        yield from text_rules(name, contract.limits.cell_characters)
+    yield from row_rules(contract)
+    yield from key_rules(contract, found)
+
+
+def _text(column: str, contract: Contract) -> pl.Expr:
+    raw = pl.col(raw_name(column))
+    return pl.when(~raw.is_in(contract.missing(column))).then(raw)
+
+
+def _value(column: str, contract: Contract, dtype: pl.DataType, numbers: NumberFormat) -> pl.Expr:
+    raw, missing = pl.col(raw_name(column)), contract.missing(column)
+    cast = _CASTS[dtype] if numbers == PLAIN or not dtype.is_numeric() else reading(dtype, numbers)[0]
+    is_a_value = pl.select(cast(pl.lit(pl.Series(missing, dtype=pl.String)))).to_series().is_not_null().any()
+    return cast(pl.when(~raw.is_in(missing)).then(raw) if is_a_value else raw)
+
+
+def _yes_or_no(raw: pl.Expr) -> pl.Expr:
+    is_yes, is_no = (raw.is_in(_any_case(words)) for words in (TRUE, FALSE))
+    return pl.when(is_yes | is_no).then(is_yes)
+
+
+def _any_case(words: Sequence[str]) -> list[str]:
+    return [*words, *(word.title() for word in words), *(word.upper() for word in words)]
+
+
+_CASTS: dict[pl.DataType | type[pl.DataType], Callable[[pl.Expr], pl.Expr]] = {
+    pl.Float64: lambda raw: raw.cast(pl.Float64, strict=False),
+    pl.Int64: lambda raw: raw.cast(pl.Int64, strict=False),
+    pl.Boolean: _yes_or_no,
+    pl.Date: day,
+    pl.Datetime("us", "UTC"): usual_moment,
+}

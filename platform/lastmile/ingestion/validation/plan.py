@@ -1,0 +1,163 @@
+"""The contract of a dataset turned, once per header, into the casts and flags that judge each batch of a drop.
+
+pandera stays the contract without being in the hot loop: its checks become expressions when the plan is made, each
+batch is judged by a few vectorised steps, and no row is ever touched by itself.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+
+import polars as pl
+
+from lastmile.contracts.contract import Contract
+from lastmile.ingestion.batch import Judged, NumberFormat, RawBatch, SchemaChange
+from lastmile.ingestion.validation.casts import PLAIN, reading
+from lastmile.ingestion.validation.fast_path import PlainRows
+from lastmile.ingestion.validation.header_match import fit
+from lastmile.ingestion.validation.rules import (
+    Rule,
+    any_broken,
+    cell,
+    cell_name,
+    column_rules,
+    key_rules,
+    misread,
+    raw_name,
+    row_rules,
+    text_rules,
+)
+from lastmile.ingestion.validation.violations import bad_rows, broken_rows
+
+#: Below so many, setting up the search for plain rows costs more than it saves.
+FEW_ROWS = 2_000
+
+
+class Plan:
+    """How drops with one header are judged. `change` says how the header differs from the contract.
+
+    Cells of unknown columns go to `_rescued` under the name found, also where the contract says to add such columns:
+    whoever adds them gives the contract with them. A text cell is kept as it is, blanks at its ends too; only missing
+    codes are compared without them. A wrong type is rescued in optional columns only: a required one would be
+    left without its value.
+
+    Columns in `loaded` come typed already, under their own names: rows of the table that get further values.
+
+    Raises Refused where the header does not fit, ValueError where the contract asks for what no plan can do.
+    """
+
+    change: SchemaChange
+
+    def __init__(
+        self, contract: Contract, header: Sequence[str], numbers: NumberFormat = PLAIN, loaded: Sequence[str] = ()
+    ) -> None:
+        fitting, self.change = fit(contract, [*header, *loaded])
+        found = {column: name for column, name in fitting.items() if column not in loaded}
+        unknown = self.change.rescued
+        self._loaded = [*contract.columns, "_line", "_rescued"]
+        self._names = {name: raw_name(column) for column, name in found.items()} | {
+            name: raw_name(name) for name in unknown
+        }
+        self._cells = [
+            *(_cell(contract, column) for column in found),
+            *map(_unknown_cell, unknown),
+            *map(pl.col, loaded),
+        ]
+        self._typed = list(_typed(contract, found, numbers, loaded))
+        self._rescued = _rescued(contract, found, unknown).alias("_rescued")
+        self._rules = list(_rules(contract, found, unknown, numbers))
+        self._plain: Callable[[], PlainRows] = cache(lambda: PlainRows(contract, found, unknown, numbers))
+        self._unknown_cells = list(map(_unknown_cell, unknown))
+        self._unknown_rescued = _rescued(contract, {}, unknown).alias("_rescued")
+        self._may_be_plain = not loaded
+
+    def judge(self, batch: RawBatch) -> Judged:
+        """Sort a batch into valid rows and bad ones. `batch.raw` is called only where there are bad rows."""
+        raw = batch.frame.rename(self._names).with_columns(batch.lines.cast(pl.UInt64).alias("_line"))
+        plain, doubtful = self._sort(raw, batch.nul_free)
+        found, flags = self._look_closely(raw.filter(doubtful))
+        is_bad = any_broken(flags, found.height)
+        valid = found.filter(~is_bad).select(self._loaded)
+        bad = [broken_rows(batch.broken)]
+        if is_bad.any():
+            positions = doubtful.arg_true().filter(is_bad)
+            rows = raw[positions]
+            texts = batch.raw(positions.to_list())
+            bad.append(bad_rows(self._rules, flags.filter(is_bad), rows, rows["_line"], texts))
+        return Judged(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
+
+    def _sort(self, raw: pl.DataFrame, nul_free: bool) -> tuple[pl.DataFrame | None, pl.Series]:
+        """The plain rows, as they are loaded, and which of the rows are not plain.
+
+        Where half of a batch was not, or in one of few rows, nothing is won by looking for them.
+        """
+        if not self._may_be_plain or raw.height < FEW_ROWS:
+            return None, pl.repeat(True, raw.height, dtype=pl.Boolean, eager=True)
+        rows = self._plain()
+        query = rows.typed(raw.lazy().with_columns(self._unknown_cells)).with_columns(self._unknown_rescued)
+        typed = query.collect(engine="in-memory")
+        is_plain = rows.are_plain(typed, nul_free)
+        self._may_be_plain = 2 * int(is_plain.sum()) >= raw.height
+        return typed.select(self._loaded).filter(is_plain), ~is_plain
+
+    def _look_closely(self, raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The rows typed, and per rule whether they break it."""
+        query = raw.lazy().select("_line", *self._cells).with_columns(self._typed).with_columns(self._rescued)
+        frame = query.collect(engine="in-memory")  # planning for any other costs a small drop half its time
+        return frame, frame.select(rule.broken(frame).alias(str(number)) for number, rule in enumerate(self._rules))
+
+
+def _in_order(plain: pl.DataFrame | None, others: pl.DataFrame) -> pl.DataFrame:
+    if plain is None or not plain.height:
+        return others
+    return pl.concat([plain, others]).sort("_line") if others.height else plain
+
+
+def _cell(contract: Contract, column: str) -> pl.Expr:
+    """The text of each cell, null where it is a missing code; without blanks at its ends, but for text columns."""
+    text = pl.col(raw_name(column))
+    stripped = text.str.strip_chars()
+    is_text = contract.columns[column].dtype.type == pl.String
+    return (
+        pl.when(~stripped.is_in(contract.missing(column))).then(text if is_text else stripped).alias(cell_name(column))
+    )
+
+
+def _unknown_cell(name: str) -> pl.Expr:
+    text = pl.col(raw_name(name))
+    return pl.when(text.str.strip_chars() != "").then(text).alias(cell_name(name))
+
+
+def _typed(
+    contract: Contract, found: dict[str, str], numbers: NumberFormat, loaded: Sequence[str]
+) -> Iterator[pl.Expr]:
+    for column, dtype in contract.types().items():
+        cast, _ = reading(dtype, numbers)
+        if column not in loaded:
+            value = cast(cell(column)) if column in found else pl.lit(None, dtype)
+            yield value.alias(column)
+
+
+def _rules(contract: Contract, found: dict[str, str], unknown: Sequence[str], numbers: NumberFormat) -> Iterator[Rule]:
+    for column in contract.columns:
+        if column in found:
+            yield from column_rules(contract, column, numbers)
+    for name in unknown:
+        yield from text_rules(name, contract.limits.cell_characters)
+    yield from row_rules(contract)
+    yield from key_rules(contract, found)
+
+
+def _rescued(contract: Contract, found: dict[str, str], unknown: Sequence[str]) -> pl.Expr:
+    """A JSON object of what has no column to go to, put together from one member per cell; null where there is none."""
+    members = [_member(name, cell(name)) for name in unknown]
+    if contract.wrong_type == "rescue":
+        members += [_member(column, pl.when(misread(column)).then(cell(column))) for column in found]
+    if not members:
+        return pl.lit(None, pl.String)
+    joined = pl.concat_str(members, separator=",", ignore_nulls=True)
+    return pl.when(joined != "").then("{" + joined + "}")
+
+
+def _member(name: str, text: pl.Expr) -> pl.Expr:
+    encoded = pl.struct(text.alias(name)).struct.json_encode()
+    return pl.when(text.is_not_null()).then(encoded.str.strip_prefix("{").str.strip_suffix("}"))

@@ -1,0 +1,64 @@
+"""What waits to be taken, and when; and every drop there is, as the ledger has it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from lastmile.ledger.claims import ASKED_FOR, HOLDER_IS_GONE, LONGEST_WAIT, OWN_SESSION, PENDING, TO_FILL
+
+_PAUSE = timedelta(milliseconds=200)
+
+
+def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int]]:
+    """Dataset, partition, number of drops waiting and the newest one's id, of drops no living worker holds.
+
+    Drops that somebody asked for again wait too. Those due later than a run would wait for (LONGEST_WAIT) don't yet.
+    """
+    return connection.execute(
+        f"""
+        SELECT dataset, partition, count(*), max(id) FROM ledger.drops
+        WHERE store = %s AND ({PENDING} OR {ASKED_FOR} OR {TO_FILL}) AND not_before <= clock_timestamp() + %s
+          AND (claim IS NULL OR {HOLDER_IS_GONE})
+        GROUP BY dataset, partition ORDER BY dataset, partition
+        """,
+        [store, LONGEST_WAIT],
+    ).fetchall()
+
+
+def next_due(
+    connection: Connection, store: str, dataset: str, partitions: Sequence[str], run_id: str
+) -> datetime | None:
+    """When the first drop that was put back may be tried again, or one that the run holds elsewhere is to be looked at.
+
+    Many workers can carry out one run. A drop of one that died is free as soon as its session is seen to be gone, which
+    may be a moment after all the others found nothing to take.
+    """
+    row = connection.execute(
+        f"""
+        SELECT min(CASE WHEN claim IS NULL THEN not_before ELSE clock_timestamp() + %(pause)s END) FROM ledger.drops
+        WHERE store = %(store)s AND dataset = %(dataset)s AND partition = ANY(%(partitions)s) AND (
+            (state = 'discovered' OR retake IS NOT NULL OR {TO_FILL}) AND claim IS NULL
+            OR claim IS NOT NULL AND run_id = %(run_id)s AND claim_backend <> {OWN_SESSION})
+        """,
+        {"store": store, "dataset": dataset, "partitions": list(partitions), "run_id": run_id, "pause": _PAUSE},
+    ).fetchone()
+    return row[0] if row else None
+
+
+def now(connection: Connection) -> datetime:
+    """The database's clock, the only one that the ledger's times are compared with."""
+    moment: datetime
+    ((moment,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+    return moment
+
+
+def inventory(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> list[dict[str, Any]]:
+    """Every drop of these partitions, oldest first, as dictionaries of the ledger's columns."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT * FROM ledger.drops WHERE store = %s AND dataset = %s AND partition = ANY(%s) ORDER BY id",
+            [store, dataset, list(partitions)],
+        ).fetchall()

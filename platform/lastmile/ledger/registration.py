@@ -1,0 +1,75 @@
+"""Entering drops: an object that a listing or a notification told of becomes a row, once for each of its versions."""
+
+from collections.abc import Iterable, Sequence
+
+from psycopg import Connection
+
+from lastmile.ledger.drops import Found
+
+
+def register(connection: Connection, store: str, found: Iterable[Found]) -> int:
+    """Enter objects not seen before in this version; returns how many. Entering one twice is a no-op.
+
+    An object no contract could take is entered as `failed`; once a contract fits, it becomes `discovered`. A version
+    that another one had replaced, or that was gone, and is there again, is entered once more: stores that name versions
+    by content give old bytes their old name. Ten such entries are the end where the object is not seen to be written
+    again, so that a store whose listings and reads disagree cannot fill the ledger.
+    """
+    rows = list(found)
+    columns = [[getattr(row, name) for row in rows] for name in Found.__dataclass_fields__]
+    with connection.transaction():
+        cursor = connection.execute(
+            """
+            WITH listed AS (
+                SELECT DISTINCT ON (key, version) * FROM unnest(
+                    %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[],
+                    %s::date[], %s::interval[]
+                ) AS listed (dataset, partition, key, version, size, modified_at, problem, partition_end, settle)
+            ), entered AS (
+                INSERT INTO ledger.drops AS d
+                    (store, dataset, partition, key, version, size, modified_at, state, message, partition_end,
+                     not_before, occurrence)
+                SELECT %s, listed.dataset, listed.partition, key, version, listed.size, listed.modified_at,
+                       CASE WHEN problem IS NULL THEN 'discovered' ELSE 'failed' END, problem, listed.partition_end,
+                       clock_timestamp() + settle, coalesce(known.occurrence + known.has_returned::int, 1)
+                FROM listed LEFT JOIN LATERAL (
+                    SELECT occurrence, state = 'failed' AND settled_at IS NULL AND discarded_at IS NULL AS is_refused,
+                           state IN ('superseded', 'missing')
+                           AND (drops.modified_at <> listed.modified_at OR occurrence < 10) AS has_returned
+                    FROM ledger.drops
+                    WHERE store = %s AND drops.key = listed.key AND drops.version = listed.version
+                    ORDER BY occurrence DESC LIMIT 1
+                ) known ON true
+                WHERE known IS NULL OR has_returned OR (is_refused AND problem IS NULL)
+                ORDER BY key
+                ON CONFLICT (store, key, version, occurrence) DO UPDATE
+                    SET state = 'discovered', message = NULL, partition_end = excluded.partition_end,
+                        not_before = excluded.not_before
+                    WHERE d.state = 'failed' AND d.settled_at IS NULL AND excluded.state = 'discovered'
+                RETURNING id, state, message
+            )
+            INSERT INTO ledger.events (drop_id, state, message) SELECT id, state, message FROM entered
+            """,
+            [*columns, store, store],
+        )
+    return cursor.rowcount
+
+
+def unsettled(connection: Connection, store: str, versions: Sequence[tuple[str, str]]) -> set[int]:
+    """The places of those keys and versions that `register` may have something to do about; most have been entered.
+
+    A listing is mostly of what is known: this asks about it with no more than its names.
+    """
+    keys, named = ([pair[part] for pair in versions] for part in (0, 1))
+    found = connection.execute(
+        """
+        SELECT place - 1
+        FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS listed (key, version, place)
+        LEFT JOIN ledger.drops known
+            ON known.store = %s AND known.key = listed.key AND known.version = listed.version
+        WHERE known.id IS NULL OR known.state IN ('superseded', 'missing', 'failed')
+        """,
+        [keys, named, store],
+        prepare=False,
+    )
+    return {place for (place,) in found.fetchall()}

@@ -1,0 +1,89 @@
+"""How a dbt model looks as an asset: its key, group, owner, tags, code version, and what its tests are called."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
+
+from lastmile.orchestration.conditions import Condition
+from lastmile.settings import PROJECT
+
+Node = Mapping[str, Any]
+Manifest = Mapping[str, Any]
+
+
+class Translator(DagsterDbtTranslator):
+    """Views count as virtual: what changes below a view counts as changed for the tables that read it."""
+
+    def __init__(self, manifest: Manifest, conditions: Mapping[str, Condition]) -> None:
+        """`conditions` gives, by unique id of a model, when it is made anew."""
+        super().__init__(DagsterDbtTranslatorSettings(enable_dbt_views_as_virtual_assets=True))
+        self._manifest = manifest
+        self._conditions = conditions
+
+    def get_asset_key(self, dbt_resource_props: Node) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            return super().get_asset_key(dbt_resource_props)
+        return asset_key(dbt_resource_props)
+
+    def get_group_name(self, dbt_resource_props: Node) -> str | None:
+        group: str | None = dbt_resource_props["config"].get("group")
+        return group
+
+    def get_owners(self, dbt_resource_props: Node) -> Sequence[str] | None:
+        owner = dbt_resource_props["config"]["meta"].get("owner")
+        return [owner] if owner else None
+
+    def get_metadata(self, dbt_resource_props: Node) -> Mapping[str, Any]:
+        return {**super().get_metadata(dbt_resource_props), **_source_code(dbt_resource_props)}
+
+    def get_tags(self, dbt_resource_props: Node) -> Mapping[str, str]:
+        return {"layer": layer(dbt_resource_props), **super().get_tags(dbt_resource_props)}
+
+    def get_code_version(self, dbt_resource_props: Node) -> str:
+        return code_version(self._manifest, dbt_resource_props)
+
+    def get_automation_condition(self, dbt_resource_props: Node) -> Condition | None:
+        return self._conditions.get(dbt_resource_props["unique_id"])
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Manifest, unique_id: str, project: DbtProject | None
+    ) -> dg.AssetCheckSpec | None:
+        """dagster-dbt takes a check's description from the test's `meta`; ours have one of their own."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        return spec and spec._replace(description=manifest["nodes"][unique_id]["description"] or None)
+
+
+def asset_key(model: Node) -> dg.AssetKey:
+    return dg.AssetKey([layer(model), model["name"]])
+
+
+def layer(node: Node) -> str:
+    """The folder it lies in: `staging`, `intermediate` or `marts` of the models, or `snapshots`."""
+    first, second, *_ = Path(node["original_file_path"]).parts
+    return second if first == "models" else first
+
+
+def _source_code(node: Node) -> Mapping[str, Any]:
+    """The file in the checkout that a model is written in, for the UI to open."""
+    file = PROJECT / "dbt_project" / node["original_file_path"]
+    reference = dg.LocalFileCodeReference(file_path=str(file), label=node["original_file_path"])
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
+
+
+def code_version(manifest: Manifest, node: Node) -> str:
+    """Changes with the model's SQL, with the project's macros in it, and with the columns it promises."""
+    columns = [(name, column["data_type"]) for name, column in node["columns"].items()]
+    parts = [node.get("raw_code", ""), *sorted(_macros(manifest, node)), repr(columns)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _macros(manifest: Manifest, node: Node) -> Iterator[str]:
+    for name in node.get("depends_on", {}).get("macros", []):
+        macro = manifest["macros"][name]
+        if macro["package_name"] == manifest["metadata"]["project_name"]:
+            yield macro["macro_sql"]
+            yield from _macros(manifest, macro)

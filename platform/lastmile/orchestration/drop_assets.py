@@ -1,0 +1,188 @@
+"""Raw, cleaned and quarantine, made from the contracts: three assets a dataset, partitioned as the contract says.
+
+raw/<ds> is the inventory of the partition's drops in the ledger. cleaned/<ds> and quarantine/<ds> are made in one pass,
+because a row is in one or the other. A run takes whatever is pending in its partitions, so running it again is a no-op;
+with the tag `lastmile/redo` set to `true` it takes every drop of its partitions again.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from lastmile.contracts.contract import Contract
+from lastmile.orchestration.backfills import DASK_TAG, REDO_TAG
+from lastmile.orchestration.drop_checks import check_results, check_specs
+from lastmile.orchestration.drop_metadata import (
+    column_schema,
+    digest,
+    inventory_metadata,
+    quality_metadata,
+    quarantine_metadata,
+    trend_metadata,
+)
+from lastmile.orchestration.lateness import lateness_metadata
+from lastmile.orchestration.partitions import in_few_runs, partitions_of
+from lastmile.orchestration.resources import Platform
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from lastmile.ledger import Drop, Outcome
+
+GROUP = "intake"
+#: Drops told of one by one in a run's log; the ledger has them all.
+_MOST_TOLD = 100
+
+
+def raw_key(dataset: str) -> dg.AssetKey:
+    return dg.AssetKey(["raw", dataset])
+
+
+def cleaned_key(dataset: str) -> dg.AssetKey:
+    return dg.AssetKey(["cleaned", dataset])
+
+
+def quarantine_key(dataset: str) -> dg.AssetKey:
+    return dg.AssetKey(["quarantine", dataset])
+
+
+def raw_asset(contract: Contract) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=raw_key(contract.name),
+        description=f"Drops received for `{contract.name}`, as the ledger has them; the bytes stay where they are.",
+        partitions_def=partitions_of(contract.partition),
+        backfill_policy=in_few_runs(),
+        group_name=GROUP,
+        owners=[contract.owner],
+        kinds={"file"},
+        tags=dict(contract.tags),
+    )
+    def raw(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
+        from lastmile.ingestion.discovery.listing import discover
+        from lastmile.ledger import inventory
+        from lastmile.store.landing import LANDING
+
+        store = platform.store()
+        with platform.connect() as connection:
+            discover(connection, store, platform.contracts(), f"{LANDING}{contract.name}/")
+            drops = inventory(connection, store.url, contract.name, context.partition_keys)
+        for partition in context.partition_keys:
+            here = [drop for drop in drops if drop["partition"] == partition]
+            shown = inventory_metadata(here) | lateness_metadata(here)
+            context.add_asset_metadata(shown, raw_key(contract.name), partition)
+        return dg.MaterializeResult(data_version=dg.DataVersion(digest(f"{d['key']}@{d['version']}" for d in drops)))
+
+    return raw
+
+
+def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
+    cleaned, quarantine = cleaned_key(contract.name), quarantine_key(contract.name)
+    shared: dict[str, Any] = {
+        "group_name": GROUP,
+        "owners": [contract.owner],
+        "tags": dict(contract.tags),
+        "deps": [raw_key(contract.name)],
+    }
+
+    @dg.multi_asset(
+        name=f"take_{contract.name}",
+        specs=[
+            dg.AssetSpec(
+                cleaned,
+                description=contract.description,
+                kinds={"postgres", "parquet"},
+                metadata={
+                    "dagster/column_schema": column_schema(contract),
+                    "dagster/table_name": f"raw.{contract.name}",
+                },
+                **shared,
+            ),
+            dg.AssetSpec(
+                quarantine,
+                description=f"Rows of `{contract.name}` that broke its contract: line, raw text, every rule broken.",
+                kinds={"postgres"},
+                metadata={"dagster/table_name": "quarantine.rows"},
+                **shared,
+            ),
+        ],
+        check_specs=check_specs(cleaned, quarantine),
+        partitions_def=partitions_of(contract.partition),
+        backfill_policy=in_few_runs(),
+        retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
+    )
+    def take(
+        context: dg.AssetExecutionContext, platform: Platform
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        from lastmile.ledger import inventory
+
+        store, partitions = platform.store(), context.partition_keys
+        with platform.connect() as connection:
+            taken = _taken(context, platform, connection, contract)
+            context.log.info(f"{contract.name}: {len(taken)} drops taken")
+            drops = inventory(connection, store.url, contract.name, partitions)
+            yield from _results(context, connection, store.url, contract, drops)
+            yield from check_results(connection, store.url, contract, partitions, drops, cleaned, quarantine)
+
+    return take
+
+
+def _taken(
+    context: dg.AssetExecutionContext, platform: Platform, connection: "Connection", contract: Contract
+) -> "list[Outcome]":
+    """The outcomes of the run's drops, taken here or on the Dask cluster that the run's tag or the settings name."""
+    from lastmile.ingestion.dask_cluster import Place, take_on_dask
+    from lastmile.ingestion.parallel import take_side_by_side
+    from lastmile.ledger import now
+
+    settings, tags = platform.settings(), context.run.tags
+    scheduler = tags.get(DASK_TAG) or settings.dask_scheduler
+    redo = tags.get(REDO_TAG) == "true"
+    of_run = (context.partition_keys, context.run.run_id)
+    if scheduler is None:
+        return take_side_by_side(platform.connect, platform.store(), contract, *of_run, redo, _logger(context))
+    place = Place(settings, contract.name, contract.version, platform.s3_options())
+    return take_on_dask(scheduler, place, *of_run, now(connection) if redo else None, _logger(context))
+
+
+def _results(
+    context: dg.AssetExecutionContext,
+    connection: "Connection",
+    store: str,
+    contract: Contract,
+    drops: Sequence[Mapping[str, Any]],
+) -> Iterator[dg.MaterializeResult[None]]:
+    from lastmile.ledger.audit import discarded_rows
+    from lastmile.quarantine import query
+    from lastmile.quarantine.trend import shares
+
+    cleaned, quarantine = cleaned_key(contract.name), quarantine_key(contract.name)
+    for partition in context.partition_keys:
+        here = [drop for drop in drops if drop["partition"] == partition]
+        context.add_asset_metadata(inventory_metadata(here) | quality_metadata(here), cleaned, partition)
+        place = (connection, store, contract.name, partition)
+        broken = query.overview(connection, query.Place(contract.name, partition, store=store))
+        counts = quarantine_metadata(here, broken, discarded_rows(*place))
+        trend = trend_metadata(f"Share of bad rows, {contract.name} {partition}", shares(*place))
+        context.add_asset_metadata(counts | trend, quarantine, partition)
+    version = dg.DataVersion(digest(f"{drop['id']} {drop['sha256']} {drop['cleaned_key']}" for drop in drops))
+    yield dg.MaterializeResult(asset_key=cleaned, data_version=version)
+    yield dg.MaterializeResult(asset_key=quarantine, data_version=version)
+
+
+def _logger(context: dg.AssetExecutionContext) -> "Callable[[Drop, Outcome], None]":
+    """Tells of each of the first drops, then of those not simply loaded: every line is a row in Dagster's storage."""
+    numbers = itertools.count(1)
+
+    def report(drop: "Drop", outcome: "Outcome") -> None:
+        number = next(numbers)
+        counts = ", ".join(
+            f"{name} {getattr(outcome, name)}" for name in ("read", "loaded", "quarantined", "duplicate")
+        )
+        if number <= _MOST_TOLD or outcome.state != "loaded":
+            context.log.info(f"{drop.key}: {outcome.state} ({counts}) {outcome.message or ''}")
+        elif number % _MOST_TOLD == 0:
+            context.log.info(f"{number} drops so far")
+
+    return report

@@ -1,0 +1,171 @@
+"""What happens by itself: a sensor turns waiting drops into runs, automation carries their rows on to the report."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from dagster import DagsterRunStatus
+
+from lastmile.contracts.contract import Contract
+from lastmile.errors import UserError
+from lastmile.orchestration.drop_assets import cleaned_key, quarantine_key, raw_key
+from lastmile.orchestration.resources import Platform
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from lastmile.store import Store
+
+PARTITION_TAG = "lastmile/partition"
+_FAILURES_IN_A_ROW = 3
+_PAUSE_SECONDS = 600
+#: Runs asked for in one tick; the rest follows in the next ones.
+_MOST_RUNS = 10
+#: Between two listings of the whole landing area, where notifications tell what is new meanwhile.
+_LISTING_SECONDS = 300
+
+
+def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="landing",
+        description="Enters new drops in the ledger; asks for runs of the partitions with drops waiting.",
+        asset_selection=assets,
+        minimum_interval_seconds=every_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def landing(context: dg.SensorEvaluationContext, platform: Platform) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        from lastmile.ledger import pending
+
+        contracts, store = platform.contracts(), platform.store()
+        with platform.connect() as connection:
+            new = _enter_new_drops(context, platform, connection, store, contracts)
+            waiting = pending(connection, store.url)
+        context.log.info(f"{new} new drops, {sum(count for *_, count, _ in waiting)} waiting")
+        requests = list(_requests(context.instance, contracts, waiting))
+        yield from requests[:_MOST_RUNS]
+        if not requests:
+            yield dg.SkipReason(
+                "no drops are waiting" if not waiting else "the partitions with drops waiting are being worked on"
+            )
+
+    return landing
+
+
+def _enter_new_drops(
+    context: dg.SensorEvaluationContext,
+    platform: Platform,
+    connection: "Connection",
+    store: "Store",
+    contracts: Mapping[str, Contract],
+) -> int:
+    """How many are new: by listing, or between two listings by notifications, where there is a queue of them.
+
+    The cursor holds when the last listing was. It is safe to lose; a clock set back makes the next one come earlier.
+    """
+    import time
+
+    from lastmile.ingestion.discovery.listing import discover
+    from lastmile.ingestion.discovery.notifications import drain
+
+    queue, new = platform.settings().notifications_url, 0
+    if queue:
+        try:
+            new = drain(connection, store, contracts, queue)
+            if 0 <= time.time() - float(context.cursor or 0) < _LISTING_SECONDS:
+                return new
+        except UserError as error:
+            context.log.warning(f"listing instead: {error}")
+        context.update_cursor(str(time.time()))
+    return new + discover(connection, store, contracts)
+
+
+def _requests(
+    instance: dg.DagsterInstance, contracts: Mapping[str, Contract], waiting: Iterable[tuple[str, str, int, int]]
+) -> Iterator[dg.RunRequest]:
+    """One run for all years, for the months of a year and the days of a month, over every dataset with drops there. The
+    ledger says what is new, so no run key. Datasets under a backfill are left to that."""
+    left = _under_backfill(instance)
+    groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for dataset, partition, *_ in waiting:
+        if dataset in contracts and raw_key(dataset) not in left:
+            unit = contracts[dataset].partition.unit
+            groups[unit, _together(unit, partition)].append((dataset, partition))
+    for group, places in groups.items():
+        yield from _requests_for_group(instance, *group, places)
+
+
+def _together(unit: str, partition: str) -> str:
+    return {"year": "all", "month": partition[: len("2024")], "day": partition[: len("2024-01")]}[unit]
+
+
+def _requests_for_group(
+    instance: dg.DagsterInstance, unit: str, together: str, places: Sequence[tuple[str, str]]
+) -> Iterator[dg.RunRequest]:
+    """One run; after one has failed, for a while, one for each partition, so that what fails does not stop the rest."""
+    if _has_failed(instance, f"{unit}/{together}"):
+        by_tag = {
+            f"{unit}/{partition}": [place for place in places if place[1] == partition] for _, partition in places
+        }
+    else:
+        by_tag = {f"{unit}/{together}": list(places)}
+    for tag, found in by_tag.items():
+        if _may_run(instance, tag):
+            datasets = dict.fromkeys(dataset for dataset, _ in found)
+            keys = [key(dataset) for dataset in datasets for key in (raw_key, cleaned_key, quarantine_key)]
+            yield _request(keys, sorted({partition for _, partition in found}), {PARTITION_TAG: tag})
+
+
+def _has_failed(instance: dg.DagsterInstance, tag: str) -> bool:
+    """Whether the last run of the tag failed and that is not long ago."""
+    last = instance.get_run_records(dg.RunsFilter(tags={PARTITION_TAG: tag}), limit=1)
+    is_failed = bool(last) and last[0].dagster_run.status == DagsterRunStatus.FAILURE
+    return is_failed and _seconds_since(last[0].end_time) <= _PAUSE_SECONDS
+
+
+def _request(keys: Sequence[dg.AssetKey], partitions: Sequence[str], tags: Mapping[str, str]) -> dg.RunRequest:
+    """A run for the partitions from the first to the last; those between that wait for nothing are left as they are."""
+    if len(partitions) == 1:
+        return dg.RunRequest(asset_selection=keys, partition_key=partitions[0], tags=tags)
+    return dg.RunRequest(
+        asset_selection=keys,
+        tags={
+            **tags,
+            "dagster/asset_partition_range_start": partitions[0],
+            "dagster/asset_partition_range_end": partitions[-1],
+        },
+    )
+
+
+def _under_backfill(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
+    from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+
+    going_on = instance.get_backfills(filters=BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED]))
+    return {key for backfill in going_on for key in backfill.asset_selection or ()}
+
+
+def _may_run(instance: dg.DagsterInstance, tag: str) -> bool:
+    """False while a run for the partition is under way, and for a pause after several in a row have failed."""
+    last = instance.get_run_records(dg.RunsFilter(tags={PARTITION_TAG: tag}), limit=_FAILURES_IN_A_ROW)
+    if last and not last[0].dagster_run.is_finished:
+        return False
+    failed = [record for record in last if record.dagster_run.status == DagsterRunStatus.FAILURE]
+    if len(failed) < _FAILURES_IN_A_ROW:
+        return True
+    return _seconds_since(failed[0].end_time) > _PAUSE_SECONDS
+
+
+def _seconds_since(end_time: float | None) -> float:
+    import time
+
+    return time.time() - (end_time or 0)
+
+
+def automation_sensor(every_seconds: int) -> dg.AutomationConditionSensorDefinition:
+    """Evaluates the assets' conditions; a request for many partitions becomes one backfill, hence one run."""
+    return dg.AutomationConditionSensorDefinition(
+        "automation",
+        target=dg.AssetSelection.all(),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=every_seconds,
+    )

@@ -1,0 +1,1 @@
+"""What was quarantined and why: query, release, discard, export."""

@@ -1,1 +1,0 @@
-"""Running the whole platform on one machine: its processes, what they are at, and when everything is done."""

@@ -1,0 +1,1 @@
+"""Postgres: connections, binary COPY, locks, tables of datasets, migrations, dbt."""

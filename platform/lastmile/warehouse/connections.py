@@ -1,0 +1,119 @@
+"""The address of the warehouse, in the form each of its users needs, and connections to it.
+
+An address holds a password, so no message made here shows one, nor any part of an address that may hold it.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote, urlencode
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from lastmile.embedded import postgres
+from lastmile.errors import UserError
+from lastmile.settings import Settings
+
+#: Notice a peer that vanished within about a minute, and give up on one that never answers in seconds.
+CLIENT: dict[str, str | int] = {
+    "application_name": "lastmile",
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+
+
+def database_url(settings: Settings) -> str:
+    """The database given, else the embedded server that runs. Raises UserError where there is neither."""
+    url = settings.given_database_url or postgres.running(settings.postgres_folder)
+    if url is None:
+        raise UserError(
+            f"no database: none runs in {settings.home} and LASTMILE_DATABASE_URL is not set."
+            " Run `lastmile up`, or set the variable."
+        )
+    return url
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """The address of a database that is up: the one given, else the embedded one, started for the while if need be."""
+    if settings.given_database_url:
+        yield settings.given_database_url
+    else:
+        with postgres.started(settings.postgres_folder) as url:
+            yield url
+
+
+def connect(url: str, *, autocommit: bool = True) -> psycopg.Connection:
+    """A connection in autocommit mode: transactions are opened where they are meant.
+
+    Raises UserError, within seconds, where the address is malformed, nothing answers, or the server refuses us.
+    """
+    parts = _parts(url)
+    try:
+        return psycopg.connect(make_conninfo(url, **CLIENT), autocommit=autocommit)
+    except psycopg.OperationalError as error:
+        where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+        raise UserError(f"cannot connect to Postgres at {where}: {_reason(error)}") from None
+
+
+def dagster_url(url: str) -> str:
+    """The same database for Dagster's storage, its tables in schema `dagster`.
+
+    The driver is named because SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3, with which dagster-postgres
+    sends `NOTIFY run_events, $1`, a syntax error.
+    """
+    parts = _parts(url)
+    user, password, host = (parts.pop(name, "") for name in ("user", "password", "host"))
+    port, database = parts.pop("port", ""), parts.pop("dbname", "")
+    if host.startswith("/"):  # a socket's folder
+        parts["host"], host = host, ""
+    parts["options"] = f"{parts.get('options', '')} -csearch_path=dagster".strip()
+    account = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
+    address = f"[{host}]" if ":" in host else host
+    query = urlencode(parts, quote_via=quote)
+    return f"postgresql+psycopg2://{account}{address}{f':{port}' if port else ''}/{quote(database, safe='')}?{query}"
+
+
+def libpq_environment(url: str) -> dict[str, str]:
+    """The same address as the variables that psql, pg_dump and dbt's profile read."""
+    parts = _parts(url)
+    return {
+        "PGHOST": parts.get("host", "localhost"),
+        "PGPORT": parts.get("port", "5432"),
+        "PGUSER": parts.get("user", ""),
+        "PGPASSWORD": parts.get("password", ""),
+        "PGDATABASE": parts.get("dbname", parts.get("user", "")),
+        "PGSSLMODE": parts.get("sslmode") or os.environ.get("PGSSLMODE") or "prefer",
+    }
+
+
+def _parts(url: str) -> dict[str, str]:
+    malformed = UserError(
+        "LASTMILE_DATABASE_URL is not the address of a Postgres: expected postgresql://user:password@host:5432/database,"
+        " with special characters of the password written as %40 and the like"
+    )
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise malformed
+    try:
+        parts = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    except psycopg.ProgrammingError:
+        raise malformed from None  # its message may quote the password
+    if "@" in parts.get("host", "") or "@" in parts.get("dbname", ""):  # an @ or / in the password cut it short
+        raise malformed
+    return parts
+
+
+def _reason(error: psycopg.OperationalError) -> str:
+    text = " ".join(str(error).split())
+    if "password authentication failed" in text or "no password supplied" in text:
+        return "wrong user or password; check LASTMILE_DATABASE_URL"
+    if "does not exist" in text:
+        return f"{text.split('FATAL:')[-1].strip()}; create it or correct LASTMILE_DATABASE_URL"
+    for sign in ("Connection refused", "timeout expired", "could not translate host name", "failed to resolve host"):
+        if sign in text:
+            return f"{sign.lower()}; is the server up, and LASTMILE_DATABASE_URL right?"
+    return text.removeprefix("connection failed: ")

@@ -1,0 +1,1 @@
+"""The dbt project: its profile, sources, prepared copies, command line, CI."""

@@ -1,0 +1,121 @@
+"""The dbt project made ready to run: a copy under the home with the sources its contracts give, parsed once for `prod`.
+
+The copy is named by its content, so every process of an installation finds the same one, a run's SQL is that of the
+manifest its assets were made from, homes do not disturb each other, and nothing is written into the checkout but the
+committed file of sources. Parsing costs 3 CPU-s and happens only when SQL, YAML or contracts have changed; what
+dagster-dbt has for it, `prepare_if_dev`, parses again in every process.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from lastmile.contracts.contract import Contract
+from lastmile.errors import UserError
+from lastmile.settings import PROJECT, Settings
+from lastmile.warehouse.dbt.profile import FILE, profile
+from lastmile.warehouse.dbt.sources import sources_yaml, write_sources
+
+SOURCES = Path("models", "staging", "_sources.yml")
+MANIFEST = Path("target", "manifest.json")
+#: dbt as installed beside this Python, whether or not its folder is on PATH.
+DBT = Path(sys.executable).with_name("dbt")
+
+_OWN_ASSETS = "assets"
+_FOLDERS = ("macros", "models", "snapshots")
+_TARGET = "prod"
+_READY = "ready"
+#: Older copies may still be read by a run that started before the last change.
+_KEPT = 3
+
+
+def prepared(settings: Settings, contracts: Mapping[str, Contract], project: Path = PROJECT / "dbt_project") -> Path:
+    """Folder of the project, ready to run, with its manifest at `MANIFEST` in it.
+
+    Refreshes the committed file of sources where the contracts are the project's own. Raises UserError with dbt's own
+    words where the project does not parse.
+    """
+    if settings.assets == _OWN_ASSETS:
+        write_sources(contracts, project / SOURCES)
+    sources = sources_yaml(contracts)
+    folder = settings.home / "dbt" / _fingerprint(project, sources)
+    if not is_ready(folder):
+        with _alone(settings.home / "dbt"):
+            if not is_ready(folder):
+                _prepare(project, sources, folder)
+    return folder
+
+
+def is_ready(folder: Path) -> bool:
+    """Whether a folder once returned by `prepared` is still there; those of older code are removed after a while."""
+    return (folder / _READY).exists()
+
+
+def _fingerprint(project: Path, sources: str) -> str:
+    """Sixteen hex digits of all that parsing depends on; a profile that names another database makes dbt parse anew."""
+    digest = hashlib.sha256(profile(_TARGET).encode())
+    for file in _files(project):
+        digest.update(f"{file}\0".encode() + (project / file).read_bytes())
+    address = [os.environ.get(name) for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE")]
+    digest.update(repr((sources, address, version("dbt-core"))).encode())
+    return digest.hexdigest()[:16]
+
+
+def _files(project: Path) -> list[Path]:
+    """What belongs to the project, without its sources, its developer's profile, and what dbt leaves behind."""
+    found = [project / "dbt_project.yml", *(file for folder in _FOLDERS for file in (project / folder).rglob("*"))]
+    names = (file.relative_to(project) for file in found if file.is_file())
+    return sorted(name for name in names if name != SOURCES and not name.name.startswith("."))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder; the system lets go of it when the holder dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _prepare(project: Path, sources: str, folder: Path) -> None:
+    """Copy and parse in place, because dbt keeps absolute paths; what a killed process left half done is made anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for file in _files(project):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(project / file, folder / file)
+    (folder / SOURCES).write_text(sources)
+    (folder / FILE).write_text(profile(_TARGET))
+    _parse(folder)
+    (folder / _READY).touch()
+    copies = sorted(
+        (ready.parent for ready in folder.parent.glob(f"*/{_READY}")), key=lambda copy: copy.stat().st_mtime
+    )
+    for old in copies[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _parse(folder: Path) -> None:
+    target = str(folder / MANIFEST.parent)
+    paths = {
+        "DBT_PROJECT_DIR": str(folder),
+        "DBT_PROFILES_DIR": str(folder),
+        "DBT_TARGET_PATH": target,
+        "DBT_LOG_PATH": target,
+    }
+    done = subprocess.run(
+        [DBT, "--no-use-colors", "--log-level-file", "none", "--quiet", "parse"],
+        env={**os.environ, **paths},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise UserError(f"the dbt project does not parse:\n{done.stdout.strip()}\n{done.stderr.strip()}")

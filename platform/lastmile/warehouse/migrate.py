@@ -1,0 +1,71 @@
+"""Brings a database to the schema this code expects: all missing revisions in one transaction, or none.
+
+Processes that migrate at once take turns; the later ones find nothing left to do.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.exc import ProgrammingError
+
+from lastmile.errors import UserError
+from lastmile.warehouse.connections import connect
+
+VERSION_SCHEMA = "ledger"
+#: Dagster makes its own tables, but not the schema we point it at.
+SCHEMAS = (VERSION_SCHEMA, "dagster")
+#: Any number, as long as nothing else in the database locks the same one.
+LOCK = 0x1A57_0001
+
+
+def migrate(url: str) -> None:
+    """Apply what is pending. Raises UserError where the database is out of reach, forbids it, or is ahead of us."""
+    with _transaction(url) as connection:
+        if not _pending(connection):
+            return
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+        for schema in SCHEMAS:
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "heads")
+
+
+def pending(url: str) -> list[str]:
+    """Revisions the database still lacks, oldest first. Raises UserError as `migrate` does."""
+    with _transaction(url) as connection:
+        return _pending(connection)
+
+
+def _pending(connection: Connection) -> list[str]:
+    applied = MigrationContext.configure(connection, opts={"version_table_schema": VERSION_SCHEMA}).get_current_heads()
+    revisions = ScriptDirectory.from_config(_config()).iterate_revisions("heads", applied or "base")
+    return [revision.revision for revision in revisions][::-1]
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+@contextmanager
+def _transaction(url: str) -> Iterator[Connection]:
+    engine = create_engine("postgresql+psycopg://", creator=lambda: connect(url, autocommit=False), poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except (CommandError, RevisionError) as error:
+        raise UserError(f"the database was migrated by newer code ({error}): update this installation") from None
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != "42501":
+            raise
+        raise UserError(f"the database user may not migrate: {error.orig}; grant it CREATE on the database") from None

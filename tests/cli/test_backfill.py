@@ -1,0 +1,54 @@
+"""`lastmile backfill`: which datasets and partitions a range means; the run itself is in the end-to-end tests."""
+
+import pytest
+
+from lastmile.cli.backfill import _ranges as ranges
+from lastmile.cli.backfill import backfill
+from lastmile.contracts import load_contracts
+from lastmile.errors import UserError
+
+YEARS = ("2015", "2016", "2017")
+
+
+@pytest.fixture(scope="module")
+def contracts():
+    return load_contracts()
+
+
+def test_without_a_dataset_every_dataset_of_that_shape_is_meant(contracts):
+    assert ranges(contracts, None, "2015", "2017") == {YEARS: ["crop", "hhinfo", "lstk", "lstk_prod"]}
+
+
+def test_datasets_are_taken_together_so_that_a_range_is_one_run(contracts):
+    assert ranges(contracts, ["hhinfo", "crop"], "2015", "2017") == {YEARS: ["hhinfo", "crop"]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first", "last", "said"),
+    [
+        (["nothing"], "2015", "2017", "no dataset 'nothing'"),
+        (["hhinfo"], "2017", "2015", "'2017' comes after '2015'"),
+        (["hhinfo"], "2015-01", "2017", "'2015-01' is not a year"),
+        (None, "2015-01", "2015-02", "is not a year"),
+    ],
+)
+def test_a_mistake_is_told(contracts, wanted, first, last, said):
+    with pytest.raises(UserError, match=said):
+        ranges(contracts, wanted, first, last)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"drop": [1], "resume": "abcdefgh"},
+        {"drop": [1], "select": "group:warehouse"},
+        {"drop": [1], "first": "2015"},
+        {"resume": "abcdefgh", "first": "2015"},
+        {"resume": "abcdefgh", "redo": True},
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(given, tmp_path, monkeypatch):
+    monkeypatch.setenv("LASTMILE_HOME", str(tmp_path))
+    nothing = dict.fromkeys(("first", "last", "dataset", "on", "scheduler", "drop", "select", "resume"))
+    with pytest.raises(UserError, match=r"--(drop|resume) stands alone"):
+        backfill(**nothing | {"redo": False} | given)

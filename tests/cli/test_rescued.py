@@ -1,0 +1,89 @@
+"""`lastmile rescued`: what no column could take is listed, and asked to be filled in."""
+
+import json
+
+import psycopg
+import pytest
+from typer.testing import CliRunner
+from visits import VISITS, YEARS, Site
+
+from lastmile.cli.app import app
+from lastmile.contracts import contract as contracts
+from lastmile.contracts import number
+from lastmile.errors import UserError
+from lastmile.ingestion.worker import take_pending
+from lastmile.warehouse.tables import ensure_table
+
+
+@pytest.fixture
+def site(settings, store, database_url, monkeypatch):
+    """Two drops that brought a column `Wind (km/h)` and one of them a column `Mood`."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        here = Site(store, connection, database_url)
+        ensure_table(connection, VISITS)
+        here.put("a.csv", "visit,Wind (km/h),Mood\nv1,20,good\nv2,x,\n")
+        here.put("b.csv", "visit,Wind (km/h)\nv3,7\n", year="2021")
+        here.discover()
+        here.take()
+        monkeypatch.setattr(contracts, "load_contracts", lambda _: {"visits": here.contract})
+        yield here
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["rescued", *arguments], env={"COLUMNS": "160"})
+
+
+def said(*arguments):
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output or result.exception
+    return result.stdout
+
+
+def declare_wind(site):
+    site.under(columns={**VISITS.columns, "wind_kmh": number("Wind.", aliases=("Wind (km/h)",))})
+
+
+@pytest.mark.parametrize("command", ["list", "fill"])
+def test_every_help_has_an_example(command):
+    assert f"Example: lastmile rescued {command}" in " ".join(said(command, "--help").split())
+
+
+def test_names_rows_examples_and_the_column_by_now_are_listed(site):
+    assert "not declared" in said("list")
+    declare_wind(site)
+    listed = json.loads(said("list", "--dataset", "visits", "--json"))["visits"]
+    assert listed == [
+        {"name": "Wind (km/h)", "column": "wind_kmh", "drops": 2, "rows": 3, "examples": ["20", "x"]},
+        {"name": "Mood", "column": None, "drops": 1, "rows": 1, "examples": ["good"]},
+    ]
+    assert "lastmile rescued fill --dataset visits" in said("list")
+
+
+@pytest.mark.behaviour(number=21)
+def test_what_is_asked_for_is_filled_in_by_the_next_run(site):
+    declare_wind(site)
+    assert "asked for 2 drops to be filled in" in said("fill", "--dataset", "visits", "--no-wait")
+    take_pending(site.connection, site.store, site.contract, YEARS, "run")
+    assert site.query("SELECT wind_kmh, _rescued FROM raw.visits ORDER BY visit") == [
+        {"wind_kmh": 20.0, "_rescued": {"Mood": "good"}},
+        {"wind_kmh": None, "_rescued": {"Wind (km/h)": "x"}},
+        {"wind_kmh": 7.0, "_rescued": None},
+    ]
+
+
+def test_a_dataset_with_nothing_to_fill_in_says_so(site):
+    assert "nothing to fill in" in said("fill", "--dataset", "visits")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--dataset", "visit"], "no dataset 'visit'; there are visits"),
+        (["--dataset", "visits", "--column", "wind"], "has no column 'wind': declare it there first"),
+        (["--dataset", "visits", "--column", "visit"], "part of the key of visits"),
+    ],
+)
+def test_a_mistake_is_told_with_what_to_do(site, arguments, told):
+    result = run("fill", *arguments)
+    assert isinstance(result.exception, UserError)
+    assert told in str(result.exception)

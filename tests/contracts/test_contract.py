@@ -1,0 +1,173 @@
+"""Contracts and partitions: what can be declared, and what is refused at once."""
+
+import os
+import subprocess
+import sys
+from datetime import date
+
+import pandera.polars as pa
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lastmile.contracts import Contract, Misdeclared, Partition, column, load_contracts, number, rule, text
+from lastmile.settings import PROJECT
+
+YEARLY = Partition("year", start=date(2010, 1, 1))
+
+
+def contract(**changes):
+    parts = {
+        "name": "visits",
+        "description": "",
+        "owner": "team:x",
+        "partition": YEARLY,
+        "columns": {"visit": text("id")},
+    }
+    return Contract(**{**parts, **changes})
+
+
+def test_a_key_must_name_declared_columns():
+    with pytest.raises(ValueError, match="key names \\['other'\\]"):
+        contract(key=("other",))
+
+
+def test_names_are_lower_case_so_that_sql_needs_no_quotes():
+    with pytest.raises(ValueError, match="must be lower-case names"):
+        contract(columns={"Visit": text("id")})
+
+
+def test_the_version_is_the_same_in_every_process():
+    program = "from visits import VISITS; print(VISITS.version)"
+    environment = os.environ | {"PYTHONPATH": str(PROJECT / "tests")}
+    told = [
+        subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert told[0].stdout == told[1].stdout
+
+
+def test_the_version_changes_with_the_meaning_and_not_without():
+    assert contract().version == contract().version
+    assert contract(columns={"visit": text("id", required=True)}).version != contract().version
+    assert (
+        contract(columns={"visit": number("id", at_most=3)}).version
+        != contract(columns={"visit": number("id")}).version
+    )
+
+
+def declare(folder, package, **modules):
+    """A package of one domain whose contracts are these modules."""
+    contracts = folder / package / "field" / "contracts"
+    contracts.mkdir(parents=True)
+    for inside in (contracts, contracts.parent, contracts.parents[1]):
+        (inside / "__init__.py").touch()
+    for name, source in modules.items():
+        (contracts / f"{name}.py").write_text(source)
+
+
+def test_two_files_cannot_declare_the_same_dataset(tmp_path, monkeypatch):
+    source = "from assets.household_survey.contracts.crop import contract\n"
+    declare(tmp_path, "twice", a=source, b=source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="already declared in another file"):
+        load_contracts("twice")
+
+
+def test_a_file_without_a_contract_is_told(tmp_path, monkeypatch):
+    declare(tmp_path, "nothing_declared", a="")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=r"nothing_declared\.field\.contracts\.a: expected a variable `contract`"):
+        load_contracts("nothing_declared")
+
+
+@given(st.dates(date(2010, 1, 1), date(2026, 1, 1)), st.sampled_from(["year", "month", "day"]))
+def test_the_window_of_a_partition_holds_exactly_the_days_of_its_key(day, unit):
+    partition = Partition(unit, start=date(2010, 1, 1))
+    first, after = partition.window(partition.key_of(day))
+    assert first <= day < after
+    assert partition.key_of(first) == partition.key_of(day) != partition.key_of(after)
+
+
+@given(st.text(max_size=12))
+def test_a_text_is_either_a_partition_with_a_window_or_refused(text):
+    try:
+        first, after = YEARLY.window(text)
+    except ValueError:
+        return
+    assert YEARLY.key_of(first) == text
+    assert first < after
+
+
+def test_keys_lists_every_partition_of_a_range():
+    months = Partition("month", start=date(2010, 1, 1))
+    assert months.keys("2011-11", "2012-02") == ["2011-11", "2011-12", "2012-01", "2012-02"]
+
+
+def visits(*columns, **more):
+    """Why a contract of these columns cannot be declared."""
+    with pytest.raises(Misdeclared) as error:
+        contract(columns=dict(columns), **more)
+    assert "contract visits: " in str(error.value)
+    return str(error.value)
+
+
+def test_a_name_that_postgres_keeps_for_itself_is_no_column():
+    assert "xmin" in visits(("xmin", number("West.")))
+
+
+@pytest.mark.behaviour(number=21)
+def test_an_alias_of_two_columns_is_refused_with_both_named():
+    hours, minutes = number("h", aliases=("Duration",)), number("m", aliases=("duration ",))
+    told = visits(("hours", hours), ("minutes", minutes))
+    assert "header 'duration ' of column minutes and header 'Duration' of column hours are the same" in told
+
+
+@pytest.mark.behaviour(number=21)
+def test_an_alias_that_is_another_columns_name_is_refused():
+    told = visits(("hours", number("h")), ("minutes", number("m", aliases=("HOURS",))))
+    assert "header 'HOURS' of column minutes and header 'hours' of column hours are the same" in told
+
+
+def test_an_alias_may_repeat_its_own_column_in_another_form():
+    assert contract(columns={"farm_size": number("ha", aliases=("Farm size", "farm-size"))})
+
+
+def test_an_alias_without_letters_is_refused():
+    assert "no letter or digit" in visits(("hours", number("h", aliases=("#",))))
+
+
+@pytest.mark.parametrize(
+    ("asked", "instead"), [({"unique": True}, "name the column in `key`"), ({"default": "x"}, "stays missing")]
+)
+def test_what_pandera_could_do_and_the_intake_does_not_is_refused_with_what_to_do(asked, instead):
+    told = visits(("visit", pa.Column(pl.String, **asked)))
+    assert "column visit says" in told
+    assert instead in told
+
+
+def test_a_type_that_no_column_can_have_is_refused():
+    assert "column at has type" in visits(("at", column(pl.Datetime, "A moment without a zone.")))
+
+
+def test_a_rule_that_names_an_unknown_column_is_refused():
+    told = visits(("hours", number("h")), rules=[rule("short", pl.col("hours") < pl.col("day"), "short")])
+    assert "rule short names columns ['day']; expected some of ['hours']" in told
+
+
+def test_a_rule_that_cannot_be_asked_or_gives_no_verdict_is_refused():
+    rules = [
+        pa.Check(lambda data: data.lazyframe.select(pl.col("day") > 1), name="called"),
+        rule("sum", pl.col("hours") + 1, "a number"),
+        rule("mixed", pl.col("hours") > pl.col("visit").dt.date(), "types that do not go together"),
+    ]
+    told = visits(("visit", text("id")), ("hours", number("h")), rules=rules)
+    assert "rule called cannot be asked of a row: unable to find column" in told
+    assert "rule sum gives Float64 for a row; expected true or false" in told
+    assert "rule mixed cannot be asked of a row" in told
+
+
+def test_a_policy_that_does_not_exist_is_refused():
+    told = visits(("visit", text("id")), unknown_columns="ignore")
+    assert "unknown_columns is 'ignore'; expected one of 'add', 'rescue', 'refuse'" in told

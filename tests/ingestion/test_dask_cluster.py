@@ -1,0 +1,120 @@
+"""Drops taken by the workers of a Dask cluster end as those taken in one process, also where a worker is killed."""
+
+import os
+import signal
+from dataclasses import replace
+
+import dagster as dg
+import pytest
+from distributed import LocalCluster
+from visits import VISITS, YEARS, checked_site
+
+from lastmile import ledger
+from lastmile.errors import UserError
+from lastmile.ingestion import parallel
+from lastmile.ingestion.dask_cluster import Place, take_on_dask
+from lastmile.orchestration.drop_assets import cleaned_assets, raw_asset
+from lastmile.orchestration.resources import Platform
+
+DROPS = 30
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Two workers that find the contract of visits by its package's name, as they do in an installation."""
+    package = tmp_path_factory.mktemp("contracts") / "visits_assets" / "field" / "contracts"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent, package.parents[1]):
+        (folder / "__init__.py").touch()
+    (package / "visits.py").write_text("from visits import VISITS as contract\n")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(package.parents[2])
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
+            yield local
+
+
+@pytest.fixture
+def here(store, database_url):
+    with checked_site(store, database_url) as site:
+        yield site
+
+
+@pytest.fixture
+def place(settings):
+    return Place(replace(settings, assets="visits_assets"), "visits", VISITS.version)
+
+
+def put_many(site):
+    for number in range(DROPS):
+        rows = [f"v{number}-{row},{row % 70},2,1,done" for row in range(60)]
+        site.put_rows(f"{number:02}.csv", *rows, year=YEARS[number % 3])
+    site.put_rows("refused.csv", year="2020")
+    site.put("unfit.csv", "persons\n3\n")
+    site.discover()
+
+
+def pictured(site):
+    return (
+        site.query(
+            "SELECT key, state, message, rows_read, rows_loaded, rows_quarantined FROM ledger.drops ORDER BY key"
+        ),
+        site.query("SELECT visit, persons, _line, _partition_start FROM raw.visits ORDER BY visit"),
+        site.query("SELECT partition, raw, line, reasons FROM quarantine.rows ORDER BY raw, line"),
+    )
+
+
+@pytest.mark.behaviour(number=13)
+def test_a_worker_killed_midway_changes_nothing_of_what_comes_out(here, place, cluster):
+    put_many(here)
+    workers = list(cluster.workers.values())
+    victim = workers[0].pid
+
+    def kill_once(drop, outcome):
+        if workers[0].pid == victim and kill_once.is_due:
+            os.kill(victim, signal.SIGKILL)
+            kill_once.is_due = False
+
+    kill_once.is_due = True
+    outcomes = take_on_dask(cluster.scheduler_address, place, YEARS, "dask", report=kill_once, at_a_time=3)
+    assert not kill_once.is_due
+    assert DROPS + 2 - 3 <= len(outcomes) <= DROPS + 2  # what it had done since its last report is done, but not told
+    on_dask = pictured(here)
+    here.query("UPDATE ledger.drops SET retake = '{}' RETURNING id")
+    here.take()
+    assert on_dask == pictured(here)
+
+
+def test_a_redo_takes_each_drop_once_though_many_tasks_carry_it_out(here, place, cluster):
+    put_many(here)
+    here.take()
+    outcomes = take_on_dask(cluster.scheduler_address, place, YEARS, "redo", ledger.now(here.connection), at_a_time=5)
+    assert len(outcomes) == DROPS + 2
+    assert here.query("SELECT count(DISTINCT id) AS redone FROM ledger.drops WHERE run_id = 'redo'") == [
+        {"redone": DROPS + 2}
+    ]
+
+
+def test_a_worker_with_another_contract_takes_nothing(here, place, cluster):
+    put_many(here)
+    with pytest.raises(UserError, match=r"expected its contract in version older .*Give the workers the same code"):
+        take_on_dask(cluster.scheduler_address, replace(place, contract_version="older"), YEARS, "dask")
+    assert set(here.states()) == {"discovered"}
+
+
+def test_a_scheduler_that_is_not_there_is_told(place, monkeypatch):
+    monkeypatch.setattr("lastmile.ingestion.dask_cluster.PATIENCE_SECONDS", 1)
+    with pytest.raises(UserError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9:"):
+        take_on_dask("tcp://127.0.0.1:9", place, YEARS, "dask")
+
+
+def test_the_run_of_an_asset_takes_its_drops_on_the_cluster_that_the_settings_name(here, place, cluster, monkeypatch):
+    for name, value in {"DASK_SCHEDULER": cluster.scheduler_address, "ASSETS": place.settings.assets}.items():
+        monkeypatch.setenv(f"LASTMILE_{name}", value)
+    monkeypatch.setattr(parallel, "take_side_by_side", None)  # in this process; the workers have their own
+    put_many(here)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assets = [raw_asset(VISITS), cleaned_assets(VISITS)]
+        result = dg.materialize(assets, instance=instance, resources={"platform": Platform()}, partition_key="2020")
+    assert result.success
+    taken = here.query("SELECT DISTINCT partition, run_id FROM ledger.drops WHERE state = 'loaded'")
+    assert taken == [{"partition": "2020", "run_id": result.run_id}]

@@ -1,0 +1,51 @@
+"""Small contracts and batches, and what became of each row."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+import pandera.polars as pa
+import polars as pl
+import pytest
+from hypothesis import settings
+
+from lastmile.contracts import Contract, Partition
+from lastmile.ingestion.batch import BrokenRecord, Judged, NumberFormat, RawBatch
+from lastmile.ingestion.validation import Plan
+
+Judge = Callable[..., Judged]
+settings.register_profile("busy machines", deadline=None)
+settings.load_profile("busy machines")
+
+
+@pytest.fixture(scope="session")
+def make_contract() -> Callable[..., Contract]:
+    def make(columns: dict[str, pa.Column], **more: Any) -> Contract:
+        return Contract("visits", "Visits.", "team@example.org", Partition("year", date(2010, 1, 1)), columns, **more)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def judge() -> Judge:
+    def judge_cells(
+        contract: Contract,
+        cells: dict[str, Sequence[str | None]],
+        broken: Sequence[BrokenRecord] = (),
+        numbers: NumberFormat = NumberFormat(),  # noqa: B008  (it cannot be changed)
+    ) -> Judged:
+        frame = pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String))
+        lines = pl.Series(range(2, frame.height + 2), dtype=pl.UInt64)
+        batch = RawBatch(frame, lines, lambda positions: [f"row {position}" for position in positions], broken)
+        return Plan(contract, frame.columns, numbers).judge(batch)
+
+    return judge_cells
+
+
+@pytest.fixture(scope="session")
+def reasons() -> Callable[[Judged], dict[int, list[dict[str, Any]]]]:
+    def by_line(judged: Judged) -> dict[int, list[dict[str, Any]]]:
+        return {line: json.loads(found) for line, found in judged.bad.select("line", "reasons").iter_rows()}
+
+    return by_line

@@ -1,0 +1,120 @@
+"""The project's assets on a warehouse and a store of their own, with Dagster's instance in a temporary folder."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+from households import households, put_marts
+from visits import HEADER, VISITS
+
+from assets.features import HOUSEHOLD_VULNERABILITY, feature_assets
+from assets.models import NAME, model_assets
+from assets.predictions import prediction_assets
+from assets.reports import report_assets
+from lastmile.contracts import Contract, load_contracts
+from lastmile.learning.evaluating import train_and_judge
+from lastmile.learning.registry import Candidate, register
+from lastmile.learning.training import recipe
+from lastmile.orchestration.resources import Platform
+from lastmile.settings import Settings
+from lastmile.store import Store
+from lastmile.warehouse.dbt.project import prepared
+
+Make = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, settings: Settings, database_url: str) -> None:
+    """Point everything that reads the environment at this test's home, database and store."""
+    monkeypatch.setenv("LASTMILE_HOME", str(settings.home))
+    monkeypatch.setenv("LASTMILE_DATABASE_URL", database_url)
+    monkeypatch.setenv("LASTMILE_STORE_URL", settings.store_url)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.local_temp() as instance:
+        yield instance
+
+
+class VisitsPlatform(Platform):
+    """A platform whose only dataset is `visits`."""
+
+    def contracts(self) -> dict[str, Contract]:
+        return {"visits": VISITS}
+
+
+@pytest.fixture
+def visits_platform(environment: None) -> VisitsPlatform:
+    return VisitsPlatform()
+
+
+@pytest.fixture
+def put(store: Store) -> Callable[..., None]:
+    """Puts rows of visits into the landing area."""
+
+    def put(name: str, *rows: str, year: str = "2020") -> None:
+        store.put(f"landing/visits/{year}/{name}", "\n".join([HEADER, *rows]).encode())
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def parsed_dbt_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that every home of this test run may share: parsing takes seconds."""
+    home = tmp_path_factory.mktemp("dbt")
+    prepared(Settings(home, None, "", "assets"), load_contracts())
+    return home / "dbt"
+
+
+@pytest.fixture
+def learning_platform(environment: None, home: Path, parsed_dbt_project: Path) -> Platform:
+    """A platform on which the dbt project is ready and households lie in the marts."""
+    home.mkdir(exist_ok=True)
+    (home / "dbt").symlink_to(parsed_dbt_project)
+    platform = Platform()
+    with platform.connect() as connection:
+        put_marts(connection)
+    return platform
+
+
+@pytest.fixture(scope="session")
+def candidate() -> Candidate:
+    """A model of the households, trained and judged once: that takes seconds, and many tests need one."""
+    features, rows = HOUSEHOLD_VULNERABILITY, households().drop_nulls("vulnerability_level")
+    absent = {name: pl.lit(None) for name in features.names() if name not in rows.columns}
+    rows = rows.with_columns(**absent)
+    model, evaluation = train_and_judge(features, rows)
+    made_of = {"recipe": recipe(features), "rows": "those of households()", "row_count": rows.height}
+    return Candidate(NAME, model, features.name, features.names(), made_of, evaluation.as_json())
+
+
+@pytest.fixture
+def trained(make: Make, learning_platform: Platform, candidate: Candidate) -> Platform:
+    """A platform with features of 2018 and 2019 and version 1 of the model."""
+    make("features", "2018", "2019")
+    with learning_platform.connect() as connection:
+        register(connection, learning_platform.store(), candidate)
+    return learning_platform
+
+
+@pytest.fixture
+def make(learning_platform: Platform, instance: dg.DagsterInstance) -> Make:
+    """Run one of the assets made from the marts, by its room's name: of one partition, of a range, or whole."""
+    ours = [*feature_assets, *model_assets, *prediction_assets, *report_assets]
+
+    def make(room: str, first: str | None = None, last: str | None = None) -> dg.ExecuteInProcessResult:
+        span = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+        return dg.materialize(
+            ours,
+            selection=dg.AssetSelection.key_prefixes(room),
+            instance=instance,
+            resources={"platform": learning_platform},
+            partition_key=first if last is None else None,
+            tags=span if last else None,
+            raise_on_error=False,
+        )
+
+    return make

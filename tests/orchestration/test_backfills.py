@@ -1,0 +1,133 @@
+"""Which assets and partitions a backfill is of, how far it is, and what is left of one that stopped."""
+
+from datetime import date
+
+import dagster as dg
+import psycopg
+import pytest
+from dagster._core.execution.backfill import BulkActionStatus
+
+from lastmile.cli.progress.row_changes import counted, summary
+from lastmile.contracts.partition import span
+from lastmile.errors import UserError
+from lastmile.orchestration import backfills
+from lastmile.orchestration.backfills import Asked, Range
+
+DAYS = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-12-31")
+YEARS = dg.StaticPartitionsDefinition(["2023", "2024"])
+
+
+@dg.asset(key=["raw", "lines"], partitions_def=DAYS)
+def lines() -> None: ...
+
+
+@dg.asset(key=["marts", "revenue"], partitions_def=DAYS, deps=[lines])
+def revenue() -> None: ...
+
+
+@dg.asset(key=["marts", "total"], deps=[revenue])
+def total() -> None: ...
+
+
+@dg.asset(key=["raw", "waves"], partitions_def=YEARS)
+def waves() -> None: ...
+
+
+GRAPH = dg.Definitions([lines, revenue, total, waves]).resolve_asset_graph()
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def ask(instance):
+    def ask(selection, first="2024-02-28", last="2024-03-01"):
+        backfill = backfills._of_range(instance, GRAPH, Range(selection, first, last), {})
+        instance.add_backfill(backfill)
+        return backfill
+
+    return ask
+
+
+def targets(backfill):
+    subset = backfill.asset_backfill_data.target_subset
+    parts = {(key.to_user_string(), part) for key, part in subset.iterate_asset_partitions()}
+    return sorted(parts, key=str)
+
+
+def test_any_slice_of_assets_can_be_made_for_a_range(ask):
+    days = ("2024-02-28", "2024-02-29", "2024-03-01")
+    assert targets(ask('key:"marts/revenue"')) == [("marts/revenue", day) for day in days]
+    lines_and_revenue = [(key, day) for key in ("marts/revenue", "raw/lines") for day in days]
+    assert targets(ask('key:"raw/lines"+1')) == lines_and_revenue
+    assert targets(ask('key:"raw/lines"+')) == sorted([*lines_and_revenue, ("marts/total", None)], key=str)
+
+
+@pytest.mark.parametrize(
+    ("selection", "first", "last", "told"),
+    [
+        ('key:"marts/nothing"', "2024-01-01", "2024-01-02", "no asset is"),
+        ("key:((", "2024-01-01", "2024-01-02", "cannot read the selection"),
+        ('key:"marts/total"', "2024-01-01", "2024-01-02", "none of these assets is made by partition"),
+        ('key:"raw/*"', "2024-01-01", "2024-01-02", "raw/waves have partitions from 2023 to 2024; found 2024-01-01"),
+        ('key:"raw/lines"', "2023-12-31", "2024-01-02", "raw/lines have partitions from 2024-01-01"),
+        ('key:"raw/lines"', "2024-01-02", "2024-01-01", "are not the same partitions"),
+    ],
+)
+def test_a_mistake_is_told(ask, selection, first, last, told):
+    with pytest.raises(UserError, match=told):
+        ask(selection, first, last)
+
+
+def test_the_rest_of_a_backfill_is_what_it_has_not_made(instance, ask):
+    backfill = ask('key:"marts/revenue"')
+    with pytest.raises(UserError, match="still under way"):
+        backfills._of_rest(instance, backfill.backfill_id)
+    made = ask('key:"marts/revenue"', "2024-02-28", "2024-02-29").asset_backfill_data.target_subset
+    data = backfill.asset_backfill_data._replace(materialized_subset=made)
+    stopped = backfill.with_status(BulkActionStatus.CANCELED).with_asset_backfill_data(data, instance, GRAPH)
+    instance.update_backfill(stopped)
+    asked = Asked(backfill.backfill_id, [])
+    assert (asked.progress(instance), asked.is_done(instance)) == ((2, 3), False)
+    assert asked.left(instance).startswith("2 of 3 partitions of assets were made")
+    assert f"lastmile backfill --resume {backfill.backfill_id}" in asked.left(instance)
+    assert targets(backfills._of_rest(instance, backfill.backfill_id)) == [("marts/revenue", "2024-03-01")]
+    with pytest.raises(UserError, match="no backfill nothing"):
+        backfills._of_rest(instance, "nothing")
+
+
+@pytest.mark.parametrize(
+    ("keys", "days"),
+    [
+        (("2023", "2024"), (date(2023, 1, 1), date(2025, 1, 1))),
+        (("2024-02", "2024-02"), (date(2024, 2, 1), date(2024, 3, 1))),
+        (("2024-02-28", "2024-02-29"), (date(2024, 2, 28), date(2024, 3, 1))),
+    ],
+)
+def test_a_range_of_any_unit_is_of_days(keys, days):
+    assert span(*keys) == days
+
+
+def test_keys_of_different_units_are_no_range():
+    with pytest.raises(ValueError, match="expected two years, months or days"):
+        span("2023", "2024-01")
+
+
+def test_the_rows_of_each_partition_are_told_before_and_after(empty_database_url):
+    keys = [dg.AssetKey(["cleaned", "lines"]), dg.AssetKey(["marts", "total"]), dg.AssetKey(["features", "none"])]
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA raw; CREATE TABLE raw.lines (_partition_start date)")
+        connection.execute("CREATE SCHEMA marts; CREATE VIEW marts.total AS SELECT NULL::date AS partition_start")
+        connection.execute(
+            "INSERT INTO raw.lines VALUES ('2024-01-01'), ('2024-01-01'), ('2024-01-02'), ('2025-01-01')"
+        )
+        before = counted(connection, keys, date(2024, 1, 1), date(2024, 12, 31))
+        connection.execute("DELETE FROM raw.lines WHERE _partition_start = '2024-01-01'")
+        after = counted(connection, keys, date(2024, 1, 1), date(2024, 12, 31))
+    assert before == {"raw.lines": {date(2024, 1, 1): 2, date(2024, 1, 2): 1}}
+    assert after == {"raw.lines": {date(2024, 1, 2): 1}}
+    shown = [list(column.cells) for column in summary(before, after).columns]
+    assert shown == [["raw.lines"] * 2, ["2024-01-01", "1 of 2 partitions"], ["2", "3"], ["0", "1"]]

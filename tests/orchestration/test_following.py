@@ -1,0 +1,123 @@
+"""From marts to report by itself: each step once, in one request for all its partitions, and then nothing more."""
+
+from collections.abc import Iterable, Sequence
+
+import dagster as dg
+import pytest
+from dagster._core.asset_graph_view.entity_subset import EntitySubset
+
+from assets.features import FEATURES_KEY, HOUSEHOLDS, MARTS, SURVEY_YEARS, feature_assets
+from assets.models import MODEL_KEY, model_assets
+from assets.predictions import PREDICTIONS_KEY, prediction_assets
+from assets.reports import REPORT_KEY, report_assets
+from lastmile.orchestration.partitions import partitions_of
+from lastmile.orchestration.resources import Platform
+
+YEARS = ["2018", "2019"]
+PARTITIONED = {FEATURES_KEY, PREDICTIONS_KEY}
+
+
+class Daemon:
+    """The automation sensor, tick by tick, on an instance where assets are reported made instead of being run."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        upstream = [
+            *(dg.AssetSpec(mart) for mart in [*MARTS, dg.AssetKey(["marts", "dim_survey"])]),
+            dg.AssetSpec(HOUSEHOLDS, partitions_def=partitions_of(SURVEY_YEARS)),
+        ]
+        ours = [*feature_assets, *model_assets, *prediction_assets, *report_assets]
+        self.definitions = dg.Definitions(assets=[*upstream, *ours], resources={"platform": Platform()})
+        self.cursor: dg.AssetDaemonCursor | None = None
+
+    def tick(self) -> dict[dg.AssetKey, list[str] | None]:
+        """What is asked for: partitions by asset, None for an asset without partitions."""
+        result = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor)
+        self.cursor = result.cursor
+        asked = {}
+        for made in result.results:
+            if isinstance(made.key, dg.AssetKey) and not made.true_subset.is_empty:
+                asked[made.key] = _partitions(made.true_subset) if made.key in PARTITIONED else None
+        return asked
+
+    def make(self, key: dg.AssetKey, partitions: Iterable[str] | None = None) -> None:
+        for partition in [None] if partitions is None else partitions:
+            self.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
+
+    def make_marts(self) -> None:
+        for mart in MARTS:
+            self.make(mart)
+
+    def follow(self) -> list[dict[dg.AssetKey, list[str] | None]]:
+        """Tick, make what is asked for, and so on until two ticks in a row ask for nothing; what was asked for."""
+        ticks = []
+        for _ in range(20):
+            ticks.append(self.tick())
+            for key, partitions in ticks[-1].items():
+                self.make(key, partitions)
+            if not any(ticks[-2:]) and len(ticks) > 1:
+                break
+        return [asked for asked in ticks if asked]
+
+
+def _partitions(subset: EntitySubset[dg.AssetKey]) -> list[str]:
+    return sorted(subset.expensively_compute_partition_keys())
+
+
+@pytest.fixture
+def daemon(instance: dg.DagsterInstance) -> Daemon:
+    daemon = Daemon(instance)
+    assert daemon.tick() == {}
+    return daemon
+
+
+def chain(years: Sequence[str]) -> list[dict[dg.AssetKey, list[str] | None]]:
+    return [{FEATURES_KEY: list(years)}, {MODEL_KEY: None}, {PREDICTIONS_KEY: list(years)}, {REPORT_KEY: None}]
+
+
+def test_new_marts_carry_every_year_with_households_to_the_report_once(daemon: Daemon) -> None:
+    daemon.make(HOUSEHOLDS, YEARS)
+    daemon.make_marts()
+    assert daemon.follow() == chain(YEARS)
+    assert daemon.tick() == {}
+
+
+def test_new_households_wait_for_the_marts(daemon: Daemon) -> None:
+    daemon.make(HOUSEHOLDS, YEARS)
+    assert daemon.tick() == {}
+
+
+def test_marts_without_any_household_start_nothing(daemon: Daemon) -> None:
+    daemon.make_marts()
+    assert daemon.follow() == []
+
+
+def test_a_year_that_comes_later_is_carried_along_once_with_the_others(daemon: Daemon) -> None:
+    daemon.make(HOUSEHOLDS, YEARS)
+    daemon.make_marts()
+    daemon.follow()
+    daemon.make(HOUSEHOLDS, ["2015"])
+    assert daemon.follow() == []
+    daemon.make_marts()
+    assert daemon.follow() == chain(["2015", *YEARS])
+
+
+def test_marts_that_changed_while_features_were_made_from_the_old_ones_are_taken_up(daemon: Daemon) -> None:
+    daemon.make(HOUSEHOLDS, YEARS)
+    daemon.make_marts()
+    while daemon.tick() != {FEATURES_KEY: YEARS}:
+        pass
+    assert daemon.tick() == {}
+    daemon.make_marts()
+    daemon.make(FEATURES_KEY, YEARS)
+    ticks = daemon.follow()
+    last = [max(n for n, asked in enumerate(ticks) if key in asked) for step in chain(YEARS) for key in step]
+    assert last == sorted(set(last))
+
+
+def test_one_mart_alone_is_enough(daemon: Daemon) -> None:
+    daemon.make(HOUSEHOLDS, YEARS)
+    daemon.make_marts()
+    daemon.follow()
+    daemon.make(MARTS[0])
+    assert daemon.follow() == chain(YEARS)

@@ -1,0 +1,59 @@
+"""What became of the columns of drops is told by kind, with what to do, and in bounded room."""
+
+import pytest
+from visits import VISITS
+
+from lastmile.orchestration.schema_drift import header_changes, undeclared
+
+pytestmark = pytest.mark.behaviour(number=21)
+
+
+def drop(number, state="loaded", **change):
+    return {"key": f"landing/visits/2020/{number}.csv", "state": state, "schema_change": change}
+
+
+def test_a_column_that_nobody_declared_is_told_with_its_drops_and_what_to_do():
+    (told,) = undeclared(VISITS, [drop(1, rescued=["Mood"]), drop(2, rescued=["Mood"])])
+    assert told == (
+        "Mood (2 drops: landing/visits/2020/1.csv, landing/visits/2020/2.csv): not declared, kept as JSON in"
+        " `_rescued`; declare it, or have it left out of the files"
+    )
+
+
+def test_a_column_added_to_the_table_is_told():
+    (told,) = undeclared(VISITS, [drop(1, added=["Mood"])])
+    assert "added to the table as text; declare it with its type and meaning" in told
+
+
+def test_a_rescued_column_that_is_declared_by_now_can_be_filled_in():
+    (told,) = undeclared(VISITS, [drop(1, rescued=["Duration"])])
+    assert "declared by now: fill it in with `lastmile rescued fill --dataset visits --column hours`" in told
+
+
+def test_a_rescued_column_that_is_part_of_the_key_by_now_cannot_be_filled_in():
+    (told,) = undeclared(VISITS, [drop(1, rescued=["Visit"])])
+    assert "take the drops again with `lastmile backfill --dataset visits --redo`" in told
+
+
+def test_what_a_contract_foresees_is_no_fault_but_told_by_kind():
+    drops = [drop(1, missing=["hours"], renamed={"DURATION": "hours"}), drop(2, reordered=True)]
+    assert undeclared(VISITS, drops) == []
+    told = header_changes(drops)
+    for part in (
+        "missing and so empty** (nothing",
+        "- hours: 1 drop",
+        "- DURATION → hours: 1 drop",
+        "- 1 drop: landing/",
+    ):
+        assert part in told
+
+
+def test_drops_that_are_not_in_force_tell_nothing():
+    assert undeclared(VISITS, [drop(1, state="superseded", rescued=["Mood"])]) == []
+
+
+def test_ten_thousand_drops_take_no_more_room_than_ten():
+    drops = [drop(number, rescued=["Mood", f"column {number}", "x" * 1000]) for number in range(10_000)]
+    assert len("\n".join(undeclared(VISITS, drops))) < 8_000
+    assert len(header_changes(drops)) < 6_000
+    assert "10,000 drops" in undeclared(VISITS, drops)[0]

@@ -1,0 +1,66 @@
+"""Migrations on real databases: from nothing, twice, at once, and where they may not."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from lastmile.errors import UserError
+from lastmile.warehouse.connections import connect
+from lastmile.warehouse.migrate import migrate, pending
+
+
+def schemas(url: str) -> set[str]:
+    with connect(url) as connection:
+        return {name for (name,) in connection.execute("SELECT nspname FROM pg_namespace")}
+
+
+def test_an_empty_database_gets_everything_and_then_nothing_is_pending(empty_database_url: str) -> None:
+    assert pending(empty_database_url)[0] == "0001"
+    migrate(empty_database_url)
+    assert pending(empty_database_url) == []
+    assert {"ledger", "quarantine", "registry", "raw", "features", "predictions", "dagster"} <= schemas(
+        empty_database_url
+    )
+    with connect(empty_database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM ledger.drops").fetchone() == (0,)
+
+
+def test_migrating_again_keeps_what_is_there(database_url: str) -> None:
+    with connect(database_url) as connection:
+        connection.execute("CREATE TABLE raw.kept ()")
+        migrate(database_url)
+        assert connection.execute("SELECT to_regclass('raw.kept') IS NOT NULL").fetchone() == (True,)
+
+
+def test_processes_that_migrate_at_once_take_turns(empty_database_url: str) -> None:
+    with ThreadPoolExecutor(4) as racers:
+        list(racers.map(migrate, [empty_database_url] * 4))
+    with connect(empty_database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM ledger.alembic_version").fetchone() == (1,)
+
+
+def test_the_version_is_kept_in_the_ledgers_schema(database_url: str) -> None:
+    with connect(database_url) as connection:
+        assert connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() == (None,)
+        assert connection.execute("SELECT to_regclass('ledger.alembic_version') IS NOT NULL").fetchone() == (True,)
+
+
+def test_a_database_ahead_of_this_code_is_left_alone(database_url: str) -> None:
+    with connect(database_url) as connection:
+        connection.execute("UPDATE ledger.alembic_version SET version_num = '9999'")
+    with pytest.raises(UserError, match="migrated by newer code"):
+        migrate(database_url)
+
+
+def test_a_user_who_may_not_migrate_reads_what_to_grant(empty_database_url: str) -> None:
+    with connect(empty_database_url) as connection:
+        connection.execute("CREATE ROLE reader LOGIN PASSWORD 'reader'")
+    try:
+        address = empty_database_url.split("@")[1]
+        with pytest.raises(UserError, match="grant it CREATE on the database"):
+            migrate(f"postgresql://reader:reader@{address}")
+        assert "ledger" not in schemas(empty_database_url)
+    finally:
+        with psycopg.connect(empty_database_url, autocommit=True) as connection:
+            connection.execute("DROP ROLE reader")
