@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from benchmarks.peers.timing import work
 from benchmarks.sampling import sampled
 from benchmarks.survey import PARTITION, SURVEY
+from lastmile.embedded.database import running_url
 from lastmile.ingestion.discovery.listing import discover
 from lastmile.ingestion.worker import take_pending
 from lastmile.settings import Settings
 from lastmile.store import open_store
-from lastmile.warehouse.connections import connect, database_url
+from lastmile.warehouse.connections import connect
 
 if TYPE_CHECKING:
     from lastmile.ledger import Outcome
@@ -28,7 +29,7 @@ def main() -> None:
     settings = Settings.from_environment()
     with work() as said, ExitStack() as stack:
         seen = stack.enter_context(sampled()) if asked.sampled else None
-        with connect(database_url(settings)) as connection:
+        with connect(running_url(settings)) as connection:
             store = open_store(settings)
             found = discover(connection, store, {SURVEY.name: SURVEY})
             outcomes: list[Outcome] = []

@@ -11,7 +11,8 @@ import time
 import psutil
 import pytest
 
-from lastmile.embedded.processes import Process, remember, start, stop, stop_remembered
+from lastmile.embedded.processes import remember, start, stop, stop_remembered
+from lastmile.process import Process
 
 SLEEP = "import time; time.sleep(60)"
 PARENT = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); time.sleep(60)"

@@ -12,10 +12,11 @@ import pytest
 
 from lastmile.embedded import postgres
 from lastmile.embedded import supervisor as supervising
-from lastmile.embedded.processes import Process, free_port
+from lastmile.embedded.processes import free_port
 from lastmile.embedded.services import Service
 from lastmile.embedded.supervisor import Database, Supervisor
 from lastmile.errors import UserError
+from lastmile.process import Process
 from lastmile.settings import Settings
 
 PARENT = """

@@ -13,8 +13,8 @@ from typing import Any, Self
 
 import psutil
 
+from lastmile.embedded.database import database
 from lastmile.settings import Settings
-from lastmile.warehouse.connections import database
 
 LASTMILE = str(Path(sys.executable).parent / "lastmile")
 _OWN_VARIABLES = ("LASTMILE_", "DAGSTER_", "DBT_", "PG")

@@ -22,9 +22,10 @@ from psycopg.rows import dict_row
 from visits import VISITS, YEARS
 
 from lastmile.contracts import Contract
-from lastmile.ingestion import release, worker
+from lastmile.ingestion import worker
 from lastmile.ingestion.discovery.listing import discover
 from lastmile.ledger.audit import violations
+from lastmile.quarantine.release import ask
 from lastmile.store import Changed, Missing, Store, StoredObject
 from lastmile.warehouse.tables import ensure_table
 
@@ -134,7 +135,7 @@ class Play:
         rows = {drop: lines for drop, lines in self.stage.connection.execute(query).fetchall() if random.random() < 0.5}
         aside = self.stage.connection.execute("SELECT id FROM ledger.drops WHERE state = 'quarantined' ORDER BY id")
         whole = [drop for (drop,) in aside.fetchall()][:1]
-        self.released |= {drop for drop in release.ask(self.stage.connection, rows, whole) if self.has_bytes(drop)}
+        self.released |= {drop for drop in ask(self.stage.connection, rows, whole) if self.has_bytes(drop)}
 
     def has_bytes(self, drop: int) -> bool:
         """Whether what was taken can still be read: without versions, other bytes put over it are the end of it."""

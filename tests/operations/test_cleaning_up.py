@@ -193,9 +193,9 @@ def test_a_survey_of_a_clean_up_changes_nothing(site):
     assert (left(site), site.drops()) == (["a.csv"], before)
 
 
-def test_two_clean_ups_at_once_are_refused(site, worker):
+def test_two_clean_ups_at_once_are_refused(site, new_connection):
     site.arrive("a.csv", "v1,3,2,1,done")
-    with retention._alone(worker()), pytest.raises(UserError, match="another clean-up is under way"):
+    with retention._alone(new_connection()), pytest.raises(UserError, match="another clean-up is under way"):
         clean(site)
     assert clean(site).objects == 1
 

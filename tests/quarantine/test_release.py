@@ -11,10 +11,10 @@ import pytest
 from lastmile import ledger
 from lastmile.contracts import integer, text
 from lastmile.ingestion import worker
-from lastmile.ingestion.release import ask
 from lastmile.quarantine import query
 from lastmile.quarantine.discard import discard
 from lastmile.quarantine.query import Place
+from lastmile.quarantine.release import ask
 
 DYING_WORKER = Path(__file__).parents[1] / "dying_worker.py"
 #: 2 of 6 rows break the contract for more than 50 persons, one for its outcome.

@@ -12,12 +12,9 @@ from typing import Any
 
 import pytest
 import uvicorn
-from intake.conftest import site, worker
 from visits import Site
 
 from lastmile.serving.app import make_app
-
-__all__ = ["api", "site", "worker"]
 
 
 @dataclass(frozen=True)

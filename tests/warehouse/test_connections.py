@@ -14,21 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
+from lastmile.embedded.database import database, running_url
 from lastmile.errors import UserError
 from lastmile.settings import Settings
-from lastmile.warehouse.connections import connect, dagster_url, database, database_url, libpq_environment
+from lastmile.warehouse.connections import connect, dagster_url, libpq_environment
 
 
 def test_without_a_database_it_says_how_to_get_one(home: Path) -> None:
     assert home
     with pytest.raises(UserError, match=r"Run `lastmile up`, or set the variable"):
-        database_url(Settings.from_environment())
+        running_url(Settings.from_environment())
 
 
 def test_a_given_address_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert home
     monkeypatch.setenv("LASTMILE_DATABASE_URL", "postgresql://a/b")
-    assert database_url(Settings.from_environment()) == "postgresql://a/b"
+    assert running_url(Settings.from_environment()) == "postgresql://a/b"
 
 
 def test_a_given_database_takes_the_place_of_the_embedded_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,9 +42,9 @@ def test_a_given_database_takes_the_place_of_the_embedded_one(home: Path, monkey
 def test_without_one_the_embedded_database_runs_for_the_while(home: Path) -> None:
     settings = Settings.from_environment()
     with database(settings) as url:
-        assert database_url(settings) == url
+        assert running_url(settings) == url
     with pytest.raises(UserError, match="no database"):
-        database_url(settings)
+        running_url(settings)
 
 
 def test_a_connection_commits_at_once_and_carries_our_name(database_url: str) -> None:

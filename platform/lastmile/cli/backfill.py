@@ -112,7 +112,7 @@ def _on(where: str | None, given: str | None, configured: str | None) -> dict[st
 def _take_again(settings: Settings, console: Console, drops: Sequence[int], given_besides: Sequence[object]) -> None:
     from lastmile.cli.connection import opened
     from lastmile.cli.progress.reingest import carry_out
-    from lastmile.ingestion.release import ask
+    from lastmile.quarantine.release import ask
 
     if any(given_besides):
         raise UserError("--drop stands alone: a drop belongs to one dataset and partition")

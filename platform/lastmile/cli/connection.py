@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 @contextmanager
 def opened(settings: Settings) -> "Iterator[tuple[Connection, Store]]":
     """The ledger and the store of this installation, the database started for the while if need be."""
+    from lastmile.embedded.database import database
     from lastmile.store import open_store
-    from lastmile.warehouse.connections import connect, database
+    from lastmile.warehouse.connections import connect
     from lastmile.warehouse.migrate import migrate
 
     store = open_store(settings)

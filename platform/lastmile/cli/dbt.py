@@ -13,7 +13,7 @@ def dbt(context: typer.Context) -> None:
 
     Example: lastmile dbt build --select dim_survey
     """
-    from lastmile.warehouse.connections import database
+    from lastmile.embedded.database import database
     from lastmile.warehouse.dbt.command import ensure_sources, run_dbt
 
     settings = Settings.from_environment()

@@ -12,7 +12,7 @@ def dbt_ci() -> None:
 
     Example: lastmile dbt-ci
     """
-    from lastmile.warehouse.connections import database
+    from lastmile.embedded.database import database
     from lastmile.warehouse.dbt.slim_ci import build_changes
 
     settings = Settings.from_environment()

@@ -54,7 +54,7 @@ def doctor(
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """All findings, in the order in which to mend what is wrong."""
-    from lastmile.warehouse.connections import database
+    from lastmile.embedded.database import database
 
     yield _look("home", _home, settings)
     yield _look("disk space", _disk_space, settings)

@@ -21,10 +21,10 @@ def serve(
 
     Example: lastmile serve --port 3100
     """
+    from lastmile.embedded.database import database
     from lastmile.serving.server import HOST
     from lastmile.serving.server import serve as answer
     from lastmile.store import open_store
-    from lastmile.warehouse.connections import database
     from lastmile.warehouse.migrate import migrate
 
     settings = Settings.from_environment()

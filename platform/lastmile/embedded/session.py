@@ -87,8 +87,8 @@ def session(
 ) -> Iterator[Session]:
     """Bring the platform up, and down at the end however it ends. `before_start(settings, store)` runs once the
     database is migrated and before Dagster starts; `say` gets a line for everything that had to be started again."""
+    from lastmile.embedded.database import database
     from lastmile.store import open_store
-    from lastmile.warehouse.connections import database
     from lastmile.warehouse.dbt.profile import write_profile
     from lastmile.warehouse.migrate import migrate
 
@@ -123,10 +123,10 @@ def session(
 @contextmanager
 def join(settings: Settings) -> Iterator[Session]:
     """Look at the platform that another process has up in this home; its processes stay that process's own."""
+    from lastmile.embedded.database import running_url
     from lastmile.store import open_store
-    from lastmile.warehouse.connections import database_url
 
-    url = database_url(settings)
+    url = running_url(settings)
     os.environ.update(environment(settings, url))
     yield Session(settings, open_store(settings), url, _instance())
 

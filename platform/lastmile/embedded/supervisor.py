@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lastmile.embedded import postgres
-from lastmile.embedded.processes import Process, remember, start, stop, wait_until_listening
+from lastmile.embedded.processes import remember, start, stop, wait_until_listening
 from lastmile.embedded.services import Service
 from lastmile.errors import UserError
+from lastmile.process import Process
 from lastmile.settings import Settings
 
 #: What lived shorter died quickly; so many quick deaths in a row are no accident.

@@ -23,6 +23,7 @@ from lastmile.ingestion.dedup.repeats import (
     repeated_in_drop,
     take_out_repeats_of_table,
 )
+from lastmile.ingestion.discarded import without_discarded
 from lastmile.ingestion.prefetch import Beside, ahead
 from lastmile.ingestion.readers import Reader, open_drop
 from lastmile.ingestion.schema_evolution.added_columns import grown
@@ -31,7 +32,7 @@ from lastmile.ingestion.writers.copy_stream import Aside, LongCopy
 from lastmile.ingestion.writers.parquet_file import ParquetPart
 from lastmile.ingestion.writers.row_copy import RowCopy
 from lastmile.ledger import Drop, NotDone, Outcome, Settled
-from lastmile.quarantine.discard import discarded_lines, without_discarded
+from lastmile.quarantine.discard import discarded_lines
 from lastmile.quarantine.rows import Kind, quarantine_rows
 from lastmile.store import Lent, Missing, Store
 from lastmile.warehouse.drop_tables import LARGE, OwnTable, index_keys, make_own

@@ -23,9 +23,9 @@ from dagster import DagsterInstance, DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
-from lastmile.embedded.processes import Process
 from lastmile.orchestration.fork_server import Ended, ForkServer
 from lastmile.orchestration.run_workers import end, record_worker, worker_of
+from lastmile.process import Process
 
 #: A canceled run's worker has this long to end by itself.
 GRACE_SECONDS = 20.0

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from lastmile.embedded.processes import Process
+from lastmile.process import Process
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun

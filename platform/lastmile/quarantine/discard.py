@@ -4,13 +4,9 @@ Their counts stay, since they were read. The decision is kept apart from the row
 forget it; only a release that says so takes it back.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 
-import polars as pl
 from psycopg import Connection
-
-from lastmile.ingestion.batch import Judged, RawBatch
 
 _LINES_NAMED = 20
 
@@ -19,18 +15,6 @@ def discarded_lines(connection: Connection, drop_id: int) -> dict[int, str]:
     """The lines of a drop that are not wanted, each with the reason given."""
     found = connection.execute("SELECT line, why FROM quarantine.discarded WHERE drop_id = %s", [drop_id])
     return dict(found.fetchall())
-
-
-def without_discarded(judged: Judged, batch: RawBatch, discarded: Mapping[int, str]) -> Judged:
-    """The batch as judged, with those valid rows that are not wanted among the bad ones."""
-    unwanted = judged.valid["_line"].is_in(list(discarded)) if discarded else None
-    if unwanted is None or not unwanted.any():
-        return judged
-    lines = judged.valid["_line"].filter(unwanted)
-    texts = batch.raw(batch.lines.search_sorted(lines).to_list())
-    reasons = [_reason(discarded[line]) for line in lines]
-    rows = pl.DataFrame([lines.to_list(), texts, reasons], schema=judged.bad.schema)
-    return Judged(judged.valid.filter(~unwanted), pl.concat([judged.bad, rows]).sort("line", maintain_order=True))
 
 
 def discard(
@@ -73,8 +57,3 @@ def counted(lines: Sequence[int]) -> str:
     """How many rows, and the first lines of them."""
     named = ", ".join(map(str, lines[:_LINES_NAMED])) + (", …" if len(lines) > _LINES_NAMED else "")
     return f"{len(lines)} rows (lines {named})" if len(lines) != 1 else f"1 row (line {named})"
-
-
-def _reason(why: str) -> str:
-    reason = {"column": None, "rule": "discarded", "found": None, "message": f"discarded by decision: {why}"}
-    return json.dumps([reason], ensure_ascii=False)

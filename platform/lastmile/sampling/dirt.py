@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
-
-from assets.household_survey.sample.amounts import Whole
-
 #: Bad rows of a drop stay below it, so that no drop is refused as a whole for its share of bad rows.
 MOST_BAD = 0.15
 #: Faults that make a row bad.
@@ -133,7 +131,7 @@ class Soiled:
     """
 
     frame: pl.DataFrame
-    ragged: Whole
+    ragged: npt.NDArray[np.int64]
     clean: pl.Series
     placed: Counter[str]
 
@@ -167,7 +165,7 @@ def _counts(height: int, table: str, dirt: Dirt, rng: np.random.Generator, text:
     return counts
 
 
-def _change(frame: pl.DataFrame, rows: Whole, faults: Sequence[Cells], rng: np.random.Generator) -> pl.DataFrame:
+def _change(frame: pl.DataFrame, rows: npt.NDArray[np.int64], faults: Sequence[Cells], rng: np.random.Generator) -> pl.DataFrame:
     if not len(rows):
         return frame
     chosen = rng.integers(0, len(faults), len(rows))

@@ -4,14 +4,11 @@ An address holds a password, so no message made here shows one, nor any part of 
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from lastmile.embedded import postgres
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 
@@ -27,24 +24,13 @@ CLIENT: dict[str, str | int] = {
 
 
 def database_url(settings: Settings) -> str:
-    """The database given, else the embedded server that runs. Raises UserError where there is neither."""
-    url = settings.given_database_url or postgres.running(settings.postgres_folder)
-    if url is None:
+    """The database this process was given. Raises UserError where it was given none."""
+    if settings.given_database_url is None:
         raise UserError(
-            f"no database: none runs in {settings.home} and LASTMILE_DATABASE_URL is not set."
-            " Run `lastmile up`, or set the variable."
+            "no database: LASTMILE_DATABASE_URL is not set. `lastmile up` sets it for what it starts; for another"
+            ' program run `eval "$(lastmile env)"` first.'
         )
-    return url
-
-
-@contextmanager
-def database(settings: Settings) -> Iterator[str]:
-    """The address of a database that is up: the one given, else the embedded one, started for the while if need be."""
-    if settings.given_database_url:
-        yield settings.given_database_url
-    else:
-        with postgres.started(settings.postgres_folder) as url:
-            yield url
+    return settings.given_database_url
 
 
 def connect(url: str, *, autocommit: bool = True) -> psycopg.Connection:

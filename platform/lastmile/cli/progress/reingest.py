@@ -21,7 +21,8 @@ _NOT_DONE = ("not released", "not redone", "not filled")
 
 def carry_out(settings: Settings, console: Console, drops: Sequence[int]) -> bool:
     """Wait until the drops asked for were taken again and show what came of them; false where something failed."""
-    from lastmile.warehouse.connections import connect, database_url
+    from lastmile.embedded.database import running_url
+    from lastmile.warehouse.connections import connect
 
     if holder(settings) is None:
         console.print(f"no platform is up in {settings.home}: starting one for the while ...", highlight=False)
@@ -29,7 +30,7 @@ def carry_out(settings: Settings, console: Console, drops: Sequence[int]) -> boo
             succeeded = work(running, console)
             with connect(running.database_url) as connection:
                 return _show(console, _results(connection, drops)) and succeeded
-    with connect(database_url(settings)) as connection:
+    with connect(running_url(settings)) as connection:
         with console.status("waiting for the running platform; Ctrl-C leaves it to that"):
             while any(found["is_asked_for"] for found in _results(connection, drops)):
                 time.sleep(_POLL_SECONDS)

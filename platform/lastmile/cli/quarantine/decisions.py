@@ -1,4 +1,4 @@
-"""`lastmile quarantine release` and `discard`: take again what was set query, or give it up."""
+"""`lastmile quarantine release` and `discard`: take again what was set aside, or give it up."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,7 +32,7 @@ def release(
         bool, typer.Option("--wait/--no-wait", help="Wait for it to be done, or leave it to the platform.")
     ] = True,
 ) -> None:
-    """Take again what was set query, once its contract or its source was mended.
+    """Take again what was set aside, once its contract or its source was mended.
 
     Rows are read again from their file and judged by the contract as it is now: those that fit are loaded, no other row
     changes. Drops set aside whole are taken whole. A running platform does it at once; where none runs, it is started
@@ -41,8 +41,8 @@ def release(
     Example: lastmile quarantine release --dataset hhinfo --column hh_size_members
     """
     from lastmile.cli.progress.reingest import carry_out
-    from lastmile.ingestion.release import ask
     from lastmile.quarantine import query
+    from lastmile.quarantine.release import ask
 
     settings, console = Settings.from_environment(), Console()
     with opened(settings) as (connection, store):
