@@ -111,7 +111,7 @@ def _trends(connection: Connection, store: str, datasets: Sequence[str]) -> list
             "drops": len(shares),
             "newest": shares[-1].share,
             "usual": trend.usual(shares),
-            "unusual": trend.far_above(shares),
+            "unusual": trend.anomaly(shares),
             "picture": plots.as_source(
                 plots.trend(dataset, [drop.share for drop in shares], trend.usual(shares), "drops, the newest last")
             ),

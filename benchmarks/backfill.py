@@ -218,7 +218,7 @@ def by_daemon(settings: Settings, url: str, meter: Meter, taken: int, days: int)
 def take(settings: Settings, url: str, days: Sequence[date]) -> None:
     """The same intake, in this process."""
     from lastmile.ingestion.discovery.listing import discover
-    from lastmile.ingestion.worker import take_pending
+    from lastmile.ingestion.worker import ingest_pending
     from lastmile.warehouse.migrate import migrate
 
     migrate(url)
@@ -227,7 +227,7 @@ def take(settings: Settings, url: str, days: Sequence[date]) -> None:
         for contract in contracts.values():
             ensure_table(connection, contract)
         discover(connection, store, contracts)
-        take_pending(connection, store, contracts["retail_lines"], [str(day) for day in days], "a run")
+        ingest_pending(connection, store, contracts["retail_lines"], [str(day) for day in days], "a run")
 
 
 def repeat(url: str, taken: int, days: int) -> None:

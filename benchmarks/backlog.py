@@ -21,7 +21,7 @@ from rich.table import Table
 
 from lastmile.contracts import Contract, Partition, integer, number, text
 from lastmile.embedded import postgres
-from lastmile.ingestion.worker import take_pending
+from lastmile.ingestion.worker import ingest_pending
 from lastmile.orchestration.drop_assets import cleaned_assets, raw_asset
 from lastmile.orchestration.resources import Platform
 from lastmile.orchestration.sensors import landing_sensor
@@ -78,7 +78,7 @@ def drain(platform: Platform, instance: dg.DagsterInstance) -> Iterator[tuple[fl
         began, worked, taken = time.monotonic(), time.process_time(), 0
         with platform.connect() as connection:
             for partition in partitions:
-                taken += len(take_pending(connection, platform.store(), READINGS, [partition], "benchmark"))
+                taken += len(ingest_pending(connection, platform.store(), READINGS, [partition], "benchmark"))
         yield ticked, time.monotonic() - began, time.process_time() - worked, taken
         if not partitions:
             return

@@ -132,7 +132,7 @@ def read_ours(truth: Truth) -> Given:
     rows: list[Row] = []
     aside = 0
     for batch in reader.batches():
-        judged = plan.judge(batch)
+        judged = plan.validate(batch)
         rows += judged.valid.select(*contract.columns).rows()
         aside += judged.bad.height
     return Given(truth.header or list(contract.columns), rows, aside)

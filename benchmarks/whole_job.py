@@ -13,7 +13,7 @@ from benchmarks.sampling import sampled
 from benchmarks.survey import PARTITION, SURVEY
 from lastmile.embedded.database import running_url
 from lastmile.ingestion.discovery.listing import discover
-from lastmile.ingestion.worker import take_pending
+from lastmile.ingestion.worker import ingest_pending
 from lastmile.settings import Settings
 from lastmile.store import open_store
 from lastmile.warehouse.connections import connect
@@ -34,7 +34,9 @@ def main() -> None:
             found = discover(connection, store, {SURVEY.name: SURVEY})
             outcomes: list[Outcome] = []
             # A call takes a bounded number of drops.
-            while len(outcomes) < found and (more := take_pending(connection, store, SURVEY, [PARTITION], "benchmark")):
+            while len(outcomes) < found and (
+                more := ingest_pending(connection, store, SURVEY, [PARTITION], "benchmark")
+            ):
                 outcomes += more
         for count in ("read", "loaded", "quarantined", "duplicate"):
             said[count] = sum(getattr(outcome, count) for outcome in outcomes)

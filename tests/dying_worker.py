@@ -24,13 +24,13 @@ def then_die(way):
 
 def arrange_to_die(where):
     if where == "after the claim":
-        worker.load = worker.release = worker.read_together = die
+        worker.load = worker.release = worker.read_batch = die
     elif where == "after the first batch":
-        load.take_out_repeats_of_table = micro_batch._publish = die
+        load.quarantine_table_duplicates = micro_batch._publish = die
     elif where == "before the commit":
-        ledger.settle = ledger.amend = die
+        ledger.settle = ledger.record_release = die
     elif where == "after the commit":
-        for way in ("load", "release", "load_together"):
+        for way in ("load", "release", "load_batch"):
             setattr(worker, way, then_die(getattr(worker, way)))
     else:
         raise ValueError(where)
@@ -41,4 +41,4 @@ if __name__ == "__main__":
     arrange_to_die(where)
     store = open_store(Settings(Path(), database_url, store_url, "none"))
     with psycopg.connect(database_url, autocommit=True) as connection:
-        worker.take_pending(connection, store, VISITS, YEARS, "killed run")
+        worker.ingest_pending(connection, store, VISITS, YEARS, "killed run")

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from lastmile.contracts import Contract, Partition, code, integer, number, rule, text
 from lastmile.ingestion.discovery.listing import discover
-from lastmile.ingestion.worker import take_pending
+from lastmile.ingestion.worker import ingest_pending
 from lastmile.ledger import Outcome
 from lastmile.ledger.audit import violations
 from lastmile.store import Store
@@ -64,7 +64,7 @@ class Site:
         return discover(self.connection, self.store, {self.contract.name: self.contract})
 
     def take(self, redo: bool = False, run_id: str = "test", **more: Any) -> list[Outcome]:
-        return take_pending(self.connection, self.store, self.contract, YEARS, run_id, redo, **more)
+        return ingest_pending(self.connection, self.store, self.contract, YEARS, run_id, redo, **more)
 
     def arrive(self, *args: str, year: str = "2020") -> Outcome:
         """Put one drop, find it, take it."""

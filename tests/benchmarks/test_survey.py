@@ -28,4 +28,4 @@ def test_the_intake_sets_aside_as_many_rows_as_were_made_bad(tmp_path: Path, bad
 def _bad_rows(file: Path) -> int:
     reader = open_drop(file, file.name, SURVEY)
     plan = Plan(SURVEY, reader.header)
-    return sum(plan.judge(batch).bad.height for batch in reader.batches())
+    return sum(plan.validate(batch).bad.height for batch in reader.batches())

@@ -13,7 +13,7 @@ from visits import Site
 from lastmile.cli.app import app
 from lastmile.cli.quarantine.selection import parsed
 from lastmile.contracts import integer
-from lastmile.embedded.home_lock import only_one
+from lastmile.embedded.home_lock import exclusive
 from lastmile.errors import UserError
 from lastmile.warehouse.tables import ensure_table
 
@@ -142,7 +142,7 @@ def test_a_release_waits_for_the_running_platform_and_tells_what_came_of_it(site
         with psycopg.connect(site.database_url, autocommit=True) as connection:
             Site(site.store, connection, site.database_url, contract=site.contract).take()
 
-    with only_one(settings):
+    with exclusive(settings):
         run_of_the_platform = threading.Thread(target=platform)
         run_of_the_platform.start()
         told = said("release", "--drop", "1", "--yes")

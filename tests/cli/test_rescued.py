@@ -11,7 +11,7 @@ from lastmile.cli.app import app
 from lastmile.contracts import contract as contracts
 from lastmile.contracts import number
 from lastmile.errors import UserError
-from lastmile.ingestion.worker import take_pending
+from lastmile.ingestion.worker import ingest_pending
 from lastmile.warehouse.tables import ensure_table
 
 
@@ -63,7 +63,7 @@ def test_names_rows_examples_and_the_column_by_now_are_listed(site):
 def test_what_is_asked_for_is_filled_in_by_the_next_run(site):
     declare_wind(site)
     assert "asked for 2 drops to be filled in" in said("fill", "--dataset", "visits", "--no-wait")
-    take_pending(site.connection, site.store, site.contract, YEARS, "run")
+    ingest_pending(site.connection, site.store, site.contract, YEARS, "run")
     assert site.query("SELECT wind_kmh, _rescued FROM raw.visits ORDER BY visit") == [
         {"wind_kmh": 20.0, "_rescued": {"Mood": "good"}},
         {"wind_kmh": None, "_rescued": {"Wind (km/h)": "x"}},

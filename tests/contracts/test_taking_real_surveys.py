@@ -5,7 +5,7 @@ import pytest
 
 from lastmile.contracts import load_contracts
 from lastmile.ingestion.discovery.listing import discover
-from lastmile.ingestion.worker import take_pending
+from lastmile.ingestion.worker import ingest_pending
 from lastmile.ledger.audit import violations
 
 ROWS = "SELECT dataset, sum(rows_read), sum(rows_loaded), sum(rows_quarantined), sum(rows_duplicate) FROM ledger.drops"
@@ -22,7 +22,7 @@ def taken(shared_data, store, database_url):
     with psycopg.connect(database_url, autocommit=True) as connection:
         discover(connection, store, contracts)
         for contract in contracts.values():
-            take_pending(connection, store, contract, [str(year) for year in range(2015, 2020)], "a run")
+            ingest_pending(connection, store, contract, [str(year) for year in range(2015, 2020)], "a run")
             assert violations(connection, contract.name) == []
         yield connection
 

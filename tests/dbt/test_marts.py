@@ -3,7 +3,7 @@
 import pytest
 
 from lastmile.ingestion.discovery.listing import discover
-from lastmile.ingestion.worker import take_pending
+from lastmile.ingestion.worker import ingest_pending
 
 LEVELS = ("On Track", "At Risk", "Struggling", "Severely Struggling")
 UNUSABLE = """
@@ -100,7 +100,7 @@ def real(warehouse, contracts, store, shared_data):
         store.put(f"landing/{file.stem}/{year}/{file.parent.name}/{file.name}", file.read_bytes())
     discover(warehouse.connection, store, contracts)
     for contract in contracts.values():
-        take_pending(warehouse.connection, store, contract, [str(year) for year in range(2015, 2020)], "test")
+        ingest_pending(warehouse.connection, store, contract, [str(year) for year in range(2015, 2020)], "test")
     warehouse.run("build", "--exclude-resource-type", "unit_test")
     return warehouse
 

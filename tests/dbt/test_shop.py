@@ -8,7 +8,7 @@ import pytest
 
 from assets.retail.sample import generate_shop
 from lastmile.ingestion.discovery.listing import discover
-from lastmile.ingestion.worker import take_pending
+from lastmile.ingestion.worker import ingest_pending
 
 DAYS = [date(2024, 2, 20) + timedelta(number) for number in range(20)]
 BUILD = ["build", "--exclude-resource-type", "unit_test", "--select", "+path:models/marts/retail"]
@@ -25,7 +25,7 @@ def take(warehouse, store, contracts):
 
     def take(days):
         discover(warehouse.connection, store, contracts)
-        take_pending(warehouse.connection, store, contracts["retail_lines"], days, "a run")
+        ingest_pending(warehouse.connection, store, contracts["retail_lines"], days, "a run")
 
     return take
 

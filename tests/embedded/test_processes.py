@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-from lastmile.embedded.processes import remember, start, stop, stop_remembered
+from lastmile.embedded.processes import remember, start, stop, stop_recorded
 from lastmile.process import Process
 
 SLEEP = "import time; time.sleep(60)"
@@ -72,7 +72,7 @@ def test_a_stranger_with_the_same_number_is_left_alone(popen, tmp_path):
     ours = Process("daemon", stranger.pid, Process.of("", stranger.pid).started - 60)
     assert not ours.is_alive()
     remember([ours], tmp_path / "processes.json")
-    assert stop_remembered(tmp_path / "processes.json") == []
+    assert stop_recorded(tmp_path / "processes.json") == []
     assert stranger.poll() is None
 
 
@@ -81,7 +81,7 @@ def test_what_a_dead_process_had_started_is_ended_too(family, tmp_path):
     os.kill(leader.pid, signal.SIGKILL)
     os.waitpid(leader.pid, 0)
     remember([leader], tmp_path / "processes.json")
-    assert stop_remembered(tmp_path / "processes.json") == [leader]
+    assert stop_recorded(tmp_path / "processes.json") == [leader]
     child.wait(5)
     assert not (tmp_path / "processes.json").exists()
 

@@ -123,7 +123,7 @@ class Play:
                 self.stage.store.delete(change.key)
                 continue
             self.stage.store.put(change.key, change.content.body)
-            version = self.stage.store.look(change.key).version
+            version = self.stage.store.head(change.key).version
             known = self.put.setdefault(change.key, [])
             if change.late:
                 known[-1].is_racy = True
@@ -157,7 +157,7 @@ class Play:
         contract, stage = self.contract(), self.stage
         if look:
             discover(stage.connection, stage.store, {contract.name: contract})
-        worker.take_pending(stage.connection, stage.store, contract, YEARS, "without faults", redo)
+        worker.ingest_pending(stage.connection, stage.store, contract, YEARS, "without faults", redo)
 
     def contract(self) -> Contract:
         contract = replace(VISITS, **self.history.contract)

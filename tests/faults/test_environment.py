@@ -159,7 +159,7 @@ def test_a_drop_that_cannot_be_had_lets_the_others_go_first_the_next_time(site, 
         return fetch(store, wanted, to)
 
     monkeypatch.setattr(type(site.store), "fetch", ill)
-    monkeypatch.setattr(worker, "ENVIRONMENT_WAIT", timedelta(seconds=1))
+    monkeypatch.setattr(worker, "OUTAGE_WAIT", timedelta(seconds=1))
     for _ in range(2):
         with pytest.raises(UserError, match="access is denied"):
             site.take()

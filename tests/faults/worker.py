@@ -33,26 +33,26 @@ from lastmile.warehouse.connections import connect
 POINTS: dict[str, tuple[Any, str, str]] = {
     "before entering drops": (listing, "register", "before"),
     "after the claim": (worker, "take", "before"),
-    "after claiming several": (worker, "read_together", "before"),
-    "after reading several": (worker, "load_together", "before"),
+    "after claiming several": (worker, "read_batch", "before"),
+    "after reading several": (worker, "load_batch", "before"),
     "before the fetch": (Store, "lend", "before"),
     "after the fetch": (Store, "lend", "after"),
-    "before making a table of its own": (load, "make_own", "before"),
-    "after making a table of its own": (load, "make_own", "after"),
+    "before making a table of its own": (load, "create_drop_table", "before"),
+    "after making a table of its own": (load, "create_drop_table", "after"),
     "after indexing tables of others": (load, "index_keys", "after"),
     "mid COPY": (BinaryCopy, "send", "halfway"),
     "after a batch": (BinaryCopy, "__exit__", "after"),
-    "before looking for repeats": (load, "take_out_repeats_of_table", "before"),
-    "after looking for repeats": (load, "take_out_repeats_of_table", "after"),
-    "before publishing the Parquet file": (Store, "hand_over", "before"),
-    "after publishing the Parquet file": (Store, "hand_over", "after"),
+    "before looking for repeats": (load, "quarantine_table_duplicates", "before"),
+    "after looking for repeats": (load, "quarantine_table_duplicates", "after"),
+    "before publishing the Parquet file": (Store, "publish", "before"),
+    "after publishing the Parquet file": (Store, "publish", "after"),
     "before the ledger's row": (ledger, "settle", "before"),
     "before the commit": (ledger, "settle", "after"),
     "after the commit": (worker, "load", "after"),
-    "after the commit of several": (worker, "load_together", "after"),
+    "after the commit of several": (worker, "load_batch", "after"),
     "before removing a stale file": (Store, "delete", "before"),
     "mid release": (release, "_publish", "before"),
-    "before the commit of a release": (ledger, "amend", "after"),
+    "before the commit of a release": (ledger, "record_release", "after"),
 }
 _ENGINE = str(PROJECT / "platform" / "lastmile")
 
@@ -65,7 +65,7 @@ def work(job: dict[str, Any]) -> bool:
     prepare(job)
     contract = contract_of(job)
     load.LARGE = job.get("large", load.LARGE)
-    worker.FIRST_WAIT = worker.ENVIRONMENT_WAIT = timedelta(milliseconds=10)
+    worker.FIRST_WAIT = worker.OUTAGE_WAIT = timedelta(milliseconds=10)
     try:
         store = open_store(Settings(Path(), job["database"], job["store"], "none"))
         with connect(job["database"]) as connection:
@@ -73,7 +73,7 @@ def work(job: dict[str, Any]) -> bool:
                 if step == "look":
                     discover(connection, store, {contract.name: contract})
                 else:
-                    worker.take_pending(connection, store, contract, YEARS, job["run"], redo=step == "redo")
+                    worker.ingest_pending(connection, store, contract, YEARS, job["run"], redo=step == "redo")
     except (UserError, psycopg.OperationalError) as error:
         print(f"{job['run']}: {error}", file=sys.stderr)
         return False

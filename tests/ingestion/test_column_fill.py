@@ -159,7 +159,7 @@ def test_a_fill_that_dies_before_its_end_leaves_the_drop_as_it_was(site, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(rescued_values.ledger, "refilled", die)
+        patched.setattr(rescued_values.ledger, "record_column_fill", die)
         with pytest.raises(KeyboardInterrupt):
             fill(site)
     assert rows(site) == before

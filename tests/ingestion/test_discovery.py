@@ -42,7 +42,7 @@ def test_identity_is_key_and_version_never_time(site):
     key = site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     (listed,) = site.store.list("landing/")
-    again = ledger.Found("visits", "2020", key, listed.version, listed.size, listed.modified_at.replace(year=2031))
+    again = ledger.ListedDrop("visits", "2020", key, listed.version, listed.size, listed.modified_at.replace(year=2031))
     assert ledger.register(site.connection, site.store.url, [again]) == 0
     newer = replace(again, version="another version", modified_at=listed.modified_at)
     assert ledger.register(site.connection, site.store.url, [newer]) == 1
@@ -54,7 +54,7 @@ def test_a_version_is_the_stores_own_where_it_keeps_versions(site):
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     (drop,) = site.drops()
-    head = site.store.look(drop["key"])
+    head = site.store.head(drop["key"])
     assert drop["version"] == head.version
     if site.store.keeps_versions:
         bucket, _, prefix = site.store.url.removeprefix("s3://").partition("/")
@@ -219,7 +219,7 @@ def test_names_that_people_write_are_no_problem(name):
 @pytest.mark.behaviour(number=8)
 def test_ten_thousand_objects_are_entered_in_pages(site):
     found = (
-        ledger.Found("visits", "2020", f"landing/visits/2020/{number}.csv", "1", 1, ledger.now(site.connection))
+        ledger.ListedDrop("visits", "2020", f"landing/visits/2020/{number}.csv", "1", 1, ledger.now(site.connection))
         for number in range(10_000)
     )
     assert ledger.register(site.connection, site.store.url, found) == 10_000
@@ -228,7 +228,7 @@ def test_ten_thousand_objects_are_entered_in_pages(site):
 
 @pytest.mark.behaviour(number=8)
 def test_a_backlog_is_taken_in_bounded_batches_and_what_is_left_waits_for_the_next(site, monkeypatch):
-    monkeypatch.setattr(worker, "MOST_DROPS", 3)
+    monkeypatch.setattr(worker, "MAX_DROPS", 3)
     for number in range(7):
         site.put_rows(f"{number}.csv", f"v{number},3,2,1,done", year=str(2019 + number % 3))
     site.discover()
@@ -242,14 +242,14 @@ def test_a_redo_of_many_drops_is_not_cut_short(site, monkeypatch):
         site.put_rows(f"{number}.csv", f"v{number},3,2,1,done")
     site.discover()
     site.take()
-    monkeypatch.setattr(worker, "MOST_DROPS", 3)
+    monkeypatch.setattr(worker, "MAX_DROPS", 3)
     assert len(site.take(redo=True)) == 4
 
 
 @pytest.mark.behaviour(number=8)
 def test_claiming_from_a_long_backlog_looks_at_few_drops(site):
     found = [
-        ledger.Found("visits", year, f"landing/visits/{year}/{number}.csv", "1", 1, ledger.now(site.connection))
+        ledger.ListedDrop("visits", year, f"landing/visits/{year}/{number}.csv", "1", 1, ledger.now(site.connection))
         for year in ("2019", "2020", "2021")
         for number in range(2_000)
     ]

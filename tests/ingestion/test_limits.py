@@ -129,7 +129,7 @@ def test_a_cell_longer_than_the_contract_lets_it_be_costs_its_row(tmp_path: Path
     path.write_text("id,note\n1,äöü\n2,äöüß\n")
 
     reader = open_drop(path, path.name, contract)
-    judged = Plan(contract, reader.header).judge(next(reader.batches()))
+    judged = Plan(contract, reader.header).validate(next(reader.batches()))
 
     assert judged.valid["id"].to_list() == ["1"]
     assert "at most 3 characters" in judged.bad["reasons"][0]

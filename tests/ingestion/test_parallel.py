@@ -8,7 +8,7 @@ from visits import VISITS, YEARS, checked_site
 
 from lastmile import ledger
 from lastmile.errors import UserError
-from lastmile.ingestion.parallel import Budget, take_side_by_side
+from lastmile.ingestion.parallel import Budget, ingest_in_parallel
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def connecting(site):
 
 
 def take(site, **more):
-    return take_side_by_side(connecting(site), site.store, VISITS, YEARS, "side by side", at_once=2, **more)
+    return ingest_in_parallel(connecting(site), site.store, VISITS, YEARS, "side by side", at_once=2, **more)
 
 
 def put_many(site):

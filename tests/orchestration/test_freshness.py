@@ -8,7 +8,7 @@ import pytest
 from visits import HEADER, VISITS, YEARS
 
 from lastmile.ingestion.discovery.listing import discover
-from lastmile.ingestion.worker import take_pending
+from lastmile.ingestion.worker import ingest_pending
 from lastmile.orchestration.drop_assets import cleaned_key
 from lastmile.orchestration.freshness import freshness_sensor
 from lastmile.orchestration.resources import Platform
@@ -43,7 +43,7 @@ def test_a_dataset_becomes_stale_with_time_and_fresh_with_a_drop(look, store):
     def arrive(name):
         store.put(f"landing/visits/2020/{name}.csv", f"{HEADER}\n{name},3,2,1,done\n".encode())
         discover(connection, store, {"visits": DAILY})
-        take_pending(connection, store, DAILY, YEARS, "test")
+        ingest_pending(connection, store, DAILY, YEARS, "test")
 
     with DailyVisits().connect() as connection:
         arrive("v1")

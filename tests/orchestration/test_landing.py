@@ -80,7 +80,7 @@ def test_a_queue_that_cannot_be_read_is_told_and_the_area_is_listed(queue, senso
 def test_a_backlog_asks_for_one_run_a_partition_until_it_is_worked_off(
     sensor_tick, visits_platform, instance, monkeypatch
 ):
-    monkeypatch.setattr(worker, "MOST_DROPS", 4)
+    monkeypatch.setattr(worker, "MAX_DROPS", 4)
     for number in range(10):
         put(f"{number}.csv", f"v{number},3,2,1,done")
     assets = [raw_asset(VISITS), cleaned_assets(VISITS)]

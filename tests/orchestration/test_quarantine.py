@@ -91,7 +91,7 @@ def test_a_release_is_a_run_of_the_sensor_and_a_new_version_of_the_data(visits_p
         (event,) = [e for e in result.get_asset_materialization_events() if e.asset_key == cleaned_key("visits")]
         return event.materialization.tags["dagster/data_version"]
 
-    def asked_for():
+    def requested():
         with dg.build_sensor_context(instance=instance, definitions=definitions, resources=resources) as context:
             requests = sensor.evaluate_tick(context).run_requests
         return [(request.partition_key, request.asset_selection) for request in requests or []]
@@ -100,11 +100,11 @@ def test_a_release_is_a_run_of_the_sensor_and_a_new_version_of_the_data(visits_p
     sensor = landing_sensor(dg.AssetSelection.assets(*assets), every_seconds=30)
     definitions = dg.Definitions(assets=assets, sensors=[sensor], resources=resources)
     before = version(run())
-    assert asked_for() == []
+    assert requested() == []
     release_all(visits_platform)
-    ((partition, selection),) = asked_for()
+    ((partition, selection),) = requested()
     assert (partition, cleaned_key("visits") in selection) == ("2020", True)
     assert version(run(mended())) != before
-    assert asked_for() == []
+    assert requested() == []
     release_all(visits_platform)
-    assert asked_for() == []
+    assert requested() == []

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from lastmile.quarantine.trend import NEWEST, Share, far_above, shares
+from lastmile.quarantine.trend import NEWEST, Share, anomaly, shares
 
 
 def drops(*counts):
@@ -12,7 +12,7 @@ def drops(*counts):
 
 
 def test_a_drop_with_far_more_bad_rows_than_usual_is_named_with_what_is_usual():
-    said = far_above(drops(*[(10, 1000)] * 8, (90, 1000)))
+    said = anomaly(drops(*[(10, 1000)] * 8, (90, 1000)))
     assert "drop 9 (9.csv): 90 of 1,000 rows (9.0%)" in said
     assert "usual is 1.0%, the median of the 8 drops before it" in said
 
@@ -29,15 +29,15 @@ def test_a_drop_with_far_more_bad_rows_than_usual_is_named_with_what_is_usual():
     ],
 )
 def test_what_chance_or_habit_explains_is_not_named(counts):
-    assert far_above(drops(*counts)) is None
+    assert anomaly(drops(*counts)) is None
 
 
 def test_where_no_row_was_ever_bad_a_handful_of_bad_ones_is_noticed():
-    assert far_above(drops(*[(0, 1000)] * 8, (12, 1000)))
+    assert anomaly(drops(*[(0, 1000)] * 8, (12, 1000)))
 
 
 def test_one_drop_that_went_wrong_before_does_not_hide_the_next():
-    assert far_above(drops(*[(10, 1000)] * 8, (900, 1000), (90, 1000)))
+    assert anomaly(drops(*[(10, 1000)] * 8, (900, 1000), (90, 1000)))
 
 
 def test_a_false_alarm_comes_less_than_once_in_a_hundred_drops():
@@ -45,7 +45,7 @@ def test_a_false_alarm_comes_less_than_once_in_a_hundred_drops():
     alarms = 0
     for _ in range(500):
         counts = [(sum(dice.random() < 0.02 for _ in range(200)), 200) for _ in range(12)]
-        alarms += far_above(drops(*counts)) is not None
+        alarms += anomaly(drops(*counts)) is not None
     assert alarms <= 5
 
 

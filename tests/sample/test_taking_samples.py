@@ -7,7 +7,7 @@ import pytest
 
 from lastmile.contracts import load_contracts
 from lastmile.ingestion.discovery.listing import discover
-from lastmile.ingestion.worker import take_pending
+from lastmile.ingestion.worker import ingest_pending
 from lastmile.ledger.audit import violations
 from lastmile.store.landing import LANDING
 
@@ -24,7 +24,7 @@ def taken(dirty, store, database_url):
     with psycopg.connect(database_url, autocommit=True) as connection:
         discover(connection, store, contracts)
         for contract in contracts.values():
-            take_pending(connection, store, contract, [str(year) for year in range(2019, 2024)], "a run")
+            ingest_pending(connection, store, contract, [str(year) for year in range(2019, 2024)], "a run")
             assert violations(connection, contract.name) == []
         yield connection
 

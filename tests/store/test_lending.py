@@ -1,4 +1,4 @@
-"""Bytes lent for reading: where a file lies in a folder it is not copied, and whoever writes into it is noticed."""
+"""Bytes pinned for reading: where a file lies in a folder it is not copied, and whoever writes into it is noticed."""
 
 import hashlib
 import os
@@ -31,24 +31,24 @@ def left_alone(folder: Store, key: str) -> StoredObject:
 
 def test_what_is_lent_are_the_objects_bytes_and_their_hash(store: Store, tmp_path: Path) -> None:
     store.put("a.csv", BODY)
-    lent = store.lend(store.look("a.csv"), tmp_path / "copy")
-    assert (lent.path.read_bytes(), lent.sha256) == (BODY, SHA256)
-    lent.expect_unchanged()
+    pinned = store.pin(store.head("a.csv"), tmp_path / "copy")
+    assert (pinned.path.read_bytes(), pinned.sha256) == (BODY, SHA256)
+    pinned.expect_unchanged()
 
 
 def test_a_file_left_alone_is_not_copied(folder: Store, tmp_path: Path) -> None:
     folder.put("a.csv", BODY)
-    lent = folder.lend(left_alone(folder, "a.csv"), tmp_path / "copy")
-    assert lent.path.samefile(file_of(folder, "a.csv"))
+    pinned = folder.pin(left_alone(folder, "a.csv"), tmp_path / "copy")
+    assert pinned.path.samefile(file_of(folder, "a.csv"))
 
 
 def test_a_file_just_written_is_copied(folder: Store, tmp_path: Path) -> None:
     folder.put("a.csv", BODY)
-    lent = folder.lend(folder.look("a.csv"), tmp_path / "copy")
-    assert not lent.path.samefile(file_of(folder, "a.csv"))
+    pinned = folder.pin(folder.look("a.csv"), tmp_path / "copy")
+    assert not pinned.path.samefile(file_of(folder, "a.csv"))
     file_of(folder, "a.csv").write_bytes(b"other")
-    lent.expect_unchanged()
-    assert lent.path.read_bytes() == BODY
+    pinned.expect_unchanged()
+    assert pinned.path.read_bytes() == BODY
 
 
 def test_a_file_with_a_name_on_another_file_system_is_copied(
@@ -59,22 +59,22 @@ def test_a_file_with_a_name_on_another_file_system_is_copied(
 
     folder.put("a.csv", BODY)
     monkeypatch.setattr(os, "link", far)
-    lent = folder.lend(left_alone(folder, "a.csv"), tmp_path / "copy")
-    assert not lent.path.samefile(file_of(folder, "a.csv"))
-    assert lent.sha256 == SHA256
+    pinned = folder.pin(left_alone(folder, "a.csv"), tmp_path / "copy")
+    assert not pinned.path.samefile(file_of(folder, "a.csv"))
+    assert pinned.sha256 == SHA256
 
 
 def test_a_link_in_the_folder_is_read_as_what_it_leads_to(folder: Store, tmp_path: Path) -> None:
     folder.put("a.csv", BODY)
     (file_of(folder, "a.csv").parent / "b.csv").symlink_to("a.csv")
-    lent = folder.lend(left_alone(folder, "b.csv"), tmp_path / "copy")
-    assert lent.path.read_bytes() == BODY
+    pinned = folder.pin(left_alone(folder, "b.csv"), tmp_path / "copy")
+    assert pinned.path.read_bytes() == BODY
 
 
 @pytest.mark.parametrize("body", [BODY.replace(b"3", b"4"), BODY + b"v2,3\n", b""], ids=["as long", "longer", "empty"])
 def test_whoever_writes_into_a_lent_file_is_noticed(folder: Store, tmp_path: Path, body: bytes) -> None:
     folder.put("a.csv", BODY)
-    lent = folder.lend(left_alone(folder, "a.csv"), tmp_path / "copy")
+    pinned = folder.pin(left_alone(folder, "a.csv"), tmp_path / "copy")
     file = file_of(folder, "a.csv")
     before = file.stat()
     with file.open("r+b") as opened:
@@ -82,19 +82,19 @@ def test_whoever_writes_into_a_lent_file_is_noticed(folder: Store, tmp_path: Pat
         opened.write(body)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # as tools do that keep times
     with pytest.raises(Changed, match="somebody wrote into it"):
-        lent.expect_unchanged()
+        pinned.expect_unchanged()
 
 
 def test_a_lent_file_may_be_removed_replaced_or_get_other_rights(folder: Store, tmp_path: Path) -> None:
     folder.put("a.csv", BODY)
-    lent = folder.lend(left_alone(folder, "a.csv"), tmp_path / "copy")
+    pinned = folder.pin(left_alone(folder, "a.csv"), tmp_path / "copy")
     file_of(folder, "a.csv").chmod(0o600)
-    lent.expect_unchanged()
+    pinned.expect_unchanged()
     folder.put("a.csv", b"new")
-    lent.expect_unchanged()
+    pinned.expect_unchanged()
     folder.delete("a.csv")
-    lent.expect_unchanged()
-    assert lent.path.read_bytes() == BODY
+    pinned.expect_unchanged()
+    assert pinned.path.read_bytes() == BODY
 
 
 def test_another_version_than_the_one_wanted_is_not_lent(folder: Store, tmp_path: Path) -> None:
@@ -103,21 +103,21 @@ def test_another_version_than_the_one_wanted_is_not_lent(folder: Store, tmp_path
     folder.put("a.csv", b"new")
     left_alone(folder, "a.csv")
     with pytest.raises(Changed, match=r"a\.csv: expected version"):
-        folder.lend(wanted, tmp_path / "copy")
+        folder.pin(wanted, tmp_path / "copy")
 
 
 def test_a_file_handed_over_is_the_object(store: Store, tmp_path: Path) -> None:
     source = tmp_path / "part"
     source.write_bytes(BODY)
-    store.hand_over("cleaned/a/part", source)
+    store.publish("cleaned/a/part", source)
     assert store.read("cleaned/a/part") == BODY
     other = tmp_path / "other"
     other.write_bytes(b"other")
-    store.hand_over("cleaned/a/part", other)
+    store.publish("cleaned/a/part", other)
     assert store.read("cleaned/a/part") == b"other"
 
 
 def test_a_file_that_is_not_there_cannot_be_handed_over(store: Store, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        store.hand_over("cleaned/a/part", tmp_path / "none")
+        store.publish("cleaned/a/part", tmp_path / "none")
     assert not store.exists("cleaned/a/part")

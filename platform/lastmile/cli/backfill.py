@@ -15,7 +15,7 @@ from lastmile.contracts.partition import span
 from lastmile.embedded.home_lock import holder
 from lastmile.embedded.session import join, session
 from lastmile.errors import UserError
-from lastmile.orchestration.backfills import DASK_TAG, REDO_TAG, Range, request, request_rest, rooms
+from lastmile.orchestration.backfills import DASK_TAG, REDO_TAG, Range, request, request_resume, rooms
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _asks(
     if resume:
         if first or last or datasets or select or tags:
             raise UserError("--resume stands alone: the earlier backfill says what was wanted")
-        return [partial(request_rest, backfill_id=resume)], (date.min, date.max)
+        return [partial(request_resume, backfill_id=resume)], (date.min, date.max)
     if first is None or last is None:
         raise UserError("say which partitions with --from and --to, or which drop with --drop")
     if select and datasets:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from lastmile.embedded import postgres
 from lastmile.embedded.home_lock import holder
-from lastmile.embedded.processes import stop_remembered
+from lastmile.embedded.processes import stop_recorded
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 
@@ -25,7 +25,7 @@ def down() -> None:
     if running is not None:
         os.kill(running, signal.SIGTERM)
         _wait_until_gone(settings)
-    left = stop_remembered(settings.home / "processes.json")
+    left = stop_recorded(settings.home / "processes.json")
     was_up = postgres.running(settings.postgres_folder) is not None
     postgres.stop(settings.postgres_folder)
     console.print("stopped" if running or left or was_up else f"nothing was running in {settings.home}")

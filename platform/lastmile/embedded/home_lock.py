@@ -10,7 +10,7 @@ from lastmile.settings import Settings
 
 
 @contextmanager
-def only_one(settings: Settings) -> Iterator[None]:
+def exclusive(settings: Settings) -> Iterator[None]:
     """Hold the home. Raises UserError naming the process that has it, or where there can be no home."""
     try:
         settings.home.mkdir(parents=True, exist_ok=True)

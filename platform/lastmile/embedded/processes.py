@@ -78,7 +78,7 @@ def remember(processes: Sequence[Process], file: Path) -> None:
     partial.replace(file)
 
 
-def stop_remembered(file: Path) -> list[Process]:
+def stop_recorded(file: Path) -> list[Process]:
     """End what a supervisor that is gone left running; returns those of which something was still alive."""
     if not file.exists():
         return []

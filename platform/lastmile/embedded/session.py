@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lastmile.embedded.home_lock import only_one
+from lastmile.embedded.home_lock import exclusive
 from lastmile.embedded.ports import Ports
-from lastmile.embedded.processes import stop_remembered
+from lastmile.embedded.processes import stop_recorded
 from lastmile.embedded.services import environment, prepare_dagster_home, services
 from lastmile.embedded.supervisor import Database, Say, Supervisor
 from lastmile.errors import UserError
-from lastmile.orchestration.activity import Sight, look
+from lastmile.orchestration.activity import Activity, look
 from lastmile.orchestration.connection_pool import keep_connections
 from lastmile.orchestration.run_workers import end_all
 from lastmile.settings import Settings
@@ -49,7 +49,7 @@ class Session:
         """From here on, runs are counted as new."""
         self.started_at = time.time()
 
-    def look(self) -> tuple[Sight, dict[str, Any]]:
+    def look(self) -> tuple[Activity, dict[str, Any]]:
         """What is under way, and the state of the data; a database that is down is waited for.
 
         Raises UserError where a process of the platform keeps dying, or the database stays away.
@@ -69,7 +69,7 @@ class Session:
                     raise UserError(f"the database has not answered for {PATIENCE_SECONDS:.0f} s: {reason}") from error
             time.sleep(_RETRY_SECONDS)
 
-    def _look(self, disturbed_at: float) -> tuple[Sight, dict[str, Any]]:
+    def _look(self, disturbed_at: float) -> tuple[Activity, dict[str, Any]]:
         from lastmile.operations.status import summary
         from lastmile.warehouse.connections import connect
 
@@ -93,8 +93,8 @@ def session(
     from lastmile.warehouse.migrate import migrate
 
     left_over = settings.home / "processes.json"
-    with only_one(settings), _stoppable():
-        stop_remembered(left_over)
+    with exclusive(settings), _stoppable():
+        stop_recorded(left_over)
         store = open_store(settings)
         with database(settings) as url:
             migrate(url)

@@ -62,11 +62,11 @@ class NumberFormat:
 
 
 #: Of rows set aside, whatever for.
-SET_ASIDE_SCHEMA = {"line": pl.UInt64, "raw": pl.String, "reasons": pl.String}
+QUARANTINE_SCHEMA = {"line": pl.UInt64, "raw": pl.String, "reasons": pl.String}
 
 
 @dataclass(frozen=True)
-class Judged:
+class ValidatedBatch:
     """A batch after its contract: `valid` rows typed, in the contract's column order, then `_line` and `_rescued`.
 
     `_rescued` is a JSON object text, or null where nothing was rescued. `bad` has columns line (UInt64), raw (String)

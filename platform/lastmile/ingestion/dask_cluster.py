@@ -39,7 +39,7 @@ class Place:
     s3_options: Mapping[str, str] | None = None
 
 
-def take_on_dask(
+def ingest_on_dask(
     scheduler: str,
     place: Place,
     partitions: Sequence[str],
@@ -116,7 +116,7 @@ def _take(
 ) -> "list[tuple[Drop, Outcome]]":
     """What a worker does: take drops until none waits, `most` at most."""
     from lastmile.contracts.loading import load_contracts
-    from lastmile.ingestion.worker import take_pending
+    from lastmile.ingestion.worker import ingest_pending
     from lastmile.store import open_store
     from lastmile.warehouse.connections import connect, database_url
 
@@ -131,5 +131,7 @@ def _take(
     store = open_store(place.settings, place.s3_options)
     with connect(database_url(place.settings)) as connection:
         redo = redo_before or False
-        take_pending(connection, store, contract, partitions, run_id, redo, lambda *drop: taken.append(drop), most=most)
+        ingest_pending(
+            connection, store, contract, partitions, run_id, redo, lambda *drop: taken.append(drop), most=most
+        )
     return taken

@@ -15,27 +15,27 @@ from psycopg import Connection, sql
 
 from lastmile import ledger
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import SET_ASIDE_SCHEMA, NumberFormat, RawBatch
+from lastmile.ingestion.batch import QUARANTINE_SCHEMA, NumberFormat, RawBatch
 from lastmile.ingestion.dedup.key_index import KeyIndex
 from lastmile.ingestion.dedup.repeats import (
+    deduplicates,
+    duplicates_in_drop,
     kind,
-    knows_repeats,
-    repeated_in_drop,
-    take_out_repeats_of_table,
+    quarantine_table_duplicates,
 )
 from lastmile.ingestion.discarded import without_discarded
-from lastmile.ingestion.prefetch import Beside, ahead
+from lastmile.ingestion.prefetch import Background, ahead
 from lastmile.ingestion.readers import Reader, open_drop
 from lastmile.ingestion.schema_evolution.added_columns import grown
 from lastmile.ingestion.validation import Plan
-from lastmile.ingestion.writers.copy_stream import Aside, LongCopy
-from lastmile.ingestion.writers.parquet_file import ParquetPart
+from lastmile.ingestion.writers.copy_stream import Aside, CopyStream
+from lastmile.ingestion.writers.parquet_file import ParquetFile
 from lastmile.ingestion.writers.row_copy import RowCopy
-from lastmile.ledger import Drop, NotDone, Outcome, Settled
+from lastmile.ledger import Drop, Outcome, RequestRefused, Settled
 from lastmile.quarantine.discard import discarded_lines
 from lastmile.quarantine.rows import Kind, quarantine_rows
-from lastmile.store import Lent, Missing, Store
-from lastmile.warehouse.drop_tables import LARGE, OwnTable, index_keys, make_own
+from lastmile.store import Missing, PinnedFile, Store
+from lastmile.warehouse.drop_tables import LARGE, DropTable, create_drop_table, index_keys
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Load:
     #: Lines that somebody decided not to want, with the reason given.
     discarded: Mapping[int, str] = field(default_factory=dict)
     #: Where its rows go, if not among all of the dataset.
-    own_table: OwnTable | None = None
+    drop_table: DropTable | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     read: int = 0
     bad: int = 0
@@ -89,27 +89,29 @@ class Load:
             quarantine_rows(self.connection, *place, self.run_id, rows, as_kind)
 
 
-def load(connection: Connection, store: Store, contract: Contract, drop: Drop, lent: Lent, run_id: str) -> Outcome:
-    """Take the drop whose bytes were lent. Raises Refused, Unreadable or Changed with nothing of it left behind."""
+def load(
+    connection: Connection, store: Store, contract: Contract, drop: Drop, pinned: PinnedFile, run_id: str
+) -> Outcome:
+    """Take the drop whose bytes were pinned. Raises Refused, Unreadable or Changed with nothing of it left behind."""
     stale: list[str] = []
-    sha256 = lent.sha256
+    sha256 = pinned.sha256
     work = begin(connection, contract, drop, run_id)
     if drop.size >= LARGE:
-        work.own_table = make_own(connection, contract.name, work.provenance())
-    if knows_repeats(contract):
+        work.drop_table = create_drop_table(connection, contract.name, work.provenance())
+    if deduplicates(contract):
         index_keys(connection, contract, [drop.partition], but=[drop.key])
     with connection.transaction():
-        ledger.hold(connection, drop)
+        ledger.lock_claims(connection, drop)
         if not ledger.lock_key(connection, drop, sha256):
             outcome = Outcome("superseded", message="a newer version of this object is loaded")
         elif same := ledger.same_content(connection, drop, sha256):
             outcome = Outcome("duplicate", message=f"the same bytes as drop {same}, which is in force")
-        elif (twin := ledger.same_bytes_elsewhere(connection, drop, sha256)) and contract.same_bytes == "skip":
+        elif (twin := ledger.same_content_elsewhere(connection, drop, sha256)) and contract.same_bytes == "skip":
             message = f"the same bytes as drop {twin} under another name; its contract says to skip such drops"
             outcome = Outcome("duplicate", message=message)
             stale = _replace_older(connection, contract, drop, run_id)
         else:
-            outcome, stale = _load_file(work, store, lent)
+            outcome, stale = _load_file(work, store, pinned)
             if twin:
                 message = f"loaded, although drop {twin} has the same bytes under another name"
                 outcome = replace(outcome, message=message)
@@ -137,7 +139,7 @@ def clear(connection: Connection, dataset: str, drop_ids: Sequence[int]) -> None
 def set_aside(connection: Connection, drop: Drop, run_id: str, outcome: Outcome) -> Outcome:
     """End a drop without rows; what an earlier taking of it had loaded goes in the same transaction."""
     with connection.transaction():
-        ledger.hold(connection, drop)
+        ledger.lock_claims(connection, drop)
         _start_over(connection, drop)
         ledger.settle(connection, [Settled(drop, outcome)], run_id)
     return outcome
@@ -150,16 +152,16 @@ def _start_over(connection: Connection, drop: Drop) -> None:
     connection.execute("DELETE FROM quarantine.rows WHERE drop_id = %s", [drop.id])
 
 
-def _load_file(work: Load, store: Store, lent: Lent) -> tuple[Outcome, list[str]]:
+def _load_file(work: Load, store: Store, pinned: PinnedFile) -> tuple[Outcome, list[str]]:
     """The outcome, and the keys of cleaned files that it makes stale."""
     connection, contract, drop = work.connection, work.contract, work.drop
     work.discarded = discarded_lines(connection, drop.id)
-    reader = open_drop(lent.path, drop.key, contract)
+    reader = open_drop(pinned.path, drop.key, contract)
     work.contract = grown(connection, contract, reader.header)  # before rows are locked: others may wait to grow it too
     _start_over(connection, drop)
-    part = lent.path.with_suffix(".parquet")
+    part = pinned.path.with_suffix(".parquet")
     change = load_batches(work, reader, part) if reader.header else {}
-    lent.expect_unchanged()
+    pinned.expect_unchanged()
     found = Outcome(
         "loaded", read=work.read, format=reader.format, schema_change=change, contract_version=contract.version
     )
@@ -168,10 +170,10 @@ def _load_file(work: Load, store: Store, lent: Lent) -> tuple[Outcome, list[str]
         whole = replace(found, state="quarantined", quarantined=work.read, message=_over_the_threshold(work))
         return whole, _named([drop.cleaned_key])
     stale = _replace_older(connection, contract, drop, work.run_id)
-    take_out_repeats(work, part)
+    take_out_duplicates(work, part)
     key = cleaned_key(drop)
     if work.loaded:
-        store.hand_over(key, part)
+        store.publish(key, part)
     done = replace(
         found,
         loaded=work.loaded,
@@ -197,11 +199,11 @@ def cleaned_key(drop: Drop) -> str:
 
 
 def fetch_cleaned(store: Store, drop: Drop, key: str, to: Path) -> None:
-    """Copy the cleaned file of the drop's loaded rows. Raises NotDone where it is gone."""
+    """Copy the cleaned file of the drop's loaded rows. Raises RequestRefused where it is gone."""
     try:
-        store.fetch(store.look(key), to)
+        store.fetch(store.head(key), to)
     except Missing as missing:
-        raise NotDone(
+        raise RequestRefused(
             f"the cleaned file of its rows is gone ({missing}); take the drop whole with"
             f" `lastmile backfill --drop {drop.id}`"
         ) from missing
@@ -213,20 +215,20 @@ def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
     A batch is encoded, sent and written while the next one is read and judged.
     """
     plan = Plan(work.contract, reader.header, NumberFormat.of(reader.format))
-    copy = RowCopy(work.connection, work.contract, work.provenance(), work.own_table)
+    copy = RowCopy(work.connection, work.contract, work.provenance(), work.drop_table)
     with (
-        ParquetPart(part) as parquet,
-        LongCopy(copy, work.quarantine) as rows_copy,
-        Beside("send") as sending,
-        Beside("encode") as encoding,
-        Beside("write") as writing,
+        ParquetFile(part) as parquet,
+        CopyStream(copy, work.quarantine) as rows_copy,
+        Background("send") as sending,
+        Background("encode") as encoding,
+        Background("write") as writing,
     ):
 
         def send(rows: pl.DataFrame, aside: Sequence[Aside]) -> None:
             sending.call(partial(rows_copy.send, rows["_line"], copy.encoded(rows), aside))
 
         for batch in ahead(reader.batches()):
-            judged = without_discarded(plan.judge(batch), batch, work.discarded)
+            judged = without_discarded(plan.validate(batch), batch, work.discarded)
             rows, repeated = _without_repeats(work, batch, judged.valid)
             work.read += batch.records
             aside: list[Aside] = [(judged.bad, "bad"), (repeated, kind(work.contract))]
@@ -239,18 +241,18 @@ def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
 
 def _without_repeats(work: Load, batch: RawBatch, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows whose key is new in this drop, and the others as they are set aside."""
-    if knows_repeats(work.contract):
+    if deduplicates(work.contract):
         first = work.keys.first_seen(rows)
         if not first.all():
-            return rows.filter(first), repeated_in_drop(work.contract, batch, rows.filter(~first))
-    return rows, pl.DataFrame(schema=SET_ASIDE_SCHEMA)
+            return rows.filter(first), duplicates_in_drop(work.contract, batch, rows.filter(~first))
+    return rows, pl.DataFrame(schema=QUARANTINE_SCHEMA)
 
 
-def take_out_repeats(work: Load, part: Path, lines: Sequence[int] | None = None) -> None:
+def take_out_duplicates(work: Load, part: Path, lines: Sequence[int] | None = None) -> None:
     """Set aside the rows, or those of `lines`, whose key the partition has already; the Parquet file loses them too."""
-    if not knows_repeats(work.contract) or not work.loaded:
+    if not deduplicates(work.contract) or not work.loaded:
         return
-    repeated = take_out_repeats_of_table(work.connection, work.contract, work.drop.id, work.first_day, lines)
+    repeated = quarantine_table_duplicates(work.connection, work.contract, work.drop.id, work.first_day, lines)
     if repeated.height:
         work.set_aside(repeated, kind(work.contract))
         kept = pl.scan_parquet(part).filter(~pl.col("_line").is_in(repeated["line"].implode()))

@@ -21,20 +21,20 @@ from psycopg import Connection
 from lastmile import ledger
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import NumberFormat, RawBatch
-from lastmile.ingestion.dedup.repeats import drops_with_repeats, kind, knows_repeats, repeated_in_drop
+from lastmile.ingestion.dedup.repeats import deduplicates, drops_with_table_duplicates, duplicates_in_drop, kind
 from lastmile.ingestion.load import cleaned_key
 from lastmile.ingestion.readers import open_drop
 from lastmile.ingestion.validation import Plan
 from lastmile.ingestion.validation.rules import is_by_row
-from lastmile.ingestion.writers.parquet_file import ParquetPart
+from lastmile.ingestion.writers.parquet_file import ParquetFile
 from lastmile.ingestion.writers.row_copy import RowCopy
 from lastmile.ledger import Drop, Outcome, Settled
-from lastmile.quarantine.rows import copy_aside
+from lastmile.quarantine.rows import copy_rows
 from lastmile.store import Store, StoredObject
 from lastmile.warehouse.drop_tables import index_keys
 
 #: Claimed at once: beyond it nothing more is saved, and all of it is read again where a worker dies.
-MOST_TOGETHER = 100
+MAX_BATCH = 100
 #: Bytes of cells held at once; a few kilobytes of a compressed file may be very many.
 _HELD = 64 * 1024 * 1024
 #: Requests to the store under way at once.
@@ -43,7 +43,7 @@ _AT_ONCE = 8
 _PLACE = 2**40
 
 
-class Apart(Exception):
+class NotBatchable(Exception):
     """Nothing was loaded: these drops must be taken alone, the others may be tried again without them."""
 
     def __init__(self, drops: Collection[int]) -> None:
@@ -62,7 +62,7 @@ class Read:
     batch: RawBatch
 
 
-def read_together(store: Store, contract: Contract, drops: Sequence[Drop], folder: Path) -> dict[int, Read]:
+def read_batch(store: Store, contract: Contract, drops: Sequence[Drop], folder: Path) -> dict[int, Read]:
     """The drops by id, read whole. One that is not there could not be read, or is too much to be held beside others."""
     plans: dict[tuple[Any, ...], Plan] = {}
     read: dict[int, Read] = {}
@@ -78,20 +78,20 @@ def read_together(store: Store, contract: Contract, drops: Sequence[Drop], folde
     return read
 
 
-def load_together(
+def load_batch(
     connection: Connection, store: Store, contract: Contract, drops: Sequence[Read], folder: Path, run_id: str
 ) -> list[Outcome]:
-    """Load all of these drops in one transaction. Raises Apart, or whatever goes wrong, with nothing of them loaded."""
+    """Load these drops in one transaction. Raises NotBatchable, or whatever goes wrong, with nothing of them loaded."""
     judged = _judged(contract, drops)
-    if knows_repeats(contract):
+    if deduplicates(contract):
         index_keys(connection, contract, {one.drop.partition for one in drops}, but=[])
     with connection.transaction():
-        ledger.hold(connection, *(one.drop for one in drops))
-        if apart := ledger.apart(connection, [one.drop for one in drops], [one.sha256 for one in drops]):
-            raise Apart(apart)
+        ledger.lock_claims(connection, *(one.drop for one in drops))
+        if apart := ledger.not_batchable(connection, [one.drop for one in drops], [one.sha256 for one in drops]):
+            raise NotBatchable(apart)
         _copy(connection, contract, drops, judged, run_id)
-        if repeated := drops_with_repeats(connection, contract, [one.drop for one in drops]):
-            raise Apart(repeated)
+        if repeated := drops_with_table_duplicates(connection, contract, [one.drop for one in drops]):
+            raise NotBatchable(repeated)
         _publish(store, drops, judged, folder)
         outcomes = list(_outcomes(contract, drops, judged))
         settled = [Settled(one.drop, outcome, one.sha256) for one, outcome in zip(drops, outcomes, strict=True)]
@@ -134,7 +134,7 @@ def _read(contract: Contract, drop: Drop, file: Path, sha256: str, plans: dict[t
 
 
 def _judged(contract: Contract, drops: Sequence[Read]) -> _Judged:
-    """All rows, judged together where their drops have the same header. Raises Apart for drops with too many bad."""
+    """All rows, validated together where headers are the same. Raises NotBatchable for drops with too many bad."""
     parts = [_judged_alike(contract, plan, alike) for plan, alike in _alike(contract, drops)]
     judged = _Judged(*(pl.concat([getattr(part, name) for part in parts]) for name in ("valid", "bad", "duplicate")))
     bad = _counts(judged.bad)
@@ -142,7 +142,7 @@ def _judged(contract: Contract, drops: Sequence[Read]) -> _Judged:
         one.drop.id for place, one in enumerate(drops) if bad.get(place, 0) > contract.max_bad_share * one.batch.records
     ]
     if too_bad:
-        raise Apart(too_bad)
+        raise NotBatchable(too_bad)
     return judged
 
 
@@ -157,9 +157,9 @@ def _alike(contract: Contract, drops: Sequence[Read]) -> Iterator[tuple[Plan, li
 
 def _judged_alike(contract: Contract, plan: Plan, batches: Sequence[tuple[int, RawBatch]]) -> _Judged:
     batch = _joined(batches)
-    judged = plan.judge(batch)
+    judged = plan.validate(batch)
     first = _is_first(contract, judged.valid)
-    repeated = repeated_in_drop(contract, batch, judged.valid.filter(~first))
+    repeated = duplicates_in_drop(contract, batch, judged.valid.filter(~first))
     bad, duplicate = judged.bad, repeated.clear()
     if kind(contract) == "bad":
         bad = pl.concat([bad, repeated])
@@ -194,7 +194,7 @@ def _placed(rows: pl.DataFrame, line: str) -> pl.DataFrame:
 
 def _is_first(contract: Contract, valid: pl.DataFrame) -> pl.Series:
     """True for each row that is the first with its key in its drop; a row with a null in its key repeats nothing."""
-    if not knows_repeats(contract):
+    if not deduplicates(contract):
         return pl.repeat(True, valid.height, dtype=pl.Boolean, eager=True)
     drop = (pl.col("_line") // _PLACE).alias("_place")
     is_first = pl.struct(drop, *contract.key).is_first_distinct()
@@ -217,7 +217,7 @@ def _copy(connection: Connection, contract: Contract, drops: Sequence[Read], jud
             place = rows["_place"]
             origin = {"dataset": pl.lit(contract.name), "run_id": pl.lit(run_id), "kind": pl.lit(as_kind)}
             placed = rows.with_columns(drop_id=ids.gather(place), partition=partitions.gather(place), **origin)
-            copy_aside(connection, placed)
+            copy_rows(connection, placed)
 
 
 def _publish(store: Store, drops: Sequence[Read], judged: _Judged, folder: Path) -> None:
@@ -225,9 +225,9 @@ def _publish(store: Store, drops: Sequence[Read], judged: _Judged, folder: Path)
 
     def publish(place: int, rows: pl.DataFrame) -> None:
         part = folder / f"{place}.parquet"
-        with ParquetPart(part) as parquet:
+        with ParquetFile(part) as parquet:
             parquet.write(rows)
-        store.hand_over(cleaned_key(drops[place].drop), part)
+        store.publish(cleaned_key(drops[place].drop), part)
 
     rows = judged.valid.partition_by("_place", as_dict=True, include_key=False)
     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -24,7 +24,7 @@ _NUMBERS = {
 _IN_WORDS = re.compile(r"\b(?:os error |errno )(\d+)", re.IGNORECASE)
 
 
-def is_environments(error: BaseException) -> bool:
+def is_outage(error: BaseException) -> bool:
     """Whether the error, or one behind it, says that the environment failed."""
     return any(_is_environments(one) for one in _with_causes(error))
 

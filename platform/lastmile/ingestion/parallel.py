@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from lastmile import ledger
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.worker import MOST_DROPS, Report, take_pending
+from lastmile.ingestion.worker import MAX_DROPS, Report, ingest_pending
 from lastmile.ledger import Drop, Outcome
 from lastmile.store import Store
 
@@ -53,7 +53,7 @@ class _Stopped(Exception):
     """Another thread failed, or the run is canceled: the drops not begun are left for the next run."""
 
 
-def take_side_by_side(
+def ingest_in_parallel(
     connect: Callable[[], AbstractContextManager[Connection]],
     store: Store,
     contract: Contract,
@@ -63,7 +63,7 @@ def take_side_by_side(
     report: Report = lambda drop, outcome: None,
     at_once: int | None = None,
 ) -> list[Outcome]:
-    """What `take_pending` does, for `at_once` partitions at a time; each thread has a connection by `connect`.
+    """What `ingest_pending` does, for `at_once` partitions at a time; each thread has a connection by `connect`.
 
     If not given, that is as many as polars has threads: the machine's cores, unless it is told otherwise.
 
@@ -72,7 +72,7 @@ def take_side_by_side(
     at_once = min(at_once or min(pl.thread_pool_size(), _MOST_AT_ONCE), len(partitions))
     with connect() as connection:
         if at_once < 2:
-            return take_pending(connection, store, contract, partitions, run_id, redo, report)
+            return ingest_pending(connection, store, contract, partitions, run_id, redo, report)
         redo = ledger.now(connection) if redo is True else redo
     shares = [partitions[place::at_once] for place in range(at_once)]
     budget, reporting, stopping = Budget(MOST_BYTES), Lock(), Event()
@@ -91,8 +91,8 @@ def take_side_by_side(
     def take(share: Sequence[str]) -> list[Outcome]:
         try:
             with connect() as connection:
-                most = None if redo else MOST_DROPS // len(shares)
-                return take_pending(connection, store, contract, share, run_id, redo, tell, most, hold)
+                most = None if redo else MAX_DROPS // len(shares)
+                return ingest_pending(connection, store, contract, share, run_id, redo, tell, most, hold)
         except BaseException:
             stopping.set()
             raise

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 Item = TypeVar("Item")
 
 
-class Beside:
+class Background:
     """Calls functions one after another on a thread; `call` waits until the one before has begun.
 
     An error in one is raised by a later `call`, or on leaving; what comes after it is not done. A single call is made

@@ -15,37 +15,39 @@ from psycopg import Connection
 from lastmile import ledger
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch, Refused
-from lastmile.ingestion.load import Load, begin, cleaned_key, fetch_cleaned, load_batches, take_out_repeats
+from lastmile.ingestion.load import Load, begin, cleaned_key, fetch_cleaned, load_batches, take_out_duplicates
 from lastmile.ingestion.readers import Reader, open_drop
 from lastmile.ingestion.schema_evolution.added_columns import grown
-from lastmile.ledger import ClaimLost, Drop, NotDone, Outcome
+from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
 from lastmile.quarantine.discard import discarded_lines
-from lastmile.store import Lent, Store
+from lastmile.store import PinnedFile, Store
 
 
-def release(connection: Connection, store: Store, contract: Contract, drop: Drop, lent: Lent, run_id: str) -> Outcome:
+def release(
+    connection: Connection, store: Store, contract: Contract, drop: Drop, pinned: PinnedFile, run_id: str
+) -> Outcome:
     """Load those rows asked for that now fit the contract, beside the drop's other rows; renew the others' reasons.
 
-    How many of the drop's rows are bad does not matter: they were loaded without them. Raises NotDone or Changed, with
-    nothing changed, where the rows cannot be had from its bytes any more.
+    How many of the drop's rows are bad does not matter: they were loaded without them. Raises RequestRefused or
+    Changed, with nothing changed, where the rows cannot be had from its bytes any more.
     """
     with connection.transaction():
-        ledger.hold(connection, drop)
-        before = _as_loaded(connection, drop, lent.sha256)
+        ledger.lock_claims(connection, drop)
+        before = _as_loaded(connection, drop, pinned.sha256)
         asked = _still_aside(connection, drop)
         work = begin(connection, contract, drop, run_id)
         work.discarded = discarded_lines(connection, drop.id)
-        cleaned = _take(work, store, lent.path, asked) if asked else drop.cleaned_key
-        lent.expect_unchanged()
+        cleaned = _take(work, store, pinned.path, asked) if asked else drop.cleaned_key
+        pinned.expect_unchanged()
         outcome = _summed_up(work, before, len(asked), cleaned)
-        ledger.amend(connection, drop, outcome, run_id)
+        ledger.record_release(connection, drop, outcome, run_id)
     if drop.cleaned_key and cleaned != drop.cleaned_key:
         store.delete(drop.cleaned_key)
     return outcome
 
 
 def _as_loaded(connection: Connection, drop: Drop, sha256: str) -> Outcome:
-    """The drop's counts so far. Raises ClaimLost where it was replaced meanwhile, NotDone where its bytes were."""
+    """The drop's counts so far. Raises ClaimLost where it was replaced, RequestRefused where its bytes were."""
     row = connection.execute(
         "SELECT state, sha256, rows_read, rows_loaded FROM ledger.drops WHERE id = %s", [drop.id]
     ).fetchone()
@@ -53,7 +55,7 @@ def _as_loaded(connection: Connection, drop: Drop, sha256: str) -> Outcome:
     if state != "loaded":
         raise ClaimLost(f"drop {drop.id} ({drop.key}) is {state} now: nothing of it can be released")
     if known != sha256:
-        raise NotDone(
+        raise RequestRefused(
             f"{drop.key}: expected the bytes that were loaded (SHA-256 {known}), found others ({sha256}); put the"
             " object back as it was, or drop the new file under the same name to replace its rows"
         )
@@ -83,13 +85,13 @@ def _take(work: Load, store: Store, file: Path, asked: Sequence[int]) -> str | N
         work.contract = grown(work.connection, work.contract, reader.header)
         load_batches(work, _only(reader, asked), part)
     except Refused as refused:
-        raise NotDone(str(refused)) from refused
+        raise RequestRefused(str(refused)) from refused
     if work.read != len(asked):
-        raise NotDone(
+        raise RequestRefused(
             f"{work.drop.key}: expected {len(asked)} records on the lines asked for, found {work.read}: the contract"
             f" now has the file read in another way; take it whole with `lastmile backfill --drop {work.drop.id}`"
         )
-    take_out_repeats(work, part, asked)
+    take_out_duplicates(work, part, asked)
     return _publish(work, store, part) if work.loaded else work.drop.cleaned_key
 
 
@@ -122,14 +124,14 @@ def _publish(work: Load, store: Store, part: Path) -> str:
     """Put a cleaned file of the rows the drop had and those released, in this order, under a name of this claim."""
     key = cleaned_key(work.drop)
     if work.drop.cleaned_key is None:
-        store.hand_over(key, part)
+        store.publish(key, part)
         return key
     with TemporaryDirectory(prefix="lastmile-") as folder:
         before, after = Path(folder) / "before.parquet", Path(folder) / "after.parquet"
         fetch_cleaned(store, work.drop, work.drop.cleaned_key, before)
         frames = [pl.scan_parquet(before), pl.scan_parquet(part)]
         pl.concat(frames, how="diagonal_relaxed").sink_parquet(after, compression="lz4")
-        store.hand_over(key, after)
+        store.publish(key, after)
     return key
 
 

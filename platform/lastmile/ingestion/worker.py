@@ -24,30 +24,30 @@ from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.load import load, set_aside
-from lastmile.ingestion.micro_batch import MOST_TOGETHER, Apart, Read, listed, load_together, read_together
-from lastmile.ingestion.outages import is_environments
+from lastmile.ingestion.micro_batch import MAX_BATCH, NotBatchable, Read, listed, load_batch, read_batch
+from lastmile.ingestion.outages import is_outage
 from lastmile.ingestion.release import release
 from lastmile.ingestion.schema_evolution.rescued_values import fill
-from lastmile.ledger import ClaimLost, Drop, NotDone, Outcome
+from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
 from lastmile.store import Changed, Missing, Store
 from lastmile.warehouse.tables import ensure_table
 
 logger = logging.getLogger(__name__)
 
 #: How often a drop that cannot be parsed, or is gone, is tried before that is taken as its end.
-TRIES = 3
+MAX_TRIES = 3
 #: Wait before the next try: 1 s, 2 s, 4 s ...
 FIRST_WAIT = timedelta(seconds=1)
 #: Wait after a fault of the environment: other drops go first, in case it is one object that cannot be had.
-ENVIRONMENT_WAIT = timedelta(seconds=10)
+OUTAGE_WAIT = timedelta(seconds=10)
 #: Drops taken in one call, so that a backlog of any length is worked off in runs of some minutes.
-MOST_DROPS = 2_000
+MAX_DROPS = 2_000
 
 Report = Callable[[Drop, Outcome], None]
 Hold = Callable[[Sequence[Drop]], AbstractContextManager[None]]
 
 
-def take_pending(
+def ingest_pending(
     connection: Connection,
     store: Store,
     contract: Contract,
@@ -58,7 +58,7 @@ def take_pending(
     most: int | None = None,
     hold: Hold = lambda drops: nullcontext(),
 ) -> list[Outcome]:
-    """Take the pending drops of the partitions, `most` or MOST_DROPS at most. Returns their outcomes.
+    """Take the pending drops of the partitions, `most` or MAX_DROPS at most. Returns their outcomes.
 
     `hold` is around the taking of drops that were claimed at once; what it raises is raised.
 
@@ -67,12 +67,12 @@ def take_pending(
     `connection` must be in autocommit mode. Raises UserError where the database or the store is unreachable.
     """
     ensure_table(connection, contract)
-    ledger.give_up(connection, store.url, contract.name, partitions)
+    ledger.fail_exhausted(connection, store.url, contract.name, partitions)
     started = ledger.now(connection) if redo is True else redo or None
-    most = most or (None if redo else MOST_DROPS)
+    most = most or (None if redo else MAX_DROPS)
     outcomes: list[Outcome] = []
     while most is None or len(outcomes) < most:
-        at_once = MOST_TOGETHER if most is None else min(MOST_TOGETHER, most - len(outcomes))
+        at_once = MAX_BATCH if most is None else min(MAX_BATCH, most - len(outcomes))
         drops = ledger.claim(connection, store.url, contract.name, partitions, run_id, started, at_once)
         if not drops and not _wait_for_next(connection, store, contract, partitions, run_id):
             break
@@ -90,7 +90,7 @@ def _take_in_order(
     left = list(drops)
     try:
         with TemporaryDirectory(prefix="lastmile-") as folder:
-            read = read_together(store, contract, drops, Path(folder)) if len(drops) > 1 else {}
+            read = read_batch(store, contract, drops, Path(folder)) if len(drops) > 1 else {}
             while left:
                 ready = [read[drop.id] for drop in takewhile(lambda drop: drop.id in read, left)]
                 if len(ready) > 1:
@@ -120,8 +120,8 @@ def _try_together(
 ) -> list[Outcome]:
     """The outcomes of all of them; or none, and then out of `read` are those that must be taken alone."""
     try:
-        return load_together(connection, store, contract, ready, folder, run_id)
-    except Apart as apart:
+        return load_batch(connection, store, contract, ready, folder, run_id)
+    except NotBatchable as apart:
         alone = apart.drops
     except Exception as error:  # whatever it is, taking them one by one meets it again, where it belongs
         logger.warning("%s drops are taken one by one: %s", len(ready), error)
@@ -143,7 +143,7 @@ def take(connection: Connection, store: Store, contract: Contract, drop: Drop, r
         logger.warning("%s", lost)
         return None
     except Exception as error:
-        _give_back(connection, drop, run_id, error, ENVIRONMENT_WAIT)
+        _give_back(connection, drop, run_id, error, OUTAGE_WAIT)
         if isinstance(error, UserError | psycopg.Error):
             raise
         raise UserError(f"cannot take drop {drop.id} ({drop.key}), it stays in the queue: {error}") from error
@@ -161,11 +161,11 @@ def expect_size(drop: Drop, contract: Contract) -> None:
 
 def _take(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome | None:
     try:
-        if drop.asked_for == "filled":
+        if drop.requested == "filled":
             return fill(connection, store, contract, drop, run_id)
         with TemporaryDirectory(prefix="lastmile-") as folder:
             expect_size(drop, contract)
-            lent = store.lend(listed(drop), Path(folder) / "drop")
+            lent = store.pin(listed(drop), Path(folder) / "drop")
             try:
                 way = release if drop.retake else load
                 return way(connection, store, contract, drop, lent, run_id)
@@ -177,7 +177,7 @@ def _take(connection: Connection, store: Store, contract: Contract, drop: Drop, 
     except (Changed, Missing) as error:
         return _without_its_bytes(connection, store, drop, run_id, error)
     except Exception as error:
-        if is_environments(error):
+        if is_outage(error):
             raise
         return _set_back(connection, drop, run_id, error)
 
@@ -185,7 +185,7 @@ def _take(connection: Connection, store: Store, contract: Contract, drop: Drop, 
 def _set_back(connection: Connection, drop: Drop, run_id: str, error: Exception) -> Outcome | None:
     """What is done with a drop that is itself at fault."""
     match error:
-        case NotDone():
+        case RequestRefused():
             _keep(connection, drop, run_id, str(error))
             return None
         case Unreadable():
@@ -202,7 +202,7 @@ def _without_its_bytes(
 ) -> Outcome | None:
     if isinstance(error, Changed) and _is_as_listed(store, drop):
         raise UserError(f"{error}; yet it is there as it was listed, so that its bytes were cut short on their way")
-    if drop.is_redone:
+    if drop.is_reingested:
         _keep(connection, drop, run_id, str(error))
         return None
     if isinstance(error, Missing):
@@ -214,12 +214,12 @@ def _without_its_bytes(
 
 def _keep(connection: Connection, drop: Drop, run_id: str, why: str) -> None:
     """Leave a drop that was to be taken again as it was, and say why."""
-    ledger.keep(connection, drop, run_id, f"not {drop.asked_for or 'redone'}, rows kept: {why}")
+    ledger.decline(connection, drop, run_id, f"not {drop.requested or 'redone'}, rows kept: {why}")
 
 
 def _is_as_listed(store: Store, drop: Drop) -> bool:
     try:
-        return store.look(drop.key).version == drop.version
+        return store.head(drop.key).version == drop.version
     except Missing:
         return False
 
@@ -229,18 +229,18 @@ def _give_back(connection: Connection, drop: Drop, run_id: str, error: Exception
     if connection.closed:  # lost too; to ask a connection that broke in the middle of a COPY would wait for ever
         return
     try:
-        ledger.give_back(connection, drop, run_id, f"to be taken again: {error}", wait)
+        ledger.release_claim(connection, drop, run_id, f"to be taken again: {error}", wait)
     except psycopg.Error as fault:
         logger.warning("drop %s (%s) could not be given back: %s", drop.id, drop.key, fault)
 
 
 def _try_again(connection: Connection, drop: Drop, run_id: str, end: Outcome) -> Outcome | None:
-    if drop.attempts >= TRIES and drop.asked_for:
+    if drop.attempts >= MAX_TRIES and drop.requested:
         _keep(connection, drop, run_id, end.message or "")
         return None
-    if drop.attempts >= TRIES:
+    if drop.attempts >= MAX_TRIES:
         return set_aside(connection, drop, run_id, replace(end, message=f"{end.message} (tried {drop.attempts} times)"))
-    ledger.put_back(connection, drop, run_id, end.message or "", FIRST_WAIT * 2 ** (drop.attempts - 1))
+    ledger.requeue(connection, drop, run_id, end.message or "", FIRST_WAIT * 2 ** (drop.attempts - 1))
     return None
 
 

@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from lastmile.ledger.drops import ClaimLost, Drop
-from lastmile.ledger.events import tell
+from lastmile.ledger.events import record_event
 
 #: Far longer than any load; it only matters where a dead session is not noticed (a cut network, a pooler).
 LEASE = timedelta(minutes=30)
@@ -124,7 +124,7 @@ def _claim(connection: Connection, which: str, sought: dict[str, Any]) -> list[D
         ).fetchall()
 
 
-def hold(connection: Connection, *drops: Drop) -> None:
+def lock_claims(connection: Connection, *drops: Drop) -> None:
     """Lock the rows of drops until the transaction ends. Raises ClaimLost where another worker has taken one."""
     held = connection.execute(
         """
@@ -138,10 +138,10 @@ def hold(connection: Connection, *drops: Drop) -> None:
             raise ClaimLost(f"drop {drop.id} ({drop.key}) is held by another worker now")
 
 
-def put_back(connection: Connection, drop: Drop, run_id: str, message: str, wait: timedelta) -> None:
+def requeue(connection: Connection, drop: Drop, run_id: str, message: str, wait: timedelta) -> None:
     """Give up the claim so that the drop is tried again after `wait`. A drop that was being redone stays as it was."""
     with connection.transaction():
-        hold(connection, drop)
+        lock_claims(connection, drop)
         connection.execute(
             f"""
             UPDATE ledger.drops
@@ -151,10 +151,10 @@ def put_back(connection: Connection, drop: Drop, run_id: str, message: str, wait
             """,
             [message, wait, drop.id],
         )
-        tell(connection, drop.id, "discovered", run_id, message)
+        record_event(connection, drop.id, "discovered", run_id, message)
 
 
-def give_back(connection: Connection, drop: Drop, run_id: str, message: str, wait: timedelta) -> None:
+def release_claim(connection: Connection, drop: Drop, run_id: str, message: str, wait: timedelta) -> None:
     """Give up the claim as though the drop had not been claimed, to be taken after `wait`; a no-op where it is lost."""
     with connection.transaction():
         given = connection.execute(
@@ -167,10 +167,10 @@ def give_back(connection: Connection, drop: Drop, run_id: str, message: str, wai
             [message, wait, drop.id, drop.claim],
         ).fetchone()
         if given:
-            tell(connection, drop.id, given[0], run_id, message)
+            record_event(connection, drop.id, given[0], run_id, message)
 
 
-def give_up(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> None:
+def fail_exhausted(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> None:
     """Mark as failed the drops that too many workers died on, so that one poisonous file cannot stop the rest.
 
     Where one was settled before, and many died on taking it again, it stays as it was and the asking ends.
@@ -196,4 +196,4 @@ def give_up(connection: Connection, store: str, dataset: str, partitions: Sequen
         [store, dataset, list(partitions)],
     ).fetchall()
     for drop_id, state, message in given_up:
-        tell(connection, drop_id, state, None, message)
+        record_event(connection, drop_id, state, None, message)

@@ -9,7 +9,7 @@ State = Literal["discovered", "claimed", "loaded", "quarantined", "duplicate", "
 
 
 @dataclass(frozen=True)
-class Found:
+class ListedDrop:
     """An object of the landing area as listed. `problem` says why no contract can take it, if none can.
 
     It is read `settle` after it was entered at the earliest. `partition_end` is the first day after its partition.
@@ -49,14 +49,14 @@ class Drop:
     is_new: bool = False
 
     @property
-    def asked_for(self) -> Literal["released", "filled"] | None:
+    def requested(self) -> Literal["released", "filled"] | None:
         """What somebody wants done with it as it lies there; None where it is to be taken whole."""
         if self.retake is not None:
             return "released" if self.retake else None
         return "filled" if self.refill is not None else None
 
     @property
-    def is_redone(self) -> bool:
+    def is_reingested(self) -> bool:
         """True where the drop was settled before: its rows stay visible until the new ones replace them."""
         return self.state != "claimed"
 
@@ -81,5 +81,5 @@ class ClaimLost(Exception):
     """Another worker has taken the drop; whatever this one did is rolled back."""
 
 
-class NotDone(Exception):
+class RequestRefused(Exception):
     """What somebody asked for cannot be done to a loaded drop now. Nothing of it has changed; the message says why."""

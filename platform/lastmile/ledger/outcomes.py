@@ -7,9 +7,9 @@ from typing import Any
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from lastmile.ledger.claims import ANSWERED, FREE, hold
+from lastmile.ledger.claims import ANSWERED, FREE, lock_claims
 from lastmile.ledger.drops import Drop, Outcome
-from lastmile.ledger.events import tell
+from lastmile.ledger.events import record_event
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def settle(connection: Connection, settled: Sequence[Settled], run_id: str) -> N
     )
 
 
-def amend(connection: Connection, drop: Drop, outcome: Outcome, run_id: str) -> None:
+def record_release(connection: Connection, drop: Drop, outcome: Outcome, run_id: str) -> None:
     """Write what a release changed of a held drop inside the caller's transaction: its counts and its cleaned file."""
     connection.execute(
         f"""
@@ -65,10 +65,10 @@ def amend(connection: Connection, drop: Drop, outcome: Outcome, run_id: str) -> 
             drop.retake, drop.id,
         ],
     )  # fmt: skip
-    tell(connection, drop.id, outcome.state, run_id, outcome.message)
+    record_event(connection, drop.id, outcome.state, run_id, outcome.message)
 
 
-def refilled(
+def record_column_fill(
     connection: Connection, drop: Drop, cleaned_key: str | None, change: Mapping[str, Any], message: str, run_id: str
 ) -> None:
     """Write what filling in columns changed of a held drop inside the caller's transaction: no row came or went."""
@@ -81,13 +81,13 @@ def refilled(
         """,
         [cleaned_key, Jsonb(change), message, run_id, drop.refill, drop.id],
     )
-    tell(connection, drop.id, drop.state, run_id, message)
+    record_event(connection, drop.id, drop.state, run_id, message)
 
 
-def keep(connection: Connection, drop: Drop, run_id: str, message: str) -> None:
+def decline(connection: Connection, drop: Drop, run_id: str, message: str) -> None:
     """End a redo or release that could not be done: the drop and its rows stay as they were, the reason is recorded."""
     with connection.transaction():
-        hold(connection, drop)
+        lock_claims(connection, drop)
         connection.execute(
             f"""
             UPDATE ledger.drops
@@ -96,4 +96,4 @@ def keep(connection: Connection, drop: Drop, run_id: str, message: str) -> None:
             """,
             [message, drop.retake, drop.refill, drop.id],
         )
-        tell(connection, drop.id, drop.state, run_id, message)
+        record_event(connection, drop.id, drop.state, run_id, message)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from psycopg import Connection
 
-from lastmile.ledger.drops import Found
+from lastmile.ledger.drops import ListedDrop
 
 
-def register(connection: Connection, store: str, found: Iterable[Found]) -> int:
+def register(connection: Connection, store: str, found: Iterable[ListedDrop]) -> int:
     """Enter objects not seen before in this version; returns how many. Entering one twice is a no-op.
 
     An object no contract could take is entered as `failed`; once a contract fits, it becomes `discovered`. A version
@@ -16,7 +16,7 @@ def register(connection: Connection, store: str, found: Iterable[Found]) -> int:
     again, so that a store whose listings and reads disagree cannot fill the ledger.
     """
     rows = list(found)
-    columns = [[getattr(row, name) for row in rows] for name in Found.__dataclass_fields__]
+    columns = [[getattr(row, name) for row in rows] for name in ListedDrop.__dataclass_fields__]
     with connection.transaction():
         cursor = connection.execute(
             """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from psycopg import Connection
 
 from lastmile.ledger.drops import Drop
-from lastmile.ledger.events import tell
+from lastmile.ledger.events import record_event
 from lastmile.warehouse.locks import Lock, lock
 
 _SAME_KEY = "key = %(key)s AND id <> %(id)s AND store = (SELECT store FROM ledger.drops WHERE id = %(id)s)"
@@ -38,7 +38,9 @@ def supersede(connection: Connection, drop: Drop, run_id: str) -> list[tuple[int
         {"id": drop.id, "key": drop.key},
     ).fetchall()
     for old_id, _ in replaced:
-        tell(connection, old_id, "superseded", run_id, f"replaced by drop {drop.id}, a newer version of {drop.key}")
+        record_event(
+            connection, old_id, "superseded", run_id, f"replaced by drop {drop.id}, a newer version of {drop.key}"
+        )
     if replaced:
         _take_up_copies(connection, drop, run_id, [old_id for old_id, _ in replaced])
     return replaced
@@ -59,7 +61,7 @@ def _take_up_copies(connection: Connection, drop: Drop, run_id: str, replaced: S
         },
     ).fetchall()  # fmt: skip
     for (copy,) in copies:
-        tell(connection, copy, "discovered", run_id, "what it was a copy of has been replaced")
+        record_event(connection, copy, "discovered", run_id, "what it was a copy of has been replaced")
 
 
 def same_content(connection: Connection, drop: Drop, sha256: str) -> int | None:
@@ -71,7 +73,7 @@ def same_content(connection: Connection, drop: Drop, sha256: str) -> int | None:
     return found[0] if found else None
 
 
-def same_bytes_elsewhere(connection: Connection, drop: Drop, sha256: str) -> int | None:
+def same_content_elsewhere(connection: Connection, drop: Drop, sha256: str) -> int | None:
     """The drop of the partition whose rows are in force with the same bytes under another key, if there is one.
 
     Drops with the same bytes wait for each other until the transaction ends, so two cannot both be the first.
@@ -88,11 +90,11 @@ def same_bytes_elsewhere(connection: Connection, drop: Drop, sha256: str) -> int
     return found[0] if found else None
 
 
-def apart(connection: Connection, drops: Sequence[Drop], sha256s: Sequence[str]) -> set[int]:
+def not_batchable(connection: Connection, drops: Sequence[Drop], sha256s: Sequence[str]) -> set[int]:
     """Those of these held drops that something else in the ledger bears upon: a drop of their key, or of their bytes.
 
     For the others nothing can come to bear on them until the transaction ends. The locks are those of `lock_key` and
-    `same_bytes_elsewhere`, all of the first kind before all of the second, each in order: nobody waits in a circle.
+    `same_content_elsewhere`, all of the first kind before all of the second, each in order: nobody waits in a circle.
     """
     lock(connection, Lock.OBJECT, [drop.key for drop in drops])
     lock(connection, Lock.CONTENT, [f"{drop.dataset}/{sha256}" for drop, sha256 in zip(drops, sha256s, strict=True)])

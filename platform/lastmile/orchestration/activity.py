@@ -28,7 +28,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Sight:
+class Activity:
     """One look. `settled` is true when the sensors have found nothing more to ask for since the last run ended."""
 
     working: Sequence[Work] = ()
@@ -40,7 +40,7 @@ class Sight:
     sensor_errors: Sequence[str] = ()
 
 
-def look(instance: "DagsterInstance", since: float, blame_since: float = 0.0) -> Sight:
+def look(instance: "DagsterInstance", since: float, blame_since: float = 0.0) -> Activity:
     """The state of the instance, counting runs created after `since` (seconds since the epoch).
 
     Sensors are blamed for what failed after `blame_since` only.
@@ -60,7 +60,7 @@ def look(instance: "DagsterInstance", since: float, blame_since: float = 0.0) ->
     backfills = _open_backfills(instance)
     last_end = max([since, *(record.end_time or 0 for record in ended)])
     idle = not open_runs and not backfills
-    return Sight(
+    return Activity(
         working=[_work(instance, record) for record in working],
         queued=len(open_runs) - len(working),
         backfills=backfills,

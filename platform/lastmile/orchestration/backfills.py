@@ -83,7 +83,7 @@ def request(instance: "DagsterInstance", workspace: Path, wanted: Range, tags: M
     return _add(instance, workspace, lambda graph: _of_range(instance, graph, wanted, tags))
 
 
-def request_rest(instance: "DagsterInstance", workspace: Path, backfill_id: str) -> Asked:
+def request_resume(instance: "DagsterInstance", workspace: Path, backfill_id: str) -> Asked:
     """Ask for what an earlier backfill has not made. Raises UserError where it is not over, or all of it is made."""
     return _add(instance, workspace, lambda graph: _of_rest(instance, backfill_id))
 

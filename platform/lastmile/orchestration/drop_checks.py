@@ -46,14 +46,14 @@ def check_results(
     quarantine: dg.AssetKey,
 ) -> Iterator[dg.AssetCheckResult]:
     from lastmile.ledger.audit import violations
-    from lastmile.quarantine.trend import far_above, shares
+    from lastmile.quarantine.trend import anomaly, shares
 
     yield _result(cleaned, "rows_add_up", violations(connection, contract.name, partitions))
     yield _result(cleaned, "every_drop_settled", _unsettled(drops))
     yield fresh_result(connection, store, contract, cleaned)
     yield _header_result(cleaned, contract, drops)
     yield _result(quarantine, "drops_within_threshold", _set_aside_whole(drops), dg.AssetCheckSeverity.WARN)
-    unusual = far_above(shares(connection, store, contract.name))
+    unusual = anomaly(shares(connection, store, contract.name))
     yield _result(quarantine, "bad_share_as_usual", [unusual] if unusual else [], dg.AssetCheckSeverity.WARN)
 
 

@@ -100,9 +100,9 @@ def rows(connection: Connection, place: Place, limit: int) -> list[dict[str, Any
         return cursor.execute(_row_query("LIMIT %(limit)s"), place.values(limit=limit)).fetchall()
 
 
-def every_row(connection: Connection, place: Place) -> Generator[list[dict[str, Any]]]:
+def stream_rows(connection: Connection, place: Place) -> Generator[list[dict[str, Any]]]:
     """All rows set aside, by drop and line, in pages of a few thousand: a million need no more memory than one page."""
-    with connection.transaction(), connection.cursor("every_row", row_factory=dict_row) as cursor:
+    with connection.transaction(), connection.cursor("stream_rows", row_factory=dict_row) as cursor:
         cursor.execute(_row_query(), place.values())
         while page := cursor.fetchmany(_PAGE):
             yield page

@@ -32,10 +32,10 @@ def quarantine_rows(
 ) -> None:
     """Copy rows (line, raw, reasons) of one drop into `quarantine.rows`."""
     place = {"drop_id": drop_id, "dataset": dataset, "partition": partition, "kind": kind, "run_id": run_id}
-    copy_aside(connection, bad.with_columns(pl.lit(value, TYPES[name]).alias(name) for name, value in place.items()))
+    copy_rows(connection, bad.with_columns(pl.lit(value, TYPES[name]).alias(name) for name, value in place.items()))
 
 
-def copy_aside(connection: Connection, rows: pl.DataFrame) -> None:
+def copy_rows(connection: Connection, rows: pl.DataFrame) -> None:
     """Copy rows with all columns of TYPES; a NUL character in a raw text is stored as the sign ␀."""
     with BinaryCopy(connection, sql.Identifier("quarantine", "rows"), TYPES, jsonb=["reasons"]) as copy:
         copy.write(rows.with_columns(pl.col("raw").str.replace_all("\0", "␀", literal=True)))

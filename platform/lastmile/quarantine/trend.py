@@ -56,7 +56,7 @@ def usual(earlier: Sequence[Share]) -> float:
     return median(drop.share for drop in earlier)
 
 
-def far_above(drops: Sequence[Share]) -> str | None:
+def anomaly(drops: Sequence[Share]) -> str | None:
     """What to say where the newest drop's share of bad rows is far above that of the drops before it; else None.
 
     Far above means over three times their median, and by more than chance explains: were each row bad with the usual

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
 #: Bad rows of a drop stay below it, so that no drop is refused as a whole for its share of bad rows.
 MOST_BAD = 0.15
 #: Faults that make a row bad.
@@ -165,7 +166,9 @@ def _counts(height: int, table: str, dirt: Dirt, rng: np.random.Generator, text:
     return counts
 
 
-def _change(frame: pl.DataFrame, rows: npt.NDArray[np.int64], faults: Sequence[Cells], rng: np.random.Generator) -> pl.DataFrame:
+def _change(
+    frame: pl.DataFrame, rows: npt.NDArray[np.int64], faults: Sequence[Cells], rng: np.random.Generator
+) -> pl.DataFrame:
     if not len(rows):
         return frame
     chosen = rng.integers(0, len(faults), len(rows))

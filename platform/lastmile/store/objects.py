@@ -16,10 +16,10 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 from lastmile.store import download, pinned_file, s3
 from lastmile.store.errors import Changed, Missing, told
 from lastmile.store.invalid_names import list_folder_around
-from lastmile.store.pinned_file import Lent
+from lastmile.store.pinned_file import PinnedFile
 from lastmile.store.stored_object import StoredObject, version_of
 
-__all__ = ["Changed", "Lent", "Missing", "Store", "StoredObject"]
+__all__ = ["Changed", "Missing", "PinnedFile", "Store", "StoredObject"]
 
 _PAGE = 1_000
 #: Bytes read at once of a file.
@@ -60,7 +60,7 @@ class Store:
             else:
                 yield from self._list_bucket(prefix)
 
-    def look(self, key: str) -> StoredObject:
+    def head(self, key: str) -> StoredObject:
         """What is there now under a key. Raises Missing."""
         with told(self.url, f"look at {key}"):
             return self._stored(obstore.head(self.backend, key))
@@ -76,7 +76,7 @@ class Store:
             raise Changed(f"{wanted.key}: expected {wanted.size} bytes, found {size}")
         return sha256
 
-    def lend(self, wanted: StoredObject, to: Path) -> Lent:
+    def pin(self, wanted: StoredObject, to: Path) -> PinnedFile:
         """As `fetch`; but where the object is a file that can have `to` as a second name, nothing is copied.
 
         Then somebody may still write into it: whoever has read it asks whether it is unchanged.
@@ -84,14 +84,14 @@ class Store:
         if not isinstance(self.backend, LocalStore) or not (
             state := pinned_file.link(_file(self.backend, wanted.key), to)
         ):
-            return Lent(to, self.fetch(wanted, to))
+            return PinnedFile(to, self.fetch(wanted, to))
         sha256 = pinned_file.hash_of(to)
         with told(self.url, f"read {wanted.key}"):
             self._check(wanted, obstore.head(self.backend, wanted.key))
             is_same = to.samefile(_file(self.backend, wanted.key))
         if not is_same:
             raise Changed(f"{wanted.key}: it was replaced while it was read")
-        return Lent(to, sha256, state)
+        return PinnedFile(to, sha256, state)
 
     def read(self, key: str) -> bytes:
         """All bytes of an object. Raises Missing."""
@@ -112,7 +112,7 @@ class Store:
             except (AlreadyExistsError, FileExistsError):
                 raise FileExistsError(f"{self.url}/{key} exists already") from None
 
-    def hand_over(self, key: str, file: Path) -> None:
+    def publish(self, key: str, file: Path) -> None:
         """Put a file that nobody else needs: it may become the object itself, and be gone from where it was."""
         if isinstance(self.backend, LocalStore):
             target = _file(self.backend, key)
@@ -132,7 +132,7 @@ class Store:
 
     def exists(self, key: str) -> bool:
         try:
-            self.look(key)
+            self.head(key)
         except Missing:
             return False
         return True

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lastmile.store.errors import Changed
 
-#: Seconds a file must have been left alone to be lent: the clocks of file systems tick in up to two.
+#: Seconds a file must have been left alone to be pinned: the clocks of file systems tick in up to two.
 LEFT_ALONE = 3
 
 #: Size, and times of the last change in bytes and in anything.
@@ -21,7 +21,7 @@ State = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Lent:
+class PinnedFile:
     """The bytes of an object in a local file, to be read and left as they are; `state` is None for a copy of them."""
 
     path: Path
@@ -29,7 +29,7 @@ class Lent:
     state: State | None = None
 
     def expect_unchanged(self) -> None:
-        """Raises Changed where what was read since then may not be what was lent."""
+        """Raises Changed where what was read since then may not be what was pinned."""
         if self.state is None or _state(self.path) == self.state:
             return
         if hash_of(self.path) != self.sha256:  # else its names or rights changed, and no byte

@@ -100,6 +100,6 @@ def _remove_versions(backend: S3Store, wanted: StoredObject, older: Container[st
 
 
 def _check(store: Store, wanted: StoredObject, place: str = "") -> None:
-    found = store.look(place + wanted.key).version
+    found = store.head(place + wanted.key).version
     if found != wanted.version:
         raise Changed(f"{wanted.key}: expected version {wanted.version}, found {found}")

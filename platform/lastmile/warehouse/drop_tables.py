@@ -32,14 +32,14 @@ _TABLES = """
 
 
 @dataclass(frozen=True)
-class OwnTable:
+class DropTable:
     """The table of one drop, and which of its columns it fills itself, all with the same value."""
 
     name: sql.Identifier
     filled: Collection[str] = ()
 
 
-def make_own(connection: Connection, dataset: str, origin: Mapping[str, object]) -> OwnTable | None:
+def create_drop_table(connection: Connection, dataset: str, origin: Mapping[str, object]) -> DropTable | None:
     """The table of drop `_drop_id`, in partition `_partition_start`; None where the dataset has as many as it may have.
 
     It is committed at once, has no index, and fills the columns of `origin`, so that they need not be sent; one that
@@ -52,7 +52,7 @@ def make_own(connection: Connection, dataset: str, origin: Mapping[str, object])
     with connection.transaction():
         there = _drops(connection, dataset)
         if drop_id in there:
-            return OwnTable(name)
+            return DropTable(name)
         if len(there) >= MOST:
             return None
         checks = [sql.SQL(f"CHECK ({asked} = {{}})").format(origin[column]) for asked, column in PLACE.items()]
@@ -65,7 +65,7 @@ def make_own(connection: Connection, dataset: str, origin: Mapping[str, object])
             sql.SQL("ALTER {} SET DEFAULT {}").format(sql.Identifier(column), value) for column, value in origin.items()
         ]
         connection.execute(sql.SQL("ALTER TABLE {} {}").format(name, sql.SQL(", ").join(filled)))
-    return OwnTable(name, origin.keys())
+    return DropTable(name, origin.keys())
 
 
 def index_keys(connection: Connection, contract: Contract, partitions: Collection[str], but: Collection[str]) -> None:

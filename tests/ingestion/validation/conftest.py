@@ -11,10 +11,10 @@ import pytest
 from hypothesis import settings
 
 from lastmile.contracts import Contract, Partition
-from lastmile.ingestion.batch import BrokenRecord, Judged, NumberFormat, RawBatch
+from lastmile.ingestion.batch import BrokenRecord, NumberFormat, RawBatch, ValidatedBatch
 from lastmile.ingestion.validation import Plan
 
-Judge = Callable[..., Judged]
+Judge = Callable[..., ValidatedBatch]
 settings.register_profile("busy machines", deadline=None)
 settings.load_profile("busy machines")
 
@@ -34,18 +34,18 @@ def judge() -> Judge:
         cells: dict[str, Sequence[str | None]],
         broken: Sequence[BrokenRecord] = (),
         numbers: NumberFormat = NumberFormat(),  # noqa: B008  (it cannot be changed)
-    ) -> Judged:
+    ) -> ValidatedBatch:
         frame = pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String))
         lines = pl.Series(range(2, frame.height + 2), dtype=pl.UInt64)
         batch = RawBatch(frame, lines, lambda positions: [f"row {position}" for position in positions], broken)
-        return Plan(contract, frame.columns, numbers).judge(batch)
+        return Plan(contract, frame.columns, numbers).validate(batch)
 
     return judge_cells
 
 
 @pytest.fixture(scope="session")
-def reasons() -> Callable[[Judged], dict[int, list[dict[str, Any]]]]:
-    def by_line(judged: Judged) -> dict[int, list[dict[str, Any]]]:
+def reasons() -> Callable[[ValidatedBatch], dict[int, list[dict[str, Any]]]]:
+    def by_line(judged: ValidatedBatch) -> dict[int, list[dict[str, Any]]]:
         return {line: json.loads(found) for line, found in judged.bad.select("line", "reasons").iter_rows()}
 
     return by_line

@@ -55,7 +55,7 @@ def judged(contract, rows, numbers, few):
     lines = pl.Series(range(2, 2 + len(rows)), dtype=pl.UInt64)
     batch = RawBatch(frame, lines, lambda places: [str(frame.row(place)) for place in places])
     with mock.patch.object(plan, "FEW_ROWS", few):
-        return Plan(contract, frame.columns, numbers).judge(batch)
+        return Plan(contract, frame.columns, numbers).validate(batch)
 
 
 def assert_same(contract, rows, numbers):

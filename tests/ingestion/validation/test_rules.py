@@ -171,7 +171,7 @@ def test_the_raw_text_is_asked_for_bad_rows_only(make_contract):
     batch = RawBatch(
         frame, pl.Series([2, 3, 5, 9], dtype=pl.UInt64), lambda rows: asked.append(list(rows)) or ["a", "b"]
     )
-    bad = Plan(make_contract({"n": integer("n")}), ["n"]).judge(batch).bad
+    bad = Plan(make_contract({"n": integer("n")}), ["n"]).validate(batch).bad
     assert asked == [[1, 3]]
     assert bad.select("line", "raw").rows() == [(3, "a"), (9, "b")]
 

@@ -6,13 +6,13 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from lastmile.ingestion.writers.parquet_file import ParquetPart
+from lastmile.ingestion.writers.parquet_file import ParquetFile
 
 FRAME = pl.DataFrame({"hhid": ["a", None], "n": [1, 2]})
 
 
 def test_frames_written_one_after_another_are_read_back_as_one(tmp_path: Path):
-    with ParquetPart(tmp_path / "part.parquet") as part:
+    with ParquetFile(tmp_path / "part.parquet") as part:
         part.write(FRAME)
         part.write(FRAME.clear())
         part.write(FRAME)
@@ -21,7 +21,7 @@ def test_frames_written_one_after_another_are_read_back_as_one(tmp_path: Path):
 
 
 def test_every_frame_goes_to_disk_as_it_comes_in_groups_a_reader_can_hold(tmp_path: Path):
-    with ParquetPart(tmp_path / "part.parquet") as part:
+    with ParquetFile(tmp_path / "part.parquet") as part:
         part.write(pl.DataFrame({"n": range(50_000)}))
         part.write(pl.DataFrame({"n": range(150_000)}))
     file = pq.ParquetFile(tmp_path / "part.parquet").metadata
@@ -30,7 +30,7 @@ def test_every_frame_goes_to_disk_as_it_comes_in_groups_a_reader_can_hold(tmp_pa
 
 
 def test_nothing_written_is_no_file(tmp_path: Path):
-    with ParquetPart(tmp_path / "part.parquet") as part:
+    with ParquetFile(tmp_path / "part.parquet") as part:
         pass
     assert part.rows == 0
     assert list(tmp_path.iterdir()) == []
@@ -42,6 +42,6 @@ def write_then_fail(part):
 
 
 def test_an_error_on_the_way_leaves_no_file(tmp_path: Path):
-    with pytest.raises(pl.exceptions.ColumnNotFoundError), ParquetPart(tmp_path / "part.parquet") as part:
+    with pytest.raises(pl.exceptions.ColumnNotFoundError), ParquetFile(tmp_path / "part.parquet") as part:
         write_then_fail(part)
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ from rich.live import Live
 
 from lastmile.cli.progress.tables import headline, progress, report
 from lastmile.embedded.session import Session
-from lastmile.orchestration.activity import Sight
+from lastmile.orchestration.activity import Activity
 
 _POLL_SECONDS = 1.0
 #: Looking costs queries; whether everything is alive is asked at each poll.
@@ -45,7 +45,7 @@ def wait_for_work(running: Session) -> None:
             running.keep_up()
 
 
-def _conclude(running: Session, console: Console, sight: Sight, state: Mapping[str, Any]) -> bool:
+def _conclude(running: Session, console: Console, sight: Activity, state: Mapping[str, Any]) -> bool:
     report(console, state)
     if not sight.finished and not sight.failed:
         console.print("nothing to do: every drop is settled, and everything made from them is current")
@@ -56,7 +56,7 @@ def _conclude(running: Session, console: Console, sight: Sight, state: Mapping[s
     return not faults
 
 
-def _faults(sight: Sight, state: Mapping[str, Any]) -> list[str]:
+def _faults(sight: Activity, state: Mapping[str, Any]) -> list[str]:
     failed_drops = state["drops"].get("failed", 0)
     return [
         *sight.sensor_errors,

@@ -7,19 +7,19 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lastmile.orchestration.activity import Sight, Work
+from lastmile.orchestration.activity import Activity, Work
 
 _SETTLED = ("loaded", "quarantined", "duplicate", "superseded", "missing", "failed")
 
 
-def progress(state: Mapping[str, Any], sight: Sight) -> RenderableType:
+def progress(state: Mapping[str, Any], sight: Activity) -> RenderableType:
     """Drops taken so far and one line per run under way."""
     lines: list[RenderableType] = [Text(headline(state, sight), style="bold")]
     lines += [Text(f"  {describe(work)}") for work in sight.working]
     return Group(*lines)
 
 
-def headline(state: Mapping[str, Any], sight: Sight) -> str:
+def headline(state: Mapping[str, Any], sight: Activity) -> str:
     drops = state["drops"]
     settled = sum(drops.get(name, 0) for name in _SETTLED)
     done = f"drops {settled}/{sum(drops.values())}, rows loaded {state['rows']['loaded']:,}"

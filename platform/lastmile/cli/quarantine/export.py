@@ -48,7 +48,7 @@ def export(
         place = query.Place(dataset, partition, drop, rule, column, store=store.url)
         check(connection, place)
         if to is not None:
-            with closing(query.every_row(connection, place)) as pages:
+            with closing(query.stream_rows(connection, place)) as pages:
                 rows = export_rows(pages, to)
             console.print(f"{rows:,} rows written to {to}", highlight=False)
         if folder is not None:

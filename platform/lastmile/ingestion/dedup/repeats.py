@@ -11,13 +11,13 @@ import polars as pl
 from psycopg import Connection, sql
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import SET_ASIDE_SCHEMA, RawBatch
+from lastmile.ingestion.batch import QUARANTINE_SCHEMA, RawBatch
 from lastmile.ledger import Drop
 from lastmile.quarantine.rows import Kind
 from lastmile.warehouse.locks import Lock, lock
 
 
-def knows_repeats(contract: Contract) -> bool:
+def deduplicates(contract: Contract) -> bool:
     """Whether a row may repeat another one: rows without a key do not, nor those that are all to be kept."""
     return bool(contract.key) and contract.duplicates != "keep"
 
@@ -27,16 +27,16 @@ def kind(contract: Contract) -> Kind:
     return "bad" if contract.duplicates == "quarantine" else "duplicate"
 
 
-def repeated_in_drop(contract: Contract, batch: RawBatch, repeated: pl.DataFrame) -> pl.DataFrame:
+def duplicates_in_drop(contract: Contract, batch: RawBatch, repeated: pl.DataFrame) -> pl.DataFrame:
     """Rows of a batch that repeat a key of their own drop, as line, raw text and reasons."""
     positions = batch.lines.search_sorted(repeated["_line"]).to_list()
     reasons = [
         _reason(contract, row, "an earlier row of this drop") for row in repeated.select(contract.key).iter_rows()
     ]
-    return pl.DataFrame([repeated["_line"].to_list(), batch.raw(positions), reasons], schema=SET_ASIDE_SCHEMA)
+    return pl.DataFrame([repeated["_line"].to_list(), batch.raw(positions), reasons], schema=QUARANTINE_SCHEMA)
 
 
-def take_out_repeats_of_table(
+def quarantine_table_duplicates(
     connection: Connection, contract: Contract, drop_id: int, first_day: date, lines: Sequence[int] | None = None
 ) -> pl.DataFrame:
     """Delete the drop's rows whose key the partition already holds from another drop; returns them, raw as JSON.
@@ -48,7 +48,7 @@ def take_out_repeats_of_table(
     """
     _lock_partitions(connection, contract, [first_day])
     if lines is None and _is_alone(connection, drop_id):
-        return pl.DataFrame(schema=SET_ASIDE_SCHEMA)
+        return pl.DataFrame(schema=QUARANTINE_SCHEMA)
     taken_out = connection.execute(
         sql.SQL(
             """
@@ -76,15 +76,15 @@ def take_out_repeats_of_table(
         (line, raw, _reason(contract, key, f"line {old_line} of drop {old_drop}"))
         for line, raw, key, old_drop, old_line in sorted(taken_out)
     ]
-    return pl.DataFrame(rows, schema=SET_ASIDE_SCHEMA, orient="row")
+    return pl.DataFrame(rows, schema=QUARANTINE_SCHEMA, orient="row")
 
 
-def drops_with_repeats(connection: Connection, contract: Contract, drops: Sequence[Drop]) -> set[int]:
+def drops_with_table_duplicates(connection: Connection, contract: Contract, drops: Sequence[Drop]) -> set[int]:
     """Those of these loaded drops with a key that their partition has from another drop, or an earlier one of these.
 
-    The lock is that of `take_out_repeats_of_table`.
+    The lock is that of `quarantine_table_duplicates`.
     """
-    if not knows_repeats(contract):
+    if not deduplicates(contract):
         return set()
     days = list({contract.partition.window(drop.partition)[0] for drop in drops})
     _lock_partitions(connection, contract, days)

@@ -12,7 +12,7 @@ from itertools import islice
 from psycopg import Connection
 
 from lastmile.contracts.contract import Contract
-from lastmile.ledger import Found, register, unsettled
+from lastmile.ledger import ListedDrop, register, unsettled
 from lastmile.store import Store, StoredObject
 from lastmile.store.landing import LANDING, is_unfinished, name_problem, shown
 
@@ -40,7 +40,7 @@ def _enter_page(
     return register(connection, store.url, found) if found else 0
 
 
-def place(listed: StoredObject, contracts: Mapping[str, Contract], settle: timedelta) -> Found:
+def place(listed: StoredObject, contracts: Mapping[str, Contract], settle: timedelta) -> ListedDrop:
     """The dataset and partition that an object's key names: `landing/<dataset>/<partition>/<anything>`.
 
     `settle` is how long the object is left alone first, where its contract says nothing about that.
@@ -49,7 +49,7 @@ def place(listed: StoredObject, contracts: Mapping[str, Contract], settle: timed
     dataset, _, rest = key.removeprefix(LANDING).partition("/")
     partition, _, _ = rest.partition("/")
     problem = name_problem(listed.key) or _problem(dataset, rest, partition, contracts)
-    found = Found(dataset, partition, key, listed.version, listed.size, listed.modified_at, problem)
+    found = ListedDrop(dataset, partition, key, listed.version, listed.size, listed.modified_at, problem)
     if problem:
         return found
     contract = contracts[dataset]

@@ -100,7 +100,7 @@ def _there(store: Store, keys: Sequence[str]) -> Iterator[StoredObject]:
         if name_problem(key):
             continue
         try:
-            yield store.look(key)
+            yield store.head(key)
         except Missing:
             continue
 

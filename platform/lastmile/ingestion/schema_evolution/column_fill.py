@@ -15,7 +15,7 @@ import polars as pl
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.declaration import headers
 from lastmile.contracts.names import normal_name
-from lastmile.ingestion.batch import Judged, NumberFormat, RawBatch
+from lastmile.ingestion.batch import NumberFormat, RawBatch, ValidatedBatch
 from lastmile.ingestion.validation import Plan
 
 #: What was rescued of some rows, by the row's place in its batch.
@@ -33,7 +33,7 @@ def declared(contract: Contract, names: Iterable[str]) -> dict[str, str]:
 
 
 @dataclass
-class Filling:
+class ColumnFill:
     """Fills in `columns` of one drop, batch by batch."""
 
     contract: Contract
@@ -77,14 +77,14 @@ class Filling:
                 found[place] = here[0]
         return found
 
-    def _judge(self, column: str, rows: pl.DataFrame, texts: dict[int, str]) -> Judged:
+    def _judge(self, column: str, rows: pl.DataFrame, texts: dict[int, str]) -> ValidatedBatch:
         others = [name for name in self.contract.columns if name != column]
         cells = pl.Series(column, list(texts.values()), pl.String)
         frame = rows[list(texts)].select(others).with_columns(cells)
         batch = RawBatch(frame, pl.Series(list(texts), dtype=pl.UInt64), lambda places: [cells[one] for one in places])
-        return Plan(self.contract, [column], self.numbers, others).judge(batch)
+        return Plan(self.contract, [column], self.numbers, others).validate(batch)
 
-    def _settle(self, column: str, taken: dict[int, str], judged: Judged, rescued: Rescued) -> set[int]:
+    def _settle(self, column: str, taken: dict[int, str], judged: ValidatedBatch, rescued: Rescued) -> set[int]:
         """Take what was filled in out of the rescued values; returns the places of the rows that changed."""
         changed = set()
         for place, still in judged.valid.select("_line", "_rescued").iter_rows():

@@ -20,9 +20,9 @@ from lastmile.contracts.names import normal_name
 from lastmile.ingestion.batch import NumberFormat
 from lastmile.ingestion.load import cleaned_key, fetch_cleaned
 from lastmile.ingestion.readers.reader import ROWS
-from lastmile.ingestion.schema_evolution.column_fill import Filling, as_declared, declared
-from lastmile.ingestion.writers.parquet_file import ParquetPart
-from lastmile.ledger import ClaimLost, Drop, NotDone, Outcome
+from lastmile.ingestion.schema_evolution.column_fill import ColumnFill, as_declared, declared
+from lastmile.ingestion.writers.parquet_file import ParquetFile
+from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
 from lastmile.store import Store
 from lastmile.warehouse.binary_copy import BinaryCopy
 from lastmile.warehouse.tables import columns, postgres_type
@@ -94,21 +94,21 @@ def ask(connection: Connection, store: str, contract: Contract, wanted: Sequence
 
 
 def fill(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome:
-    """Fill in the columns asked for in all rows of the drop. Raises NotDone with nothing changed."""
+    """Fill in the columns asked for in all rows of the drop. Raises RequestRefused with nothing changed."""
     wanted = [name for name in contract.columns if name in (drop.refill or ()) and name not in contract.key]
     with TemporaryDirectory(prefix="lastmile-") as folder, connection.transaction():
-        ledger.hold(connection, drop)
+        ledger.lock_claims(connection, drop)
         before = _as_loaded(connection, drop)
-        filling = Filling(contract, NumberFormat.of(before["format"]), wanted)
+        filling = ColumnFill(contract, NumberFormat.of(before["format"]), wanted)
         _expect_known_numbers(connection, filling, drop)
         part = Path(folder) / "filled.parquet"
         changed = _rewrite(connection, filling, _cleaned(store, drop, Path(folder)), part)
         key = cleaned_key(drop) if changed else drop.cleaned_key
         if changed:
             _update(connection, filling, drop, changed)
-            store.hand_over(cleaned_key(drop), part)
+            store.publish(cleaned_key(drop), part)
         told = _told(filling)
-        ledger.refilled(connection, drop, key, _change(before["schema_change"], filling), told, run_id)
+        ledger.record_column_fill(connection, drop, key, _change(before["schema_change"], filling), told, run_id)
     if drop.cleaned_key and key != drop.cleaned_key:
         store.delete(drop.cleaned_key)
     counts = {name: before[f"rows_{name}"] for name in ("read", "loaded", "quarantined", "duplicate")}
@@ -124,8 +124,8 @@ def _as_loaded(connection: Connection, drop: Drop) -> dict[str, Any]:
     return found
 
 
-def _expect_known_numbers(connection: Connection, filling: Filling, drop: Drop) -> None:
-    """Raises NotDone where a column shows a comma in numbers that the drop, when it was read, was not known to have.
+def _expect_known_numbers(connection: Connection, filling: ColumnFill, drop: Drop) -> None:
+    """Raises RequestRefused where a column shows a comma in numbers that the drop was not known to have.
 
     Only reading the drop again can tell whether `1.234` beside `0,5` is 1.234 or 1234.
     """
@@ -141,7 +141,7 @@ def _expect_known_numbers(connection: Connection, filling: Filling, drop: Drop) 
     known = declared(filling.contract, [name for name, _ in found])
     for name, value in found:
         if name in known and filling.contract.types()[known[name]].is_numeric():
-            raise NotDone(
+            raise RequestRefused(
                 f"column {name!r}: expected numbers as they are written in the rest of the file, found {value!r} with a"
                 f" comma; take the drop whole with `lastmile backfill --drop {drop.id}`"
             )
@@ -155,7 +155,7 @@ def _cleaned(store: Store, drop: Drop, folder: Path) -> Path | None:
     return file
 
 
-def _rewrite(connection: Connection, filling: Filling, cleaned: Path | None, part: Path) -> int:
+def _rewrite(connection: Connection, filling: ColumnFill, cleaned: Path | None, part: Path) -> int:
     """Write the cleaned rows with what is filled in, the changed ones also into a table of this transaction."""
     if cleaned is None:
         return 0
@@ -163,7 +163,7 @@ def _rewrite(connection: Connection, filling: Filling, cleaned: Path | None, par
     made = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in _kinds(filling).items()]
     connection.execute(sql.SQL("CREATE TEMP TABLE filled ({}) ON COMMIT DROP").format(sql.SQL(", ").join(made)))
     count = 0
-    with ParquetPart(part) as parquet:
+    with ParquetFile(part) as parquet:
         for rows in _batches(filling.contract, cleaned):
             filled, changed = filling.fill(rows)
             parquet.write(filled)
@@ -182,19 +182,19 @@ def _batches(contract: Contract, cleaned: Path) -> Iterator[pl.DataFrame]:
             try:
                 yield as_declared(contract, pl.DataFrame(batch))
             except ValueError as error:
-                raise NotDone(str(error)) from error
+                raise RequestRefused(str(error)) from error
 
 
-def _types(filling: Filling) -> dict[str, pl.DataType]:
+def _types(filling: ColumnFill) -> dict[str, pl.DataType]:
     types = filling.contract.types()
     return {"_line": pl.Int64(), **{name: types[name] for name in filling.columns}, "_rescued": pl.String()}
 
 
-def _kinds(filling: Filling) -> dict[str, str]:
+def _kinds(filling: ColumnFill) -> dict[str, str]:
     return {name: postgres_type(dtype) for name, dtype in _types(filling).items()} | {"_rescued": "jsonb"}
 
 
-def _update(connection: Connection, filling: Filling, drop: Drop, changed: int) -> None:
+def _update(connection: Connection, filling: ColumnFill, drop: Drop, changed: int) -> None:
     names = [*filling.columns, "_rescued"]
     connection.execute("ANALYZE pg_temp.filled")  # or the two are joined row by row
     updated = connection.execute(
@@ -208,13 +208,13 @@ def _update(connection: Connection, filling: Filling, drop: Drop, changed: int) 
         [drop.id],
     ).rowcount
     if updated != changed:
-        raise NotDone(
+        raise RequestRefused(
             f"expected {changed:,} rows of the table as its cleaned file has them, found {updated:,}; take the drop"
             f" whole with `lastmile backfill --drop {drop.id}`"
         )
 
 
-def _change(before: Mapping[str, Any], filling: Filling) -> dict[str, Any]:
+def _change(before: Mapping[str, Any], filling: ColumnFill) -> dict[str, Any]:
     """The drop's change of header as the contract sees it now: headers of filled columns are foreign no more."""
     foreign = [*before.get("rescued", ()), *before.get("added", ())]
     known = {name: column for name, column in declared(filling.contract, foreign).items() if column in filling.columns}
@@ -229,7 +229,7 @@ def _change(before: Mapping[str, Any], filling: Filling) -> dict[str, Any]:
     return {name: value for name, value in after.items() if value}
 
 
-def _told(filling: Filling) -> str:
+def _told(filling: ColumnFill) -> str:
     counts: dict[str, int] = {}
     for (_, column), count in filling.filled.items():
         counts[column] = counts.get(column, 0) + count

@@ -28,7 +28,7 @@ from lastmile.ingestion.validation.rules import (
 _BLANKS = (("\x85", "\xa1"), ("\u1680", "\u1681"), ("\u2000", "\u2060"), ("\u3000", "\u3001"))
 
 
-class PlainRows:
+class FastPath:
     """Finds them in drops with one header. `found` gives the header of each column that the drop has.
 
     Cells of `unknown` columns must be in the frame as the plan has them, under their `cell_name`.
@@ -53,7 +53,7 @@ class PlainRows:
         """All rows with every column of the contract; only those of plain rows are to be trusted."""
         return raw.with_columns(self._cells).with_columns(self._values)
 
-    def are_plain(self, typed: pl.DataFrame, nul_free: bool) -> pl.Series:
+    def are_valid(self, typed: pl.DataFrame, nul_free: bool) -> pl.Series:
         """Which rows of a frame that `typed` made are plain. `nul_free` says that no cell has a NUL character."""
         doubts: list[pl.Expr | pl.Series] = [
             *(doubt for name in self._texts for doubt in self._doubts_of_text(name, typed[raw_name(name)], nul_free)),

@@ -10,9 +10,9 @@ from functools import cache
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import Judged, NumberFormat, RawBatch, SchemaChange
+from lastmile.ingestion.batch import NumberFormat, RawBatch, SchemaChange, ValidatedBatch
 from lastmile.ingestion.validation.casts import PLAIN, reading
-from lastmile.ingestion.validation.fast_path import PlainRows
+from lastmile.ingestion.validation.fast_path import FastPath
 from lastmile.ingestion.validation.header_match import fit
 from lastmile.ingestion.validation.rules import (
     Rule,
@@ -65,12 +65,12 @@ class Plan:
         self._typed = list(_typed(contract, found, numbers, loaded))
         self._rescued = _rescued(contract, found, unknown).alias("_rescued")
         self._rules = list(_rules(contract, found, unknown, numbers))
-        self._plain: Callable[[], PlainRows] = cache(lambda: PlainRows(contract, found, unknown, numbers))
+        self._plain: Callable[[], FastPath] = cache(lambda: FastPath(contract, found, unknown, numbers))
         self._unknown_cells = list(map(_unknown_cell, unknown))
         self._unknown_rescued = _rescued(contract, {}, unknown).alias("_rescued")
         self._may_be_plain = not loaded
 
-    def judge(self, batch: RawBatch) -> Judged:
+    def validate(self, batch: RawBatch) -> ValidatedBatch:
         """Sort a batch into valid rows and bad ones. `batch.raw` is called only where there are bad rows."""
         raw = batch.frame.rename(self._names).with_columns(batch.lines.cast(pl.UInt64).alias("_line"))
         plain, doubtful = self._sort(raw, batch.nul_free)
@@ -83,7 +83,7 @@ class Plan:
             rows = raw[positions]
             texts = batch.raw(positions.to_list())
             bad.append(bad_rows(self._rules, flags.filter(is_bad), rows, rows["_line"], texts))
-        return Judged(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
+        return ValidatedBatch(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
 
     def _sort(self, raw: pl.DataFrame, nul_free: bool) -> tuple[pl.DataFrame | None, pl.Series]:
         """The plain rows, as they are loaded, and which of the rows are not plain.
@@ -95,7 +95,7 @@ class Plan:
         rows = self._plain()
         query = rows.typed(raw.lazy().with_columns(self._unknown_cells)).with_columns(self._unknown_rescued)
         typed = query.collect(engine="in-memory")
-        is_plain = rows.are_plain(typed, nul_free)
+        is_plain = rows.are_valid(typed, nul_free)
         self._may_be_plain = 2 * int(is_plain.sum()) >= raw.height
         return typed.select(self._loaded).filter(is_plain), ~is_plain
 

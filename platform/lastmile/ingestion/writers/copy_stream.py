@@ -34,7 +34,7 @@ class _Sent(NamedTuple):
     height: int
 
 
-class LongCopy:
+class CopyStream:
     """Sends the batches of a drop; `set_aside` is called with what else they have, while no COPY is under way.
 
     On leaving all is sent and set aside, or the error that stopped it is raised: Refused where a row has more in it

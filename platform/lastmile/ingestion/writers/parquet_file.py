@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 
-class ParquetPart:
+class ParquetFile:
     """An LZ4 Parquet file; every frame written becomes row groups of its own. `rows` counts them.
 
     All frames have the columns of the first. Without any there is no file, nor after an error: half of the rows must

@@ -8,7 +8,7 @@ from psycopg import Connection, sql
 
 from lastmile.contracts.contract import Contract
 from lastmile.warehouse.binary_copy import BinaryCopy
-from lastmile.warehouse.drop_tables import OwnTable
+from lastmile.warehouse.drop_tables import DropTable
 
 #: What every table has beside the contract's columns: `_line` and `_rescued` from the frame, the rest as constants.
 ORIGIN = {
@@ -22,7 +22,7 @@ ORIGIN = {
 
 
 class RowCopy(BinaryCopy):
-    """Copies frames as `Plan.judge` leaves them into `raw.<dataset>`, or into the drop's own table.
+    """Copies frames as `Plan.validate` leaves them into `raw.<dataset>`, or into the drop's own table.
 
     `provenance` gives `_drop_id`, `_partition_start`, `_run_id` and `_loaded_at` (with a zone), the same for all rows.
     """
@@ -32,9 +32,9 @@ class RowCopy(BinaryCopy):
         connection: Connection,
         contract: Contract,
         provenance: Mapping[str, Any],
-        own: OwnTable | None = None,
+        own: DropTable | None = None,
     ) -> None:
-        table = own or OwnTable(sql.Identifier("raw", contract.name))
+        table = own or DropTable(sql.Identifier("raw", contract.name))
         types = contract.types() | ORIGIN
         sent = {name: dtype for name, dtype in types.items() if name not in table.filled}
         super().__init__(connection, table.name, sent, jsonb=["_rescued"])
