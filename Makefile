@@ -29,6 +29,7 @@ lint: $(INSTALLED) ## style and types only
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports > /dev/null || .venv/bin/lint-imports
 	@.venv/bin/sqlfluff lint --quiet --nocolor dbt_project/models
 
 clean: ## remove what can be made again; data in .lastmile stays

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from lastmile.cli.app import app
 from lastmile.cli.clean import parse_age
-from lastmile.contracts import contract as contracts
+from lastmile.contracts import loading as contracts
 from lastmile.errors import UserError
 
 pytestmark = pytest.mark.behaviour(number=30)

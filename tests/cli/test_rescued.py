@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from visits import VISITS, YEARS, Site
 
 from lastmile.cli.app import app
-from lastmile.contracts import contract as contracts
+from lastmile.contracts import loading as contracts
 from lastmile.contracts import number
 from lastmile.errors import UserError
 from lastmile.ingestion.worker import ingest_pending

@@ -6,7 +6,8 @@ import pytest
 from contracts.judging import judge, read, reasons
 
 from assets.household_survey.sample.generating import generate
-from lastmile.contracts import load_contracts, normal_name
+from lastmile.contracts import load_contracts
+from lastmile.contracts.names import normal_name
 from lastmile.sampling.dirt import Dirt
 
 CONTRACTS = load_contracts("assets")

@@ -53,7 +53,7 @@ def test_starting_twice_attaches_to_the_same_server(folder: Path) -> None:
 
 def test_processes_that_race_share_one_server(folder: Path) -> None:
     code = (
-        "import sys, pathlib; from lastmile.warehouse import embedded; print(postgres.start(pathlib.Path(sys.argv[1])))"
+        "import sys, pathlib; from lastmile.embedded import postgres; print(postgres.start(pathlib.Path(sys.argv[1])))"
     )
 
     def race(_: int) -> str:

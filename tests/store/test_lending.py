@@ -26,7 +26,7 @@ def file_of(folder: Store, key: str) -> Path:
 def left_alone(folder: Store, key: str) -> StoredObject:
     """The object, as though it had been there for an hour."""
     os.utime(file_of(folder, key), (time.time() - 3600,) * 2)
-    return folder.look(key)
+    return folder.head(key)
 
 
 def test_what_is_lent_are_the_objects_bytes_and_their_hash(store: Store, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_file_left_alone_is_not_copied(folder: Store, tmp_path: Path) -> None:
 
 def test_a_file_just_written_is_copied(folder: Store, tmp_path: Path) -> None:
     folder.put("a.csv", BODY)
-    pinned = folder.pin(folder.look("a.csv"), tmp_path / "copy")
+    pinned = folder.pin(folder.head("a.csv"), tmp_path / "copy")
     assert not pinned.path.samefile(file_of(folder, "a.csv"))
     file_of(folder, "a.csv").write_bytes(b"other")
     pinned.expect_unchanged()

@@ -10,7 +10,7 @@ from lastmile.contracts.contract import Contract
 
 def modules(assets: str, room: str) -> Iterator[ModuleType]:
     """The modules of a room (`contracts`, `features`, ...) of every domain of the package, in order of their names."""
-    for domain in _inside(importlib.import_module(assets)):
+    for domain in _inside(importlib.import_module(assets), packages=True):
         if room in _inside(importlib.import_module(f"{assets}.{domain}")):
             folder = f"{assets}.{domain}.{room}"
             for name in _inside(importlib.import_module(folder)):
@@ -35,5 +35,5 @@ def load_contracts(assets: str = "assets") -> dict[str, Contract]:
     return contracts
 
 
-def _inside(package: ModuleType) -> list[str]:
-    return sorted(info.name for info in pkgutil.iter_modules(getattr(package, "__path__", ())))
+def _inside(package: ModuleType, packages: bool = False) -> list[str]:
+    return sorted(info.name for info in pkgutil.iter_modules(package.__path__) if info.ispkg or not packages)

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from files import Content, content, requiring
 
-from lastmile.contracts import Contract, normal_name, text
+from lastmile.contracts import Contract, text
+from lastmile.contracts.names import normal_name
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.readers import open_drop
 

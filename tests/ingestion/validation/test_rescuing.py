@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastmile.contracts import integer, normal_name, text
+from lastmile.contracts import integer, text
+from lastmile.contracts.names import normal_name
 
 KNOWN = {"k": text("k")}
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
