@@ -10,8 +10,8 @@ import dagster as dg
 from lastmile.contracts.partition import Partition
 from lastmile.learning.feature_set import Feature, FeatureSet, categorical, numeric
 from lastmile.orchestration.dbt.project import project_folder
-from lastmile.orchestration.drop_assets import cleaned_key
-from lastmile.orchestration.drop_metadata import digest
+from lastmile.orchestration.drops.assets import cleaned_key
+from lastmile.orchestration.drops.metadata import digest
 from lastmile.orchestration.following import when_updated
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.resources import Platform

@@ -9,7 +9,7 @@ import dagster as dg
 from assets.features import FEATURES_KEY, GROUP, HOUSEHOLD_VULNERABILITY, OWNERS, SURVEY_YEARS, TAGS, identity_columns
 from assets.models import MODEL_KEY, NAME
 from lastmile.learning.feature_set import FeatureSet
-from lastmile.orchestration.drop_metadata import digest
+from lastmile.orchestration.drops.metadata import digest
 from lastmile.orchestration.following import when_updated
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.resources import Platform

@@ -22,7 +22,7 @@ from rich.table import Table
 from lastmile.contracts import Contract, Partition, integer, number, text
 from lastmile.embedded import postgres
 from lastmile.ingestion.worker import ingest_pending
-from lastmile.orchestration.drop_assets import cleaned_assets, raw_asset
+from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
 from lastmile.orchestration.resources import Platform
 from lastmile.orchestration.sensors import landing_sensor
 from lastmile.store import Store

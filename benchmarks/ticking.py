@@ -11,7 +11,7 @@ import psycopg
 from benchmarks.peers.timing import work
 from benchmarks.survey import SURVEY
 from lastmile.contracts import Contract
-from lastmile.orchestration.drop_assets import cleaned_assets, raw_asset
+from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
 from lastmile.orchestration.resources import Platform
 from lastmile.orchestration.sensors import landing_sensor
 

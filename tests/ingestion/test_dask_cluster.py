@@ -13,7 +13,7 @@ from lastmile import ledger
 from lastmile.errors import UserError
 from lastmile.ingestion import parallel
 from lastmile.ingestion.dask_cluster import Place, ingest_on_dask
-from lastmile.orchestration.drop_assets import cleaned_assets, raw_asset
+from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
 from lastmile.orchestration.resources import Platform
 
 DROPS = 30

@@ -8,7 +8,7 @@ import pytest
 from visits import HEADER, VISITS
 
 from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
-from lastmile.orchestration.drop_assets import cleaned_assets, raw_asset
+from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
 from lastmile.orchestration.resources import Platform
 
 KEPT = replace(VISITS, name="kept")

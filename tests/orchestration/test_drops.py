@@ -5,7 +5,7 @@ import pytest
 from visits import VISITS
 
 from lastmile.orchestration.backfills import REDO_TAG
-from lastmile.orchestration.drop_assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset
+from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset
 from lastmile.orchestration.sensors import PARTITION_TAG, landing_sensor
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"

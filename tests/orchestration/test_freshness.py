@@ -9,7 +9,7 @@ from visits import HEADER, VISITS, YEARS
 
 from lastmile.ingestion.discovery.listing import discover
 from lastmile.ingestion.worker import ingest_pending
-from lastmile.orchestration.drop_assets import cleaned_key
+from lastmile.orchestration.drops.assets import cleaned_key
 from lastmile.orchestration.freshness import freshness_sensor
 from lastmile.orchestration.resources import Platform
 

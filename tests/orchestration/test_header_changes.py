@@ -3,7 +3,7 @@
 import pytest
 from visits import VISITS
 
-from lastmile.orchestration.schema_drift import header_changes, undeclared
+from lastmile.orchestration.drops.schema_drift import header_changes, undeclared
 
 pytestmark = pytest.mark.behaviour(number=21)
 

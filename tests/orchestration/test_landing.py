@@ -13,7 +13,7 @@ from visits import HEADER, VISITS
 
 from lastmile.contracts import Partition
 from lastmile.ingestion import worker
-from lastmile.orchestration.drop_assets import cleaned_assets, raw_asset, raw_key
+from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset, raw_key
 from lastmile.orchestration.sensors import _requests, landing_sensor
 from lastmile.settings import Settings
 from lastmile.store import open_store

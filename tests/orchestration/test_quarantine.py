@@ -7,7 +7,7 @@ import pytest
 from visits import VISITS
 
 from lastmile.contracts import integer
-from lastmile.orchestration.drop_assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset
+from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset
 from lastmile.orchestration.sensors import landing_sensor
 from lastmile.quarantine import query
 from lastmile.quarantine.discard import discard

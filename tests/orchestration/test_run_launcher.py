@@ -17,12 +17,12 @@ from dagster._core.launcher import LaunchRunContext
 from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
-from lastmile.orchestration import run_launcher
-from lastmile.orchestration.fork_server import Ended
-from lastmile.orchestration.run_workers import WORKER_TAG, end_all, end_lost, record_worker, worker_of
+from lastmile.orchestration.runs import launcher as run_launcher
+from lastmile.orchestration.runs.fork_server import Ended
+from lastmile.orchestration.runs.workers import WORKER_TAG, end_all, end_lost, record_worker, worker_of
 from lastmile.settings import PROJECT
 
-LAUNCHER = {"module": "lastmile.orchestration.run_launcher", "class": "LocalRunLauncher"}
+LAUNCHER = {"module": "lastmile.orchestration.runs.launcher", "class": "LocalRunLauncher"}
 JOB = "@job\ndef made():\n work()\n"
 SLEEP = "import time; print(flush=True); time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"

@@ -9,7 +9,7 @@ from dagster._core.loader import LoadingContextForTest
 from visits import HEADER, VISITS
 
 from assets.features import FEATURES_KEY, HOUSEHOLDS, MARTS, SURVEY_YEARS, feature_assets
-from lastmile.orchestration.drop_assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset
+from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset
 from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.resources import Platform
 

@@ -15,8 +15,8 @@ from lastmile.embedded.services import environment, prepare_dagster_home, servic
 from lastmile.embedded.supervisor import Database, Say, Supervisor
 from lastmile.errors import UserError
 from lastmile.orchestration.activity import Activity, look
-from lastmile.orchestration.connection_pool import keep_connections
-from lastmile.orchestration.run_workers import end_all
+from lastmile.orchestration.runs.connection_pool import keep_connections
+from lastmile.orchestration.runs.workers import end_all
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import json
 
 import dagster as dg
 
-from lastmile.orchestration.drop_assets import cleaned_key
-from lastmile.orchestration.drop_checks import fresh_result
+from lastmile.orchestration.drops.assets import cleaned_key
+from lastmile.orchestration.drops.checks import fresh_result
 from lastmile.orchestration.resources import Platform
 
 

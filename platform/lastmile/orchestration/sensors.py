@@ -9,7 +9,7 @@ from dagster import DagsterRunStatus
 
 from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
-from lastmile.orchestration.drop_assets import cleaned_key, quarantine_key, raw_key
+from lastmile.orchestration.drops.assets import cleaned_key, quarantine_key, raw_key
 from lastmile.orchestration.resources import Platform
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import dagster as dg
 
 from lastmile.orchestration.conditions import when_made_from_new_code
 from lastmile.orchestration.dbt.build import POOL, DbtCommand, connected
-from lastmile.orchestration.drop_metadata import digest
+from lastmile.orchestration.drops.metadata import digest
 from lastmile.orchestration.resources import Platform
 from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
 

@@ -49,7 +49,7 @@ class ForkServer:
     def __init__(self) -> None:
         self._channel, theirs = Pipe()
         with theirs:
-            command = [sys.executable, "-m", "lastmile.orchestration.fork_server", str(theirs.fileno())]
+            command = [sys.executable, "-m", "lastmile.orchestration.runs.fork_server", str(theirs.fileno())]
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         self._forked: SimpleQueue[Worker | None] = SimpleQueue()
         self._lock = Lock()
@@ -144,6 +144,6 @@ def _ended() -> list[tuple[int, int]]:
 
 if __name__ == "__main__":
     if run := serve(Connection(int(sys.argv[1]))):
-        from lastmile.orchestration.run_worker import work
+        from lastmile.orchestration.runs.worker import work
 
         work(run)

@@ -1,4 +1,4 @@
-"""Dagster's daemon, quicker and cheaper: `python -m lastmile.orchestration.daemon <workspace.yaml>`.
+"""Dagster's daemon, quicker and cheaper: `python -m lastmile.orchestration.runs.daemon <workspace.yaml>`.
 
 It looks at backfills every 2 seconds. Dagster's 30, once to start a backfill and once to see that it ended, make a
 minute and a half of waiting from drop to prediction, since what automation asks for several partitions is a backfill
@@ -23,9 +23,9 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._daemon import asset_daemon, controller, sensor
 from dagster._utils.interrupts import capture_interrupts
 
-from lastmile.orchestration.connection_pool import keep_connections
-from lastmile.orchestration.run_launcher import LocalRunLauncher
-from lastmile.orchestration.run_workers import end_lost
+from lastmile.orchestration.runs.connection_pool import keep_connections
+from lastmile.orchestration.runs.launcher import LocalRunLauncher
+from lastmile.orchestration.runs.workers import end_lost
 
 BACKFILL_SECONDS = 2
 #: Between two looks at which sensors are due, for so long after a run has ended; otherwise Dagster's own.

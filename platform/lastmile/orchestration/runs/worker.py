@@ -1,4 +1,4 @@
-"""The worker of one run: forked, or started as `python -m lastmile.orchestration.run_worker <run id>`.
+"""The worker of one run: forked, or started as `python -m lastmile.orchestration.runs.worker <run id>`.
 
 Before anything else it writes its number and start time to the run, so every run that has begun can be asked whether
 its worker lives, by whoever comes later and without anything having been kept in memory.
@@ -13,7 +13,7 @@ from dagster._grpc.impl import core_execute_run
 from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
-from lastmile.orchestration.run_workers import record_worker
+from lastmile.orchestration.runs.workers import record_worker
 
 
 def execute(run_id: str) -> None:

@@ -23,8 +23,8 @@ from dagster import DagsterInstance, DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
-from lastmile.orchestration.fork_server import Ended, ForkServer
-from lastmile.orchestration.run_workers import end, record_worker, worker_of
+from lastmile.orchestration.runs.fork_server import Ended, ForkServer
+from lastmile.orchestration.runs.workers import end, record_worker, worker_of
 from lastmile.process import Process
 
 #: A canceled run's worker has this long to end by itself.
@@ -85,7 +85,7 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
             else:
                 return forked.pid, forked.code.result
         worker = subprocess.Popen(
-            [sys.executable, "-m", "lastmile.orchestration.run_worker", run_id], stdin=subprocess.DEVNULL
+            [sys.executable, "-m", "lastmile.orchestration.runs.worker", run_id], stdin=subprocess.DEVNULL
         )
         return worker.pid, worker.wait
 

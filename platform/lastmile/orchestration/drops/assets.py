@@ -13,8 +13,9 @@ import dagster as dg
 
 from lastmile.contracts.contract import Contract
 from lastmile.orchestration.backfills import DASK_TAG, REDO_TAG
-from lastmile.orchestration.drop_checks import check_results, check_specs
-from lastmile.orchestration.drop_metadata import (
+from lastmile.orchestration.drops.checks import check_results, check_specs
+from lastmile.orchestration.drops.lateness import lateness_metadata
+from lastmile.orchestration.drops.metadata import (
     column_schema,
     digest,
     inventory_metadata,
@@ -22,7 +23,6 @@ from lastmile.orchestration.drop_metadata import (
     quarantine_metadata,
     trend_metadata,
 )
-from lastmile.orchestration.lateness import lateness_metadata
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.resources import Platform
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lastmile.contracts.contract import Contract
-from lastmile.orchestration.schema_drift import header_changes, undeclared
+from lastmile.orchestration.drops.schema_drift import header_changes, undeclared
 
 if TYPE_CHECKING:
     from psycopg import Connection
