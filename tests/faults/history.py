@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from faults.worker import POINTS
 
-from lastmile.warehouse.drop_tables import LARGE
+from lastmile.warehouse.drop_tables import LARGE_BYTES
 
 HEADER = "visit,persons,hours,travel_hours,outcome"
 PARTITIONS = ("2019", "2020")
@@ -130,7 +130,7 @@ class _Author:
         if self.random.random() < 0.15:
             contract["same_bytes"] = "load"
         rounds = [self.round(is_orderly, number) for number in range(self.random.randint(2, 3))]
-        return History(seed, is_orderly, contract, rounds, large=Random(seed).choice([LARGE, LARGE, 150, 0]))
+        return History(seed, is_orderly, contract, rounds, large=Random(seed).choice([LARGE_BYTES, LARGE_BYTES, 150, 0]))
 
     def round(self, is_orderly: bool, number: int) -> Round:
         random = self.random

@@ -318,9 +318,9 @@ def assure(play: Play, action: Callable[[], list[str]], place: str) -> None:
 @contextmanager
 def hasty() -> Any:
     """The engine of this process waits no seconds between two tries."""
-    before = worker.FIRST_WAIT
-    worker.FIRST_WAIT = before / 100
+    before = worker.FIRST_RETRY_WAIT
+    worker.FIRST_RETRY_WAIT = before / 100
     try:
         yield
     finally:
-        worker.FIRST_WAIT = before
+        worker.FIRST_RETRY_WAIT = before

@@ -118,7 +118,7 @@ def test_too_few_open_files_are_not_the_drops_fault(site, workers):
 
 
 def test_what_the_database_cannot_hold_is_the_drops_fault_and_holds_up_no_other(site, monkeypatch):
-    monkeypatch.setattr(worker, "FIRST_WAIT", timedelta(milliseconds=1))
+    monkeypatch.setattr(worker, "FIRST_RETRY_WAIT", timedelta(milliseconds=1))
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.put_rows("b.csv", "v2,3,2,1,done")
     site.discover()
@@ -247,7 +247,7 @@ def test_a_worker_whose_clock_is_a_day_off_takes_what_waits_and_no_more(site, tm
         }
     finally:
         workers.close()
-    assert [outcome.state for outcome in (worker.take(site.connection, site.store, VISITS, held, "other"),) if outcome]
+    assert [outcome.state for outcome in (worker.ingest_drop(site.connection, site.store, VISITS, held, "other"),) if outcome]
 
 
 @pytest.mark.usefixtures("nothing_faked_before")

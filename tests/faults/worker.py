@@ -32,11 +32,11 @@ from lastmile.warehouse.connections import connect
 #: Where a worker can be told to die or to stop, in the order in which a drop passes these points.
 POINTS: dict[str, tuple[Any, str, str]] = {
     "before entering drops": (listing, "register", "before"),
-    "after the claim": (worker, "take", "before"),
+    "after the claim": (worker, "ingest_drop", "before"),
     "after claiming several": (worker, "read_batch", "before"),
     "after reading several": (worker, "load_batch", "before"),
-    "before the fetch": (Store, "lend", "before"),
-    "after the fetch": (Store, "lend", "after"),
+    "before the fetch": (Store, "pin", "before"),
+    "after the fetch": (Store, "pin", "after"),
     "before making a table of its own": (load, "create_drop_table", "before"),
     "after making a table of its own": (load, "create_drop_table", "after"),
     "after indexing tables of others": (load, "index_keys", "after"),
@@ -64,8 +64,8 @@ def work(job: dict[str, Any]) -> bool:
     faulthandler.register(signal.SIGUSR1)
     prepare(job)
     contract = contract_of(job)
-    load.LARGE = job.get("large", load.LARGE)
-    worker.FIRST_WAIT = worker.OUTAGE_WAIT = timedelta(milliseconds=10)
+    load.LARGE_BYTES = job.get("large", load.LARGE_BYTES)
+    worker.FIRST_RETRY_WAIT = worker.OUTAGE_WAIT = timedelta(milliseconds=10)
     try:
         store = open_store(Settings(Path(), job["database"], job["store"], "none"))
         with connect(job["database"]) as connection:

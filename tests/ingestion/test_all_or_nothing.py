@@ -117,7 +117,7 @@ def test_a_worker_that_lost_its_claim_cannot_commit(site, new_connection):
     drop = ledger.claim_next(slow, site.store.url, "visits", ["2020"], "slow")
     site.query("UPDATE ledger.drops SET claim_expires_at = now() - interval '1 minute' RETURNING id")
     assert [outcome.state for outcome in site.take()] == ["loaded"]
-    assert worker.take(slow, site.store, site.contract, drop, "slow") is None
+    assert worker.ingest_drop(slow, site.store, site.contract, drop, "slow") is None
     assert site.drops()[0]["run_id"] == "test"
 
 

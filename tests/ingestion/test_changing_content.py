@@ -129,7 +129,7 @@ def test_bytes_that_change_after_listing_are_taken_as_the_new_version_only(site)
 
 @pytest.mark.behaviour(number=19)
 def test_an_object_gone_before_it_was_read_is_missing_after_bounded_tries(site, monkeypatch):
-    monkeypatch.setattr(worker, "FIRST_WAIT", worker.FIRST_WAIT / 100)
+    monkeypatch.setattr(worker, "FIRST_RETRY_WAIT", worker.FIRST_RETRY_WAIT / 100)
     key = site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     site.store.delete(key)
@@ -141,7 +141,7 @@ def test_an_object_gone_before_it_was_read_is_missing_after_bounded_tries(site, 
 
 @pytest.mark.behaviour(number=19)
 def test_an_object_that_was_missing_is_taken_when_it_is_there_again(site, monkeypatch):
-    monkeypatch.setattr(worker, "FIRST_WAIT", worker.FIRST_WAIT / 100)
+    monkeypatch.setattr(worker, "FIRST_RETRY_WAIT", worker.FIRST_RETRY_WAIT / 100)
     key = site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     site.store.delete(key)

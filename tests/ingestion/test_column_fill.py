@@ -9,7 +9,7 @@ from visits import VISITS, Site
 
 from lastmile.contracts import code, integer, number, text
 from lastmile.ingestion.schema_evolution import rescued_values
-from lastmile.ingestion.schema_evolution.rescued_values import ask, rescued_names
+from lastmile.ingestion.schema_evolution.rescued_values import request_fill, rescued_names
 
 WEATHER = code("Weather at the visit.", ["rain", "sun"], aliases=("Wetter",))
 pytestmark = pytest.mark.behaviour(number=21)
@@ -22,7 +22,7 @@ def bring(site: Site, *lines: str, name: str = "a.csv") -> None:
 
 
 def fill(site: Site, *columns: str) -> list[Any]:
-    ask(site.connection, site.store.url, site.contract, columns or list(site.contract.columns))
+    request_fill(site.connection, site.store.url, site.contract, columns or list(site.contract.columns))
     return site.take()
 
 

@@ -12,8 +12,8 @@ from visits import VISITS, YEARS, checked_site
 from lastmile import ledger
 from lastmile.errors import UserError
 from lastmile.ingestion import parallel
-from lastmile.ingestion.dask_cluster import Place, ingest_on_dask
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
+from lastmile.ingestion.dask_cluster import WorkerContext, ingest_on_dask
 from lastmile.orchestration.resources import Platform
 
 DROPS = 30
@@ -40,8 +40,8 @@ def here(store, database_url):
 
 
 @pytest.fixture
-def place(settings):
-    return Place(replace(settings, assets="visits_assets"), "visits", VISITS.version)
+def context(settings):
+    return WorkerContext(replace(settings, assets="visits_assets"), "visits", VISITS.version)
 
 
 def put_many(site):
@@ -64,7 +64,7 @@ def pictured(site):
 
 
 @pytest.mark.behaviour(number=13)
-def test_a_worker_killed_midway_changes_nothing_of_what_comes_out(here, place, cluster):
+def test_a_worker_killed_midway_changes_nothing_of_what_comes_out(here, context, cluster):
     put_many(here)
     workers = list(cluster.workers.values())
     victim = workers[0].pid
@@ -75,7 +75,7 @@ def test_a_worker_killed_midway_changes_nothing_of_what_comes_out(here, place, c
             kill_once.is_due = False
 
     kill_once.is_due = True
-    outcomes = ingest_on_dask(cluster.scheduler_address, place, YEARS, "dask", report=kill_once, at_a_time=3)
+    outcomes = ingest_on_dask(cluster.scheduler_address, context, YEARS, "dask", report=kill_once, drops_per_task=3)
     assert not kill_once.is_due
     assert DROPS + 2 - 3 <= len(outcomes) <= DROPS + 2  # what it had done since its last report is done, but not told
     on_dask = pictured(here)
@@ -84,31 +84,31 @@ def test_a_worker_killed_midway_changes_nothing_of_what_comes_out(here, place, c
     assert on_dask == pictured(here)
 
 
-def test_a_redo_takes_each_drop_once_though_many_tasks_carry_it_out(here, place, cluster):
+def test_a_redo_takes_each_drop_once_though_many_tasks_carry_it_out(here, context, cluster):
     put_many(here)
     here.take()
-    outcomes = ingest_on_dask(cluster.scheduler_address, place, YEARS, "redo", ledger.now(here.connection), at_a_time=5)
+    outcomes = ingest_on_dask(cluster.scheduler_address, context, YEARS, "redo", ledger.now(here.connection), drops_per_task=5)
     assert len(outcomes) == DROPS + 2
     assert here.query("SELECT count(DISTINCT id) AS redone FROM ledger.drops WHERE run_id = 'redo'") == [
         {"redone": DROPS + 2}
     ]
 
 
-def test_a_worker_with_another_contract_takes_nothing(here, place, cluster):
+def test_a_worker_with_another_contract_takes_nothing(here, context, cluster):
     put_many(here)
     with pytest.raises(UserError, match=r"expected its contract in version older .*Give the workers the same code"):
-        ingest_on_dask(cluster.scheduler_address, replace(place, contract_version="older"), YEARS, "dask")
+        ingest_on_dask(cluster.scheduler_address, replace(context, contract_version="older"), YEARS, "dask")
     assert set(here.states()) == {"discovered"}
 
 
-def test_a_scheduler_that_is_not_there_is_told(place, monkeypatch):
-    monkeypatch.setattr("lastmile.ingestion.dask_cluster.PATIENCE_SECONDS", 1)
+def test_a_scheduler_that_is_not_there_is_told(context, monkeypatch):
+    monkeypatch.setattr("lastmile.ingestion.dask_cluster.TIMEOUT_SECONDS", 1)
     with pytest.raises(UserError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9:"):
-        ingest_on_dask("tcp://127.0.0.1:9", place, YEARS, "dask")
+        ingest_on_dask("tcp://127.0.0.1:9", context, YEARS, "dask")
 
 
-def test_the_run_of_an_asset_takes_its_drops_on_the_cluster_that_the_settings_name(here, place, cluster, monkeypatch):
-    for name, value in {"DASK_SCHEDULER": cluster.scheduler_address, "ASSETS": place.settings.assets}.items():
+def test_the_run_of_an_asset_takes_its_drops_on_the_cluster_that_the_settings_name(here, context, cluster, monkeypatch):
+    for name, value in {"DASK_SCHEDULER": cluster.scheduler_address, "ASSETS": context.settings.assets}.items():
         monkeypatch.setenv(f"LASTMILE_{name}", value)
     monkeypatch.setattr(parallel, "ingest_in_parallel", None)  # in this process; the workers have their own
     put_many(here)

@@ -9,9 +9,9 @@ import pytest
 
 from lastmile import ledger
 from lastmile.ingestion import worker
-from lastmile.ingestion.discovery.listing import discover, place
+from lastmile.ingestion.discovery.listing import discover, locate
 from lastmile.store import Store, StoredObject
-from lastmile.store.landing import MOST_KEY_BYTES, MOST_NAME_BYTES, is_unfinished, name_problem
+from lastmile.store.landing import MAX_KEY_BYTES, MAX_NAME_BYTES, is_unfinished, name_problem
 
 
 @dataclass(frozen=True)
@@ -173,15 +173,15 @@ HOSTILE = {
     "invoice\u202evsc.exe": r"found '\u202e'",
     "a\u200bb.csv": r"found '\u200b'",
     "bad \udcff.csv": r"found '\udcff'",
-    "n" * (MOST_NAME_BYTES + 1): "expected at most 255 bytes between two slashes, found 256",
-    "n/" * 2_000 + "a.csv": f"expected at most {MOST_KEY_BYTES} bytes, found 4025",
+    "n" * (MAX_NAME_BYTES + 1): "expected at most 255 bytes between two slashes, found 256",
+    "n/" * 2_000 + "a.csv": f"expected at most {MAX_KEY_BYTES} bytes, found 4025",
 }
 
 
 @pytest.mark.behaviour(number=32)
 def test_a_key_that_no_drop_may_have_is_entered_as_failed_with_the_reason_and_never_read(site):
     hostile = [StoredObject(f"landing/visits/2020/{name}", 3, "1", datetime.now(UTC)) for name in HOSTILE]
-    found = [place(listed, {"visits": site.contract}, timedelta(0)) for listed in hostile]
+    found = [locate(listed, {"visits": site.contract}, timedelta(0)) for listed in hostile]
     assert (ledger.register(site.connection, site.store.url, found), site.take()) == (len(HOSTILE), [])
     assert ledger.register(site.connection, site.store.url, found) == 0
     drops = {drop["message"]: drop for drop in site.drops()}
@@ -210,7 +210,7 @@ def test_a_hostile_key_in_the_landing_area_holds_up_no_other(site):
 
 
 @pytest.mark.parametrize(
-    "name", ["調査　2020.csv", "Größe (1).csv", "a b.csv", "50%+1&x=y.csv", "مسح.csv", "n" * MOST_NAME_BYTES]
+    "name", ["調査　2020.csv", "Größe (1).csv", "a b.csv", "50%+1&x=y.csv", "مسح.csv", "n" * MAX_NAME_BYTES]
 )
 def test_names_that_people_write_are_no_problem(name):
     assert name_problem(f"landing/visits/2020/{name}") is None

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("all_are_large")
 
 @pytest.fixture
 def all_are_large(monkeypatch):
-    monkeypatch.setattr(load, "LARGE", 0)
+    monkeypatch.setattr(load, "LARGE_BYTES", 0)
 
 
 def own_tables(site: Site) -> list[str]:
@@ -77,7 +77,7 @@ def test_keys_that_somebody_writes_are_compared_without_an_index(site, new_conne
 
 def test_its_table_fills_in_where_its_rows_came_from(site, monkeypatch):
     site.arrive("a.csv", "v1,3,2,1,done", year="2019")
-    monkeypatch.setattr(load, "LARGE", 10**9)
+    monkeypatch.setattr(load, "LARGE_BYTES", 10**9)
     site.arrive("b.csv", "v2,3,2,1,done", year="2019")
     origin = "_drop_id, _line, _partition_start, _run_id, _loaded_at, _rescued"
     apart, common = site.query(f"SELECT {origin} FROM raw.visits ORDER BY visit")
@@ -89,9 +89,9 @@ def test_its_table_fills_in_where_its_rows_came_from(site, monkeypatch):
 
 def test_keys_that_a_large_drop_has_are_known_to_later_drops_and_the_other_way_round(site, monkeypatch):
     site.arrive("a.csv", "v1,3,2,1,done", "v2,3,2,1,done")
-    monkeypatch.setattr(load, "LARGE", 10**9)
+    monkeypatch.setattr(load, "LARGE_BYTES", 10**9)
     assert site.arrive("b.csv", "v2,3,2,1,done", "v3,3,2,1,done").duplicate == 1
-    monkeypatch.setattr(load, "LARGE", 0)
+    monkeypatch.setattr(load, "LARGE_BYTES", 0)
     assert site.arrive("c.csv", "v1,3,2,1,done", "v3,3,2,1,done", "v4,3,2,1,done").duplicate == 2
     assert site.visits() == ["v1", "v2", "v3", "v4"]
 
@@ -137,7 +137,7 @@ def test_taken_again_it_has_the_same_rows_from_the_later_run(site):
 
 
 def test_there_are_only_so_many_and_what_comes_then_lies_with_the_rest(site, monkeypatch):
-    monkeypatch.setattr(drop_tables, "MOST", 1)
+    monkeypatch.setattr(drop_tables, "MAX_TABLES", 1)
     site.arrive("a.csv", "v1,3,2,1,done")
     site.arrive("b.csv", "v2,3,2,1,done")
     assert (len(own_tables(site)), in_common(site)) == (1, ["v2"])
@@ -198,7 +198,7 @@ def test_while_it_is_loaded_another_large_drop_is_loaded_and_rows_are_read(site,
 
     def meanwhile(*args):
         monkeypatch.undo()
-        monkeypatch.setattr(load, "LARGE", 0)
+        monkeypatch.setattr(load, "LARGE_BYTES", 0)
         site_visits = [row["visit"] for row in other.query("SELECT visit FROM raw.visits")]
         other.put_rows("b.csv", "v2,3,2,1,done", year="2019")
         other.discover()

@@ -86,7 +86,7 @@ def pictured(site):
     "contract", [{}, {"duplicates": "quarantine"}, {"unknown_columns": "add"}, {"key": ()}], ids=str
 )
 def test_taken_together_or_one_by_one_drops_end_the_same(here, monkeypatch, contract):
-    monkeypatch.setattr(worker, "FIRST_WAIT", timedelta(milliseconds=1))
+    monkeypatch.setattr(worker, "FIRST_RETRY_WAIT", timedelta(milliseconds=1))
     here.contract = replace(VISITS, **contract)
     put_all_kinds(here)
     here.take()

@@ -10,7 +10,7 @@ from visits import VISITS
 from lastmile.cli.doctor import examine
 from lastmile.errors import UserError
 from lastmile.ingestion.discovery import notifications
-from lastmile.ingestion.discovery.notifications import drain, keys_named
+from lastmile.ingestion.discovery.notifications import drain, keys_in
 from lastmile.settings import Settings
 
 CONTRACTS = {"visits": VISITS}
@@ -162,19 +162,19 @@ def test_the_doctor_tells_how_many_notifications_wait_and_what_is_wrong_with_the
     ],
 )
 def test_notifications_come_from_s3_itself_through_sns_or_through_eventbridge(message):
-    assert keys_named(json.dumps(message), BUCKET) == [KEY]
+    assert keys_in(json.dumps(message), BUCKET) == [KEY]
 
 
 def test_keys_are_read_as_s3_writes_them():
     written = "a/prefix/landing/visits/2020/Größe+50% (1).csv"
-    assert keys_named(json.dumps(sent_by_s3(written)), BUCKET) == [written.removeprefix("a/prefix/")]
+    assert keys_in(json.dumps(sent_by_s3(written)), BUCKET) == [written.removeprefix("a/prefix/")]
 
 
 @pytest.mark.parametrize("key", ["other/prefix/landing/visits/2020/a.csv", "a/prefix/cleaned/x", "a/prefix/landing/.x"])
 def test_what_lies_elsewhere_or_is_unfinished_is_not_looked_at(key):
-    assert keys_named(json.dumps(sent_by_s3(key)), BUCKET) == []
+    assert keys_in(json.dumps(sent_by_s3(key)), BUCKET) == []
 
 
 def test_the_message_that_s3_sends_to_try_a_queue_means_nothing(caplog):
-    assert keys_named('{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "bucket"}', BUCKET) == []
+    assert keys_in('{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "bucket"}', BUCKET) == []
     assert caplog.text == ""

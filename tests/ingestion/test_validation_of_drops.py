@@ -102,7 +102,7 @@ def test_too_many_bad_rows_quarantine_the_whole_drop(site):
 
 @pytest.mark.behaviour(number=26)
 def test_a_drop_that_cannot_be_parsed_is_tried_a_few_times_and_holds_up_no_other(site, monkeypatch):
-    monkeypatch.setattr(worker, "FIRST_WAIT", worker.FIRST_WAIT / 10)
+    monkeypatch.setattr(worker, "FIRST_RETRY_WAIT", worker.FIRST_RETRY_WAIT / 10)
     site.put("a.parquet", b"PAR1 this is no parquet PAR1")
     site.put_rows("b.csv", "v1,3,2,1,done")
     site.discover()

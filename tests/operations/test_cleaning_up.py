@@ -88,11 +88,11 @@ def test_a_version_that_came_since_the_last_listing_stays_and_is_taken(site):
 
 def test_a_version_that_comes_at_the_very_moment_stays_and_is_taken(site, monkeypatch):
     site.arrive("a.csv", "v1,3,2,1,done")
-    look = removal._check
+    look = removal._expect_version
 
     def look_just_before_it_comes(*arguments):
         look(*arguments)
-        monkeypatch.setattr(removal, "_check", look)
+        monkeypatch.setattr(removal, "_expect_version", look)
         site.put_rows("a.csv", "v2,3,2,1,done")
 
     if site.store.keeps_versions:
@@ -106,7 +106,7 @@ def test_a_version_that_comes_at_the_very_moment_stays_and_is_taken(site, monkey
 
         monkeypatch.setattr(retention, "_judge", listed_just_before_it_comes)
     else:
-        monkeypatch.setattr(removal, "_check", look_just_before_it_comes)
+        monkeypatch.setattr(removal, "_expect_version", look_just_before_it_comes)
     tally = clean(site)
     assert (tally.objects, tally.kept.total()) == (0, 1)
     assert site.drops()[0]["removed_at"] is None

@@ -217,7 +217,7 @@ def test_a_release_waits_for_a_drop_that_is_being_redone_and_then_finds_nothing_
     drop = ledger.claim_next(other, site.store.url, "visits", ["2020"], "redo", ledger.now(other))
     ask(site.connection, {drop.id: [3]}, [])
     assert allow(site).take() == []
-    worker.take(other, site.store, site.contract, drop, "redo")
+    worker.ingest_drop(other, site.store, site.contract, drop, "redo")
     assert site.visits() == ["v1", "v2", "v3", "v5", "v6"]
     (outcome,) = site.take()
     assert "nothing to release" in outcome.message
@@ -239,7 +239,7 @@ def test_more_rows_asked_for_while_others_are_being_released_are_not_forgotten(s
     ask(site.connection, {drop_id: [3]}, [])
     drop = ledger.claim_next(other, site.store.url, "visits", ["2020"], "first")
     ask(site.connection, {drop_id: [4]}, [])
-    worker.take(other, site.store, site.contract, drop, "first")
+    worker.ingest_drop(other, site.store, site.contract, drop, "first")
     assert site.visits() == ["v1", "v2", "v5", "v6"]
     site.take()
     assert site.visits() == ["v1", "v2", "v3", "v5", "v6"]
@@ -299,7 +299,7 @@ def test_a_drop_set_aside_whole_is_taken_again_any_number_of_times(site):
 
 
 def test_a_missing_drop_that_is_asked_for_stays_missing_while_its_object_is_gone(site, monkeypatch):
-    monkeypatch.setattr(worker, "FIRST_WAIT", worker.FIRST_WAIT / 100)
+    monkeypatch.setattr(worker, "FIRST_RETRY_WAIT", worker.FIRST_RETRY_WAIT / 100)
     key = site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     site.store.delete(key)

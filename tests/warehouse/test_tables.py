@@ -13,7 +13,7 @@ from lastmile.contracts import Contract, boolean, day, integer, moment, number, 
 from lastmile.contracts.partition import Partition
 from lastmile.errors import UserError
 from lastmile.warehouse.connections import connect
-from lastmile.warehouse.tables import ADDED, ensure_table, postgres_type
+from lastmile.warehouse.tables import ADDED_COMMENT, ensure_table, postgres_type
 
 WELLS = Contract(
     name="wells",
@@ -202,7 +202,7 @@ def test_a_type_change_that_could_change_values_is_refused_with_what_to_do(conne
 def test_a_text_column_that_drops_brought_may_become_any_type_and_its_values_are_rescued(
     connection: Connection,
 ) -> None:
-    brought = {**WELLS.columns, "pump": text(ADDED)}
+    brought = {**WELLS.columns, "pump": text(ADDED_COMMENT)}
     ensure_table(connection, replace(WELLS, columns=brought))
     put_well(connection, 1)
     connection.execute("""UPDATE raw.wells SET pump = 'a "b"', _rescued = '{"x": "y"}'""")

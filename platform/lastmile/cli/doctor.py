@@ -128,9 +128,9 @@ def _store(settings: Settings) -> str:
 
 
 def _notifications(queue_url: str) -> str:
-    from lastmile.ingestion.discovery.notifications import waiting
+    from lastmile.ingestion.discovery.notifications import queue_depth
 
-    return f"{waiting(queue_url)} wait in {queue_url}"
+    return f"{queue_depth(queue_url)} wait in {queue_url}"
 
 
 def _database(url: str) -> str:

@@ -11,7 +11,7 @@ from rich.progress import track
 from lastmile.cli.datasets import contract_of
 from lastmile.errors import UserError
 from lastmile.settings import Settings
-from lastmile.store.landing import LANDING, is_unfinished, name_problem, shown
+from lastmile.store.landing import LANDING, is_unfinished, name_problem, printable
 
 if TYPE_CHECKING:
     from lastmile.contracts.contract import Contract
@@ -87,7 +87,7 @@ def _files_of(path: Path) -> Iterator[tuple[str, Path]]:
 
 def _checked_name(name: str) -> str:
     if problem := name_problem(name):
-        raise UserError(f"{shown(name)!r} cannot be a name in the landing area: {problem}")
+        raise UserError(f"{printable(name)!r} cannot be a name in the landing area: {problem}")
     if is_unfinished(name):
         raise UserError(
             f"{name!r} looks hidden or still being written, and would be left alone; give it another name with --as"

@@ -63,7 +63,7 @@ def fill(
     Example: lastmile rescued fill --dataset hhinfo --column roof_material
     """
     from lastmile.cli.progress.reingest import carry_out
-    from lastmile.ingestion.schema_evolution.rescued_values import ask
+    from lastmile.ingestion.schema_evolution.rescued_values import request_fill
     from lastmile.warehouse.tables import ensure_table
 
     settings, console = Settings.from_environment(), Console()
@@ -71,7 +71,7 @@ def fill(
     wanted = _fillable(contract, column)
     with opened(settings) as (connection, store):
         ensure_table(connection, contract)
-        asked = ask(connection, store.url, contract, wanted)
+        asked = request_fill(connection, store.url, contract, wanted)
     if not asked:
         console.print(
             f"nothing to fill in: no loaded row of {dataset} has a rescued value for {_named(wanted, column)}"

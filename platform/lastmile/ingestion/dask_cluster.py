@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
     from lastmile.ledger import Drop, Outcome
 
-#: In place of a scheduler's address: a cluster of this machine's cores, for as long as the run takes.
+#: In context of a scheduler's address: a cluster of this machine's cores, for as long as the run takes.
 LOCAL = "local"
 #: Drops of one task. After them its worker reports, and another may have joined the cluster.
-AT_A_TIME = 200
+DROPS_PER_TASK = 200
 #: Seconds for a scheduler to answer, and for the first worker to be there.
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerContext:
     """What a worker opens database and store with, and the contract it takes drops by, which it has among its own.
 
     `settings` name a database and a store that every worker can reach; `s3_options` are those of `open_store`.
@@ -41,12 +41,12 @@ class Place:
 
 def ingest_on_dask(
     scheduler: str,
-    place: Place,
+    context: WorkerContext,
     partitions: Sequence[str],
     run_id: str,
     redo_before: datetime | None = None,
     report: "Callable[[Drop, Outcome], None]" = lambda drop, outcome: None,
-    at_a_time: int = AT_A_TIME,
+    drops_per_task: int = DROPS_PER_TASK,
 ) -> "list[Outcome]":
     """Take the pending drops of the partitions on the cluster of this scheduler, until none waits that can be taken.
 
@@ -59,7 +59,7 @@ def ingest_on_dask(
     with cluster(scheduler) as client:
 
         def submit() -> Any:
-            arguments = (place, list(partitions), run_id, redo_before, at_a_time)
+            arguments = (context, list(partitions), run_id, redo_before, drops_per_task)
             return client.submit(_take, *arguments, pure=False)
 
         tasks = as_completed([submit() for _ in client.nthreads()])
@@ -68,7 +68,7 @@ def ingest_on_dask(
             for drop, outcome in taken:
                 outcomes.append(outcome)
                 report(drop, outcome)
-            if len(taken) == at_a_time:
+            if len(taken) == drops_per_task:
                 tasks.add(submit())
     return outcomes
 
@@ -85,12 +85,12 @@ def cluster(scheduler: str) -> "Iterator[Client]":
             yield client
         return
     try:
-        client = Client(scheduler, timeout=PATIENCE_SECONDS)
+        client = Client(scheduler, timeout=TIMEOUT_SECONDS)
     except (OSError, ValueError) as error:
         raise UserError(f"no Dask scheduler answers at {scheduler}: {error}") from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=PATIENCE_SECONDS)
+            client.wait_for_workers(1, timeout=TIMEOUT_SECONDS)
         except TimeoutError as error:
             raise UserError(
                 f"the Dask scheduler at {scheduler} has no workers; start some with `dask worker`"
@@ -112,7 +112,7 @@ def _result(task: Any) -> "list[tuple[Drop, Outcome]]":
 
 
 def _take(
-    place: Place, partitions: Sequence[str], run_id: str, redo_before: datetime | None, most: int
+    context: WorkerContext, partitions: Sequence[str], run_id: str, redo_before: datetime | None, most: int
 ) -> "list[tuple[Drop, Outcome]]":
     """What a worker does: take drops until none waits, `most` at most."""
     from lastmile.contracts.loading import load_contracts
@@ -120,16 +120,16 @@ def _take(
     from lastmile.store import open_store
     from lastmile.warehouse.connections import connect, database_url
 
-    contract = load_contracts(place.settings.assets).get(place.dataset)
-    if contract is None or contract.version != place.contract_version:
+    contract = load_contracts(context.settings.assets).get(context.dataset)
+    if contract is None or contract.version != context.contract_version:
         found = "none" if contract is None else f"version {contract.version}"
         raise UserError(
-            f"dataset {place.dataset}: expected its contract in version {place.contract_version} on every Dask worker,"
+            f"dataset {context.dataset}: expected its contract in version {context.contract_version} on every Dask worker,"
             f" found {found}. Give the workers the same code."
         )
     taken: list[tuple[Drop, Outcome]] = []
-    store = open_store(place.settings, place.s3_options)
-    with connect(database_url(place.settings)) as connection:
+    store = open_store(context.settings, context.s3_options)
+    with connect(database_url(context.settings)) as connection:
         redo = redo_before or False
         ingest_pending(
             connection, store, contract, partitions, run_id, redo, lambda *drop: taken.append(drop), most=most

@@ -27,7 +27,7 @@ from lastmile.ingestion.load import load, set_aside
 from lastmile.ingestion.micro_batch import MAX_BATCH, NotBatchable, Read, listed, load_batch, read_batch
 from lastmile.ingestion.outages import is_outage
 from lastmile.ingestion.release import release
-from lastmile.ingestion.schema_evolution.rescued_values import fill
+from lastmile.ingestion.schema_evolution.rescued_values import fill_columns
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
 from lastmile.store import Changed, Missing, Store
 from lastmile.warehouse.tables import ensure_table
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 #: How often a drop that cannot be parsed, or is gone, is tried before that is taken as its end.
 MAX_TRIES = 3
 #: Wait before the next try: 1 s, 2 s, 4 s ...
-FIRST_WAIT = timedelta(seconds=1)
+FIRST_RETRY_WAIT = timedelta(seconds=1)
 #: Wait after a fault of the environment: other drops go first, in case it is one object that cannot be had.
 OUTAGE_WAIT = timedelta(seconds=10)
 #: Drops taken in one call, so that a backlog of any length is worked off in runs of some minutes.
@@ -162,7 +162,7 @@ def expect_size(drop: Drop, contract: Contract) -> None:
 def _take(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome | None:
     try:
         if drop.requested == "filled":
-            return fill(connection, store, contract, drop, run_id)
+            return fill_columns(connection, store, contract, drop, run_id)
         with TemporaryDirectory(prefix="lastmile-") as folder:
             expect_size(drop, contract)
             lent = store.pin(listed(drop), Path(folder) / "drop")
@@ -240,7 +240,7 @@ def _try_again(connection: Connection, drop: Drop, run_id: str, end: Outcome) ->
         return None
     if drop.attempts >= MAX_TRIES:
         return set_aside(connection, drop, run_id, replace(end, message=f"{end.message} (tried {drop.attempts} times)"))
-    ledger.requeue(connection, drop, run_id, end.message or "", FIRST_WAIT * 2 ** (drop.attempts - 1))
+    ledger.requeue(connection, drop, run_id, end.message or "", FIRST_RETRY_WAIT * 2 ** (drop.attempts - 1))
     return None
 
 

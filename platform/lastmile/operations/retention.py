@@ -20,7 +20,7 @@ from lastmile import ledger
 from lastmile.errors import UserError
 from lastmile.store import Changed, Missing, Store, StoredObject
 from lastmile.store.landing import LANDING
-from lastmile.store.removal import put_back_left_over, remove
+from lastmile.store.removal import restore_interrupted, remove
 
 _PAGE = 500
 _CLEANED = "cleaned/"
@@ -117,7 +117,7 @@ def clean(
     """
     tally = Tally()
     with _alone(connection):
-        put_back_left_over(store)
+        restore_interrupted(store)
         for page in _pages(store, dataset):
             for judged in _announce(connection, store, page, age):
                 listed = page[judged.n - 1]

@@ -10,7 +10,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from lastmile.errors import UserError
 from lastmile.serving.errors import Unavailable
 from lastmile.store import Store
-from lastmile.store.errors import told
+from lastmile.store.errors import translated_errors
 
 #: Probes of orchestrators give up about then.
 SECONDS = 3.0
@@ -42,7 +42,7 @@ def _database(pool: ConnectionPool) -> None:
 
 def _store(store: Store) -> None:
     try:
-        with told(store.url, "list objects"):
+        with translated_errors(store.url, "list objects"):
             next(iter(obstore.list(store.backend, "ready", chunk_size=1)), None)
     except UserError as error:
         raise Unavailable(f"the store is not ready: {error}") from None

@@ -1,6 +1,8 @@
-"""Objects: landing area, cleaned files, model artifacts, reports; in S3, GCS, Azure or a folder, through one API."""
+"""Objects: landing area, cleaned files, model artifacts, reports; in S3, GCS, Azure or a folder, with one API."""
 
 from lastmile.store.backends import open_store
-from lastmile.store.objects import Changed, Missing, PinnedFile, Store, StoredObject
+from lastmile.store.download import PinnedFile
+from lastmile.store.objects import Store
+from lastmile.store.stored_object import Changed, Missing, StoredObject
 
 __all__ = ["Changed", "Missing", "PinnedFile", "Store", "StoredObject", "open_store"]

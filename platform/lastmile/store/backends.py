@@ -15,8 +15,8 @@ from lastmile.settings import Settings
 from lastmile.store.objects import Store
 
 _BUCKETS: dict[str, Any] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
-#: A wrong address is told within seconds, and a store in trouble has some to recover. Unencrypted only where an
-#: endpoint is written so: `http://minio:9000`.
+#: A wrong address is reported within seconds; a struggling store gets some to recover. Unencrypted only where an
+#: endpoint says so: `http://minio:9000`.
 _CLIENT: Any = {"connect_timeout": "3s", "timeout": "120s", "allow_http": True}
 _RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
 
@@ -24,8 +24,8 @@ _RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
 def open_store(settings: Settings, s3_options: Mapping[str, str] | None = None) -> Store:
     """The installation's store.
 
-    Credentials and endpoints come from the cloud's usual variables (AWS_..., GOOGLE_..., AZURE_...), which for S3
-    `s3_options` (obstore's names) overrule. Raises UserError for a URL that cannot be one; no bucket is contacted yet.
+    Credentials and endpoints come from the cloud's usual variables (AWS_..., GOOGLE_..., AZURE_...), which
+    `s3_options` (obstore's names) override for S3. Raises UserError for an invalid URL; no bucket is contacted yet.
     """
     url = settings.store_url.rstrip("/")
     try:

@@ -1,4 +1,4 @@
-"""What went wrong in a store, told as one line: what was tried, where, why not, and what to look at."""
+"""Errors of the store's client as one line: what was attempted, where, why it failed, and what to check."""
 
 import re
 from collections.abc import Iterator
@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from obstore.exceptions import BaseError, InvalidPathError, NotFoundError, PreconditionError
 
 from lastmile.errors import UserError
+from lastmile.store.stored_object import Changed, Missing
 
-_NO_CREDENTIALS = "there are no credentials; set AWS_ACCESS_KEY_ID and the secret key, or your cloud's like"
+_NO_CREDENTIALS = "there are no credentials; set AWS_ACCESS_KEY_ID and the secret key, or your cloud's equivalents"
 _NO_ANSWER = "nothing answers; check LASTMILE_STORE_URL, AWS_ENDPOINT_URL and the network"
-#: Sign in the client's message: what it means to a person. The first that is found counts.
+#: Text in the client's message: what it means to a person. The first match counts.
 _MEANINGS = {
     "NoSuchBucket": "there is no such bucket; create it or correct LASTMILE_STORE_URL",
     "169.254.169.254": _NO_CREDENTIALS,
@@ -26,17 +27,9 @@ _MEANINGS = {
 }
 
 
-class Missing(Exception):
-    """The object is not there (any more)."""
-
-
-class Changed(Exception):
-    """The object's bytes are no longer those of the version asked for."""
-
-
 @contextmanager
-def told(url: str, action: str) -> Iterator[None]:
-    """Turn the client's errors into ours: Missing, Changed, or a UserError for what a person can mend."""
+def translated_errors(url: str, action: str) -> Iterator[None]:
+    """Turn the client's errors into ours: Missing, Changed, or a UserError for what a person can fix."""
     try:
         yield
     except (NotFoundError, FileNotFoundError) as error:
@@ -44,7 +37,7 @@ def told(url: str, action: str) -> Iterator[None]:
             raise UserError(f"cannot {action} in {url}: {_meaning(error)}") from error
         raise Missing(f"cannot {action}: there is no such object in {url}") from error
     except PreconditionError as error:
-        raise Changed(f"cannot {action}: it changed while it was read") from error
+        raise Changed(f"cannot {action}: it changed while being read") from error
     except (InvalidPathError, ValueError) as error:
         raise UserError(f"cannot {action} in {url}: {_first_line(error)}; give it another name") from error
     except (BaseError, PermissionError) as error:
@@ -53,8 +46,8 @@ def told(url: str, action: str) -> Iterator[None]:
 
 def _meaning(error: Exception) -> str:
     whole = str(error)
-    known = next((meaning for sign, meaning in _MEANINGS.items() if sign in whole), None)
-    return known or f"{_first_line(error)}; `lastmile doctor` looks at what is configured"
+    known = next((meaning for text, meaning in _MEANINGS.items() if text in whole), None)
+    return known or f"{_first_line(error)}; `lastmile doctor` checks what is configured"
 
 
 def _first_line(error: Exception) -> str:

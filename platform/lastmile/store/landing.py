@@ -1,15 +1,15 @@
-"""The one door: where drops lie in the store, which names there are no drops, and which no drop may have."""
+"""The landing area: where drops are in the store, which names are not drops, and which no drop may have."""
 
 import unicodedata
 
 LANDING = "landing/"
-#: Names that uploaders use for files still being written.
+#: Suffixes that uploaders give to files still being written.
 _UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", "~")
-#: Bytes of a key and of each of its parts: what S3 and what file systems can hold.
-MOST_KEY_BYTES = 1_024
-MOST_NAME_BYTES = 255
-#: Kinds of characters that cannot be seen: controls, formats (bidi, zero-width), half characters, separators of lines.
-_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+#: Limits of S3 on a key, and of file systems on each of its parts.
+MAX_KEY_BYTES = 1_024
+MAX_NAME_BYTES = 255
+#: Unicode categories of invisible characters: control, format (bidi, zero-width), surrogate, line separators.
+_INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def is_unfinished(key: str) -> bool:
@@ -19,35 +19,35 @@ def is_unfinished(key: str) -> bool:
 
 
 def name_problem(key: str) -> str | None:
-    """Why an object of this name is never read, in one sentence; None where nothing is wrong with it."""
+    """Why an object of this name is never read, in one sentence; None for a valid name."""
     found = _problem(key)
     return found and f"{found}; upload it under another name"
 
 
-def shown(key: str) -> str:
-    """The key as it can be written anywhere: what cannot be seen as an escape, an endless one without its middle."""
-    text = "".join(map(_shown, key)) if not key.isprintable() else key
-    return text if len(text.encode()) <= MOST_KEY_BYTES else f"{text[:200]}…{text[-200:]}"
+def printable(key: str) -> str:
+    """The key as it can be stored and displayed: invisible characters escaped, the middle of an overlong one cut out."""
+    text = "".join(map(_escaped, key)) if not key.isprintable() else key
+    return text if len(text.encode()) <= MAX_KEY_BYTES else f"{text[:200]}…{text[-200:]}"
 
 
 def _problem(key: str) -> str | None:
     parts = key.split("/")
     if any(part in ("", ".", "..") for part in parts):
-        return "expected names parted by single slashes, found an empty one, '.' or '..'"
-    if not key.isprintable() and (unseen := [character for character in key if _is_unseen(character)]):
-        return f"expected characters that can be seen, found {', '.join(map(ascii, unseen[:3]))}"
+        return "expected names separated by single slashes, found an empty one, '.' or '..'"
+    if not key.isprintable() and (invisible := [character for character in key if _is_invisible(character)]):
+        return f"expected visible characters, found {', '.join(map(ascii, invisible[:3]))}"
     if "\\" in key:
         return "expected '/' between names, found a backslash"
-    if (length := len(key.encode())) > MOST_KEY_BYTES:
-        return f"expected at most {MOST_KEY_BYTES} bytes, found {length}"
-    if (longest := max(len(part.encode()) for part in parts)) > MOST_NAME_BYTES:
-        return f"expected at most {MOST_NAME_BYTES} bytes between two slashes, found {longest}"
+    if (length := len(key.encode())) > MAX_KEY_BYTES:
+        return f"expected at most {MAX_KEY_BYTES} bytes, found {length}"
+    if (longest := max(len(part.encode()) for part in parts)) > MAX_NAME_BYTES:
+        return f"expected at most {MAX_NAME_BYTES} bytes between two slashes, found {longest}"
     return None
 
 
-def _shown(character: str) -> str:
-    return ascii(character)[1:-1] if _is_unseen(character) else character
+def _escaped(character: str) -> str:
+    return ascii(character)[1:-1] if _is_invisible(character) else character
 
 
-def _is_unseen(character: str) -> bool:
-    return unicodedata.category(character) in _UNSEEN
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) in _INVISIBLE

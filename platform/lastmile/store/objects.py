@@ -1,4 +1,4 @@
-"""The few things done with objects. Each happens whole or not at all, and reads are of the version asked for."""
+"""Operations on objects. Each is atomic, and reads are of the requested version."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,110 +13,107 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, InvalidPathError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from lastmile.store import download, pinned_file, s3
-from lastmile.store.errors import Changed, Missing, told
-from lastmile.store.invalid_names import list_folder_around
-from lastmile.store.pinned_file import PinnedFile
-from lastmile.store.stored_object import StoredObject, version_of
-
-__all__ = ["Changed", "Missing", "PinnedFile", "Store", "StoredObject"]
+from lastmile.store import download, s3
+from lastmile.store.download import PinnedFile
+from lastmile.store.errors import translated_errors
+from lastmile.store.invalid_names import list_folder
+from lastmile.store.stored_object import Changed, Missing, StoredObject, version_of
 
 _PAGE = 1_000
-#: Bytes read at once of a file.
-_BLOCK = 2**20
-#: How long a file in a folder must have been left alone before it is taken as whole.
-_FOLDER_SETTLE = timedelta(seconds=3)
+_BLOCK_BYTES = 2**20
+#: A file in a folder counts as complete once it has been idle for this long.
+_FOLDER_QUIET_PERIOD = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
 class Store:
-    """Objects under one URL. Every method raises UserError where the store cannot be reached or refuses us."""
+    """Objects under one URL. Every method raises UserError where the store is unreachable or denies access."""
 
     url: str
     backend: ObjectStore
 
     @cached_property
     def keeps_versions(self) -> bool:
-        """Whether objects are known by version ids, as in an S3 bucket with versioning."""
+        """Whether objects have version ids, as in an S3 bucket with versioning."""
         return isinstance(self.backend, S3Store) and s3.keeps_versions(self.backend)
 
     @property
-    def settle(self) -> timedelta:
-        """How long an object just found may still be growing: files do so before our eyes, others come whole."""
-        return _FOLDER_SETTLE if isinstance(self.backend, LocalStore) else timedelta(0)
+    def quiet_period(self) -> timedelta:
+        """How long a new object may still be growing: files grow while we look, objects of a bucket appear complete."""
+        return _FOLDER_QUIET_PERIOD if isinstance(self.backend, LocalStore) else timedelta(0)
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Objects below `prefix` (whole path segments), sorted by key.
 
-        Buckets come page by page. A folder comes whole, since it knows no order. Listed are also objects that cannot be
-        read, because no client can hold their names (`landing.name_problem`), so that somebody is told of them. The
-        markers that consoles put where they show folders are passed over.
+        Buckets are listed page by page; a folder as a whole, since it has no order. Objects that cannot be read because
+        of their names (`landing.name_problem`) are included, so that they get reported. The folder markers that
+        consoles create are skipped.
         """
-        with told(self.url, f"list {prefix}"):
+        with translated_errors(self.url, f"list {prefix}"):
             if isinstance(self.backend, LocalStore):
-                yield from sorted(self._list_folder(self.backend, prefix), key=lambda listed: listed.key)
+                yield from sorted(self._list_files(self.backend, prefix), key=lambda listed: listed.key)
             elif isinstance(self.backend, S3Store) and self.keeps_versions:
                 yield from s3.list_versions(self.backend, prefix)
             else:
                 yield from self._list_bucket(prefix)
 
     def head(self, key: str) -> StoredObject:
-        """What is there now under a key. Raises Missing."""
-        with told(self.url, f"look at {key}"):
+        """The object now stored under a key. Raises Missing."""
+        with translated_errors(self.url, f"inspect {key}"):
             return self._stored(obstore.head(self.backend, key))
 
     def fetch(self, wanted: StoredObject, to: Path) -> str:
         """Copy the object's bytes into a file, at constant memory; returns their SHA-256 in hex.
 
-        Raises Missing, or Changed where the object is not, or did not stay, the version wanted.
+        Raises Missing, or Changed where the object is not, or did not remain, the requested version.
         """
-        with to.open("wb") as file, told(self.url, f"read {wanted.key}"):
+        with to.open("wb") as file, translated_errors(self.url, f"read {wanted.key}"):
             sha256, size = download.write(self._chunks(wanted), file)
         if size != wanted.size:
             raise Changed(f"{wanted.key}: expected {wanted.size} bytes, found {size}")
         return sha256
 
     def pin(self, wanted: StoredObject, to: Path) -> PinnedFile:
-        """As `fetch`; but where the object is a file that can have `to` as a second name, nothing is copied.
+        """As `fetch`, but a file in a folder is hard-linked where possible, not copied.
 
-        Then somebody may still write into it: whoever has read it asks whether it is unchanged.
+        It may then still be written to: call `expect_unchanged` after reading it.
         """
         if not isinstance(self.backend, LocalStore) or not (
-            state := pinned_file.link(_file(self.backend, wanted.key), to)
+            state := download.link(_file(self.backend, wanted.key), to)
         ):
             return PinnedFile(to, self.fetch(wanted, to))
-        sha256 = pinned_file.hash_of(to)
-        with told(self.url, f"read {wanted.key}"):
-            self._check(wanted, obstore.head(self.backend, wanted.key))
+        sha256 = download.hash_of(to)
+        with translated_errors(self.url, f"read {wanted.key}"):
+            self._expect_version(wanted, obstore.head(self.backend, wanted.key))
             is_same = to.samefile(_file(self.backend, wanted.key))
         if not is_same:
-            raise Changed(f"{wanted.key}: it was replaced while it was read")
+            raise Changed(f"{wanted.key}: it was replaced while being read")
         return PinnedFile(to, sha256, state)
 
     def read(self, key: str) -> bytes:
         """All bytes of an object. Raises Missing."""
-        with told(self.url, f"read {key}"):
+        with translated_errors(self.url, f"read {key}"):
             return bytes(obstore.get(self.backend, key).bytes())
 
     def put(self, key: str, source: bytes | Path, create_only: bool = False) -> None:
-        """Write an object; readers see it whole or not at all.
+        """Write an object atomically.
 
-        With `create_only`, raises FileExistsError where there is one already; of many writers at once one succeeds.
-        Such a write is one request: the source is held in memory, and S3 takes at most 5 GB.
+        With `create_only`, raises FileExistsError where it exists already; of concurrent writers one succeeds. Such a
+        write is one request: the source is held in memory, and S3 accepts at most 5 GB.
         """
         if isinstance(source, Path):
-            source.stat()  # its own error where it is not there, not the store's
-        with told(self.url, f"write {key}"):
+            source.stat()  # a missing source raises its own error, not the store's
+        with translated_errors(self.url, f"write {key}"):
             try:
                 obstore.put(self.backend, key, source, mode="create" if create_only else "overwrite", max_concurrency=4)
             except (AlreadyExistsError, FileExistsError):
                 raise FileExistsError(f"{self.url}/{key} exists already") from None
 
     def publish(self, key: str, file: Path) -> None:
-        """Put a file that nobody else needs: it may become the object itself, and be gone from where it was."""
+        """Put a local file that is not needed afterwards: it may be moved rather than copied."""
         if isinstance(self.backend, LocalStore):
             target = _file(self.backend, key)
-            with suppress(OSError):  # another file system, most of all; what else is wrong is told by the put
+            with suppress(OSError):  # another file system, for example; the put reports anything else
                 target.parent.mkdir(parents=True, exist_ok=True)
                 file.rename(target)
                 return
@@ -124,7 +121,7 @@ class Store:
 
     def delete(self, key: str) -> None:
         """Remove an object; a no-op where there is none."""
-        with told(self.url, f"delete {key}"):
+        with translated_errors(self.url, f"delete {key}"):
             try:
                 obstore.delete(self.backend, key)
             except (NotFoundError, FileNotFoundError):
@@ -138,20 +135,20 @@ class Store:
         return True
 
     def _chunks(self, wanted: StoredObject) -> Iterator[Any]:
-        """The bytes of the version wanted. Raises Changed."""
+        """The bytes of the requested version. Raises Changed."""
         if isinstance(self.backend, LocalStore):
-            self._check(wanted, obstore.head(self.backend, wanted.key))
+            self._expect_version(wanted, obstore.head(self.backend, wanted.key))
             with _file(self.backend, wanted.key).open("rb") as file:
-                yield from iter(lambda: file.read(_BLOCK), b"")
-            # a file can also change while it is open
-            self._check(wanted, obstore.head(self.backend, wanted.key))
-        elif wanted.size <= download.RANGE:
+                yield from iter(lambda: file.read(_BLOCK_BYTES), b"")
+            # a file may also change while it is open
+            self._expect_version(wanted, obstore.head(self.backend, wanted.key))
+        elif wanted.size <= download.RANGE_BYTES:
             found = obstore.get(self.backend, wanted.key)
-            self._check(wanted, found.meta)
+            self._expect_version(wanted, found.meta)
             yield found.bytes()
         else:
             meta = obstore.head(self.backend, wanted.key)
-            self._check(wanted, meta)
+            self._expect_version(wanted, meta)
             yield from download.ranges(self.backend, wanted.key, wanted.size, meta["e_tag"])
 
     def _list_bucket(self, prefix: str) -> Iterator[StoredObject]:
@@ -160,7 +157,7 @@ class Store:
             for page in obstore.list(self.backend, prefix.rstrip("/"), chunk_size=_PAGE):
                 for found in map(self._stored, page):
                     last = found.key
-                    # Without its final slash, a marker `2020/` looks like an empty object `2020`.
+                    # Listed without its final slash, a marker `2020/` looks like an empty object `2020`.
                     if found.size or self.exists(found.key):
                         yield found
         except InvalidPathError:
@@ -168,14 +165,14 @@ class Store:
                 raise
             yield from s3.list_objects(self.backend, prefix, after=last)
 
-    def _list_folder(self, backend: LocalStore, prefix: str) -> Iterator[StoredObject]:
+    def _list_files(self, backend: LocalStore, prefix: str) -> Iterator[StoredObject]:
         try:
             found = list(chain.from_iterable(obstore.list(backend, prefix.rstrip("/"), chunk_size=_PAGE)))
         except InvalidPathError:
-            return list_folder_around(backend, prefix)
+            return list_folder(backend, prefix)
         return map(self._stored, found)
 
-    def _check(self, wanted: StoredObject, meta: Any) -> None:
+    def _expect_version(self, wanted: StoredObject, meta: Any) -> None:
         found = self._stored(meta).version
         if found != wanted.version:
             raise Changed(f"{wanted.key}: expected version {wanted.version}, found {found}")

@@ -1,4 +1,4 @@
-"""Listing a bucket by S3's own client, for what the store's client lacks: version ids, and names it cannot hold."""
+"""Listing a bucket with S3's own client, for what the store's client lacks: version ids, and names it rejects."""
 
 import logging
 from collections.abc import Iterator
@@ -13,27 +13,27 @@ from lastmile.store.stored_object import StoredObject, version_of
 
 log = logging.getLogger(__name__)
 
-#: Answers of servers that keep no versions, or don't let us ask: such a bucket is taken as one without.
-NO_ANSWER = ("AccessDenied", "NotImplemented", "MethodNotAllowed", "501")
+#: Error codes of servers without versioning, or that deny the question: treated as a bucket without versions.
+NOT_SUPPORTED = ("AccessDenied", "NotImplemented", "MethodNotAllowed", "501")
 
 
 def keeps_versions(backend: S3Store) -> bool:
-    """Whether the bucket keeps versions, or did: what was written meanwhile still has its version id."""
+    """Whether the bucket keeps versions, or once did: objects of that time still have a version id."""
     from botocore.exceptions import ClientError
 
-    with as_the_stores_own_errors():
+    with as_store_errors():
         try:
             return "Status" in client(backend).get_bucket_versioning(Bucket=backend.config["bucket"])
         except ClientError as error:
-            if error.response["Error"]["Code"] not in NO_ANSWER:
+            if error.response["Error"]["Code"] not in NOT_SUPPORTED:
                 raise
-            log.warning("taken as a bucket without versions, since it does not say: %s", error)
+            log.warning("treated as a bucket without versions, since it does not answer: %s", error)
             return False
 
 
 def list_versions(backend: S3Store, prefix: str) -> Iterator[StoredObject]:
-    """The current version of each object, sorted by key. What is deleted has none."""
-    with as_the_stores_own_errors():
+    """The current version of each object that is not deleted, sorted by key."""
+    with as_store_errors():
         for version in _pages(backend, "list_object_versions", "Versions", prefix):
             if version["IsLatest"]:
                 yield _stored(backend, version)
@@ -41,21 +41,21 @@ def list_versions(backend: S3Store, prefix: str) -> Iterator[StoredObject]:
 
 def list_objects(backend: S3Store, prefix: str, after: str) -> Iterator[StoredObject]:
     """Each object after the key `after`, sorted by key, whatever its name."""
-    with as_the_stores_own_errors():
+    with as_store_errors():
         for found in _pages(backend, "list_objects_v2", "Contents", prefix, StartAfter=root(backend) + after):
             yield _stored(backend, found)
 
 
 def versions_of(backend: S3Store, key: str) -> list[Any]:
     """What S3 says of each version of one object, newest first."""
-    with as_the_stores_own_errors():
+    with as_store_errors():
         pages = client(backend).get_paginator("list_object_versions")
         found = pages.paginate(Bucket=backend.config["bucket"], Prefix=root(backend) + key)
         return [one for page in found for one in page.get("Versions", []) if one["Key"] == root(backend) + key]
 
 
 def _pages(backend: S3Store, operation: str, part: str, prefix: str, **more: str) -> Iterator[Any]:
-    """Everything below `prefix`, but for the markers that consoles put where they show folders."""
+    """Everything below `prefix`, except the folder markers that consoles create."""
     below = root(backend) + (f"{prefix.rstrip('/')}/" if prefix else "")
     pages = client(backend).get_paginator(operation).paginate(Bucket=backend.config["bucket"], Prefix=below, **more)
     return (found for page in pages for found in page.get(part, []) if not found["Key"].endswith("/"))
@@ -68,7 +68,7 @@ def _stored(backend: S3Store, found: Any) -> StoredObject:
 
 
 def root(backend: S3Store) -> str:
-    """What every key of the store begins with in its bucket."""
+    """The prefix of every key of the store in its bucket."""
     return f"{backend.prefix}/" if backend.prefix else ""
 
 
@@ -101,8 +101,8 @@ def _client(endpoint: str | None, region: str | None, key: str | None, secret: s
 
 
 @contextmanager
-def as_the_stores_own_errors() -> Iterator[None]:
-    """Turn the errors of S3's own client into one that `told` knows."""
+def as_store_errors() -> Iterator[None]:
+    """Turn the errors of S3's own client into one that `translated_errors` knows."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

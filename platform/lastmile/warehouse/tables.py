@@ -35,7 +35,7 @@ _WIDENINGS = {("bigint", "double precision")}
 #: A double holds every whole number up to this one.
 _LARGEST_EXACT = 2**53
 #: Marks a column that no contract declared.
-ADDED = "Added because a drop brought it."
+ADDED_COMMENT = "Added because a drop brought it."
 
 
 def postgres_type(dtype: pl.DataType | type[pl.DataType]) -> str:
@@ -54,7 +54,7 @@ def ensure_table(connection: Connection, contract: Contract) -> None:
     table = sql.Identifier("raw", contract.name)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"raw.{contract.name}"])
-        if not columns(connection, contract.name):
+        if not column_types(connection, contract.name):
             made = [_column(name, kind) for name, kind in (_declared(contract) | ORIGIN).items()]
             connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, sql.SQL(", ").join(made)))
         _add_and_widen(connection, contract, table)
@@ -70,7 +70,7 @@ def _column(name: str, kind: str) -> sql.Composed:
     return sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
 
 
-def columns(connection: Connection, table: str) -> dict[str, str]:
+def column_types(connection: Connection, table: str) -> dict[str, str]:
     """Name to type of the columns there are; none when there is no table."""
     found = connection.execute(
         "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
@@ -81,10 +81,10 @@ def columns(connection: Connection, table: str) -> dict[str, str]:
 
 
 def _add_and_widen(connection: Connection, contract: Contract, table: sql.Identifier) -> None:
-    existing, declared = columns(connection, contract.name), _declared(contract)
+    existing, declared = column_types(connection, contract.name), _declared(contract)
     changed = {name: (existing[name], kind) for name, kind in declared.items() if existing.get(name, kind) != kind}
     comments = _comments(connection, contract) if changed else {}
-    undeclared = [name for name, (old, _) in changed.items() if old == "text" and comments.get(name) == ADDED]
+    undeclared = [name for name, (old, _) in changed.items() if old == "text" and comments.get(name) == ADDED_COMMENT]
     for name, change in changed.items():
         if name not in undeclared:
             _check_widening(connection, contract.name, name, change)

@@ -14,17 +14,17 @@ from psycopg import Connection
 from lastmile.contracts.contract import Contract
 from lastmile.ledger import ListedDrop, register, unsettled
 from lastmile.store import Store, StoredObject
-from lastmile.store.landing import LANDING, is_unfinished, name_problem, shown
+from lastmile.store.landing import LANDING, is_unfinished, name_problem, printable
 
 _PAGE = 5_000
 
 
 def discover(connection: Connection, store: Store, contracts: Mapping[str, Contract], prefix: str = LANDING) -> int:
     """Enter every object under `prefix` that the ledger does not know in this version; returns how many were new."""
-    return enter(connection, store, contracts, store.list(prefix))
+    return register_objects(connection, store, contracts, store.list(prefix))
 
 
-def enter(
+def register_objects(
     connection: Connection, store: Store, contracts: Mapping[str, Contract], objects: Iterable[StoredObject]
 ) -> int:
     """Enter those of these objects that the ledger does not know in this version, page by page; returns how many."""
@@ -35,17 +35,17 @@ def enter(
 def _enter_page(
     connection: Connection, store: Store, contracts: Mapping[str, Contract], page: Sequence[StoredObject]
 ) -> int:
-    new = unsettled(connection, store.url, [(shown(listed.key), listed.version) for listed in page])
-    found = [place(page[number], contracts, store.settle) for number in sorted(new)]
+    new = unsettled(connection, store.url, [(printable(listed.key), listed.version) for listed in page])
+    found = [locate(page[number], contracts, store.quiet_period) for number in sorted(new)]
     return register(connection, store.url, found) if found else 0
 
 
-def place(listed: StoredObject, contracts: Mapping[str, Contract], settle: timedelta) -> ListedDrop:
+def locate(listed: StoredObject, contracts: Mapping[str, Contract], settle: timedelta) -> ListedDrop:
     """The dataset and partition that an object's key names: `landing/<dataset>/<partition>/<anything>`.
 
     `settle` is how long the object is left alone first, where its contract says nothing about that.
     """
-    key = shown(listed.key)
+    key = printable(listed.key)
     dataset, _, rest = key.removeprefix(LANDING).partition("/")
     partition, _, _ = rest.partition("/")
     problem = name_problem(listed.key) or _problem(dataset, rest, partition, contracts)

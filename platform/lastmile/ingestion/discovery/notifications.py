@@ -17,7 +17,7 @@ from psycopg import Connection
 
 from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
-from lastmile.ingestion.discovery.listing import enter
+from lastmile.ingestion.discovery.listing import register_objects
 from lastmile.store import Missing, Store, StoredObject
 from lastmile.store.landing import LANDING, is_unfinished, name_problem
 
@@ -39,16 +39,16 @@ def drain(connection: Connection, store: Store, contracts: Mapping[str, Contract
     client = _client(queue_url)
     new = 0
     for _ in range(MOST_MESSAGES // _BATCH):
-        with _told(queue_url):
+        with _user_errors(queue_url):
             answer = client.receive_message(
                 QueueUrl=queue_url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=_HIDDEN_SECONDS
             )
         messages = answer.get("Messages", [])
         if not messages:
             break
-        keys = {key for message in messages for key in keys_named(message["Body"], store.url)}
-        new += enter(connection, store, contracts, _there(store, sorted(keys)))
-        with _told(queue_url):
+        keys = {key for message in messages for key in keys_in(message["Body"], store.url)}
+        new += register_objects(connection, store, contracts, _there(store, sorted(keys)))
+        with _user_errors(queue_url):
             client.delete_message_batch(
                 QueueUrl=queue_url,
                 Entries=[
@@ -59,15 +59,15 @@ def drain(connection: Connection, store: Store, contracts: Mapping[str, Contract
     return new
 
 
-def waiting(queue_url: str) -> int:
+def queue_depth(queue_url: str) -> int:
     """About how many messages the queue holds. Raises UserError where it cannot be asked."""
     name = "ApproximateNumberOfMessages"
-    with _told(queue_url):
+    with _user_errors(queue_url):
         answer = _client(queue_url).get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])
     return int(answer["Attributes"][name])
 
 
-def keys_named(body: str, store_url: str) -> list[str]:
+def keys_in(body: str, store_url: str) -> list[str]:
     """Keys of the landing area that a message points to: sent by S3 itself, through SNS, or through EventBridge."""
     bucket, _, prefix = store_url.removeprefix("s3://").partition("/")
     root = f"{prefix}/" if prefix else ""
@@ -111,12 +111,12 @@ def _client(queue_url: str) -> Any:
 
     region = re.search(r"//sqs\.([a-z0-9-]+)\.", queue_url)
     config = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
-    with _told(queue_url):
+    with _user_errors(queue_url):
         return boto3.client("sqs", region_name=region and region[1], config=config)
 
 
 @contextmanager
-def _told(queue_url: str) -> Iterator[None]:
+def _user_errors(queue_url: str) -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

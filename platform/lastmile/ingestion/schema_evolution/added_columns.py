@@ -10,7 +10,7 @@ from lastmile.contracts.contract import Contract
 from lastmile.contracts.declaration import headers
 from lastmile.contracts.lean_pandera import pa
 from lastmile.contracts.names import COLUMN_NAME, normal_name
-from lastmile.warehouse.tables import ADDED, columns, ensure_table
+from lastmile.warehouse.tables import ADDED_COMMENT, column_types, ensure_table
 
 #: A table grows to this many columns. A row of Postgres has 8,160 bytes, of which a text, however short, may take 25.
 WIDEST = 300
@@ -29,7 +29,7 @@ def grown(connection: Connection, contract: Contract, header: Sequence[str]) -> 
     new = [name for name in names if name not in known and COLUMN_NAME.fullmatch(name) and names.count(name) == 1]
     if not new:
         return contract
-    there = columns(connection, contract.name)
+    there = column_types(connection, contract.name)
     room = max(WIDEST - len(there), 0)
     fresh = [name for name in new if name not in there][:room]
     added = [name for name in new if name in fresh or there.get(name) == "text"]
@@ -40,5 +40,5 @@ def grown(connection: Connection, contract: Contract, header: Sequence[str]) -> 
 
 def _column() -> pa.Column:
     return pa.Column(
-        pl.String, nullable=True, required=False, description=ADDED, metadata={"missing": ("",), "added": True}
+        pl.String, nullable=True, required=False, description=ADDED_COMMENT, metadata={"missing": ("",), "added": True}
     )

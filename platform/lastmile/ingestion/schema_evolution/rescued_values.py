@@ -25,7 +25,7 @@ from lastmile.ingestion.writers.parquet_file import ParquetFile
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
 from lastmile.store import Store
 from lastmile.warehouse.binary_copy import BinaryCopy
-from lastmile.warehouse.tables import columns, postgres_type
+from lastmile.warehouse.tables import column_types, postgres_type
 
 #: A number with a comma, which stands for a decimal sign or for thousands.
 _COMMA = r"^\s*[+-]?[0-9.]*,[0-9.,]*\s*$"
@@ -46,7 +46,7 @@ class RescuedName:
 
 def rescued_names(connection: Connection, contract: Contract) -> list[RescuedName]:
     """What is rescued of the dataset's loaded rows, most rows first. Reads all rows that have anything rescued."""
-    if not columns(connection, contract.name):
+    if not column_types(connection, contract.name):
         return []
     found = connection.execute(
         sql.SQL(
@@ -64,7 +64,7 @@ def rescued_names(connection: Connection, contract: Contract) -> list[RescuedNam
     ]
 
 
-def ask(connection: Connection, store: str, contract: Contract, wanted: Sequence[str]) -> list[int]:
+def request_fill(connection: Connection, store: str, contract: Contract, wanted: Sequence[str]) -> list[int]:
     """Ask for these columns to be filled in wherever a value of theirs is rescued; returns the drops asked for.
 
     Asking twice is asking once.
@@ -93,7 +93,7 @@ def ask(connection: Connection, store: str, contract: Contract, wanted: Sequence
     return [drop_id for (drop_id,) in asked]
 
 
-def fill(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome:
+def fill_columns(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome:
     """Fill in the columns asked for in all rows of the drop. Raises RequestRefused with nothing changed."""
     wanted = [name for name in contract.columns if name in (drop.refill or ()) and name not in contract.key]
     with TemporaryDirectory(prefix="lastmile-") as folder, connection.transaction():

@@ -132,7 +132,7 @@ def _taken(
     context: dg.AssetExecutionContext, platform: Platform, connection: "Connection", contract: Contract
 ) -> "list[Outcome]":
     """The outcomes of the run's drops, taken here or on the Dask cluster that the run's tag or the settings name."""
-    from lastmile.ingestion.dask_cluster import Place, ingest_on_dask
+    from lastmile.ingestion.dask_cluster import WorkerContext, ingest_on_dask
     from lastmile.ingestion.parallel import ingest_in_parallel
     from lastmile.ledger import now
 
@@ -142,8 +142,8 @@ def _taken(
     of_run = (context.partition_keys, context.run.run_id)
     if scheduler is None:
         return ingest_in_parallel(platform.connect, platform.store(), contract, *of_run, redo, _logger(context))
-    place = Place(settings, contract.name, contract.version, platform.s3_options())
-    return ingest_on_dask(scheduler, place, *of_run, now(connection) if redo else None, _logger(context))
+    worker = WorkerContext(settings, contract.name, contract.version, platform.s3_options())
+    return ingest_on_dask(scheduler, worker, *of_run, now(connection) if redo else None, _logger(context))
 
 
 def _results(

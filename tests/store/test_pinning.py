@@ -1,4 +1,4 @@
-"""Bytes pinned for reading: where a file lies in a folder it is not copied, and whoever writes into it is noticed."""
+"""Pinned bytes: a file in a folder is linked, not copied, and a write to it while it is read is detected."""
 
 import hashlib
 import os
@@ -23,22 +23,22 @@ def file_of(folder: Store, key: str) -> Path:
     return Path(folder.url.removeprefix("file://")) / key
 
 
-def left_alone(folder: Store, key: str) -> StoredObject:
-    """The object, as though it had been there for an hour."""
+def idle(folder: Store, key: str) -> StoredObject:
+    """The object, as though it had been idle for an hour."""
     os.utime(file_of(folder, key), (time.time() - 3600,) * 2)
     return folder.head(key)
 
 
-def test_what_is_lent_are_the_objects_bytes_and_their_hash(store: Store, tmp_path: Path) -> None:
+def test_a_pinned_file_has_the_objects_bytes_and_their_hash(store: Store, tmp_path: Path) -> None:
     store.put("a.csv", BODY)
     pinned = store.pin(store.head("a.csv"), tmp_path / "copy")
     assert (pinned.path.read_bytes(), pinned.sha256) == (BODY, SHA256)
     pinned.expect_unchanged()
 
 
-def test_a_file_left_alone_is_not_copied(folder: Store, tmp_path: Path) -> None:
+def test_an_idle_file_is_not_copied(folder: Store, tmp_path: Path) -> None:
     folder.put("a.csv", BODY)
-    pinned = folder.pin(left_alone(folder, "a.csv"), tmp_path / "copy")
+    pinned = folder.pin(idle(folder, "a.csv"), tmp_path / "copy")
     assert pinned.path.samefile(file_of(folder, "a.csv"))
 
 
@@ -51,7 +51,7 @@ def test_a_file_just_written_is_copied(folder: Store, tmp_path: Path) -> None:
     assert pinned.path.read_bytes() == BODY
 
 
-def test_a_file_with_a_name_on_another_file_system_is_copied(
+def test_a_file_that_cannot_be_linked_is_copied(
     folder: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def far(*_: object) -> None:
@@ -59,7 +59,7 @@ def test_a_file_with_a_name_on_another_file_system_is_copied(
 
     folder.put("a.csv", BODY)
     monkeypatch.setattr(os, "link", far)
-    pinned = folder.pin(left_alone(folder, "a.csv"), tmp_path / "copy")
+    pinned = folder.pin(idle(folder, "a.csv"), tmp_path / "copy")
     assert not pinned.path.samefile(file_of(folder, "a.csv"))
     assert pinned.sha256 == SHA256
 
@@ -67,27 +67,27 @@ def test_a_file_with_a_name_on_another_file_system_is_copied(
 def test_a_link_in_the_folder_is_read_as_what_it_leads_to(folder: Store, tmp_path: Path) -> None:
     folder.put("a.csv", BODY)
     (file_of(folder, "a.csv").parent / "b.csv").symlink_to("a.csv")
-    pinned = folder.pin(left_alone(folder, "b.csv"), tmp_path / "copy")
+    pinned = folder.pin(idle(folder, "b.csv"), tmp_path / "copy")
     assert pinned.path.read_bytes() == BODY
 
 
 @pytest.mark.parametrize("body", [BODY.replace(b"3", b"4"), BODY + b"v2,3\n", b""], ids=["as long", "longer", "empty"])
-def test_whoever_writes_into_a_lent_file_is_noticed(folder: Store, tmp_path: Path, body: bytes) -> None:
+def test_a_write_into_a_pinned_file_is_detected(folder: Store, tmp_path: Path, body: bytes) -> None:
     folder.put("a.csv", BODY)
-    pinned = folder.pin(left_alone(folder, "a.csv"), tmp_path / "copy")
+    pinned = folder.pin(idle(folder, "a.csv"), tmp_path / "copy")
     file = file_of(folder, "a.csv")
     before = file.stat()
     with file.open("r+b") as opened:
         opened.truncate(len(body))
         opened.write(body)
-    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # as tools do that keep times
-    with pytest.raises(Changed, match="somebody wrote into it"):
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # as tools do that preserve times
+    with pytest.raises(Changed, match="written to while being read"):
         pinned.expect_unchanged()
 
 
-def test_a_lent_file_may_be_removed_replaced_or_get_other_rights(folder: Store, tmp_path: Path) -> None:
+def test_a_pinned_file_may_be_removed_replaced_or_get_other_permissions(folder: Store, tmp_path: Path) -> None:
     folder.put("a.csv", BODY)
-    pinned = folder.pin(left_alone(folder, "a.csv"), tmp_path / "copy")
+    pinned = folder.pin(idle(folder, "a.csv"), tmp_path / "copy")
     file_of(folder, "a.csv").chmod(0o600)
     pinned.expect_unchanged()
     folder.put("a.csv", b"new")
@@ -97,16 +97,16 @@ def test_a_lent_file_may_be_removed_replaced_or_get_other_rights(folder: Store, 
     assert pinned.path.read_bytes() == BODY
 
 
-def test_another_version_than_the_one_wanted_is_not_lent(folder: Store, tmp_path: Path) -> None:
+def test_another_version_than_the_requested_one_is_not_pinned(folder: Store, tmp_path: Path) -> None:
     folder.put("a.csv", b"old")
-    wanted = left_alone(folder, "a.csv")
+    wanted = idle(folder, "a.csv")
     folder.put("a.csv", b"new")
-    left_alone(folder, "a.csv")
+    idle(folder, "a.csv")
     with pytest.raises(Changed, match=r"a\.csv: expected version"):
         folder.pin(wanted, tmp_path / "copy")
 
 
-def test_a_file_handed_over_is_the_object(store: Store, tmp_path: Path) -> None:
+def test_a_published_file_is_the_object(store: Store, tmp_path: Path) -> None:
     source = tmp_path / "part"
     source.write_bytes(BODY)
     store.publish("cleaned/a/part", source)
@@ -117,7 +117,7 @@ def test_a_file_handed_over_is_the_object(store: Store, tmp_path: Path) -> None:
     assert store.read("cleaned/a/part") == b"other"
 
 
-def test_a_file_that_is_not_there_cannot_be_handed_over(store: Store, tmp_path: Path) -> None:
+def test_a_missing_file_cannot_be_published(store: Store, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         store.publish("cleaned/a/part", tmp_path / "none")
     assert not store.exists("cleaned/a/part")
