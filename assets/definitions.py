@@ -8,8 +8,8 @@ from assets.predictions import prediction_assets
 from assets.reports import report_assets
 from lastmile.contracts import load_contracts
 from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
-from lastmile.orchestration.dbt.assets import dbt_resource, warehouse_assets
-from lastmile.orchestration.dbt.docs import documentation_asset
+from lastmile.orchestration.dbt.assets import documentation_asset, warehouse_assets
+from lastmile.orchestration.dbt.project import dbt_resource
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
 from lastmile.orchestration.freshness import freshness_sensor
 from lastmile.orchestration.resources import platform_from_environment

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from checkout import PROJECT
 from s3_server import s3_server_at
 from visits import Site, checked_site
 
 from lastmile.embedded import postgres as embedded_postgres
-from lastmile.settings import PROJECT, Settings
+from lastmile.settings import Settings
 from lastmile.store import Store
 from lastmile.warehouse.migrate import migrate
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from checkout import PROJECT
 from typer.core import TyperGroup
 
 from lastmile.cli.app import app
-from lastmile.settings import PROJECT
 
 PAGES = sorted([PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")])
 COMMANDS = [

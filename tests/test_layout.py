@@ -1,6 +1,6 @@
 """Traps of the project's own folders."""
 
-from lastmile.settings import PROJECT
+from checkout import PROJECT
 
 
 def test_the_folder_platform_does_not_hide_the_standard_library() -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from lastmile.settings import PROJECT
+from checkout import PROJECT
 
 
 def test_every_promise_of_the_intake_is_shown_by_a_test() -> None:

@@ -1,7 +1,8 @@
 """Where this installation keeps things and what it talks to, read from the environment once.
 
-Nothing set means everything embedded: a Postgres of its own and a folder of objects under `LASTMILE_HOME`. Each URL
-given replaces its part. Every process of one installation reads the same variables, so all agree.
+Nothing set means everything embedded: a Postgres of its own and a folder of objects under `LASTMILE_HOME`, which is
+`.lastmile` in the project unless set. Each URL given replaces its part. Every process of one installation reads the
+same variables, so all agree.
 """
 
 import os
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+from lastmile.project import ASSETS, Project
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Settings:
     `assets` is the package that says what is made, by domain.
 
     `notifications_url` is the SQS queue that the bucket's notifications go to, where there is one. `dask_scheduler` is
-    the address of a Dask cluster's scheduler that drops are taken on, or `local`; None: in the run's own process.
+    the address of a Dask cluster's scheduler that drops are ingested on, or `local`; None: in the run's own process.
+    `profile` is how Dagster is set up: `single` machine or `cluster`.
     """
 
     home: Path
@@ -27,17 +29,20 @@ class Settings:
     assets: str
     notifications_url: str | None = None
     dask_scheduler: str | None = None
+    profile: str = "single"
 
     @classmethod
     def from_environment(cls) -> "Settings":
-        home = Path(os.environ.get("LASTMILE_HOME") or PROJECT / ".lastmile").expanduser().resolve()
+        project = Project.find()
+        home = Path(os.environ.get("LASTMILE_HOME") or Project.current().folder / ".lastmile").expanduser().resolve()
         return cls(
             home=home,
             given_database_url=os.environ.get("LASTMILE_DATABASE_URL") or None,
             store_url=os.environ.get("LASTMILE_STORE_URL") or (home / "store").as_uri(),
-            assets=os.environ.get("LASTMILE_ASSETS") or "assets",
+            assets=os.environ.get("LASTMILE_ASSETS") or (project.assets if project else ASSETS),
             notifications_url=os.environ.get("LASTMILE_NOTIFICATIONS_URL") or None,
             dask_scheduler=os.environ.get("LASTMILE_DASK_SCHEDULER") or None,
+            profile=os.environ.get("LASTMILE_PROFILE") or "single",
         )
 
     @cached_property

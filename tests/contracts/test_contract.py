@@ -8,11 +8,11 @@ from datetime import date
 import pandera.polars as pa
 import polars as pl
 import pytest
+from checkout import PROJECT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lastmile.contracts import Contract, Misdeclared, Partition, column, load_contracts, number, rule, text
-from lastmile.settings import PROJECT
 
 YEARLY = Partition("year", start=date(2010, 1, 1))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lastmile.orchestration.dbt.assets import dbt_resource, warehouse_assets
-from lastmile.orchestration.dbt.lineage import column_lineage
-from lastmile.orchestration.dbt.translator import asset_key, code_version
+from lastmile.orchestration.dbt.assets import warehouse_assets
+from lastmile.orchestration.dbt.project import dbt_resource
+from lastmile.orchestration.dbt.translator import asset_key, code_version, column_lineage
 from lastmile.orchestration.resources import Platform
 
 BY_YEAR, BY_DAY = "warehouse_by_year_from_2010", "warehouse_by_day_from_2010_12_01"

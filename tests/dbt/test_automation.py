@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType
 
-from lastmile.orchestration.dbt.assets import dbt_resource, warehouse_assets
-from lastmile.orchestration.dbt.docs import DOCUMENTATION_KEY, documentation_asset
+from lastmile.orchestration.dbt.assets import DOCUMENTATION_KEY, documentation_asset, warehouse_assets
+from lastmile.orchestration.dbt.project import dbt_resource
 from lastmile.orchestration.dbt.translator import code_version
 from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
 from lastmile.orchestration.resources import Platform

@@ -6,11 +6,12 @@ import sys
 from dataclasses import replace
 
 import pytest
+from checkout import PROJECT
 
 from lastmile.errors import UserError
-from lastmile.settings import PROJECT
-from lastmile.warehouse.dbt.project import MANIFEST, SOURCES, prepared
-from lastmile.warehouse.dbt.sources import sources_yaml
+from lastmile.warehouse.dbt.engine_macros import MACROS
+from lastmile.warehouse.dbt.project import MANIFEST, prepared
+from lastmile.warehouse.dbt.sources import SOURCES, sources_yaml
 
 PREPARE = """
 from lastmile.contracts import load_contracts
@@ -24,12 +25,6 @@ print(prepared(Settings.from_environment(), load_contracts()))
 def project(tmp_path):
     """A copy of the project that a test may change."""
     return shutil.copytree(PROJECT / "dbt_project", tmp_path / "dbt_project")
-
-
-@pytest.fixture
-def settings(settings):
-    """Of a home whose contracts are not the project's own, so that nothing is written into the checkout."""
-    return replace(settings, contracts="elsewhere")
 
 
 def parsed_at(folder):
@@ -50,8 +45,7 @@ def test_it_is_parsed_once_and_again_when_the_sql_changes(settings, contracts, p
     assert parsed_at(first) == before
 
 
-def test_processes_that_start_at_once_get_the_same_whole_project(settings, monkeypatch):
-    monkeypatch.setenv("LASTMILE_ASSETS", "assets")
+def test_processes_that_start_at_once_get_the_same_whole_project(settings):
     starts = [
         subprocess.Popen([sys.executable, "-c", PREPARE], stdout=subprocess.PIPE, text=True, cwd=PROJECT) for _ in "ab"
     ]
@@ -69,9 +63,7 @@ def test_what_a_killed_process_left_half_done_is_made_anew(settings, contracts, 
     assert (folder / MANIFEST).stat().st_size > 10_000
 
 
-def test_contracts_of_another_package_are_sources_in_the_home_and_leave_the_project_as_it_is(
-    settings, contracts, project
-):
+def test_a_new_contract_is_a_source_in_the_home_and_the_project_stays_as_it_is(settings, contracts, project):
     before = (project / SOURCES).read_text()
     more = {**contracts, "sales": replace(contracts["lstk"], name="sales")}
     folder = prepared(settings, more, project)
@@ -83,3 +75,14 @@ def test_a_project_that_does_not_parse_is_refused_with_the_words_of_dbt(settings
     (project / "models" / "marts" / "dim_survey.sql").write_text("select * from {{ ref('nowhere') }}")
     with pytest.raises(UserError, match="depends on a node named 'nowhere'"):
         prepared(settings, contracts, project)
+
+
+def test_the_macros_are_the_engine_s_own_whatever_the_project_has(settings, contracts, project):
+    (project / "lastmile" / "window.sql").write_text("-- of an older engine")
+    folder = prepared(settings, contracts, project)
+    assert (folder / "lastmile" / "window.sql").read_text() == (MACROS / "window.sql").read_text()
+
+
+def test_a_folder_without_a_dbt_project_is_named_with_what_to_do(settings, contracts, tmp_path):
+    with pytest.raises(UserError, match=r"expected .*/dbt_project.yml; `lastmile init mydir` shows"):
+        prepared(settings, contracts, tmp_path)

@@ -5,10 +5,10 @@ import subprocess
 import jinja2
 import pytest
 import yaml
+from checkout import PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lastmile.settings import PROJECT
 from lastmile.warehouse.dbt.profile import own_schema, profile
 from lastmile.warehouse.dbt.project import DBT
 

@@ -3,8 +3,8 @@
 import shutil
 
 import pytest
+from checkout import PROJECT
 
-from lastmile.settings import PROJECT
 from lastmile.warehouse.dbt.artifacts import publish_manifest
 from lastmile.warehouse.dbt.project import MANIFEST
 from lastmile.warehouse.dbt.slim_ci import build_changes

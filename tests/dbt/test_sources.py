@@ -1,17 +1,18 @@
 """dbt's sources are the contracts: nothing more, nothing less, nothing to edit twice."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
+import pytest
 import yaml
+from checkout import DBT_PROJECT
 
+from lastmile.cli.dbt_sources import dbt_sources
 from lastmile.contracts import Contract, Partition, moment, number, text
-from lastmile.settings import PROJECT
-from lastmile.warehouse.dbt.project import SOURCES
-from lastmile.warehouse.dbt.sources import sources_yaml, write_sources
+from lastmile.errors import UserError
+from lastmile.warehouse.dbt.sources import SOURCES, are_current, sources_yaml, write_sources
 from lastmile.warehouse.tables import ensure_table
 
-#: Read before any test runs: loading the code location brings the file up to date.
-COMMITTED = (PROJECT / "dbt_project" / SOURCES).read_text()
 SALES = Contract(
     name="sales",
     description="Lines of invoices.",
@@ -33,7 +34,7 @@ def table(contract):
 
 
 def test_the_committed_file_agrees_with_the_contracts(contracts):
-    assert sources_yaml(contracts) == COMMITTED, "import assets.definitions once and commit the file"
+    assert are_current(contracts, DBT_PROJECT), "run `lastmile dbt-sources` and commit the file"
 
 
 def test_a_column_says_its_type_unit_privacy_and_what_it_measures():
@@ -66,11 +67,20 @@ def test_a_source_has_exactly_the_columns_of_its_table(warehouse, contracts):
         assert found == [(column["name"], column["data_type"]) for column in table(contract)["columns"]]
 
 
-def test_the_file_is_written_when_it_differs_and_left_alone_when_not(tmp_path):
-    file = tmp_path / "_sources.yml"
-    assert write_sources({"sales": SALES}, file)
-    written = file.stat().st_mtime_ns
-    assert not write_sources({"sales": SALES}, file)
-    assert file.stat().st_mtime_ns == written
-    assert write_sources({}, file)
-    assert [path.name for path in tmp_path.iterdir()] == ["_sources.yml"]
+def test_the_file_is_written_whole_and_known_to_be_behind_when_a_contract_changes(tmp_path):
+    assert not are_current({"sales": SALES}, tmp_path)
+    file = write_sources({"sales": SALES}, tmp_path)
+    assert file == tmp_path / SOURCES
+    assert are_current({"sales": SALES}, tmp_path)
+    assert not are_current({"sales": replace(SALES, description="Lines.")}, tmp_path)
+    assert [path.name for path in file.parent.iterdir()] == ["_sources.yml"]
+
+
+def test_the_check_names_the_command_that_writes_the_file_and_writes_nothing(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text("[tool.lastmile]\n")
+    monkeypatch.setenv("LASTMILE_PROJECT", str(tmp_path))
+    with pytest.raises(UserError, match="run `lastmile dbt-sources`"):
+        dbt_sources(check=True)
+    assert not (tmp_path / "dbt_project").exists()
+    dbt_sources(check=False)
+    dbt_sources(check=True)

@@ -10,8 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
-from lastmile.settings import PROJECT
+from checkout import PROJECT
 
 SCRIPT = PROJECT / "platform" / "deploy" / "fetch_uv.py"
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import polars as pl
 import psycopg
 import pytest
-
-from lastmile.settings import PROJECT
+from checkout import PROJECT
 
 AIR = Path(__file__).with_name("air.py")
 MONTHS = ("2013-03", "2013-04", "2013-05")

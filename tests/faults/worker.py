@@ -16,6 +16,7 @@ import boto3  # noqa: F401  # imported here once, and not in each worker
 import botocore.session  # noqa: F401
 import polars as pl
 import psycopg
+from checkout import PROJECT
 
 import lastmile.ingestion.readers.excel.reader  # noqa: F401
 from lastmile import ledger
@@ -24,7 +25,7 @@ from lastmile.errors import UserError
 from lastmile.ingestion import load, release, worker
 from lastmile.ingestion.discovery import listing
 from lastmile.ingestion.discovery.listing import discover
-from lastmile.settings import PROJECT, Settings
+from lastmile.settings import Settings
 from lastmile.store import Store, open_store
 from lastmile.warehouse.binary_copy import BinaryCopy
 from lastmile.warehouse.connections import connect

@@ -12,8 +12,8 @@ from visits import VISITS, YEARS, checked_site
 from lastmile import ledger
 from lastmile.errors import UserError
 from lastmile.ingestion import parallel
-from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
 from lastmile.ingestion.dask_cluster import WorkerContext, ingest_on_dask
+from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
 from lastmile.orchestration.resources import Platform
 
 DROPS = 30
@@ -87,7 +87,9 @@ def test_a_worker_killed_midway_changes_nothing_of_what_comes_out(here, context,
 def test_a_redo_takes_each_drop_once_though_many_tasks_carry_it_out(here, context, cluster):
     put_many(here)
     here.take()
-    outcomes = ingest_on_dask(cluster.scheduler_address, context, YEARS, "redo", ledger.now(here.connection), drops_per_task=5)
+    outcomes = ingest_on_dask(
+        cluster.scheduler_address, context, YEARS, "redo", ledger.now(here.connection), drops_per_task=5
+    )
     assert len(outcomes) == DROPS + 2
     assert here.query("SELECT count(DISTINCT id) AS redone FROM ledger.drops WHERE run_id = 'redo'") == [
         {"redone": DROPS + 2}

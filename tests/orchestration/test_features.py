@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
+from checkout import PROJECT
 from households import households, put_marts
 
 from assets import features, models
@@ -20,7 +21,7 @@ from lastmile.learning.feature_set import FeatureSet, numeric
 from lastmile.learning.leakage import derived_inputs
 from lastmile.learning.lineage import measures
 from lastmile.orchestration.resources import Platform
-from lastmile.settings import PROJECT, Settings
+from lastmile.settings import Settings
 from lastmile.store import Store
 from lastmile.warehouse.dbt.project import MANIFEST, prepared
 

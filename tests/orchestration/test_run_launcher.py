@@ -11,6 +11,7 @@ from uuid import uuid4
 import psutil
 import pytest
 import yaml
+from checkout import PROJECT
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.launcher import LaunchRunContext
@@ -20,7 +21,6 @@ from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 from lastmile.orchestration.runs import launcher as run_launcher
 from lastmile.orchestration.runs.fork_server import Ended
 from lastmile.orchestration.runs.workers import WORKER_TAG, end_all, end_lost, record_worker, worker_of
-from lastmile.settings import PROJECT
 
 LAUNCHER = {"module": "lastmile.orchestration.runs.launcher", "class": "LocalRunLauncher"}
 JOB = "@job\ndef made():\n work()\n"

@@ -7,6 +7,7 @@ import sys
 from hashlib import sha256
 
 import pytest
+from checkout import PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,6 @@ from assets.household_survey.sample import generate
 from assets.household_survey.sample.households import PART, parts, tables
 from assets.household_survey.sample.surveys import PROJECTS, plan_surveys
 from lastmile.sampling import Dirt
-from lastmile.settings import PROJECT
 
 
 def digests(folder):

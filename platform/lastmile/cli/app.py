@@ -8,9 +8,11 @@ from lastmile.cli.backfill import backfill
 from lastmile.cli.clean import clean
 from lastmile.cli.dbt import dbt
 from lastmile.cli.dbt_ci import dbt_ci
+from lastmile.cli.dbt_sources import dbt_sources
 from lastmile.cli.doctor import doctor
 from lastmile.cli.down import down
 from lastmile.cli.drop import drop
+from lastmile.cli.init import init
 from lastmile.cli.quarantine import quarantine
 from lastmile.cli.reload import reload
 from lastmile.cli.rescued import rescued
@@ -19,6 +21,7 @@ from lastmile.cli.serve import serve
 from lastmile.cli.status import status
 from lastmile.cli.up import up
 from lastmile.errors import UserError
+from lastmile.project import Project
 
 app = typer.Typer(
     name="lastmile",
@@ -28,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, down, reload, status, drop, sample, backfill, serve, clean, doctor, dbt_ci):
+for command in (init, up, down, reload, status, drop, sample, backfill, serve, clean, doctor, dbt_ci, dbt_sources):
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
 app.add_typer(quarantine, name="quarantine")
@@ -38,6 +41,8 @@ app.add_typer(rescued, name="rescued")
 def main() -> None:
     """Run the command line; a mistake that a person can mend is one line on stderr and exit code 1."""
     try:
+        if project := Project.find():
+            project.make_importable()
         app()
     except UserError as error:
         print(f"lastmile: {error}", file=sys.stderr)

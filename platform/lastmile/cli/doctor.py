@@ -16,7 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lastmile.errors import UserError
-from lastmile.settings import PROJECT, Settings
+from lastmile.project import Project
+from lastmile.settings import Settings
 
 _FREE_BYTES = 2 * 1024**3
 _UI_PORT = 3000
@@ -152,11 +153,9 @@ def _migrations(url: str) -> str:
 
 
 def _dagster(settings: Settings) -> str:
-    for file in (PROJECT / "dagster.yaml", PROJECT / "workspace.yaml"):
-        if not file.is_file():
-            raise UserError(f"{file} is missing: restore it from the repository")
+    project = Project.current()
     _try_to_write(settings.dagster_home)
-    return f"its home is {settings.dagster_home}"
+    return f"{project.definitions} of {project.folder}; its home is {settings.dagster_home}"
 
 
 def _web_ui(settings: Settings) -> str:

@@ -1,18 +1,18 @@
 """Dagster's processes for one home: what each is told, and in what order they come up."""
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lastmile.embedded.ports import Ports
 from lastmile.embedded.processes import free_port
-from lastmile.settings import PROJECT, Settings
+from lastmile.orchestration.instance import write_dagster_yaml
+from lastmile.project import Project
+from lastmile.settings import Settings
 from lastmile.warehouse.connections import dagster_url, libpq_environment
 
 LOCATION = "lastmile"
-_MODULE = "assets.definitions"
 #: glibc keeps a heap per thread otherwise, and every process here has a dozen that hardly allocate. polars' allocator
 #: keeps what was freed for ten seconds otherwise, a tenth of the memory of a large drop. To give all of it back at once
 #: would cost a seventh of the CPU, since every page comes back empty. For the same reason glibc keeps up to 16 MiB, and
@@ -27,9 +27,11 @@ ALLOCATORS = {
 
 def environment(settings: Settings, database_url: str) -> dict[str, str]:
     """The variables every process of this installation runs with, on top of the caller's own."""
+    project = str(Project.current().folder)
     return {
         **os.environ,
         **libpq_environment(database_url),
+        "LASTMILE_PROJECT": project,
         "LASTMILE_HOME": str(settings.home),
         "LASTMILE_DATABASE_URL": database_url,
         "LASTMILE_STORE_URL": settings.store_url,
@@ -38,15 +40,16 @@ def environment(settings: Settings, database_url: str) -> dict[str, str]:
         "LASTMILE_DAGSTER_STORAGE": str(settings.dagster_home / "storage"),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120",
+        "PYTHONPATH": os.pathsep.join(filter(None, [project, os.environ.get("PYTHONPATH")])),
         "PYTHONUNBUFFERED": "1",
         **ALLOCATORS,
     }
 
 
 def prepare_dagster_home(settings: Settings) -> None:
-    """Put the project's dagster.yaml into DAGSTER_HOME."""
+    """Put the dagster.yaml of this installation's profile into DAGSTER_HOME."""
     (settings.dagster_home / "storage").mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PROJECT / "dagster.yaml", settings.dagster_home / "dagster.yaml")
+    write_dagster_yaml(settings.profile, settings.dagster_home)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
     port = free_port()
     workspace = str(_workspace(settings.dagster_home, port))
     command = ["api", "grpc"] if ports is None else ["code-server", "start"]
-    code = [*command, *_address(port), "--module-name", _MODULE, "--location-name", LOCATION]
+    code = [*command, *_address(port), "--module-name", Project.current().definitions, "--location-name", LOCATION]
     found = [
         Service("code-server", "dagster", code, port),
         Service("daemon", "lastmile.orchestration.runs.daemon", [workspace], outlived=True),

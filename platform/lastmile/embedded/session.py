@@ -17,6 +17,7 @@ from lastmile.errors import UserError
 from lastmile.orchestration.activity import Activity, look
 from lastmile.orchestration.runs.connection_pool import keep_connections
 from lastmile.orchestration.runs.workers import end_all
+from lastmile.project import Project
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def session(
     database is migrated and before Dagster starts; `say` gets a line for everything that had to be started again."""
     from lastmile.embedded.database import database
     from lastmile.store import open_store
+    from lastmile.warehouse.dbt.engine_macros import link_macros
     from lastmile.warehouse.dbt.profile import write_profile
     from lastmile.warehouse.migrate import migrate
 
@@ -99,6 +101,7 @@ def session(
         with database(settings) as url:
             migrate(url)
             write_profile(url)
+            link_macros(Project.current().dbt_project)
             before_start(settings, store)
             prepare_dagster_home(settings)
             variables = environment(settings, url)

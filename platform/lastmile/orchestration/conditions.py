@@ -41,9 +41,8 @@ def when_partitions_change(views: Iterable[dg.AssetKey], whole: Iterable[dg.Asse
         | When.any_deps_updated().resolve_through_virtual()
         | ((When.any_deps_updated() | When.code_version_changed()) & ~When.missing())
     )
-    unrest = _any_matches(views, When.code_version_changed() | When.any_deps_in_progress())
-    for table in whole:
-        unrest |= When.asset_matches(table, When.any_deps_in_progress())
+    unrest = _matches(views, When.code_version_changed() | When.any_deps_in_progress())
+    unrest += _matches(whole, When.any_deps_in_progress())
     return _once_at_rest(changed, unrest) & ~When.any_deps_missing()
 
 
@@ -58,7 +57,7 @@ def when_any_partition_changed(partitioned: Iterable[dg.AssetKey]) -> Condition:
     )
     below = When.any_deps_match(When.in_progress() | When.newly_updated() | When.code_version_changed())
     unrest = When.in_progress() | When.code_version_changed() | below | below.resolve_through_virtual()
-    return _once_at_rest(changed, _any_matches(partitioned, unrest))
+    return _once_at_rest(changed, _matches(partitioned, unrest))
 
 
 def when_made_from_new_code(along_with: dg.AssetSelection) -> Condition:
@@ -68,8 +67,8 @@ def when_made_from_new_code(along_with: dg.AssetSelection) -> Condition:
     return _until_made(new_code) & will_run & ~When.in_progress()
 
 
-def _once_at_rest(changed: Condition, unrest: Condition) -> Condition:
-    at_rest = ~(When.any_deps_in_progress() | unrest)
+def _once_at_rest(changed: Condition, unrest: Iterable[Condition]) -> Condition:
+    at_rest = ~reduce(operator.or_, unrest, When.any_deps_in_progress())
     return _until_made(changed) & ~When.in_progress() & (at_rest | When.cron_tick_passed(_AT_THE_LATEST))
 
 
@@ -77,5 +76,5 @@ def _until_made(changed: Condition) -> Condition:
     return changed.since(When.newly_requested() | When.newly_updated())
 
 
-def _any_matches(keys: Iterable[dg.AssetKey], condition: Condition) -> Condition:
-    return reduce(operator.or_, (When.asset_matches(key, condition) for key in keys))
+def _matches(keys: Iterable[dg.AssetKey], condition: Condition) -> list[Condition]:
+    return [When.asset_matches(key, condition) for key in keys]

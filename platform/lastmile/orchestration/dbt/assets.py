@@ -1,123 +1,227 @@
 """The dbt project as assets, in sets by how they run.
 
-Views on what the intake loaded are made once. Tables by partition are made for the partitions of a run, all in one go:
+Views on what ingestion loaded are made once. Tables by partition are made for the partitions of a run, all in one go:
 the range becomes dbt's window. Snapshots keep what rows were before they changed, so they are never made anew, only
 continued. Tables of all partitions are made whole, because a survey that arrives later can change the verdict on
-others.
+others. The documentation is one page about all of them.
 """
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster_dbt import dbt_assets
+from dagster_dbt import DbtCliInvocation, dbt_assets
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.partition import Partition
 from lastmile.orchestration.conditions import (
     Condition,
     when_any_partition_changed,
+    when_made_from_new_code,
     when_partitions_change,
     when_views_are_out_of_date,
 )
-from lastmile.orchestration.dbt.build import POOL, DbtCommand, build
-from lastmile.orchestration.dbt.project import project_folder
-from lastmile.orchestration.dbt.translator import Manifest, Translator, asset_key
+from lastmile.orchestration.dbt.project import DbtCommand, project_folder
+from lastmile.orchestration.dbt.translator import Manifest, Translator, asset_key, column_lineage
+from lastmile.orchestration.drops.metadata import digest
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.resources import Platform
-from lastmile.warehouse.dbt.project import DBT, MANIFEST
+from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
+from lastmile.warehouse.dbt.project import MANIFEST
 
+if TYPE_CHECKING:
+    from psycopg import Connection
 
-def dbt_resource(contracts: Mapping[str, Contract]) -> DbtCommand:
-    """dbt in the project that `warehouse_assets` are made from."""
-    folder = str(project_folder(contracts))
-    return DbtCommand(project_dir=folder, profiles_dir=folder, dbt_executable=str(DBT))
+DOCUMENTATION_KEY = dg.AssetKey(["reports", "dbt"])
+
+#: One dbt at a time: two that make a table for the first time would both create it.
+_POOL = "dbt"
+_QUIETLY = ("--log-level-file", "none")
 
 
 def warehouse_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition]:
     """Every model of the dbt project as an asset, and every data test as a check of one."""
-    folder = project_folder(contracts)
-    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest = json.loads((project_folder(contracts) / MANIFEST).read_text())
     views, snapshots, tables = (_materialized(manifest, kind) for kind in ("view", "snapshot", "table"))
     partitioned = _by_partition(manifest, contracts)
     translator = Translator(manifest, _conditions(manifest, views, [*snapshots, *tables], list(partitioned.values())))
+
+    def assets_of(names: Sequence[str], set_name: str, partition: Partition | None = None) -> dg.AssetsDefinition:
+        reads_sources = any(parent.startswith("source.") for name in names for parent in manifest["parent_map"][name])
+
+        @dbt_assets(
+            manifest=manifest,
+            select=" ".join(name.rsplit(".", 1)[-1] for name in names),
+            name=f"warehouse_{set_name}",
+            dagster_dbt_translator=translator,
+            partitions_def=partitions_of(partition) if partition else None,
+            backfill_policy=in_few_runs() if partition else None,
+            pool=_POOL,
+        )
+        def models(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform) -> Iterator[Any]:
+            if reads_sources:
+                _ensure_sources(platform)
+            yield from _build(context, dbt, platform, *(_window(context) if partition else ()))
+
+        return models
+
     return [
-        _view_assets(manifest, translator, views),
-        *(_partition_assets(manifest, translator, names, partition) for partition, names in partitioned.items()),
-        *([_whole_assets(manifest, translator, snapshots, "warehouse_snapshots")] if snapshots else []),
-        _whole_assets(manifest, translator, tables, "warehouse_tables"),
+        *([assets_of(views, "views")] if views else []),
+        *(assets_of(names, _by(partition), partition) for partition, names in partitioned.items()),
+        *([assets_of(snapshots, "snapshots")] if snapshots else []),
+        *([assets_of(tables, "tables")] if tables else []),
     ]
+
+
+def documentation_asset(described: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+    """One page about all of `described`, whose code is its own; kept in the store, and answered by the API at /dbt."""
+    specs = sorted((spec for assets in described for spec in assets.specs), key=lambda spec: spec.key)
+
+    @dg.asset(
+        key=DOCUMENTATION_KEY,
+        description="Documentation of the warehouse: models, columns, tests, SQL, lineage, exposures, metrics.",
+        deps=[spec.key for spec in specs],
+        code_version=digest(f"{spec.key.to_user_string()} {spec.code_version}" for spec in specs),
+        automation_condition=when_made_from_new_code(dg.AssetSelection.tag("layer", "marts")),
+        group_name="reports",
+        owners=["team:analytics"],
+        kinds={"dbt", "html"},
+        pool=_POOL,
+        retry_policy=dg.RetryPolicy(max_retries=2, delay=5),
+    )
+    def dbt_documentation(dbt: DbtCommand, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
+        store = platform.store()
+        with _connected(platform), _target() as folder:
+            dbt.cli([*_QUIETLY, "docs", "generate", "--static"], target_path=folder).wait()
+            store.put(DOCUMENTATION, folder / "static_index.html")
+        url = dg.MetadataValue.url(f"{store.url}/{DOCUMENTATION}")
+        return dg.MaterializeResult(metadata={"documentation": url, "in the API": dg.MetadataValue.path("/dbt")})
+
+    return dbt_documentation
+
+
+def _build(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform, *options: str) -> Iterator[Any]:
+    """Make and test the models of this run; unit tests are left to the test suite.
+
+    dbt's working files go to a folder of the run's own, gone afterwards. Raises dagster-dbt's error where a model or a
+    test of severity `error` fails, and requests a retry where the database went away meanwhile. What production was
+    built from is kept, for changes to be compared with.
+    """
+    from lastmile.warehouse.dbt.artifacts import publish_manifest
+
+    command = [*_QUIETLY, "build", "--exclude-resource-type", "unit_test", *options]
+    with _connected(platform) as connection, _target() as folder:
+        try:
+            yield from _stream(dbt.cli(command, context=context, target_path=folder), context, platform)
+        except DagsterDbtCliRuntimeError as error:
+            if _is_cut(connection):
+                raise dg.RetryRequested(max_retries=2, seconds_to_wait=5) from error
+            raise
+    publish_manifest(platform.store(), Path(dbt.project_dir) / MANIFEST)
+
+
+def _stream(running: DbtCliInvocation, context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]:
+    """What dagster-dbt makes of dbt's events, and more: the rows that dbt's own statement reports, so they cost no
+    query; the columns each column is derived from; some of the rows that fail a test."""
+    for event in running.stream_raw_events():
+        for result in event.to_default_asset_events(
+            running.manifest, running.dagster_dbt_translator, context, running.target_path
+        ):
+            data = event.raw_event["data"]
+            if isinstance(result, dg.Output):
+                lineage = column_lineage(running.manifest, data["node_info"]["unique_id"])
+                yield result.with_metadata({**result.metadata, **_row_count(data["status"], context), **lineage})
+            elif isinstance(result, dg.AssetCheckResult) and not result.passed:
+                yield _with_failing_rows(result, data["node_info"]["node_relation"], running.manifest, platform)
+            else:
+                yield result
+
+
+def _row_count(status: str, context: dg.AssetExecutionContext) -> dict[str, int]:
+    """From what the statement that filled the table answered, such as `INSERT 0 634`; none for a view."""
+    count = status.split()[-1]
+    if not count.isdigit():
+        return {}
+    partitions = len(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else 0
+    name = {0: "dagster/row_count", 1: "dagster/partition_row_count"}.get(
+        partitions, "rows in all partitions of the run"
+    )
+    return {name: int(count)}
+
+
+def _with_failing_rows(
+    result: dg.AssetCheckResult, relation: Mapping[str, str], manifest: Manifest, platform: Platform
+) -> dg.AssetCheckResult:
+    """Some of the rows that a test stored, and where all are; the values of their first column name them in short."""
+    from lastmile.warehouse.dbt.failures import failing_rows
+
+    schema, table = relation["schema"], relation["alias"]
+    with platform.connect() as connection:
+        rows = failing_rows(connection, schema, table, manifest)
+    metadata = {**result.metadata, "all failing rows": dg.MetadataValue.md(f"`select * from {schema}.{table}`")}
+    if not rows or not rows[0]:
+        return result._replace(metadata=metadata)
+    metadata["failing rows"] = dg.MetadataValue.table([dg.TableRecord(row) for row in rows])
+    description = ", ".join(dict.fromkeys(str(next(iter(row.values()))) for row in rows))
+    return result._replace(description=description, metadata=metadata)
+
+
+def _window(context: dg.AssetExecutionContext) -> Sequence[str]:
+    """The partitions of the run as dbt's window, its end not included."""
+    window = context.partition_time_window
+    return "--event-time-start", window.start.date().isoformat(), "--event-time-end", window.end.date().isoformat()
+
+
+@contextmanager
+def _connected(platform: Platform) -> "Iterator[Connection]":
+    """A connection to the database that dbt, when it is started meanwhile, works on as well."""
+    from lastmile.warehouse.connections import database_url, libpq_environment
+
+    os.environ.update(libpq_environment(database_url(platform.settings())))
+    with platform.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def _target() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="dbt-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _ensure_sources(platform: Platform) -> None:
+    """Models can be made from datasets of which nothing was ever loaded."""
+    from lastmile.warehouse.tables import ensure_table
+
+    with platform.connect() as connection:
+        for contract in platform.contracts().values():
+            ensure_table(connection, contract)
+
+
+def _is_cut(connection: "Connection") -> bool:
+    from psycopg import OperationalError
+
+    try:
+        connection.execute("SELECT")
+    except OperationalError:
+        return True
+    return False
 
 
 def _materialized(manifest: Manifest, kind: str) -> list[str]:
     """Unique ids of the models and snapshots that become a `view`, `table`, `incremental` or `snapshot`."""
-    nodes = manifest["nodes"].items()
-    return [
-        name
-        for name, node in nodes
-        if node["resource_type"] in ("model", "snapshot") and node["config"]["materialized"] == kind
-    ]
+    nodes = (node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "snapshot"))
+    return [node["unique_id"] for node in nodes if node["config"]["materialized"] == kind]
 
 
-def _view_assets(manifest: Manifest, translator: Translator, names: Sequence[str]) -> dg.AssetsDefinition:
-    @dbt_assets(
-        manifest=manifest,
-        select=_selection(names),
-        name="warehouse_views",
-        dagster_dbt_translator=translator,
-        pool=POOL,
-    )
-    def views(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform) -> Iterator[Any]:
-        from lastmile.warehouse.tables import ensure_table
-
-        with platform.connect() as connection:
-            for contract in platform.contracts().values():
-                ensure_table(connection, contract)
-        yield from build(context, dbt, platform)
-
-    return views
-
-
-def _partition_assets(
-    manifest: Manifest, translator: Translator, names: Sequence[str], partition: Partition
-) -> dg.AssetsDefinition:
-    @dbt_assets(
-        manifest=manifest,
-        select=_selection(names),
-        name=f"warehouse_by_{partition.unit}_from_{partition.start_key().replace('-', '_')}",
-        dagster_dbt_translator=translator,
-        partitions_def=partitions_of(partition),
-        backfill_policy=in_few_runs(),
-        pool=POOL,
-    )
-    def partitions(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform) -> Iterator[Any]:
-        window = context.partition_time_window
-        start, end = window.start.date().isoformat(), window.end.date().isoformat()
-        yield from build(context, dbt, platform, "--event-time-start", start, "--event-time-end", end)
-
-    return partitions
-
-
-def _whole_assets(
-    manifest: Manifest, translator: Translator, names: Sequence[str], set_name: str
-) -> dg.AssetsDefinition:
-    @dbt_assets(
-        manifest=manifest,
-        select=_selection(names),
-        name=set_name,
-        dagster_dbt_translator=translator,
-        pool=POOL,
-    )
-    def whole(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform) -> Iterator[Any]:
-        yield from build(context, dbt, platform)
-
-    return whole
-
-
-def _selection(names: Sequence[str]) -> str:
-    return " ".join(name.rsplit(".", 1)[-1] for name in names)
+def _by(partition: Partition) -> str:
+    return f"by_{partition.unit}_from_{partition.start_key().replace('-', '_')}"
 
 
 def _by_partition(manifest: Manifest, contracts: Mapping[str, Contract]) -> dict[Partition, list[str]]:

@@ -1,4 +1,5 @@
-"""How a dbt model looks as an asset: its key, group, owner, tags, code version, and what its tests are called."""
+"""How a dbt model looks as an asset: its key, group, owner, tags, code version, the description of its tests, and which
+columns each of its columns is derived from."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
 from lastmile.orchestration.conditions import Condition
-from lastmile.settings import PROJECT
+from lastmile.project import Project
 
 Node = Mapping[str, Any]
 Manifest = Mapping[str, Any]
@@ -68,8 +69,8 @@ def layer(node: Node) -> str:
 
 
 def _source_code(node: Node) -> Mapping[str, Any]:
-    """The file in the checkout that a model is written in, for the UI to open."""
-    file = PROJECT / "dbt_project" / node["original_file_path"]
+    """The file of the project that a model is written in, for the UI to open."""
+    file = Project.current().dbt_project / node["original_file_path"]
     reference = dg.LocalFileCodeReference(file_path=str(file), label=node["original_file_path"])
     return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
 
@@ -87,3 +88,26 @@ def _macros(manifest: Manifest, node: Node) -> Iterator[str]:
         if macro["package_name"] == manifest["metadata"]["project_name"]:
             yield macro["macro_sql"]
             yield from _macros(manifest, macro)
+
+
+def column_lineage(manifest: Manifest, unique_id: str) -> Mapping[str, Any]:
+    """Metadata that names the columns of a model's parents; empty where its SQL cannot be followed."""
+    from lastmile.warehouse.dbt.column_lineage import NotFollowed, origins, relation_name
+
+    relations = {**manifest["nodes"], **manifest["sources"]}
+    node = relations[unique_id]
+    parents = {relation_name(relations[parent]): relations[parent] for parent in node["depends_on"]["nodes"]}
+    try:
+        followed = origins(node, {name: parent["columns"] for name, parent in parents.items()})
+    except NotFollowed:
+        return {}
+    keys = {name: _key(parent) for name, parent in parents.items()}
+    deps = {
+        column: [dg.TableColumnDep(keys[relation], name) for relation, name in dict.fromkeys(pairs)]
+        for column, pairs in followed.items()
+    }
+    return {"dagster/column_lineage": dg.MetadataValue.column_lineage(dg.TableColumnLineage(deps))}
+
+
+def _key(node: Node) -> dg.AssetKey:
+    return dg.AssetKey(node["meta"]["dagster"]["asset_key"]) if node["resource_type"] == "source" else asset_key(node)

@@ -1,22 +1,26 @@
-"""dbt's command line on this installation's database, for whoever works on the project in the checkout."""
+"""dbt's command line on this installation's database, for people who work on the project."""
 
 import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from lastmile.settings import PROJECT, Settings
+from lastmile.project import Project
+from lastmile.settings import Settings
 from lastmile.warehouse.connections import connect, libpq_environment
+from lastmile.warehouse.dbt.engine_macros import link_macros
 from lastmile.warehouse.dbt.profile import write_profile
 from lastmile.warehouse.dbt.project import DBT
 
 
 def run_dbt(database_url: str, arguments: Sequence[str], variables: Mapping[str, str] = {}) -> int:
     """Exit code of dbt, which has our input, output and Ctrl-C; `variables` come on top of the installation's."""
-    project = str(PROJECT / "dbt_project")
+    project = Path(os.environ.get("DBT_PROJECT_DIR") or Project.current().dbt_project)
+    link_macros(project)
     environment = {
-        "DBT_PROJECT_DIR": project,
         **os.environ,
+        "DBT_PROJECT_DIR": str(project),
         **libpq_environment(database_url),
         "DBT_PROFILES_DIR": str(write_profile(database_url)),
         **variables,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lastmile.contracts.names import normal_name
 from lastmile.errors import UserError
-from lastmile.settings import PROJECT
+from lastmile.project import Project
 from lastmile.warehouse.connections import libpq_environment
 
 FILE = "profiles.yml"
@@ -52,7 +52,7 @@ def write_profile(database_url: str) -> Path:
 
     Raises UserError where the file cannot be written.
     """
-    folder = Path(os.environ.get("DBT_PROFILES_DIR") or PROJECT / "dbt_project")
+    folder = Path(os.environ.get("DBT_PROFILES_DIR") or Project.current().dbt_project)
     text = profile("dev", libpq_environment(database_url), own_schema())
     file = folder / FILE
     try:

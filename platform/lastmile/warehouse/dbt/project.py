@@ -1,9 +1,10 @@
-"""The dbt project made ready to run: a copy under the home with the sources its contracts give, parsed once for `prod`.
+"""The dbt project made ready to run: a copy under the home with the engine's macros and the sources its contracts give,
+parsed once for `prod`.
 
 The copy is named by its content, so every process of an installation finds the same one, a run's SQL is that of the
-manifest its assets were made from, homes do not disturb each other, and nothing is written into the checkout but the
-committed file of sources. Parsing costs 3 CPU-s and happens only when SQL, YAML or contracts have changed; what
-dagster-dbt has for it, `prepare_if_dev`, parses again in every process.
+manifest its assets were made from, homes do not disturb each other, and nothing is written into the checkout. Parsing
+costs 3 CPU-s and happens only when SQL, YAML or contracts have changed; what dagster-dbt has for it, `prepare_if_dev`,
+parses again in every process.
 """
 
 import fcntl
@@ -19,16 +20,17 @@ from pathlib import Path
 
 from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
-from lastmile.settings import PROJECT, Settings
+from lastmile.project import Project
+from lastmile.settings import Settings
+from lastmile.warehouse.dbt.engine_macros import INCLUDED, MACROS
 from lastmile.warehouse.dbt.profile import FILE, profile
-from lastmile.warehouse.dbt.sources import sources_yaml, write_sources
+from lastmile.warehouse.dbt.sources import SOURCES, sources_yaml
 
-SOURCES = Path("models", "staging", "_sources.yml")
 MANIFEST = Path("target", "manifest.json")
-#: dbt as installed beside this Python, whether or not its folder is on PATH.
+#: dbt as installed next to this Python, whether or not its folder is on PATH.
 DBT = Path(sys.executable).with_name("dbt")
 
-_OWN_ASSETS = "assets"
+_FILE = Path("dbt_project.yml")
 _FOLDERS = ("macros", "models", "snapshots")
 _TARGET = "prod"
 _READY = "ready"
@@ -36,20 +38,21 @@ _READY = "ready"
 _KEPT = 3
 
 
-def prepared(settings: Settings, contracts: Mapping[str, Contract], project: Path = PROJECT / "dbt_project") -> Path:
-    """Folder of the project, ready to run, with its manifest at `MANIFEST` in it.
+def prepared(settings: Settings, contracts: Mapping[str, Contract], project: Path | None = None) -> Path:
+    """Folder of a copy of the dbt project, ready to run, with its manifest at `MANIFEST` in it.
 
-    Refreshes the committed file of sources where the contracts are the project's own. Raises UserError with dbt's own
-    words where the project does not parse.
+    Raises UserError where there is no dbt project, and with dbt's own words where it does not parse.
     """
-    if settings.assets == _OWN_ASSETS:
-        write_sources(contracts, project / SOURCES)
+    project = project or Project.current().dbt_project
+    if not (project / _FILE).is_file():
+        raise UserError(f"no dbt project: expected {project / _FILE}; `lastmile init mydir` shows what belongs there")
     sources = sources_yaml(contracts)
-    folder = settings.home / "dbt" / _fingerprint(project, sources)
+    files = _files(project)
+    folder = settings.home / "dbt" / _fingerprint(files, sources)
     if not is_ready(folder):
         with _alone(settings.home / "dbt"):
             if not is_ready(folder):
-                _prepare(project, sources, folder)
+                _prepare(files, sources, folder)
     return folder
 
 
@@ -58,21 +61,30 @@ def is_ready(folder: Path) -> bool:
     return (folder / _READY).exists()
 
 
-def _fingerprint(project: Path, sources: str) -> str:
+def _fingerprint(files: Mapping[Path, Path], sources: str) -> str:
     """Sixteen hex digits of all that parsing depends on; a profile that names another database makes dbt parse anew."""
     digest = hashlib.sha256(profile(_TARGET).encode())
-    for file in _files(project):
-        digest.update(f"{file}\0".encode() + (project / file).read_bytes())
+    for name, file in files.items():
+        digest.update(f"{name}\0".encode() + file.read_bytes())
     address = [os.environ.get(name) for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE")]
     digest.update(repr((sources, address, version("dbt-core"))).encode())
     return digest.hexdigest()[:16]
 
 
-def _files(project: Path) -> list[Path]:
-    """What belongs to the project, without its sources, its developer's profile, and what dbt leaves behind."""
-    found = [project / "dbt_project.yml", *(file for folder in _FOLDERS for file in (project / folder).rglob("*"))]
-    names = (file.relative_to(project) for file in found if file.is_file())
-    return sorted(name for name in names if name != SOURCES and not name.name.startswith("."))
+def _files(project: Path) -> dict[Path, Path]:
+    """What the copy holds, by its place there: the project's own files and this engine's macros.
+
+    The committed sources, the developer's profile and what dbt leaves behind are not among them.
+    """
+    names = [_FILE, *(name for folder in _FOLDERS for name in _below(project, project / folder))]
+    own = {name: project / name for name in names if name != SOURCES}
+    engine = {INCLUDED / name: MACROS / name for name in _below(MACROS, MACROS)}
+    return dict(sorted((own | engine).items()))
+
+
+def _below(root: Path, folder: Path) -> list[Path]:
+    files = (file.relative_to(root) for file in folder.rglob("*") if file.is_file())
+    return [file for file in files if not file.name.startswith(".")]
 
 
 @contextmanager
@@ -84,12 +96,13 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _prepare(project: Path, sources: str, folder: Path) -> None:
+def _prepare(files: Mapping[Path, Path], sources: str, folder: Path) -> None:
     """Copy and parse in place, because dbt keeps absolute paths; what a killed process left half done is made anew."""
     shutil.rmtree(folder, ignore_errors=True)
-    for file in _files(project):
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(project / file, folder / file)
+    for name, file in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, folder / name)
+    (folder / SOURCES).parent.mkdir(parents=True, exist_ok=True)
     (folder / SOURCES).write_text(sources)
     (folder / FILE).write_text(profile(_TARGET))
     _parse(folder)

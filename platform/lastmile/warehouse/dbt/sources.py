@@ -1,6 +1,7 @@
-"""The contracts as dbt sources, so that SQL reads what the intake loads and nothing is declared twice.
+"""The contracts as dbt sources, so that SQL reads what ingestion loads and nothing is declared twice.
 
-`write_sources` keeps the file in the dbt project up to date: a new contract is a new source without another edit.
+The platform runs dbt on a copy whose sources follow the contracts, so a new contract is a new source without another
+edit. The file committed to the project is for people and editors: `lastmile dbt-sources` writes it.
 """
 
 import tempfile
@@ -13,7 +14,8 @@ from lastmile.contracts.contract import Contract
 from lastmile.warehouse.tables import ORIGIN, postgres_type
 
 SOURCE = "raw"
-HEADER = "# Made from the contracts each time the code location loads; edit those instead.\n"
+SOURCES = Path("models", "staging", "_sources.yml")
+HEADER = "# Written by `lastmile dbt-sources` from the contracts; edit those instead.\n"
 
 _ORIGIN = {
     "_drop_id": "Drop the row came in: `id` in `ledger.drops`.",
@@ -32,24 +34,28 @@ def sources_yaml(contracts: Mapping[str, Contract]) -> str:
     source = {
         "name": SOURCE,
         "schema": SOURCE,
-        "description": "Rows that kept their contract, as the intake loaded them.",
+        "description": "Rows that conform to their contract, as ingestion loaded them.",
         "tables": [_table(contracts[name]) for name in sorted(contracts)],
     }
     text = yaml.dump({"sources": [source]}, Dumper=yaml.CSafeDumper, sort_keys=False, width=120, allow_unicode=True)
     return HEADER + str(text)
 
 
-def write_sources(contracts: Mapping[str, Contract], path: Path) -> bool:
-    """Write the file if it differs from the contracts, whole or not at all; whether it did."""
-    text = sources_yaml(contracts)
-    if path.exists() and path.read_text() == text:
-        return False
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}", delete=False) as file:
-        file.write(text)
-    written = Path(file.name)
+def are_current(contracts: Mapping[str, Contract], project: Path) -> bool:
+    """Whether the project's file of sources is what the contracts give."""
+    file = project / SOURCES
+    return file.exists() and file.read_text() == sources_yaml(contracts)
+
+
+def write_sources(contracts: Mapping[str, Contract], project: Path) -> Path:
+    """Write the project's file of sources, whole or not at all. Raises OSError where it cannot be written."""
+    file = project / SOURCES
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}", delete=False) as partial:
+        partial.write(sources_yaml(contracts))
+    written = Path(partial.name)
     written.chmod(0o644)
-    written.replace(path)
-    return True
+    return written.replace(file)
 
 
 def _table(contract: Contract) -> dict[str, Any]:

@@ -1,0 +1,19 @@
+"""Dagster's own settings by profile: `single` for one machine, `cluster` for processes on many.
+
+`single` is also the dagster.yaml at the top of the repository; a test holds the two equal.
+"""
+
+import shutil
+from pathlib import Path
+
+from lastmile.errors import UserError
+
+_FOLDER = Path(__file__).parent
+
+
+def write_dagster_yaml(profile: str, home: Path) -> None:
+    """Put the profile's settings into `home` as dagster.yaml. Raises UserError for a profile that there is not."""
+    profiles = sorted(file.stem for file in _FOLDER.glob("*.yaml"))
+    if profile not in profiles:
+        raise UserError(f"LASTMILE_PROFILE: expected {' or '.join(profiles)}; found {profile!r}")
+    shutil.copyfile(_FOLDER / f"{profile}.yaml", home / "dagster.yaml")
