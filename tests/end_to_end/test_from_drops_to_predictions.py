@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from end_to_end.installation import Installation, wait_for
 
-from lastmile.ledger.audit import violations
+from lastmile.operations.audit import violations
 
 DATASETS = ("crop", "hhinfo", "lstk", "lstk_prod")
 #: Rows of a drop that takes seconds to load.

@@ -5,7 +5,7 @@ import json
 import psycopg
 from end_to_end.installation import Installation
 
-from lastmile.ledger.audit import violations
+from lastmile.operations.audit import violations
 
 
 def test_the_main_job_runs_on_s3_and_another_postgres(tmp_path, s3_store_url, empty_database_url):

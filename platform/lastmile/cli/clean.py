@@ -12,7 +12,6 @@ from rich.progress import Progress
 from rich.table import Column, Table
 
 from lastmile.cli.connection import opened
-from lastmile.cli.datasets import contract_of
 from lastmile.cli.options import Dataset, Yes, agreed
 from lastmile.cli.status import duration
 from lastmile.errors import UserError
@@ -88,6 +87,7 @@ def parse_age(text: str) -> timedelta:
 
 def _ages(settings: Settings, dataset: str | None, given: timedelta | None) -> dict[str, timedelta | None]:
     from lastmile.contracts.loading import load_contracts
+    from lastmile.contracts.lookup import contract_of
 
     contracts = load_contracts(settings.assets)
     chosen = contracts.values() if dataset is None else [contract_of(dataset, contracts)]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lastmile.cli.connection import opened
-from lastmile.cli.options import AsJson, Dataset
+from lastmile.cli.options import AsJson, Dataset, Wait
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 
@@ -51,9 +51,7 @@ def fill(
     column: Annotated[
         list[str] | None, typer.Option(help="Only this column; give it again for more [default: all that can be]")
     ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait for it to be done, or leave it to the platform.")
-    ] = True,
+    wait: Wait = True,
 ) -> None:
     """Fill columns of loaded rows in from what was rescued, as though the contract had always had them.
 

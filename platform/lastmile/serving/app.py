@@ -11,12 +11,12 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
 from lastmile.ledger import State
+from lastmile.ledger import query as ledger
 from lastmile.operations.status import datasets, summary
-from lastmile.serving import drops
 from lastmile.serving.errors import tell_problems
 from lastmile.serving.health import SECONDS, ready
 from lastmile.serving.metrics import exposition
-from lastmile.serving.schemas import DropWithEvents, Page, Problem, Ready, Standing, Status
+from lastmile.serving.schemas import Drop, DropWithEvents, Event, Page, Problem, Ready, Standing, Status
 from lastmile.store import Missing, Store
 from lastmile.warehouse.connections import CLIENT
 from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
@@ -107,17 +107,19 @@ def _add_answers(app: FastAPI, pool: ConnectionPool, store: Store) -> None:
         limit: Annotated[int, Query(ge=1, le=MOST_PER_PAGE)] = 100,
         after: Annotated[int | None, Query(ge=1, lt=2**63, description="`after` of the page before")] = None,
     ) -> Page:
-        wanted = drops.Wanted(dataset, partition, state)
+        wanted = ledger.DropFilter(dataset, partition, state)
         with pool.connection() as connection:
-            return Page.model_validate(drops.page(connection, store.url, wanted, limit, after))
+            found, following = ledger.page(connection, store.url, wanted, limit, after)
+        return Page(drops=[Drop.model_validate(one) for one in found], after=following)
 
     @app.get("/drops/{drop}", summary="One drop and all that happened to it.")
     def one(drop: Id) -> DropWithEvents:
         with pool.connection() as connection:
-            found = drops.one(connection, store.url, drop)
-        if found is None:
-            raise HTTPException(404, f"there is no drop {drop}; /drops lists those there are")
-        return DropWithEvents.model_validate(found)
+            found = ledger.find(connection, store.url, drop)
+            if found is None:
+                raise HTTPException(404, f"there is no drop {drop}; /drops lists those there are")
+            events = [Event.model_validate(event) for event in ledger.events(connection, drop)]
+        return DropWithEvents(**Drop.model_validate(found).model_dump(), events=events)
 
     @app.get("/dbt", summary="Documentation of the warehouse, as a page.", response_class=HTMLResponse)
     def documentation() -> HTMLResponse:

@@ -8,6 +8,7 @@ from psycopg import Error
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from lastmile.errors import UserError
+from lastmile.ledger import query as ledger
 from lastmile.serving.errors import Unavailable
 from lastmile.store import Store
 from lastmile.store.errors import told
@@ -35,7 +36,7 @@ async def _answers(what: str, ask: Callable[[], object]) -> None:
 def _database(pool: ConnectionPool) -> None:
     try:
         with pool.connection(timeout=SECONDS) as connection:
-            connection.execute("SELECT FROM ledger.drops LIMIT 1")
+            ledger.answers(connection)
     except (Error, PoolTimeout) as error:
         raise Unavailable(f"the database is not ready: {error}") from None
 

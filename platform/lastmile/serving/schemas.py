@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Rows(BaseModel):
@@ -48,6 +48,8 @@ class Status(Standing):
 class Drop(BaseModel):
     """A row of the ledger: one version of one object, and what became of it."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: int
     dataset: str
     partition: str
@@ -81,6 +83,8 @@ class Drop(BaseModel):
 
 class Event(BaseModel):
     """Something that happened to a drop."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     at: datetime
     state: str

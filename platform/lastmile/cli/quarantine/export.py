@@ -10,7 +10,7 @@ from rich.console import Console
 
 from lastmile.cli.connection import opened
 from lastmile.cli.options import Dataset
-from lastmile.cli.quarantine.selection import Column, Drop, Partition, Rule, check
+from lastmile.cli.quarantine.selection import Column, Drop, Partition, Rule
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 
@@ -40,19 +40,20 @@ def export(
     """
     from lastmile.quarantine import query
     from lastmile.quarantine.export import export_drops, export_rows
+    from lastmile.quarantine.selection import check
 
     if to is None and folder is None:
         raise UserError("say where to: --to FILE for rows, --drops FOLDER for drops set aside whole, or both")
     console = Console()
     with opened(Settings.from_environment()) as (connection, store):
-        place = query.Place(dataset, partition, drop, rule, column, store=store.url)
-        check(connection, place)
+        selection = query.Selection(dataset, partition, drop, rule, column, store=store.url)
+        check(connection, selection)
         if to is not None:
-            with closing(query.stream_rows(connection, place)) as pages:
+            with closing(query.stream_rows(connection, selection)) as pages:
                 rows = export_rows(pages, to)
             console.print(f"{rows:,} rows written to {to}", highlight=False)
         if folder is not None:
-            found = [one for one in query.drops(connection, place, None) if not one["is_unfit"]]
+            found = [one for one in query.drops(connection, selection, None) if not one["is_unfit"]]
             lost = export_drops(store, {_name(one): _object(one) for one in found}, folder)
             console.print(f"{len(found) - len(lost):,} drops copied to {folder}", highlight=False)
             for message in lost:

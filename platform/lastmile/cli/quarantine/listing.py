@@ -12,7 +12,7 @@ from rich.table import Table
 
 from lastmile.cli.connection import opened
 from lastmile.cli.options import AsJson, Dataset
-from lastmile.cli.quarantine.selection import Column, Drop, Partition, Rule, check
+from lastmile.cli.quarantine.selection import Column, Drop, Partition, Rule
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 
@@ -33,13 +33,14 @@ def overview(
     Example: lastmile quarantine list --dataset hhinfo
     """
     from lastmile.quarantine import query
+    from lastmile.quarantine.selection import check
 
     with opened(Settings.from_environment()) as (connection, store):
-        place = query.Place(dataset, partition, store=store.url, discarded=discarded)
-        check(connection, place)
-        rules = query.overview(connection, place)
-        drops = query.drops(connection, place, None if as_json else _DROPS_SHOWN)
-        counts = {"rows": query.count(connection, place), "whole_drops": query.count_drops(connection, place)}
+        selection = query.Selection(dataset, partition, store=store.url, discarded=discarded)
+        check(connection, selection)
+        rules = query.overview(connection, selection)
+        drops = query.drops(connection, selection, None if as_json else _DROPS_SHOWN)
+        counts = {"rows": query.count(connection, selection), "whole_drops": query.count_drops(connection, selection)}
     if as_json:
         print(json.dumps({"rules": rules, "drops": drops, **counts}, default=str))
         return
@@ -67,13 +68,14 @@ def show(
     Example: lastmile quarantine show --dataset hhinfo --partition 2019
     """
     from lastmile.quarantine import query
+    from lastmile.quarantine.selection import check
 
     with opened(Settings.from_environment()) as (connection, store):
-        place = query.Place(dataset, partition, drop, rule, column, store=store.url, discarded=discarded)
-        check(connection, place)
-        drops = query.drops(connection, place, limit)
-        rows = query.rows(connection, place, limit)
-        counts = query.count(connection, place), query.count_drops(connection, place)
+        selection = query.Selection(dataset, partition, drop, rule, column, store=store.url, discarded=discarded)
+        check(connection, selection)
+        drops = query.drops(connection, selection, limit)
+        rows = query.rows(connection, selection, limit)
+        counts = query.count(connection, selection), query.count_drops(connection, selection)
     if drop is not None and not drops and not rows:
         raise UserError(f"nothing is set aside of drop {drop}; leave --drop out to see what is")
     if as_json:
