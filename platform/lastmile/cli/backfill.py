@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from lastmile.cli.progress.backfill import Ask, carry_out
+from lastmile.cli.progress.backfill import RequestBackfill, carry_out
 from lastmile.contracts.partition import span
 from lastmile.embedded.home_lock import holder
 from lastmile.embedded.session import join, session
@@ -48,16 +48,16 @@ def backfill(
     """
     settings, console = Settings.from_environment(), Console()
     if drop:
-        _reingest(settings, console, drop, given_besides=[first, last, dataset, on, scheduler, select, resume])
+        _reingest(settings, console, drop, other_options=[first, last, dataset, on, scheduler, select, resume])
         return
     tags = ({REDO_TAG: "true"} if redo else {}) | _on(on, scheduler, settings.dask_scheduler)
-    asks, days = _asks(settings, first, last, dataset, select, resume, tags)
+    requests, days = _requests(settings, first, last, dataset, select, resume, tags)
     with join(settings) if holder(settings) else session(settings, None) as running:
-        if not carry_out(running, console, asks, *days):
+        if not carry_out(running, console, requests, *days):
             raise typer.Exit(1)
 
 
-def _asks(
+def _requests(
     settings: Settings,
     first: str | None,
     last: str | None,
@@ -65,7 +65,7 @@ def _asks(
     select: str | None,
     resume: str | None,
     tags: Mapping[str, str],
-) -> tuple[list[Ask], tuple[date, date]]:
+) -> tuple[list[RequestBackfill], tuple[date, date]]:
     """The backfills to request from Dagster, the first day they are about and the first day after them."""
     from lastmile.contracts.loading import load_contracts
     from lastmile.operations.backfill import partition_ranges
@@ -105,12 +105,12 @@ def _on(where: str | None, given: str | None, configured: str | None) -> dict[st
     return {DASK_TAG: scheduler or LOCAL}
 
 
-def _reingest(settings: Settings, console: Console, drops: Sequence[int], given_besides: Sequence[object]) -> None:
+def _reingest(settings: Settings, console: Console, drops: Sequence[int], other_options: Sequence[object]) -> None:
     from lastmile.cli.connection import opened
     from lastmile.cli.progress.reingest import carry_out
     from lastmile.ledger import reingest
 
-    if any(given_besides):
+    if any(other_options):
         raise UserError("--drop stands alone: a drop belongs to one dataset and partition")
     with opened(settings) as (connection, store):
         reingest(connection, store.url, drops)

@@ -1,4 +1,4 @@
-"""`lastmile clean`: take out of the landing area what is safely loaded, and sweep up files that nobody names."""
+"""`lastmile clean`: remove from the landing area what is safely loaded, and orphaned cleaned files."""
 
 import re
 from collections.abc import Mapping
@@ -37,8 +37,9 @@ def clean(
 ) -> None:
     """Remove the objects of loaded drops from the landing area; their rows and their entries in the ledger stay.
 
-    Objects with rows set aside stay until those are released or discarded; so does what waits, failed, or is newer than
-    the ledger knows. A drop whose object is gone cannot be taken again. Cleaned files left by killed attempts go too.
+    Objects with quarantined rows stay until those are released or discarded; so does what waits, failed, or is newer
+    than the ledger knows. A drop whose object is gone cannot be re-ingested. Cleaned files left by killed attempts go
+    too.
 
     Example: lastmile clean --dataset hhinfo --older-than 90d --dry-run
     """

@@ -82,9 +82,9 @@ def clean(
 
 
 def orphans(connection: Connection, store: Store, dataset: str) -> list[StoredObject]:
-    """Cleaned files of the dataset's drops that no loaded drop names, long enough after any attempt could still be.
+    """Cleaned files of the dataset's drops that no loaded drop names, once no attempt can still be under way.
 
-    Files of drops that the ledger does not know are not ours to judge.
+    Files of drops that the ledger does not know are left alone.
     """
     before = ledger.now(connection) - _ORPHANED_AFTER
     old = [listed for listed in store.list(f"{_CLEANED}{dataset}/") if listed.modified_at < before]

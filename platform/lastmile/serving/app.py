@@ -1,4 +1,4 @@
-"""The API's paths. Each answer is read from the ledger at the moment of asking; nothing is kept, nothing is written."""
+"""The API's paths. Each answer is read from the ledger on request; nothing is cached, nothing is written."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from psycopg_pool import ConnectionPool
 from lastmile.ledger import State
 from lastmile.ledger import query as ledger
 from lastmile.operations.status import datasets, summary
-from lastmile.serving.errors import tell_problems
+from lastmile.serving.errors import report_problems
 from lastmile.serving.health import SECONDS, ready
 from lastmile.serving.metrics import exposition
 from lastmile.serving.schemas import Drop, DropWithEvents, Event, Page, Problem, Ready, Standing, Status
@@ -24,7 +24,7 @@ from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
 MOST_PER_PAGE = 1_000
 _READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=15s"
 
-#: No text of Postgres holds a NUL, so no drop can be asked for by one.
+#: No text of Postgres holds a NUL, so no drop can be requested by one.
 Name = Annotated[str | None, Query(pattern=r"^[^\x00]*$", max_length=1_024)]
 Id = Annotated[int, Path(ge=1, lt=2**63)]
 
@@ -48,7 +48,7 @@ def make_app(database_url: str, store: Store) -> FastAPI:
         lifespan=_opened(pool),
         responses={"default": {"model": Problem, "description": "Any error"}},
     )
-    tell_problems(app)
+    report_problems(app)
     _add_probes(app, pool, store)
     _add_answers(app, pool, store)
     return app

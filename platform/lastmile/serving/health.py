@@ -24,9 +24,9 @@ async def ready(pool: ConnectionPool, store: Store) -> dict[str, str]:
     return {"database": "ready", "store": "ready"}
 
 
-async def _answers(what: str, ask: Callable[[], object]) -> None:
+async def _answers(what: str, probe: Callable[[], object]) -> None:
     with anyio.move_on_after(SECONDS) as limit:
-        await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
+        await anyio.to_thread.run_sync(probe, abandon_on_cancel=True)
     if limit.cancelled_caught:
         raise Unavailable(
             f"{what} did not answer within {SECONDS:.0f} s; `lastmile doctor` looks at what is configured"

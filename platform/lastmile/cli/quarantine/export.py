@@ -1,4 +1,4 @@
-"""`lastmile quarantine export`: what is set aside as files, for whoever mends it."""
+"""`lastmile quarantine export`: what is quarantined as files, to be corrected."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -26,7 +26,7 @@ def export(
         Path | None, typer.Option("--to", help="File for the rows; its name ends in .csv, .jsonl or .parquet.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--drops", help="Folder for copies of the drops set aside whole.")
+        Path | None, typer.Option("--drops", help="Folder for copies of the drops quarantined whole.")
     ] = None,
     dataset: Dataset = None,
     partition: Partition = None,
@@ -34,7 +34,7 @@ def export(
     rule: Rule = None,
     column: Column = None,
 ) -> None:
-    """Write the rows set aside to a file: drop, file, line, kind, reasons, raw text; copy drops set aside to a folder.
+    """Write quarantined rows to a file: drop, file, line, kind, reasons, raw text; copy quarantined drops to a folder.
 
     Example: lastmile quarantine export --dataset hhinfo --to bad-rows.csv
     """
@@ -43,7 +43,7 @@ def export(
     from lastmile.quarantine.selection import check
 
     if to is None and folder is None:
-        raise UserError("say where to: --to FILE for rows, --drops FOLDER for drops set aside whole, or both")
+        raise UserError("say where to: --to FILE for rows, --drops FOLDER for drops quarantined whole, or both")
     console = Console()
     with opened(Settings.from_environment()) as (connection, store):
         selection = query.Selection(dataset, partition, drop, rule, column, store=store.url)
