@@ -70,6 +70,7 @@ def current_version(connection: "Connection", store: "Store", features: FeatureS
     from lastmile.learning import feature_table, registry
     from lastmile.learning.evaluating import train_and_judge
     from lastmile.learning.training import recipe
+    from lastmile.ledger import loaded_ids
 
     rows = feature_table.rows(connection, features).filter(pl.col(features.target).is_not_null())
     made_of = {"recipe": recipe(features), "rows": feature_table.content(rows)}
@@ -86,7 +87,7 @@ def current_version(connection: "Connection", store: "Store", features: FeatureS
             **made_of,
             "row_count": rows.height,
             "partitions": feature_table.contents(features, rows),
-            "drops": _drops(connection, store, features),
+            "drops": loaded_ids(connection, store.url, features.datasets),
         },
         scores=evaluation.as_json(),
         run_id=run_id,
@@ -102,15 +103,6 @@ def _refuse_leaks(features: FeatureSet, platform: Platform) -> None:
             f"not trained: inputs derived from what makes the level: {leaks}; take them out of {features.name}",
             allow_retries=False,
         )
-
-
-def _drops(connection: "Connection", store: "Store", features: FeatureSet) -> list[int]:
-    """Ids of the drops in force that the features are made from."""
-    found = connection.execute(
-        "SELECT id FROM ledger.drops WHERE store = %s AND dataset = ANY(%s) AND state = 'loaded' ORDER BY id",
-        [store.url, list(features.datasets)],
-    )
-    return [number for (number,) in found.fetchall()]
 
 
 def _nothing_trained(reason: str) -> dg.MaterializeResult[None]:

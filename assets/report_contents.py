@@ -10,6 +10,8 @@ from psycopg.rows import dict_row
 from lastmile.learning import plots, registry
 from lastmile.learning.feature_set import FeatureSet
 from lastmile.learning.tables import identifier, names
+from lastmile.ledger import query as ledger
+from lastmile.quarantine import query as quarantine
 from lastmile.quarantine import trend
 
 Row = dict[str, Any]
@@ -26,7 +28,7 @@ _SCORES = {
 def contents(connection: Connection, store: str, name: str, features: FeatureSet) -> Mapping[str, Any]:
     """Everything the template needs. Parts that do not exist yet are empty, never an error."""
     predicted = _predicted(connection, name, features)
-    surveys = _quality(connection, store, features.datasets)
+    surveys = ledger.rows_by_folder(connection, store, features.datasets)
     return {
         "levels": list(zip(features.levels, plots.LEVEL_COLOURS, strict=True)),
         "total": _sum(features, predicted, lambda _: "all").get("all", []),
@@ -36,7 +38,7 @@ def contents(connection: Connection, store: str, name: str, features: FeatureSet
         "positive": features.positive,
         "surveys": surveys,
         "rows": {part: sum(survey[part] for survey in surveys) for part in ("read", "quarantined", "duplicate")},
-        "reasons": _reasons(connection, store, features.datasets),
+        "reasons": quarantine.most_broken(connection, store, features.datasets, _MOST_REASONS),
         "trends": _trends(connection, store, features.datasets),
         "in_doubt": _in_doubt(connection),
         "model": _model(connection, name, features),
@@ -65,41 +67,6 @@ def _sum(features: FeatureSet, predicted: Sequence[Row], group: Any) -> dict[Any
     for row in predicted:
         sums[group(row)][features.levels.index(row["level"])] += row["households"]
     return dict(sorted(sums.items()))
-
-
-def _quality(connection: Connection, store: str, datasets: Sequence[str]) -> list[Row]:
-    """Rows of each survey's drops in force, those with the largest share set aside first."""
-    return _rows(
-        connection,
-        """
-        SELECT split_part(key, '/', 4) AS survey, partition, sum(rows_read)::bigint AS read,
-            sum(rows_loaded)::bigint AS loaded, sum(rows_quarantined)::bigint AS quarantined,
-            sum(rows_duplicate)::bigint AS duplicate
-        FROM ledger.drops
-        WHERE store = %s AND dataset = ANY(%s) AND state IN ('loaded', 'quarantined')
-        GROUP BY 1, 2 HAVING sum(rows_read) > 0
-        ORDER BY sum(rows_quarantined + rows_duplicate) / sum(rows_read) DESC, 2, 1
-        """,
-        [store, list(datasets)],
-    )
-
-
-def _reasons(connection: Connection, store: str, datasets: Sequence[str]) -> list[Row]:
-    """The rules most rows broke, each with how many rows, in how many drops, and an example."""
-    return _rows(
-        connection,
-        """
-        SELECT rows.dataset, reason ->> 'column' AS column, reason ->> 'rule' AS rule, count(*) AS rows,
-            count(DISTINCT drop_id) AS drops, min(reason ->> 'message') AS example
-        FROM quarantine.rows AS rows JOIN ledger.drops AS drops ON drops.id = drop_id,
-            jsonb_array_elements(reasons) AS reason
-        WHERE store = %s AND rows.dataset = ANY(%s) AND state IN ('loaded', 'quarantined') AND discarded_at IS NULL
-            AND NOT EXISTS (SELECT FROM quarantine.discarded AS unwanted
-                WHERE unwanted.drop_id = rows.drop_id AND unwanted.line = rows.line)
-        GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT %s
-        """,
-        [store, list(datasets), _MOST_REASONS],
-    )
 
 
 def _trends(connection: Connection, store: str, datasets: Sequence[str]) -> list[Row]:

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,10 @@ from rich.console import Console
 from rich.table import Table
 
 from assets.retail.sample import generate_shop
-from lastmile.cli.sample import _land
 from lastmile.contracts import load_contracts
 from lastmile.embedded import postgres
 from lastmile.embedded.session import Session, session
+from lastmile.operations.samples import land
 from lastmile.orchestration.backfills import Range, request, rooms
 from lastmile.settings import Settings
 from lastmile.store import open_store
@@ -174,7 +173,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.environ.update(LASTMILE_HOME=f"{folder}/home", LASTMILE_DATABASE_URL=url)
         settings = Settings.from_environment()
         meter, console, found = Meter(url, Path(folder, "server")), Console(), {}
-        _land(open_store(settings), partial(generate_shop, days=_days(given.taken), invoices=given.invoices), _ignore)
+        days, invoices = _days(given.taken), given.invoices
+        land(
+            open_store(settings), lambda to, done: generate_shop(to, days, invoices, done=lambda _, drops: done(drops))
+        )
         if given.without_daemon:
             take(settings, url, _days(given.taken))
             repeat(url, given.taken, given.days)
@@ -237,10 +239,6 @@ def repeat(url: str, taken: int, days: int) -> None:
 
 def _days(count: int) -> list[date]:
     return [FIRST + timedelta(days=number) for number in range(count)]
-
-
-def _ignore(done: int, drops: object) -> None:
-    pass
 
 
 def settle(running: Session) -> None:

@@ -16,7 +16,7 @@ from lastmile.contracts import Contract, Partition, code, integer, number, rule,
 from lastmile.ingestion.discovery.listing import discover
 from lastmile.ingestion.worker import ingest_pending
 from lastmile.ledger import Outcome
-from lastmile.ledger.audit import violations
+from lastmile.operations.audit import violations
 from lastmile.store import Store
 from lastmile.warehouse.tables import ensure_table
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lastmile.cli.backfill import _ranges as ranges
 from lastmile.cli.backfill import backfill
 from lastmile.contracts import load_contracts
 from lastmile.errors import UserError
+from lastmile.operations.backfill import partition_ranges as ranges
 
 YEARS = ("2015", "2016", "2017")
 

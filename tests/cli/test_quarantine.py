@@ -1,4 +1,4 @@
-"""`lastmile quarantine`: what was set aside is listed, written to files, taken again or given up."""
+"""`lastmile quarantine`: what is quarantined is listed, exported, corrected, released or discarded."""
 
 import json
 import threading
@@ -49,7 +49,7 @@ def mistake(*arguments):
     return str(result.exception)
 
 
-def mend(site):
+def widen(site):
     site.under(columns={**site.contract.columns, "persons": integer("Persons met.", at_least=0, at_most=100)})
 
 
@@ -58,22 +58,30 @@ def test_every_help_has_an_example(command):
     assert f"lastmile quarantine {command}" in said(command, "--help")
 
 
-def test_the_list_counts_rows_by_rule_and_names_drops_set_aside_whole(site):
-    told = json.loads(said("list", "--json"))
-    assert (told["rows"], told["whole_drops"]) == (5, 1)
-    rules = [(found["partition"], found["column"], found["rule"], found["rows"]) for found in told["rules"]]
+def test_the_list_counts_rows_by_rule_and_names_drops_quarantined_whole(site):
+    listed = json.loads(said("list", "--json"))
+    rules = [(found["partition"], found["column"], found["rule"], found["rows"]) for found in listed["rules"]]
     assert rules == [
         ("2020", "persons", "at_most", 2),
         ("2020", "outcome", "allowed", 1),
         ("2021", "persons", "at_most", 2),
     ]
-    assert [(drop["partition"], drop["state"]) for drop in told["drops"]] == [("2021", "quarantined")]
+    assert [(drop["partition"], drop["state"]) for drop in listed["drops"]] == [("2021", "quarantined")]
     assert "2 of 3 rows (67%) broke the contract" in said("list", "--dataset", "visits")
 
 
-def test_nothing_set_aside_is_said_so(site):
+def test_the_list_and_the_status_count_what_is_undecided_alike(site):
+    for _ in range(2):
+        listed = json.loads(said("list", "--json"))
+        status = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+        assert listed["undecided"] == status["undecided"] == status["datasets"]["visits"]["undecided"]
+        said("discard", "--drop", "1", "--lines", "3,4", "--why", "trial", "--yes")
+    assert listed["undecided"] == {"rows": 1, "drops": 1}
+
+
+def test_an_empty_quarantine_is_reported(site):
     said("discard", "--dataset", "visits", "--why", "trial", "--yes")
-    assert said("list") == said("show") == "nothing is set aside\n"
+    assert said("list") == said("show") == "nothing is quarantined\n"
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
@@ -102,40 +110,40 @@ def test_an_export_of_many_pages_has_every_row_once(site, tmp_path):
     assert (lines.len(), lines.n_unique(), lines.is_sorted()) == (12_003, 12_003, True)
 
 
-def test_drops_set_aside_whole_are_copied_as_they_came_and_one_that_is_gone_is_named(site, tmp_path):
+def test_drops_quarantined_whole_are_copied_as_they_arrived_and_one_that_is_gone_is_named(site, tmp_path):
     site.put("c.parquet", b"PAR1 no parquet PAR1", year="2019")
     site.put_rows("d.csv", "w1,60,2,1,done", year="2019")
     site.discover()
     site.take()
     site.store.delete("landing/visits/2019/d.csv")
-    told = said("export", "--drops", str(tmp_path / "copies"))
+    output = said("export", "--drops", str(tmp_path / "copies"))
     copies = {path.name.split("-", 2)[2]: path.read_bytes() for path in (tmp_path / "copies").iterdir()}
     assert set(copies) == {"b.csv", "c.parquet"}
     assert copies["b.csv"] == site.store.read("landing/visits/2021/b.csv")
-    assert "2 drops copied" in told
-    assert "landing/visits/2019/d.csv" in told
+    assert "2 drops copied" in output
+    assert "landing/visits/2019/d.csv" in output
 
 
-def test_released_rows_are_asked_for_and_taken_by_the_next_run(site):
-    mend(site)
-    assert "asked for: 1 row of 1 drop" in said("release", "--drop", "1", "--lines", "3", "--yes", "--no-wait")
+def test_a_release_is_requested_and_carried_out_by_the_next_run(site):
+    widen(site)
+    assert "requested: 1 row of 1 drop" in said("release", "--drop", "1", "--lines", "3", "--yes", "--no-wait")
     site.take()
     assert site.visits() == ["v1", "v2", "v5", "v6"]
-    told = said("release", "--drop", "1", "--lines", "3", "--yes")
-    assert "nothing of that is set aside" in told
-    assert "read 6, loaded 4, quarantined 2, duplicate 0" in told
+    output = said("release", "--drop", "1", "--lines", "3", "--yes")
+    assert "nothing of that is quarantined" in output
+    assert "read 6, loaded 4, quarantined 2, duplicate 0" in output
 
 
 def test_rows_and_whole_drops_are_released_by_the_column_they_broke(site):
-    mend(site)
-    told = said("release", "--column", "persons", "--yes", "--no-wait")
-    assert "2 rows of 1 drop and 1 drop set aside whole" in told
+    widen(site)
+    output = said("release", "--column", "persons", "--yes", "--no-wait")
+    assert "2 rows of 1 drop and 1 drop quarantined whole" in output
     site.take()
     assert site.visits() == ["v1", "v2", "v3", "v5", "v6", "w1", "w2", "w3"]
 
 
-def test_a_release_waits_for_the_running_platform_and_tells_what_came_of_it(site, settings):
-    mend(site)
+def test_a_release_waits_for_the_running_platform_and_reports_its_result(site, settings):
+    widen(site)
 
     def platform():
         time.sleep(0.3)
@@ -145,28 +153,28 @@ def test_a_release_waits_for_the_running_platform_and_tells_what_came_of_it(site
     with exclusive(settings):
         run_of_the_platform = threading.Thread(target=platform)
         run_of_the_platform.start()
-        told = said("release", "--drop", "1", "--yes")
+        output = said("release", "--drop", "1", "--yes")
         run_of_the_platform.join()
-    assert f"released 2 of 3 rows under contract {site.contract.version}; 1 are still set aside" in " ".join(
-        told.split()
+    assert f"released 2 of 3 rows under contract {site.contract.version}; 1 are still quarantined" in " ".join(
+        output.split()
     )
 
 
-def test_lines_of_a_drop_set_aside_whole_cannot_be_released_alone(site):
+def test_lines_of_a_drop_quarantined_whole_cannot_be_released_alone(site):
     number = str(site.drops()[1]["id"])
-    assert "was set aside whole" in mistake("release", "--drop", number, "--lines", "2", "--yes")
+    assert "was quarantined whole" in mistake("release", "--drop", number, "--lines", "2", "--yes")
 
 
-def test_discarded_rows_and_drops_are_shown_no_more(site):
+def test_discarded_rows_and_drops_are_no_longer_listed(site):
     said("discard", "--column", "outcome", "--partition", "2020", "--why", "trial", "--yes")
     said("discard", "--partition", "2021", "--why", "the wrong survey", "--yes")
-    told = json.loads(said("list", "--json"))
-    assert ([found["column"] for found in told["rules"]], told["drops"]) == (["persons"], [])
+    output = json.loads(said("list", "--json"))
+    assert ([found["column"] for found in output["rules"]], output["drops"]) == (["persons"], [])
     assert "discarded: the wrong survey" in " ".join(said("list", "--discarded").split())
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["release", "--yes"], "say what: --drop"),
         (["release", "--lines", "3", "--yes"], "say which with --drop"),
@@ -174,15 +182,15 @@ def test_discarded_rows_and_drops_are_shown_no_more(site):
         (["release", "--drop", "99", "--yes"], "no drop 99"),
         (["discard", "--drop", "1", "--why", " "], "--why is empty"),
         (["discard", "--drop", "1", "--why", "trial"], "say so with --yes"),
-        (["list", "--dataset", "vists"], "no drop of dataset 'vists' has come; there are drops of visits"),
-        (["show", "--partition", "1999"], "no drop of partition '1999' has come"),
+        (["list", "--dataset", "vists"], "no drop of dataset 'vists' has arrived; there are drops of visits"),
+        (["show", "--partition", "1999"], "no drop of partition '1999' has arrived"),
         (["export"], "say where to"),
         (["export", "--to", "rows.xlsx"], "expected a name that ends in .csv, .jsonl, .parquet"),
         (["export", "--to", "/no/such/folder/rows.csv"], "cannot write /no/such/folder/rows.csv"),
     ],
 )
-def test_a_mistake_is_told(site, arguments, told):
-    assert told in mistake(*arguments)
+def test_a_mistake_is_reported_and_changes_nothing(site, arguments, message):
+    assert message in mistake(*arguments)
     assert [drop["retake"] for drop in site.drops()] == [None, None]
 
 

@@ -33,7 +33,7 @@ def test_state_lag_and_backlog_are_printed(site, status):
         "drops      1 discovered, 1 loaded",
         "backlog    1 waiting, the oldest for 2 hours",
         "late       2 came after the end of their partition",
-        "undecided  1 rows and 0 whole drops are set aside; see `lastmile quarantine list`",
+        "undecided  1 rows and 0 whole drops are quarantined; see `lastmile quarantine list`",
         "failures   0 drops failed or are missing",
     ):
         assert line in printed
@@ -61,5 +61,5 @@ def test_an_empty_installation_has_nothing_to_show_and_says_so(status):
     ("seconds", "text"),
     [(0, "0 s"), (59.4, "59 s"), (60, "1 minute"), (7_199, "1 hour"), (3 * 86_400, "3 days"), (1e9, "31 years")],
 )
-def test_a_duration_is_told_in_its_largest_unit(seconds, text):
+def test_a_duration_is_given_in_its_largest_unit(seconds, text):
     assert duration(seconds) == text

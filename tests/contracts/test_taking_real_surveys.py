@@ -6,7 +6,7 @@ import pytest
 from lastmile.contracts import load_contracts
 from lastmile.ingestion.discovery.listing import discover
 from lastmile.ingestion.worker import ingest_pending
-from lastmile.ledger.audit import violations
+from lastmile.operations.audit import violations
 
 ROWS = "SELECT dataset, sum(rows_read), sum(rows_loaded), sum(rows_quarantined), sum(rows_duplicate) FROM ledger.drops"
 

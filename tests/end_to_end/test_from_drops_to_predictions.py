@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from end_to_end.installation import Installation, wait_for
 
-from lastmile.ledger.audit import violations
+from lastmile.operations.audit import violations
 
 DATASETS = ("crop", "hhinfo", "lstk", "lstk_prod")
 #: Rows of a drop that takes seconds to load.
@@ -18,7 +18,7 @@ LARGE = 400_000
 def killed(tmp_path_factory):
     """A home with a sample and a large drop, whose platform is killed hard while the large one is being loaded."""
     with Installation(tmp_path_factory.mktemp("sample") / "home") as one:
-        one.run("sample", "--households", "800", "--seed", "11", "--years", "2021-2023")
+        one.run("sample", "household_survey", "--size", "800", "--seed", "11", "--partitions", "2021-2023")
         large = one.home.parent / "large.csv"
         large.write_text("hhid,name,n\n" + "".join(f"zz_big_2021_{number}_1,goats,3\n" for number in range(LARGE)))
         one.run("drop", large, "--dataset", "lstk", "--partition", "2021")
@@ -48,7 +48,7 @@ def installation(killed):
 
 @pytest.fixture(scope="module")
 def truth(installation):
-    return json.loads(next(installation.home.rglob("truth.json")).read_text())
+    return json.loads(next(installation.home.rglob("household_survey.json")).read_text())
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from end_to_end.installation import Installation, wait_for
 
 from lastmile.embedded import postgres
 from lastmile.embedded.processes import free_port
-from lastmile.ledger.audit import violations
+from lastmile.operations.audit import violations
 from lastmile.orchestration.runs.workers import WORKER_TAG
 
 #: Rows of a drop that takes seconds to load.

@@ -61,7 +61,7 @@ def test_a_home_that_cannot_be_written(installation, tmp_path):
         ("drop", "/etc/hosts", "--dataset", "nothing", "--partition", "2019"),
         ("drop", "/etc/hosts", "--dataset", "hhinfo", "--partition", "last year"),
         ("backfill", "--dataset", "hhinfo", "--from", "2020", "--to", "2019"),
-        ("sample", "--years", "soon"),
+        ("sample", "--partitions", "soon"),
     ],
 )
 def test_a_mistyped_argument(installation, arguments):

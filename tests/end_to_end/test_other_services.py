@@ -5,16 +5,16 @@ import json
 import psycopg
 from end_to_end.installation import Installation
 
-from lastmile.ledger.audit import violations
+from lastmile.operations.audit import violations
 
 
 def test_the_main_job_runs_on_s3_and_another_postgres(tmp_path, s3_store_url, empty_database_url):
     services = {"LASTMILE_STORE_URL": s3_store_url, "LASTMILE_DATABASE_URL": empty_database_url}
     with Installation(tmp_path / "home", services) as installation:
-        installation.run("sample", "--households", "600", "--surveys", "6", "--seed", "5", "--years", "2022-2023")
+        installation.run("sample", "household_survey", "--size", "600", "--seed", "5", "--partitions", "2022-2023")
         installation.run("up", "--once")
         state = installation.status()
-        truth = json.loads((tmp_path / "home" / "sample" / "truth.json").read_text())
+        truth = json.loads((tmp_path / "home" / "sample" / "household_survey.json").read_text())
         assert {name: dataset["rows"] for name, dataset in state["datasets"].items()} == truth["datasets"]
         assert sum(state["predictions"].values()) == state["datasets"]["hhinfo"]["rows"]["loaded"]
         assert not (tmp_path / "home" / "postgres").exists()

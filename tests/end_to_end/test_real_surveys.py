@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from end_to_end.installation import Installation
 
-from lastmile.ledger.audit import violations
+from lastmile.operations.audit import violations
 
 DATASETS = ("crop", "hhinfo", "lstk", "lstk_prod")
 

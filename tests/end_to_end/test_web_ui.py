@@ -32,7 +32,7 @@ query ($id: String!) {
 def platform(tmp_path_factory):
     """A platform that stays up, and the address of its UI."""
     with Installation(tmp_path_factory.mktemp("ui") / "home") as installation:
-        installation.run("sample", "--households", "300", "--surveys", "3", "--seed", "3", "--years", "2021-2023")
+        installation.run("sample", "household_survey", "--size", "300", "--seed", "3", "--partitions", "2021-2023")
         port = free_port()
         process = installation.start("up", "--port", str(port))
         address = f"http://127.0.0.1:{port}"

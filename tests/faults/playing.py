@@ -24,8 +24,8 @@ from visits import VISITS, YEARS
 from lastmile.contracts import Contract
 from lastmile.ingestion import worker
 from lastmile.ingestion.discovery.listing import discover
-from lastmile.ledger.audit import violations
-from lastmile.quarantine.release import ask
+from lastmile.operations.audit import violations
+from lastmile.quarantine.release import release
 from lastmile.store import Changed, Missing, Store, StoredObject
 from lastmile.warehouse.tables import ensure_table
 
@@ -92,7 +92,7 @@ class Play:
                 late = []
             self.drain("look", "take")
             if one.releases:
-                self.ask(Random(self.history.seed))
+                self.release(Random(self.history.seed))
                 for shift in one.shifts_of_release:
                     self.shift(shift, random)
                 self.drain("look", "take")
@@ -111,7 +111,7 @@ class Play:
             self.change(one.changes)
             self.take(look=True)
             if one.releases:
-                self.ask(Random(self.history.seed))
+                self.release(Random(self.history.seed))
                 self.take()
             if one.redo:
                 self.take(redo=True)
@@ -129,13 +129,13 @@ class Play:
                 known[-1].is_racy = True
             known.append(model.Version(version, change.content))
 
-    def ask(self, random: Random) -> None:
+    def release(self, random: Random) -> None:
         """Ask for the rows set aside of half of the drops to be released, and for one drop to be taken whole."""
         query = "SELECT drop_id, array_agg(DISTINCT line) FROM quarantine.rows GROUP BY drop_id ORDER BY drop_id"
         rows = {drop: lines for drop, lines in self.stage.connection.execute(query).fetchall() if random.random() < 0.5}
         aside = self.stage.connection.execute("SELECT id FROM ledger.drops WHERE state = 'quarantined' ORDER BY id")
         whole = [drop for (drop,) in aside.fetchall()][:1]
-        self.released |= {drop for drop in ask(self.stage.connection, rows, whole) if self.has_bytes(drop)}
+        self.released |= {drop for drop in release(self.stage.connection, rows, whole) if self.has_bytes(drop)}
 
     def has_bytes(self, drop: int) -> bool:
         """Whether what was taken can still be read: without versions, other bytes put over it are the end of it."""

@@ -8,7 +8,7 @@ from faults.proxy import FAULTS, Proxy
 from visits import Site
 
 from lastmile.errors import UserError
-from lastmile.ledger.audit import violations
+from lastmile.operations.audit import violations
 from lastmile.settings import Settings
 from lastmile.store import Changed, StoredObject, open_store
 from lastmile.warehouse.tables import ensure_table

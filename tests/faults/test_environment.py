@@ -18,7 +18,7 @@ from lastmile import ledger
 from lastmile.embedded import postgres
 from lastmile.errors import UserError
 from lastmile.ingestion import worker
-from lastmile.ledger.audit import violations
+from lastmile.operations.audit import violations
 from lastmile.settings import Settings
 from lastmile.store import open_store
 from lastmile.warehouse.migrate import migrate

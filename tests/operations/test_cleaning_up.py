@@ -67,11 +67,11 @@ def test_listing_afterwards_finds_nothing_new_and_misses_nothing(site):
     assert site.visits() == ["v1", "v2"]
 
 
-def test_what_was_loaded_only_lately_stays(site):
+def test_what_was_loaded_only_recently_stays(site):
     site.arrive("old.csv", "v1,3,2,1,done")
     site.query("UPDATE ledger.drops SET settled_at = now() - interval '31 days' RETURNING id")
     site.arrive("new.csv", "v2,3,2,1,done")
-    assert kept(clean(site, timedelta(days=30))) == {"loaded only lately": 1}
+    assert kept(clean(site, timedelta(days=30))) == {"loaded only recently": 1}
     assert left(site) == ["new.csv"]
 
 

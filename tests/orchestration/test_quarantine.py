@@ -11,8 +11,8 @@ from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, qua
 from lastmile.orchestration.sensors import landing_sensor
 from lastmile.quarantine import query
 from lastmile.quarantine.discard import discard
-from lastmile.quarantine.query import Place
-from lastmile.quarantine.release import ask
+from lastmile.quarantine.query import Selection
+from lastmile.quarantine.release import release
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def mended():
 
 def release_all(visits_platform):
     with visits_platform.connect() as connection:
-        return ask(connection, query.lines(connection, Place(), ["loaded"]), [])
+        return release(connection, query.lines(connection, Selection(), ["loaded"]), [])
 
 
 def test_it_shows_the_trend_over_drops_and_what_was_discarded(visits_platform, put, run, shown):
@@ -54,8 +54,8 @@ def test_it_shows_the_trend_over_drops_and_what_was_discarded(visits_platform, p
     assert before["trend"].value.startswith("![Share of bad rows, visits 2020](data:image/png;base64,")
     assert (before["rows discarded"].value, before["drops set aside whole"].value) == (0, 1)
     with visits_platform.connect() as connection:
-        places = query.lines(connection, Place(), ["loaded"])
-        whole = [drop["id"] for drop in query.drops(connection, Place(), None)]
+        places = query.lines(connection, Selection(), ["loaded"])
+        whole = [drop["id"] for drop in query.drops(connection, Selection(), None)]
         discard(connection, places, whole, "trials")
     result = run()
     after = shown()

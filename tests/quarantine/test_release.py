@@ -1,4 +1,4 @@
-"""What was set aside can be taken again after its contract was mended, row by row or drop by drop, or given up."""
+"""Quarantined rows and drops can be released once their contract was corrected, row by row or whole, or discarded."""
 
 import signal
 import subprocess
@@ -13,8 +13,8 @@ from lastmile.contracts import integer, text
 from lastmile.ingestion import worker
 from lastmile.quarantine import query
 from lastmile.quarantine.discard import discard
-from lastmile.quarantine.query import Place
-from lastmile.quarantine.release import ask
+from lastmile.quarantine.query import Selection
+from lastmile.quarantine.release import release as request
 
 DYING_WORKER = Path(__file__).parents[1] / "dying_worker.py"
 #: 2 of 6 rows break the contract for more than 50 persons, one for its outcome.
@@ -29,13 +29,13 @@ def allow(site, persons=100):
 
 
 def release(site, lines=None, run_id="release", **where):
-    place = Place(**where, lines=None if lines is None else tuple(lines))
-    ask(site.connection, query.lines(site.connection, place, ["loaded"]), [])
+    place = Selection(**where, lines=None if lines is None else tuple(lines))
+    request(site.connection, query.lines(site.connection, place, ["loaded"]), [])
     return site.take(run_id=run_id)
 
 
 def release_whole(site, **where):
-    ask(site.connection, {}, [drop["id"] for drop in query.drops(site.connection, Place(**where), None)])
+    request(site.connection, {}, [drop["id"] for drop in query.drops(site.connection, Selection(**where), None)])
     return site.take()
 
 
@@ -43,7 +43,7 @@ def counts(site, drop=0):
     return tuple(site.drops()[drop][name] for name in COUNTS)
 
 
-def lines_aside(site):
+def quarantined_lines(site):
     return [row["line"] for row in site.aside()]
 
 
@@ -54,10 +54,10 @@ def events(site):
 @pytest.mark.behaviour(number=29)
 def test_rows_released_after_the_contract_was_mended_load_and_no_other(site):
     site.arrive("a.csv", *ROWS)
-    assert (counts(site), lines_aside(site)) == ((6, 3, 3, 0), [3, 4, 5])
+    assert (counts(site), quarantined_lines(site)) == ((6, 3, 3, 0), [3, 4, 5])
     (outcome,) = release(allow(site), lines=[3])
     assert (outcome.loaded, outcome.quarantined) == (4, 2)
-    assert (counts(site), lines_aside(site)) == ((6, 4, 2, 0), [4, 5])
+    assert (counts(site), quarantined_lines(site)) == ((6, 4, 2, 0), [4, 5])
     assert site.visits() == ["v1", "v2", "v5", "v6"]
 
 
@@ -71,12 +71,12 @@ def test_a_released_row_says_the_drop_and_line_it_came_from_and_the_run_that_rel
     assert site.query("SELECT * FROM raw.visits WHERE _line <> 3 ORDER BY _line") == before
 
 
-def test_a_release_is_told_in_the_ledger_with_the_contract_it_was_judged_by(site):
+def test_a_release_is_recorded_in_the_ledger_with_the_contract_it_was_validated_by(site):
     site.arrive("a.csv", *ROWS)
     release(allow(site), drop=site.drops()[0]["id"])
-    told = f"released 2 of 3 rows under contract {site.contract.version}; 1 are still set aside"
-    assert site.drops()[0]["message"] == told
-    assert events(site)[-3:] == ["asked to release 3 rows", None, told]
+    message = f"released 2 of 3 rows under contract {site.contract.version}; 1 are still quarantined"
+    assert site.drops()[0]["message"] == message
+    assert events(site)[-3:] == ["release of 3 rows requested", None, message]
 
 
 def test_rows_that_still_do_not_fit_stay_with_the_reasons_of_the_contract_as_it_is_now(site):
@@ -88,24 +88,24 @@ def test_rows_that_still_do_not_fit_stay_with_the_reasons_of_the_contract_as_it_
 
 
 @pytest.mark.behaviour(number=29)
-def test_releasing_again_changes_nothing_and_tells_the_same_numbers(site):
+def test_releasing_again_changes_nothing_and_reports_the_same_numbers(site):
     site.arrive("a.csv", *ROWS)
     drop_id = allow(site).drops()[0]["id"]
     results = []
     for _ in range(3):
-        ask(site.connection, {drop_id: [3, 4, 5]}, [])
+        request(site.connection, {drop_id: [3, 4, 5]}, [])
         (outcome,) = site.take()
         results.append((outcome.read, outcome.loaded, outcome.quarantined, outcome.duplicate, site.visits()))
     assert results == [(6, 5, 1, 0, ["v1", "v2", "v3", "v5", "v6"])] * 3
 
 
-def test_nothing_is_released_before_somebody_asks(site):
+def test_nothing_is_released_before_it_is_requested(site):
     site.arrive("a.csv", *ROWS)
     assert allow(site).take() == []
     assert counts(site) == (6, 3, 3, 0)
 
 
-def test_a_release_does_not_ask_for_the_share_of_bad_rows(site):
+def test_a_release_ignores_the_share_of_bad_rows(site):
     site.under(max_bad_share=0.9).arrive("a.csv", "v1,60,2,1,done", "v2,3,2,1,gone", "v3,3,2,1,gone", "v4,3,2,1,done")
     release(allow(site).under(max_bad_share=0.1), lines=[2])
     assert site.visits() == ["v1", "v4"]
@@ -113,9 +113,9 @@ def test_a_release_does_not_ask_for_the_share_of_bad_rows(site):
 
 def test_rows_are_chosen_by_the_rule_they_broke(site):
     site.arrive("a.csv", *ROWS)
-    rows = query.lines(site.connection, Place(column="persons"), ["loaded"])
+    rows = query.lines(site.connection, Selection(column="persons"), ["loaded"])
     assert rows == {site.drops()[0]["id"]: [3, 4]}
-    assert query.lines(site.connection, Place(rule="no such rule"), ["loaded"]) == {}
+    assert query.lines(site.connection, Selection(rule="no such rule"), ["loaded"]) == {}
 
 
 def test_a_released_row_whose_key_was_loaded_meanwhile_is_a_duplicate(site):
@@ -152,9 +152,9 @@ def test_a_release_reads_every_kind_of_row_again(site):
     )
     site.discover()
     site.take()
-    assert lines_aside(site) == [1, 3]
+    assert quarantined_lines(site) == [1, 3]
     release(allow(site), dataset="visits")
-    assert (site.visits(), lines_aside(site)) == (["v1", "v2"], [3])
+    assert (site.visits(), quarantined_lines(site)) == (["v1", "v2"], [3])
 
 
 def test_rows_are_found_again_in_a_drop_of_many_batches(site, monkeypatch):
@@ -185,26 +185,31 @@ def test_a_release_that_is_killed_leaves_everything_as_it_was_and_the_next_run_c
     mended = site.contract
     allow(site, persons=2).under(max_bad_share=0.9).arrive("a.csv", "v1,3,2,1,done", "v2,3,2,1,done", "v3,1,2,1,done")
     site.under(columns=mended.columns)
-    ask(site.connection, {site.drops()[0]["id"]: [2]}, [])
+    request(site.connection, {site.drops()[0]["id"]: [2]}, [])
     _killed(site, where)
-    assert (counts(site), lines_aside(site), site.visits(), site.cleaned()) == ((3, 1, 2, 0), [2, 3], ["v3"], ["v3"])
+    assert (counts(site), quarantined_lines(site), site.visits(), site.cleaned()) == (
+        (3, 1, 2, 0),
+        [2, 3],
+        ["v3"],
+        ["v3"],
+    )
     (outcome,) = site.take()
-    assert (outcome.loaded, site.visits(), lines_aside(site)) == (2, ["v1", "v3"], [3])
+    assert (outcome.loaded, site.visits(), quarantined_lines(site)) == (2, ["v1", "v3"], [3])
 
 
 def test_a_release_killed_after_its_commit_is_not_done_again(site):
     mended = site.contract
     allow(site, persons=2).under(max_bad_share=0.9).arrive("a.csv", "v1,3,2,1,done", "v3,1,2,1,done")
     site.under(columns=mended.columns)
-    ask(site.connection, {site.drops()[0]["id"]: [2]}, [])
+    request(site.connection, {site.drops()[0]["id"]: [2]}, [])
     _killed(site, "after the commit")
     assert (site.visits(), site.take()) == (["v1", "v3"], [])
 
 
-def test_two_workers_asked_for_the_same_release_do_it_once(site, new_connection):
+def test_two_workers_with_the_same_release_do_it_once(site, new_connection):
     site.arrive("a.csv", *ROWS)
     allow(site)
-    ask(site.connection, {site.drops()[0]["id"]: [3]}, [])
+    request(site.connection, {site.drops()[0]["id"]: [3]}, [])
     held = ledger.claim_next(new_connection(), site.store.url, "visits", ["2020"], "another run")
     assert held.retake == [3]
     assert site.take() == []
@@ -215,7 +220,7 @@ def test_a_release_waits_for_a_drop_that_is_being_redone_and_then_finds_nothing_
     site.arrive("a.csv", *ROWS)
     other = new_connection()
     drop = ledger.claim_next(other, site.store.url, "visits", ["2020"], "redo", ledger.now(other))
-    ask(site.connection, {drop.id: [3]}, [])
+    request(site.connection, {drop.id: [3]}, [])
     assert allow(site).take() == []
     worker.ingest_drop(other, site.store, site.contract, drop, "redo")
     assert site.visits() == ["v1", "v2", "v3", "v5", "v6"]
@@ -227,7 +232,7 @@ def test_a_release_waits_for_a_drop_that_is_being_redone_and_then_finds_nothing_
 def test_a_redo_of_the_partition_takes_what_was_asked_for_with_all_the_rest(site):
     site.arrive("a.csv", *ROWS)
     allow(site)
-    ask(site.connection, {site.drops()[0]["id"]: [3]}, [])
+    request(site.connection, {site.drops()[0]["id"]: [3]}, [])
     site.take(redo=True)
     assert site.visits() == ["v1", "v2", "v3", "v5", "v6"]
     assert site.drops()[0]["retake"] is None
@@ -236,9 +241,9 @@ def test_a_redo_of_the_partition_takes_what_was_asked_for_with_all_the_rest(site
 def test_more_rows_asked_for_while_others_are_being_released_are_not_forgotten(site, new_connection):
     site.arrive("a.csv", *ROWS)
     other, drop_id = new_connection(), allow(site).drops()[0]["id"]
-    ask(site.connection, {drop_id: [3]}, [])
+    request(site.connection, {drop_id: [3]}, [])
     drop = ledger.claim_next(other, site.store.url, "visits", ["2020"], "first")
-    ask(site.connection, {drop_id: [4]}, [])
+    request(site.connection, {drop_id: [4]}, [])
     worker.ingest_drop(other, site.store, site.contract, drop, "first")
     assert site.visits() == ["v1", "v2", "v5", "v6"]
     site.take()
@@ -251,17 +256,17 @@ def test_nothing_is_released_of_a_drop_whose_object_is_gone(site):
     site.discover()
     site.take()
     site.store.delete(key)
-    before = counts(site), lines_aside(site)
+    before = counts(site), quarantined_lines(site)
     assert release(allow(site), lines=[3]) == []
-    assert (counts(site), lines_aside(site)) == before
+    assert (counts(site), quarantined_lines(site)) == before
     assert "not released, rows kept" in site.drops()[0]["message"]
     assert "a.csv" in site.drops()[0]["message"]
     assert site.take() == []
 
 
-def test_nothing_is_released_of_a_drop_that_was_replaced_after_somebody_asked(site):
+def test_nothing_is_released_of_a_drop_that_was_replaced_after_the_request(site):
     site.arrive("a.csv", *ROWS)
-    ask(site.connection, {site.drops()[0]["id"]: [3]}, [])
+    request(site.connection, {site.drops()[0]["id"]: [3]}, [])
     site.put_rows("a.csv", "v7,3,2,1,done")
     site.discover()
     allow(site).take()
@@ -277,15 +282,15 @@ def test_nothing_is_released_under_a_contract_that_refuses_the_drop(site):
     assert (counts(site), site.visits()) == ((6, 3, 3, 0), ["v1", "v5", "v6"])
 
 
-def test_rows_of_a_drop_that_was_replaced_are_no_longer_set_aside(site):
+def test_rows_of_a_drop_that_was_replaced_are_no_longer_quarantined(site):
     site.arrive("a.csv", *ROWS)
     site.arrive("a.csv", *ROWS[:2])
-    assert [row["line"] for row in query.rows(site.connection, Place(), 10)] == [3]
-    assert {row["drop_id"] for row in query.rows(site.connection, Place(), 10)} == {site.drops()[1]["id"]}
+    assert [row["line"] for row in query.rows(site.connection, Selection(), 10)] == [3]
+    assert {row["drop_id"] for row in query.rows(site.connection, Selection(), 10)} == {site.drops()[1]["id"]}
 
 
 @pytest.mark.behaviour(number=29)
-def test_a_drop_set_aside_whole_is_taken_again_any_number_of_times(site):
+def test_a_drop_quarantined_whole_is_re_ingested_any_number_of_times(site):
     site.arrive("a.csv", *ROWS[1:4])
     assert site.states() == ["quarantined"]
     release_whole(site)
@@ -293,12 +298,12 @@ def test_a_drop_set_aside_whole_is_taken_again_any_number_of_times(site):
     release_whole(allow(site))
     assert (site.states(), site.visits(), counts(site)) == (["loaded"], ["v2", "v3"], (3, 2, 1, 0))
     for _ in range(2):
-        ask(site.connection, {}, [site.drops()[0]["id"]])
+        request(site.connection, {}, [site.drops()[0]["id"]])
         site.take()
         assert (site.states(), site.visits(), counts(site)) == (["loaded"], ["v2", "v3"], (3, 2, 1, 0))
 
 
-def test_a_missing_drop_that_is_asked_for_stays_missing_while_its_object_is_gone(site, monkeypatch):
+def test_a_missing_drop_that_is_requested_stays_missing_while_its_object_is_gone(site, monkeypatch):
     monkeypatch.setattr(worker, "FIRST_RETRY_WAIT", worker.FIRST_RETRY_WAIT / 100)
     key = site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
@@ -309,35 +314,35 @@ def test_a_missing_drop_that_is_asked_for_stays_missing_while_its_object_is_gone
     assert (site.states(), site.drops()[0]["retake"]) == (["missing"], None)
 
 
-def test_only_the_drop_asked_for_is_taken_again(site):
+def test_only_the_requested_drop_is_re_ingested(site):
     for name in ("a.csv", "b.csv"):
         site.arrive(name, *ROWS[1:4] if name == "a.csv" else ["v8,60,2,1,done"])
     release_whole(allow(site), drop=site.drops()[1]["id"])
     assert site.states() == ["quarantined", "loaded"]
 
 
-def test_a_drop_that_no_contract_can_take_is_passed_over(site):
+def test_a_drop_that_no_contract_fits_is_passed_over(site):
     site.store.put("landing/visits/no year/a.csv", b"visit\nv1\n")
     site.discover()
-    (drop,) = query.drops(site.connection, Place(), None)
+    (drop,) = query.drops(site.connection, Selection(), None)
     assert drop["is_unfit"]
-    assert ask(site.connection, {}, [drop["id"]]) == []
+    assert request(site.connection, {}, [drop["id"]]) == []
 
 
 @pytest.mark.behaviour(number=29)
-def test_a_discarded_row_is_shown_no_more_and_does_not_load_even_when_the_drop_is_taken_again(site):
+def test_a_discarded_row_is_shown_no_more_and_does_not_load_even_when_the_drop_is_re_ingested(site):
     site.arrive("a.csv", *ROWS)
     assert discard(site.connection, {site.drops()[0]["id"]: [3]}, [], "a trial record") == (1, 0)
-    assert [row["line"] for row in query.rows(site.connection, Place(), 10)] == [4, 5]
-    assert [row["line"] for row in query.rows(site.connection, Place(discarded=True), 10)] == [3, 4, 5]
+    assert [row["line"] for row in query.rows(site.connection, Selection(), 10)] == [4, 5]
+    assert [row["line"] for row in query.rows(site.connection, Selection(discarded=True), 10)] == [3, 4, 5]
     for _ in range(2):
         allow(site).take(redo=True)
         assert (counts(site), site.visits()) == ((6, 4, 2, 0), ["v1", "v3", "v5", "v6"])
-    assert [row["line"] for row in query.rows(site.connection, Place(), 10)] == [5]
+    assert [row["line"] for row in query.rows(site.connection, Selection(), 10)] == [5]
     assert site.aside()[0]["reasons"][0]["message"] == "discarded by decision: a trial record"
 
 
-def test_a_discarded_row_is_released_only_by_asking_for_it(site):
+def test_a_discarded_row_is_released_only_on_request(site):
     site.arrive("a.csv", *ROWS)
     discard(site.connection, {site.drops()[0]["id"]: [3]}, [], "a trial record")
     release(allow(site), dataset="visits")
@@ -358,7 +363,7 @@ def test_a_decision_to_discard_is_in_the_ledger_once(site):
 def test_discarding_the_bad_rows_lets_the_rest_of_a_drop_in(site):
     site.arrive("a.csv", *ROWS[:4])
     assert site.states() == ["quarantined"]
-    discard(site.connection, query.lines(site.connection, Place(column="persons"), ["quarantined"]), [], "trials")
+    discard(site.connection, query.lines(site.connection, Selection(column="persons"), ["quarantined"]), [], "trials")
     release_whole(site)
     assert (site.states(), site.visits(), counts(site)) == (["loaded"], ["v1"], (4, 1, 3, 0))
 
@@ -367,8 +372,8 @@ def test_a_discarded_drop_is_shown_no_more_and_a_redo_leaves_it_alone(site):
     site.arrive("a.csv", *ROWS[1:4])
     drop_id = site.drops()[0]["id"]
     assert discard(site.connection, {}, [drop_id], "the wrong survey") == (0, 1)
-    assert query.drops(site.connection, Place(), 10) == []
-    assert query.count(site.connection, Place()) == 0
+    assert query.drops(site.connection, Selection(), 10) == []
+    assert query.count(site.connection, Selection()) == 0
     assert allow(site).take(redo=True) == []
     assert (site.states(), site.drops()[0]["discarded_why"]) == (["quarantined"], "the wrong survey")
     release_whole(site, discarded=True)

@@ -33,7 +33,7 @@ def test_files_lie_in_folders_by_dataset_year_and_survey(clean):
     written = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
     assert written == {drop.key for drop in truth.drops}
     for drop in truth.drops:
-        assert drop.key == f"{drop.dataset}/{drop.partition}/{drop.survey}/{drop.dataset}.csv"
+        assert drop.key == f"{drop.dataset}/{drop.partition}/{drop.source}/{drop.dataset}.csv"
 
 
 def test_every_row_is_good_by_the_contracts(clean):

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.household_survey.sample import generate
+from assets.household_survey.sample.faults import FAULTS
 from assets.household_survey.sample.households import tables
 from assets.household_survey.sample.shape import TABLES
 from assets.household_survey.sample.surveys import plan_surveys
 from lastmile.contracts import load_contracts
 from lastmile.sampling import Dirt
-from lastmile.sampling.dirt import BAD, FAULTS
+from lastmile.sampling.dirt import BAD, CELL_FAULTS
 
 CONTRACTS = load_contracts("assets")
 #: What the intake calls the faults.
@@ -60,7 +61,7 @@ def test_repeated_rows_are_those_counted_and_come_after_the_first(plain):
 def test_every_fault_that_can_be_placed_is_placed(dirty):
     placed = dirty[1].as_json()["dirt"]
     for kind in asdict(Dirt()).keys() - {"wrong_factor"}:
-        possible = [table for table in TABLES if kind not in FAULTS or FAULTS[kind][table]]
+        possible = [table for table in TABLES if kind not in CELL_FAULTS or FAULTS[table][kind]]
         assert sum(placed[table].get(kind, 0) for table in possible) > 0, kind
 
 

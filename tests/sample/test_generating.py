@@ -29,7 +29,7 @@ def test_the_same_seed_gives_the_same_bytes_and_truth(tmp_path):
 
 def test_another_seed_gives_other_surveys(tmp_path):
     first, other = (generate(tmp_path / str(seed), 200, seed=seed) for seed in (1, 2))
-    assert {drop.survey for drop in first.drops}.isdisjoint(drop.survey for drop in other.drops)
+    assert {drop.source for drop in first.drops}.isdisjoint(drop.source for drop in other.drops)
 
 
 def test_a_survey_of_many_parts_has_all_its_households_once(tmp_path):
@@ -77,8 +77,8 @@ def test_sizes_that_make_no_sample_are_told(tmp_path, arguments, told):
 
 def test_the_truth_is_kept_as_json_that_adds_up(tmp_path):
     truth = generate(tmp_path / "sample", 500, seed=1)
-    truth.save(tmp_path / "beside" / "truth.json")
-    kept = json.loads((tmp_path / "beside" / "truth.json").read_text(encoding="utf-8"))
+    truth.save(tmp_path / "next" / "truth.json")
+    kept = json.loads((tmp_path / "next" / "truth.json").read_text(encoding="utf-8"))
     for name, count in kept["rows"].items():
         assert count == sum(dataset[name] for dataset in kept["datasets"].values())
         assert count == sum(drop[name] for drop in kept["drops"])

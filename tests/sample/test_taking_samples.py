@@ -8,7 +8,7 @@ import pytest
 from lastmile.contracts import load_contracts
 from lastmile.ingestion.discovery.listing import discover
 from lastmile.ingestion.worker import ingest_pending
-from lastmile.ledger.audit import violations
+from lastmile.operations.audit import violations
 from lastmile.store.landing import LANDING
 
 COUNTS = "SELECT key, state, rows_read, rows_loaded, rows_quarantined, rows_duplicate FROM ledger.drops"

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assets.household_survey.sample.faults import FAULTS, UNIQUE
 from assets.household_survey.sample.households import parts, tables
 from assets.household_survey.sample.shape import TABLES
 from assets.household_survey.sample.surveys import Survey, plan_surveys
+from assets.household_survey.sample.truth import HouseholdTruth, levels
 from lastmile.sampling.dirt import BAD, Dirt, soil
 from lastmile.sampling.formats import OTHERS, PLAIN, Format, write
-from lastmile.sampling.truth import Drop, Truth, levels
+from lastmile.sampling.truth import Drop
 
 
 def generate(
@@ -26,8 +28,8 @@ def generate(
     dirt: Dirt | None = None,
     surveys: int | None = None,
     done: Callable[[int, list[Drop]], None] = lambda households, drops: None,
-) -> Truth:
-    """Write the drops of a sample as `<to>/<dataset>/<year>/<survey>/<file>` and say what taking them must give.
+) -> HouseholdTruth:
+    """Write the drops of a sample as `<to>/<dataset>/<year>/<survey>/<file>` and say what ingesting them must give.
 
     The same arguments give the same files. A survey has about 100 to 1,000 households, unless `surveys` says how many.
     `done` is called after each survey with its number of households and its drops, and may move the files away.
@@ -35,13 +37,13 @@ def generate(
     Raises ValueError for sizes or years that make no sample.
     """
     dirt = Dirt() if dirt is None else dirt
-    truth = Truth(seed, households)
+    truth = HouseholdTruth(seed, households=households)
     for survey in plan_surveys(households, seed, years, surveys, dirt.wrong_factor):
         done(survey.households, _add_survey(truth, survey, to, dirt))
     return truth
 
 
-def _add_survey(truth: Truth, survey: Survey, to: Path, dirt: Dirt) -> list[Drop]:
+def _add_survey(truth: HouseholdTruth, survey: Survey, to: Path, dirt: Dirt) -> list[Drop]:
     """Write the drops of one survey under `to`, add them to the truth, return them. An empty table has no file."""
     files = [_File.of(survey, number, table, to, dirt) for number, table in enumerate(TABLES)]
     for part in parts(survey):
@@ -88,7 +90,7 @@ class _File:
         """Write a part of the table with its faults; returns which of its rows are good."""
         if self.has_note:
             frame = frame.with_columns(interviewer_note=pl.lit("vérifié au téléphone"))
-        soiled = soil(frame, self.table, self.dirt, rng, self.form.has_separators)
+        soiled = soil(frame, FAULTS[self.table], self.dirt, rng, self.form.has_separators, unique=self.table in UNIQUE)
         if frame.height:
             write(soiled.frame, soiled.ragged.tolist(), self.path, self.form, append=self.read > 0)
         self.read += soiled.frame.height

@@ -7,7 +7,7 @@ from assets.household_survey.sample.amounts import Floats, listed, lognormal, pi
 from assets.household_survey.sample.animals import KINDS, keep, livestock_units, produce
 from assets.household_survey.sample.crops import grow
 from assets.household_survey.sample.food import food_security
-from assets.household_survey.sample.income import branch, off_farm, ratios, told, year_totals
+from assets.household_survey.sample.income import branch, off_farm, ratios, reported, year_totals
 from assets.household_survey.sample.shape import HHINFO
 from assets.household_survey.sample.surveys import Survey
 
@@ -57,7 +57,7 @@ def tables(survey: Survey, part: int) -> dict[str, pl.DataFrame]:
         **_people(rng, survey, standing, land),
         **food_security(rng, survey, standing),
         **farm,
-        **told(rng, totals),
+        **reported(rng, totals),
         **ratios(survey, land, units, mae, members, farm),
         "hh_size_members": members,
         "hh_size_mae": mae,
@@ -82,7 +82,7 @@ def _land(rng: np.random.Generator, wealth: Floats, members: Floats) -> Floats:
 
 def _standing(rng: np.random.Generator, survey: Survey, totals: dict[str, Floats], members: Floats) -> Floats:
     """How well off, about standard normal: the logarithm of dollars per person and day, blurred, so that what is made
-    from it tells something of the vulnerability level, but far from all."""
+    from it says something about the vulnerability level, but far from all."""
     lcu = totals["total_income_lcu_per_year"] + totals["value_farm_products_consumed_lcu_per_hh_per_year"]
     value = np.log(lcu / survey.true_factor / 365 / members + 0.02)
     return 0.65 * (value + 0.2) / 1.3 + rng.normal(0, 0.75, len(members))

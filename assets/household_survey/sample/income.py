@@ -5,7 +5,7 @@ import numpy as np
 from assets.household_survey.sample.amounts import Amounts, Floats, lognormal
 from assets.household_survey.sample.surveys import Survey
 
-#: Households that tell nothing of their income; two in three of them nothing of what they eat either.
+#: Households that report nothing of their income; two in three of them nothing of what they eat either.
 UNTOLD = 0.03
 
 
@@ -42,8 +42,8 @@ def year_totals(fields: Amounts, products: Amounts, outside: Floats) -> dict[str
     }
 
 
-def told(rng: np.random.Generator, totals: dict[str, Floats]) -> dict[str, Floats]:
-    """The totals as interviews give them: some households tell nothing, so nothing can be worked out for them."""
+def reported(rng: np.random.Generator, totals: dict[str, Floats]) -> dict[str, Floats]:
+    """The totals as interviews give them: some households report nothing, so nothing can be computed for them."""
     silent = rng.random(len(totals["total_income_lcu_per_year"])) < UNTOLD
     wholly = silent & (rng.random(len(silent)) < 2 / 3)
     return {name: np.where(silent if "income" in name else wholly, np.nan, values) for name, values in totals.items()}

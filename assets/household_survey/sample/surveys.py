@@ -48,7 +48,7 @@ def plan_surveys(
     """The surveys of a sample; their sizes add up to `households`, about 100 to 1,000 each unless `surveys` is given.
 
     A share of them states a conversion factor off by a thousand: at most one in three of a country, so that the others
-    of the country tell. Raises ValueError for sizes or years that make no sample.
+    of the country show it. Raises ValueError for sizes or years that make no sample.
     """
     _check(households, seed, years, surveys)
     number = surveys or max(1, round(households / float(np.clip(households / 15, 100, 550))))
@@ -65,7 +65,7 @@ def _check(households: int, seed: int, years: Sequence[int], surveys: int | None
     if seed < 0:
         raise ValueError(f"a seed is a whole number from 0; found {seed}")
     if households < 1:
-        raise ValueError(f"a sample has at least 1 household; {households} were asked for")
+        raise ValueError(f"a sample has at least 1 household; {households} were requested")
     if not years or not all(1000 <= year <= 9999 for year in years):
         raise ValueError(f"a sample has one or more years of four digits; found {list(years)}")
     if surveys is not None and not 1 <= surveys <= min(households, PROJECTS):

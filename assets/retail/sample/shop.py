@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from assets.household_survey.sample.amounts import Whole
+from assets.retail.sample.faults import FAULTS
 from lastmile.sampling.dirt import BAD, Dirt, soil
 from lastmile.sampling.formats import OTHERS, PLAIN, write
 from lastmile.sampling.truth import Drop, Truth
+
+Whole = npt.NDArray[np.int64]
 
 DATASET = "retail_lines"
 SATURDAY = 5
@@ -73,7 +76,7 @@ def generate_shop(
         raise ValueError(
             f"a shop has days, a seed from 0, 1 invoice a day or more; found {len(days)}, {seed}, {invoices}"
         )
-    truth, shop = ShopTruth(seed, households=0), _Shop(seed, invoices)
+    truth, shop = ShopTruth(seed), _Shop(seed, invoices)
     for day in days:
         drops = [] if day.weekday() == SATURDAY else [_add_day(truth, shop, day, to, dirt or Dirt())]
         truth.drops += drops
@@ -100,7 +103,7 @@ def _add_day(truth: ShopTruth, shop: _Shop, day: date, to: Path, dirt: Dirt) -> 
     rng = np.random.default_rng([shop.seed, 8, day.toordinal()])
     lines = pl.concat([_sales(shop, rng), _cancellations(shop, rng), _stock_entries(shop, rng)])
     form = OTHERS[rng.integers(len(OTHERS))] if rng.random() < dirt.other_formats else PLAIN
-    soiled = soil(_as_sent(lines, day), DATASET, dirt, rng, form.has_separators)
+    soiled = soil(_as_sent(lines, day), FAULTS, dirt, rng, form.has_separators)
     path = to / DATASET / day.isoformat() / "shop" / f"lines{form.suffix}"
     write(soiled.frame, soiled.ragged.tolist(), path, form)
     _add_sums(truth, lines.filter(soiled.clean), day)
@@ -110,7 +113,7 @@ def _add_day(truth: ShopTruth, shop: _Shop, day: date, to: Path, dirt: Dirt) -> 
         key=path.relative_to(to).as_posix(),
         dataset=DATASET,
         partition=day.isoformat(),
-        survey="shop",
+        source="shop",
         state="loaded",
         read=lines.height,
         loaded=lines.height - quarantined,

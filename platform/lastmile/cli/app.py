@@ -1,4 +1,4 @@
-"""The command line: every command by name, and one way for mistakes to be told."""
+"""The command line: every command by name, and one form for mistakes."""
 
 import sys
 
@@ -39,7 +39,7 @@ app.add_typer(rescued, name="rescued")
 
 
 def main() -> None:
-    """Run the command line; a mistake that a person can mend is one line on stderr and exit code 1."""
+    """Run the command line; a mistake that the user can correct is one line on stderr and exit code 1."""
     try:
         if project := Project.find():
             project.make_importable()

@@ -1,4 +1,4 @@
-"""`lastmile clean`: take out of the landing area what is safely loaded, and sweep up files that nobody names."""
+"""`lastmile clean`: remove from the landing area what is safely loaded, and orphaned cleaned files."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,6 @@ from rich.progress import Progress
 from rich.table import Column, Table
 
 from lastmile.cli.connection import opened
-from lastmile.cli.datasets import contract_of
 from lastmile.cli.options import Dataset, Yes, agreed
 from lastmile.cli.status import duration
 from lastmile.errors import UserError
@@ -38,8 +37,9 @@ def clean(
 ) -> None:
     """Remove the objects of loaded drops from the landing area; their rows and their entries in the ledger stay.
 
-    Objects with rows set aside stay until those are released or discarded; so does what waits, failed, or is newer than
-    the ledger knows. A drop whose object is gone cannot be taken again. Cleaned files left by killed attempts go too.
+    Objects with quarantined rows stay until those are released or discarded; so does what waits, failed, or is newer
+    than the ledger knows. A drop whose object is gone cannot be re-ingested. Cleaned files left by killed attempts go
+    too.
 
     Example: lastmile clean --dataset hhinfo --older-than 90d --dry-run
     """
@@ -88,6 +88,7 @@ def parse_age(text: str) -> timedelta:
 
 def _ages(settings: Settings, dataset: str | None, given: timedelta | None) -> dict[str, timedelta | None]:
     from lastmile.contracts.loading import load_contracts
+    from lastmile.contracts.lookup import contract_of
 
     contracts = load_contracts(settings.assets)
     chosen = contracts.values() if dataset is None else [contract_of(dataset, contracts)]

@@ -1,4 +1,4 @@
-"""The way of a command to what it looks at: ledger and store, whether the platform is up or not."""
+"""Connecting a command to ledger and store, whether the platform is up or not."""
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(settings: Settings) -> "Iterator[tuple[Connection, Store]]":
-    """The ledger and the store of this installation, the database started for the while if need be."""
+    """The ledger and the store of this installation, the database started for this if need be."""
     from lastmile.embedded.database import database
     from lastmile.store import open_store
     from lastmile.warehouse.connections import connect

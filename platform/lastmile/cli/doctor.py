@@ -37,9 +37,9 @@ class Finding:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
 ) -> None:
-    """Look at every part of this installation; the exit code is 1 if any needs mending.
+    """Look at every part of this installation; the exit code is 1 if any needs attention.
 
-    An embedded database that is down is started for the while.
+    An embedded database that is down is started for this.
 
     Example: lastmile doctor --json
     """
@@ -54,7 +54,7 @@ def doctor(
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """All findings, in the order in which to mend what is wrong."""
+    """All findings, in the order in which to correct what is wrong."""
     from lastmile.embedded.database import database
 
     yield _look("home", _home, settings)

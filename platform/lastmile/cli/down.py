@@ -1,4 +1,4 @@
-"""`lastmile down`: stop the platform of this home, whoever started it, and whatever a killed one left behind."""
+"""`lastmile down`: stop the platform of this home, and whatever a killed one left behind."""
 
 import os
 import signal

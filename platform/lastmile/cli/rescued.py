@@ -1,4 +1,4 @@
-"""`lastmile rescued`: values that no column could take, and filling them in once a column can."""
+"""`lastmile rescued`: values that no column could hold, and filling them in once a column can."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lastmile.cli.connection import opened
-from lastmile.cli.options import AsJson, Dataset
+from lastmile.cli.options import AsJson, Dataset, Wait
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from lastmile.ingestion.schema_evolution.rescued_values import RescuedName
 
 rescued = typer.Typer(
-    help="Look at the values that no column could take; fill them in once the contract has one.", no_args_is_help=True
+    help="List the values that no column could hold; fill them in once the contract has one.", no_args_is_help=True
 )
 
 
 @rescued.command("list")
 def overview(dataset: Dataset = None, as_json: AsJson = False) -> None:
-    """List what is rescued, by the name it came under, and the column that can take it by now.
+    """List what is rescued, by the name it arrived under, and the column that can hold it by now.
 
     Example: lastmile rescued list --dataset hhinfo
     """
@@ -51,14 +51,12 @@ def fill(
     column: Annotated[
         list[str] | None, typer.Option(help="Only this column; give it again for more [default: all that can be]")
     ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait for it to be done, or leave it to the platform.")
-    ] = True,
+    wait: Wait = True,
 ) -> None:
     """Fill columns of loaded rows in from what was rescued, as though the contract had always had them.
 
-    A value that does not fit stays rescued, and why is told. A running platform does it at once; where none runs, it is
-    started for it. What depends on the rows is made anew. Doing it again changes nothing.
+    A value that does not fit stays rescued, with the reason. A running platform does it at once; where none runs, one
+    is started for it. What is downstream of the rows is made anew. Doing it again changes nothing.
 
     Example: lastmile rescued fill --dataset hhinfo --column roof_material
     """
@@ -71,14 +69,14 @@ def fill(
     wanted = _fillable(contract, column)
     with opened(settings) as (connection, store):
         ensure_table(connection, contract)
-        asked = request_fill(connection, store.url, contract, wanted)
-    if not asked:
+        requested = request_fill(connection, store.url, contract, wanted)
+    if not requested:
         console.print(
             f"nothing to fill in: no loaded row of {dataset} has a rescued value for {_named(wanted, column)}"
         )
         return
-    console.print(f"asked for {len(asked):,} drops to be filled in", highlight=False)
-    if wait and not carry_out(settings, console, asked):
+    console.print(f"column fill requested for {len(requested):,} drops", highlight=False)
+    if wait and not carry_out(settings, console, requested):
         raise typer.Exit(1)
 
 
@@ -95,20 +93,20 @@ def _one(contracts: "Mapping[str, Contract]", dataset: str) -> "Contract":
 
 
 def _fillable(contract: "Contract", columns: Sequence[str] | None) -> list[str]:
-    """The columns to fill in. Raises UserError for one that is not declared, or by which rows are told apart."""
+    """The columns to fill in. Raises UserError for one that is not declared, or that is part of the key."""
     for name in columns or ():
         if name not in contract.columns:
             raise UserError(f"the contract of {contract.name} has no column {name!r}: declare it there first")
         if name in contract.key:
             raise UserError(
-                f"column {name} is part of the key of {contract.name}, by which loaded rows are told apart: take the"
-                f" drops again instead, with `lastmile backfill --dataset {contract.name} --redo`"
+                f"column {name} is part of the key of {contract.name}, which identifies loaded rows: re-ingest the"
+                f" drops instead, with `lastmile backfill --dataset {contract.name} --redo`"
             )
     return list(columns or (name for name in contract.columns if name not in contract.key))
 
 
-def _named(wanted: Sequence[str], asked: Sequence[str] | None) -> str:
-    return ", ".join(wanted) if asked else "a column that its contract declares"
+def _named(wanted: Sequence[str], columns: Sequence[str] | None) -> str:
+    return ", ".join(wanted) if columns else "a column that its contract declares"
 
 
 def _print(console: Console, found: "Mapping[str, list[RescuedName]]") -> None:

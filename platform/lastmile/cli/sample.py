@@ -1,14 +1,11 @@
-"""`lastmile sample`: made-up drops of any size, straight into the landing area or into a folder to look at."""
+"""`lastmile sample`: generated drops of a domain, into the landing area or into a folder to look at."""
 
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,60 +17,47 @@ from lastmile.settings import Settings
 from lastmile.store.landing import LANDING
 
 if TYPE_CHECKING:
-    from lastmile.sampling import Dirt, Drop, Truth
+    from lastmile.sampling import Dirt, Truth
+    from lastmile.sampling.sample import Done, Sample
     from lastmile.store import Store
-
-HOUSEHOLDS, SEED, YEARS, INVOICES = 3000, 7, "2019-2023", 50
 
 
 def sample(
-    households: Annotated[
-        int, typer.Option(help="Households in all surveys; 10 million take no more memory.")
-    ] = HOUSEHOLDS,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = SEED,
-    years: Annotated[str, typer.Option(help="Survey years, such as 2021 or 2019-2023.")] = YEARS,
+    name: Annotated[str | None, typer.Argument(help="Which sample [default: those of a first run]")] = None,
+    size: Annotated[int | None, typer.Option(help="How much of what the sample counts.")] = None,
+    partitions: Annotated[
+        str | None, typer.Option(help="Such as 2021, 2019-2023 or 2024-01-01:2024-03-31 [default: the sample's]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 7,
     dirt: Annotated[str, typer.Option(help="usual, none, heavy, or the share of bad rows, such as 0.02.")] = "usual",
-    surveys: Annotated[
-        int | None, typer.Option(help="Number of surveys; if not given, they have 100 to 1,000 households each.")
-    ] = None,
     to: Annotated[Path | None, typer.Option(help="A new folder to write to, instead of the landing area.")] = None,
-    shop: Annotated[
-        str | None, typer.Option(help="Instead: days of an online shop, such as 2024-03-01 or 2024-01-01:2024-03-31.")
-    ] = None,
-    invoices: Annotated[int, typer.Option(help="With --shop: invoices a day, of 22 lines each.")] = INVOICES,
+    available: Annotated[bool, typer.Option("--list", help="List the samples there are, and make none.")] = False,
 ) -> None:
-    """Make drops in the shape of RHoMIS surveys, clean or with known faults, and put them into the landing area.
+    """Generate drops of a domain, clean or with known faults, and put them into the landing area.
 
-    What taking them must give, drop by drop, is written to a file beside them, never among them.
+    What ingesting them must give, drop by drop, is written to a file next to them, never among them.
 
-    Example: lastmile sample --households 20000 --years 2021-2023 --dirt heavy
+    Example: lastmile sample household_survey --size 20000 --partitions 2021-2023 --dirt heavy
     """
-    from assets.household_survey.sample import generate
-    from assets.retail.sample import generate_shop
-    from lastmile.store import open_store
-
     settings, console = Settings.from_environment(), Console()
-    make: Make
-    with _mistakes_told():
-        faults = _dirt(dirt)
-        if shop is None:
-            wanted = _years(years)
-            size, name, spans = households, "truth", {table: (str(wanted[0]), str(wanted[-1])) for table in _tables()}
-            make = partial(generate, households=households, seed=seed, years=wanted, dirt=faults, surveys=surveys)
-        else:
-            days = _days(shop)
-            size, name, spans = len(days), "shop-truth", {"retail_lines": (str(days[0]), str(days[-1]))}
-            make = partial(generate_shop, days=days, invoices=invoices, seed=seed, dirt=faults)
-        if to is None:
-            _check_partitions(settings, spans)
-        with _progress(size) as done:
-            truth = _land(open_store(settings), make, done) if to is None else make(_empty(to), done=done)
-    sidecar = settings.home / "sample" / f"{name}.json" if to is None else to.with_name(f"{to.name}-truth.json")
-    _tell(truth, sidecar, str(to or settings.store_url), console)
+    samples = _samples(settings)
+    if available:
+        for one in samples.values():
+            about = f"{one.description}; --size {one.size} {one.counted}, --partitions {one.partitions}"
+            console.print(f"{one.name}: {about}", highlight=False, soft_wrap=True)
+        return
+    faults = _dirt(dirt)
+    chosen = [_named(samples, name)] if name else [one for one in samples.values() if one.first_run]
+    if not chosen:
+        raise UserError(f"say which sample; {_known(samples)}")
+    if len(chosen) > 1 and to is not None:
+        raise UserError(f"--to takes one sample: say which; {_known(samples)}")
+    for one in chosen:
+        _make(settings, console, one, size, partitions, seed, faults, to)
 
 
 def fill_empty_landing(_settings: Settings, store: "Store") -> None:
-    """Put the usual sample where nothing has landed yet, unless the contracts are of other datasets.
+    """Put the samples of a first run where nothing has landed yet, unless their datasets have no contract.
 
     Made in a process of its own, whose memory is free again when the work begins.
     """
@@ -81,75 +65,65 @@ def fill_empty_landing(_settings: Settings, store: "Store") -> None:
         subprocess.run([sys.executable, "-m", "lastmile.cli.sample"], check=True)
 
 
-Done = Callable[[int, "Iterable[Drop]"], None]
-#: Writes a sample to a folder, and says what is done as it goes.
-Make = Callable[..., "Truth"]
+def _make(
+    settings: Settings,
+    console: Console,
+    chosen: "Sample",
+    size: int | None,
+    partitions: str | None,
+    seed: int,
+    dirt: "Dirt",
+    to: Path | None,
+) -> None:
+    from lastmile.contracts.loading import load_contracts
+    from lastmile.operations.samples import expect_partitions, land, write_of
+    from lastmile.store import open_store
 
-
-def _land(store: "Store", make: Make, done: Done) -> "Truth":
-    """Put the drops into the landing area; only one survey or day at a time takes room on the disk."""
-    with TemporaryDirectory() as folder:
-
-        def put(size: int, drops: "Iterable[Drop]") -> None:
-            for drop in drops:
-                file = Path(folder, drop.key)
-                store.put(LANDING + drop.key, file)
-                file.unlink()
-            done(size, drops)
-
-        return make(Path(folder), done=put)
-
-
-def _tell(truth: "Truth", sidecar: Path, where: str, console: Console) -> None:
+    write = write_of(chosen, size, partitions, seed, dirt)
+    if to is None:
+        expect_partitions(chosen, partitions, load_contracts(settings.assets))
+    with _progress() as done:
+        truth = land(open_store(settings), write, done) if to is None else write(_empty(to), done)
+    sidecar = settings.home / "sample" / f"{chosen.name}.json" if to is None else to.with_name(f"{to.name}-truth.json")
     truth.save(sidecar)
+    _print(console, chosen, truth, sidecar, str(to or settings.store_url))
+
+
+def _print(console: Console, made: "Sample", truth: "Truth", sidecar: Path, where: str) -> None:
     rows = truth.rows()
-    who = f"{truth.households:,} households" if truth.households else "a shop"
     console.print(
-        f"{len(truth.drops):,} drops of {who} are in {where}: {rows['read']:,} rows, "
+        f"{made.name}: {len(truth.drops):,} drops are in {where}: {rows['read']:,} rows, "
         f"of which {rows['quarantined']:,} are bad and {rows['duplicate']:,} repeated",
         soft_wrap=True,
     )
-    console.print(f"what taking them must give is in {sidecar}", soft_wrap=True)
+    console.print(f"what ingesting them must give is in {sidecar}", soft_wrap=True)
 
 
 @contextmanager
-def _progress(size: int) -> Iterator[Done]:
+def _progress() -> Iterator["Done"]:
     console = Console(stderr=True)
     if not console.is_interactive:
-        yield lambda part, drops: None
+        yield lambda drops: None
         return
-    with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("making the sample", total=size)
-        yield lambda part, drops: progress.advance(bar, part)
+    with Progress(*Progress.get_default_columns()[:1], "{task.completed:,} drops", console=console) as progress:
+        bar = progress.add_task("generating", total=None)
+        yield lambda drops: progress.advance(bar, len(drops))
 
 
-@contextmanager
-def _mistakes_told() -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise UserError(str(error)) from None
+def _samples(settings: Settings) -> "dict[str, Sample]":
+    from lastmile.sampling.sample import load_samples
+
+    return load_samples(settings.assets)
 
 
-def _years(text: str) -> range:
-    found = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", text)
-    first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-    if first > last:
-        raise ValueError(f"years {text!r}: expected one year such as 2021, or the first and last such as 2019-2023")
-    return range(first, last + 1)
+def _named(samples: "dict[str, Sample]", name: str) -> "Sample":
+    if name not in samples:
+        raise UserError(f"no sample {name!r}; {_known(samples)}")
+    return samples[name]
 
 
-def _days(text: str) -> list[date]:
-    first, _, last = text.partition(":")
-    try:
-        start, end = date.fromisoformat(first), date.fromisoformat(last or first)
-    except ValueError:
-        start, end = date.max, date.min
-    if start > end:
-        raise ValueError(
-            f"days {text!r}: expected one such as 2024-03-01, or the first and last such as 2024-01-01:2024-03-31"
-        )
-    return [start + timedelta(number) for number in range((end - start).days + 1)]
+def _known(samples: "dict[str, Sample]") -> str:
+    return f"there are: {', '.join(samples)}" if samples else "no domain declares one"
 
 
 def _dirt(text: str) -> "Dirt":
@@ -159,33 +133,11 @@ def _dirt(text: str) -> "Dirt":
     if text in named:
         return named[text]
     if not re.fullmatch(r"\d*\.?\d+", text):
-        raise ValueError(f"dirt {text!r}: expected usual, none, heavy, or a share of bad rows such as 0.02")
-    return Dirt.of(float(text))
-
-
-def _tables() -> Set[str]:
-    from assets.household_survey.sample.shape import TABLES
-
-    return TABLES.keys()
-
-
-def _without_contract(settings: Settings, tables: Set[str]) -> list[str]:
-    from lastmile.contracts.loading import load_contracts
-
-    return sorted(tables - load_contracts(settings.assets).keys())
-
-
-def _check_partitions(settings: Settings, spans: Mapping[str, tuple[str, str]]) -> None:
-    """Raises ValueError where the contracts have no such dataset, or it has not the first or the last partition."""
-    from lastmile.contracts.loading import load_contracts
-
-    missing = _without_contract(settings, spans.keys())
-    if missing:
-        raise ValueError(f"the contracts of {settings.assets} have no dataset {', '.join(missing)}; use --to FOLDER")
-    contracts = load_contracts(settings.assets)
-    for name, span in spans.items():
-        for partition in span:
-            contracts[name].partition.window(partition)
+        raise UserError(f"dirt {text!r}: expected usual, none, heavy, or a share of bad rows such as 0.02")
+    try:
+        return Dirt.of(float(text))
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def _empty(folder: Path) -> Path:
@@ -194,14 +146,19 @@ def _empty(folder: Path) -> Path:
     return folder
 
 
-def _first_sample() -> None:
+def _first_run() -> None:
+    from lastmile.contracts.loading import load_contracts
+    from lastmile.operations.samples import missing_datasets
+
     settings, console = Settings.from_environment(), Console()
-    if _without_contract(settings, _tables()):
+    contracts = load_contracts(settings.assets)
+    fitting = [one for one in _samples(settings).values() if one.first_run and not missing_datasets(one, contracts)]
+    if not fitting:
         console.print("nothing has landed yet; put files there with `lastmile drop`")
-        return
-    console.print("nothing has landed yet: making a sample of household surveys")
-    sample()
+    for one in fitting:
+        console.print(f"nothing has landed yet: generating a sample, {one.description}")
+        sample(one.name)
 
 
 if __name__ == "__main__":
-    _first_sample()
+    _first_run()

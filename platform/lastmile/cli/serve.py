@@ -1,4 +1,4 @@
-"""`lastmile serve`: the HTTP API alone, beside a platform that is up or for a warehouse that nobody works on."""
+"""`lastmile serve`: the HTTP API alone, alongside a platform that is up, or by itself."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ def serve(
 ) -> None:
     """Answer over HTTP how things stand: /status, /drops, /metrics and more. `lastmile up` does so too.
 
-    Only this machine can ask; nothing can be changed. Ctrl-C stops it.
+    Only this machine is answered; nothing can be changed. Ctrl-C stops it.
 
     Example: lastmile serve --port 3100
     """

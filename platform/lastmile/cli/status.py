@@ -1,4 +1,4 @@
-"""`lastmile status`: what there is, what is waiting, and what somebody should look at."""
+"""`lastmile status`: what there is, what is waiting, and what needs attention."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _UNITS = (("year", 365 * 86_400), ("day", 86_400), ("hour", 3_600), ("minute", 6
 def status(
     as_json: AsJson = False,
 ) -> None:
-    """Show drops and rows, what is waiting, what came late, what was set aside, models and predictions.
+    """Show drops and rows, what is waiting, what came late, what is quarantined, models and predictions.
 
     Example: lastmile status --json
     """
@@ -38,7 +38,7 @@ def status(
 
 
 def attention_table(datasets: Mapping[str, Any]) -> Table:
-    """Per dataset: its backlog and lag, late drops, what nobody has decided about, failures, age of the newest drop."""
+    """Per dataset: its backlog and lag, late drops, what is undecided, failures, age of the newest drop."""
     headers = (
         "waiting", "oldest", "late drops", "latest by", "rows undecided", "drops undecided", "failures", "newest drop"
     )  # fmt: skip
@@ -70,7 +70,7 @@ def lines(state: Mapping[str, Any]) -> list[str]:
         f"drops      {by_state}{removed}",
         f"backlog    {state['backlog']} waiting{oldest}",
         f"late       {state['late']} came after the end of their partition{latest}",
-        f"undecided  {undecided['rows']:,} rows and {undecided['drops']} whole drops are set aside{see}",
+        f"undecided  {undecided['rows']:,} rows and {undecided['drops']} whole drops are quarantined{see}",
         f"failures   {state['failures']} drops failed or are missing",
     ]
 

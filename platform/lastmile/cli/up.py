@@ -44,7 +44,7 @@ def up(
                     f"API     http://127.0.0.1:{ports.api}   (/status, /drops, /metrics, /dbt)", highlight=False
                 )
                 console.print(
-                    f"web UI  http://127.0.0.1:{ports.ui}   (drops are taken as they come; Ctrl-C stops everything)"
+                    f"web UI  http://127.0.0.1:{ports.ui}   (drops are ingested as they come; Ctrl-C stops everything)"
                 )
                 wait_for_work(running)
                 work(running, console)

@@ -17,6 +17,13 @@ def modules(assets: str, room: str) -> Iterator[ModuleType]:
                 yield importlib.import_module(f"{folder}.{name}")
 
 
+def rooms(assets: str, room: str) -> Iterator[ModuleType]:
+    """The room itself, as a module, of every domain of the package that has it, in order of their names."""
+    for domain in _inside(importlib.import_module(assets), packages=True):
+        if room in _inside(importlib.import_module(f"{assets}.{domain}")):
+            yield importlib.import_module(f"{assets}.{domain}.{room}")
+
+
 def load_contracts(assets: str = "assets") -> dict[str, Contract]:
     """Every contract of the package's domains, by dataset name.
 

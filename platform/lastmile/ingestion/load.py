@@ -32,10 +32,11 @@ from lastmile.ingestion.writers.copy_stream import Aside, CopyStream
 from lastmile.ingestion.writers.parquet_file import ParquetFile
 from lastmile.ingestion.writers.row_copy import RowCopy
 from lastmile.ledger import Drop, Outcome, RequestRefused, Settled
+from lastmile.ledger.drop_tables import create_drop_table, index_keys
 from lastmile.quarantine.discard import discarded_lines
-from lastmile.quarantine.rows import Kind, quarantine_rows
+from lastmile.quarantine.rows import Kind, delete_rows, quarantine_rows
 from lastmile.store import Missing, PinnedFile, Store
-from lastmile.warehouse.drop_tables import LARGE, DropTable, create_drop_table, index_keys
+from lastmile.warehouse.drop_tables import LARGE, DropTable
 
 
 @dataclass
@@ -149,7 +150,7 @@ def _start_over(connection: Connection, drop: Drop) -> None:
     if drop.is_new:
         return
     clear(connection, drop.dataset, [drop.id])
-    connection.execute("DELETE FROM quarantine.rows WHERE drop_id = %s", [drop.id])
+    delete_rows(connection, drop.id)
 
 
 def _load_file(work: Load, store: Store, pinned: PinnedFile) -> tuple[Outcome, list[str]]:

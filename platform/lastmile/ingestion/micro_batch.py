@@ -29,9 +29,9 @@ from lastmile.ingestion.validation.rules import is_by_row
 from lastmile.ingestion.writers.parquet_file import ParquetFile
 from lastmile.ingestion.writers.row_copy import RowCopy
 from lastmile.ledger import Drop, Outcome, Settled
+from lastmile.ledger.drop_tables import index_keys
 from lastmile.quarantine.rows import copy_rows
 from lastmile.store import Store, StoredObject
-from lastmile.warehouse.drop_tables import index_keys
 
 #: Claimed at once: beyond it nothing more is saved, and all of it is read again where a worker dies.
 MAX_BATCH = 100

@@ -20,6 +20,7 @@ from lastmile.ingestion.readers import Reader, open_drop
 from lastmile.ingestion.schema_evolution.added_columns import grown
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
 from lastmile.quarantine.discard import discarded_lines
+from lastmile.quarantine.rows import count_of_drop, delete_rows, undiscarded_lines
 from lastmile.store import PinnedFile, Store
 
 
@@ -33,8 +34,8 @@ def release(
     """
     with connection.transaction():
         ledger.lock_claims(connection, drop)
-        before = _as_loaded(connection, drop, pinned.sha256)
-        asked = _still_aside(connection, drop)
+        before = _as_loaded(connection, store, drop, pinned.sha256)
+        asked = undiscarded_lines(connection, drop.id, drop.retake or [])
         work = begin(connection, contract, drop, run_id)
         work.discarded = discarded_lines(connection, drop.id)
         cleaned = _take(work, store, pinned.path, asked) if asked else drop.cleaned_key
@@ -46,39 +47,23 @@ def release(
     return outcome
 
 
-def _as_loaded(connection: Connection, drop: Drop, sha256: str) -> Outcome:
+def _as_loaded(connection: Connection, store: Store, drop: Drop, sha256: str) -> Outcome:
     """The drop's counts so far. Raises ClaimLost where it was replaced, RequestRefused where its bytes were."""
-    row = connection.execute(
-        "SELECT state, sha256, rows_read, rows_loaded FROM ledger.drops WHERE id = %s", [drop.id]
-    ).fetchone()
-    state, known, read, loaded = row or ("gone", None, 0, 0)
-    if state != "loaded":
+    found = ledger.find(connection, store.url, drop.id)
+    if found is None or found.state != "loaded":
+        state = found.state if found else "gone"
         raise ClaimLost(f"drop {drop.id} ({drop.key}) is {state} now: nothing of it can be released")
-    if known != sha256:
+    if found.sha256 != sha256:
         raise RequestRefused(
-            f"{drop.key}: expected the bytes that were loaded (SHA-256 {known}), found others ({sha256}); put the"
-            " object back as it was, or drop the new file under the same name to replace its rows"
+            f"{drop.key}: expected the bytes that were loaded (SHA-256 {found.sha256}), found others ({sha256}); put"
+            " the object back as it was, or drop the new file under the same name to replace its rows"
         )
-    return Outcome("loaded", read=read, loaded=loaded)
-
-
-def _still_aside(connection: Connection, drop: Drop) -> list[int]:
-    """Those of the lines asked for that are set aside; the others were released before."""
-    found = connection.execute(
-        """
-        SELECT DISTINCT line FROM quarantine.rows WHERE drop_id = %s AND line = ANY(%s::bigint[])
-          AND line NOT IN (SELECT line FROM quarantine.discarded WHERE drop_id = %s) ORDER BY line
-        """,
-        [drop.id, drop.retake, drop.id],
-    )
-    return [line for (line,) in found.fetchall()]
+    return Outcome("loaded", read=found.rows_read, loaded=found.rows_loaded)
 
 
 def _take(work: Load, store: Store, file: Path, asked: Sequence[int]) -> str | None:
     """Judge and load the rows asked for; returns the key of the cleaned file that now holds all of the drop's rows."""
-    work.connection.execute(
-        "DELETE FROM quarantine.rows WHERE drop_id = %s AND line = ANY(%s::bigint[])", [work.drop.id, list(asked)]
-    )
+    delete_rows(work.connection, work.drop.id, asked)
     part = file.with_suffix(".parquet")
     try:
         reader = open_drop(file, work.drop.key, work.contract)
@@ -136,15 +121,9 @@ def _publish(work: Load, store: Store, part: Path) -> str:
 
 
 def _summed_up(work: Load, before: Outcome, asked: int, cleaned: str | None) -> Outcome:
-    bad, duplicate = work.connection.execute(
-        """
-        SELECT count(*) FILTER (WHERE kind = 'bad'), count(*) FILTER (WHERE kind = 'duplicate')
-        FROM quarantine.rows WHERE drop_id = %s
-        """,
-        [work.drop.id],
-    ).fetchall()[0]
+    bad, duplicate = count_of_drop(work.connection, work.drop.id)
     found = f"released {work.loaded} of {asked} rows under contract {work.contract.version}"
-    left = f"; {asked - work.loaded} are still set aside" if asked > work.loaded else ""
+    left = f"; {asked - work.loaded} are still quarantined" if asked > work.loaded else ""
     return Outcome(
         "loaded",
         read=before.read,
@@ -152,5 +131,5 @@ def _summed_up(work: Load, before: Outcome, asked: int, cleaned: str | None) -> 
         quarantined=bad,
         duplicate=duplicate,
         cleaned_key=cleaned,
-        message=f"{found}{left}" if asked else "nothing to release: the rows asked for are loaded, or discarded",
+        message=f"{found}{left}" if asked else "nothing to release: the rows requested are loaded, or discarded",
     )

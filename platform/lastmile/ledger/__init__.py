@@ -18,8 +18,11 @@ from lastmile.ledger.claims import (
     requeue,
 )
 from lastmile.ledger.drops import ClaimLost, Drop, ListedDrop, Outcome, RequestRefused, State
+from lastmile.ledger.events import add_event
 from lastmile.ledger.outcomes import Settled, decline, record_column_fill, record_release, settle
+from lastmile.ledger.query import DropFilter, DropRecord, DropResult, Event, find, is_alone, loaded_ids, results
 from lastmile.ledger.registration import register, unsettled
+from lastmile.ledger.requests import discard_drops, reingest, request_column_fill, request_reingest, request_rows
 from lastmile.ledger.versions import (
     lock_key,
     not_batchable,
@@ -34,16 +37,25 @@ __all__ = [
     "MOST_ATTEMPTS",
     "ClaimLost",
     "Drop",
+    "DropFilter",
+    "DropRecord",
+    "DropResult",
+    "Event",
     "ListedDrop",
     "Outcome",
     "RequestRefused",
     "Settled",
     "State",
+    "add_event",
     "claim",
     "claim_next",
     "decline",
+    "discard_drops",
     "fail_exhausted",
+    "find",
     "inventory",
+    "is_alone",
+    "loaded_ids",
     "lock_claims",
     "lock_key",
     "next_due",
@@ -53,8 +65,13 @@ __all__ = [
     "record_column_fill",
     "record_release",
     "register",
+    "reingest",
     "release_claim",
+    "request_column_fill",
+    "request_reingest",
+    "request_rows",
     "requeue",
+    "results",
     "same_content",
     "same_content_elsewhere",
     "settle",

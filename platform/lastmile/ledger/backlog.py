@@ -1,4 +1,4 @@
-"""What waits to be taken, and when; and every drop there is, as the ledger has it."""
+"""What waits to be ingested, and when; and every drop there is, as the ledger has it."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from lastmile.ledger.claims import ASKED_FOR, HOLDER_IS_GONE, LONGEST_WAIT, OWN_SESSION, PENDING, TO_FILL
+from lastmile.ledger.claims import HOLDER_IS_GONE, LONGEST_WAIT, OWN_SESSION, PENDING, REQUESTED, TO_FILL
 
 _PAUSE = timedelta(milliseconds=200)
 
@@ -15,12 +15,12 @@ _PAUSE = timedelta(milliseconds=200)
 def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int]]:
     """Dataset, partition, number of drops waiting and the newest one's id, of drops no living worker holds.
 
-    Drops that somebody asked for again wait too. Those due later than a run would wait for (LONGEST_WAIT) don't yet.
+    Drops with a request wait too. Those due later than a run would wait for (LONGEST_WAIT) don't yet.
     """
     return connection.execute(
         f"""
         SELECT dataset, partition, count(*), max(id) FROM ledger.drops
-        WHERE store = %s AND ({PENDING} OR {ASKED_FOR} OR {TO_FILL}) AND not_before <= clock_timestamp() + %s
+        WHERE store = %s AND ({PENDING} OR {REQUESTED} OR {TO_FILL}) AND not_before <= clock_timestamp() + %s
           AND (claim IS NULL OR {HOLDER_IS_GONE})
         GROUP BY dataset, partition ORDER BY dataset, partition
         """,
@@ -31,10 +31,10 @@ def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int
 def next_due(
     connection: Connection, store: str, dataset: str, partitions: Sequence[str], run_id: str
 ) -> datetime | None:
-    """When the first drop that was put back may be tried again, or one that the run holds elsewhere is to be looked at.
+    """When the first drop that was put back may be tried again, or one that the run holds elsewhere is to be checked.
 
     Many workers can carry out one run. A drop of one that died is free as soon as its session is seen to be gone, which
-    may be a moment after all the others found nothing to take.
+    may be a moment after all the others found nothing to claim.
     """
     row = connection.execute(
         f"""

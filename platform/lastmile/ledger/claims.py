@@ -17,28 +17,28 @@ LEASE = timedelta(minutes=30)
 MOST_ATTEMPTS = 10
 #: Drops of at most this many bytes are claimed many at once, of at most so many bytes together.
 SMALL, MOST_BYTES = 256 * 1024, 8 * 1024 * 1024
-#: Drops due within this time are waited for by whoever takes drops; for later ones another run is asked for in time.
+#: Drops due within this time are waited for by the run at work; for later ones another run is requested in time.
 LONGEST_WAIT = timedelta(seconds=30)
 
-#: A session of pg_stat_activity, told from all there ever were; and our own.
+#: A session of pg_stat_activity, distinct from all there ever were; and our own.
 _SESSION = "pid || ' ' || backend_start"
 OWN_SESSION = f"(SELECT {_SESSION} FROM pg_stat_activity WHERE pid = pg_backend_pid())"
 HOLDER_IS_GONE = f"""(claim_expires_at < now() OR NOT EXISTS (
     SELECT FROM pg_stat_activity WHERE claim_backend = {_SESSION}))"""
 
 PENDING = "state IN ('discovered', 'claimed')"
-ASKED_FOR = "retake IS NOT NULL"
+REQUESTED = "retake IS NOT NULL"
 TO_FILL = "refill IS NOT NULL AND state = 'loaded'"
 SETTLED_BEFORE = (
     "state IN ('loaded', 'quarantined', 'failed') AND settled_at < %(redo_before)s AND discarded_at IS NULL"
 )
 
-#: Never settled, so that nothing of it is loaded or set aside.
+#: Never settled, so that nothing of it is loaded or quarantined.
 IS_NEW = "settled_at IS NULL AND sha256 IS NULL AND retake IS NULL AND refill IS NULL"
 
 #: What a drop is set to when its worker lets it go.
 FREE = "claim = NULL, claim_backend = NULL, claim_expires_at = NULL"
-#: What was asked for when the drop was claimed is done; more that was asked for meanwhile stays.
+#: What was requested when the drop was claimed is done; what was requested meanwhile stays.
 ANSWERED = "retake = nullif(retake, %s::bigint[]), refill = nullif(refill, %s::text[])"
 
 
@@ -50,7 +50,7 @@ def claim_next(
     run_id: str,
     redo_before: datetime | None = None,
 ) -> Drop | None:
-    """The first of what `claim` takes; None when there is none."""
+    """The first of what `claim` claims; None when there is none."""
     return next(iter(claim(connection, store, dataset, partitions, run_id, redo_before)), None)
 
 
@@ -63,19 +63,19 @@ def claim(
     redo_before: datetime | None = None,
     most: int = 1,
 ) -> list[Drop]:
-    """Take the first drop of these partitions that is due and that no living worker holds; none where there is none.
+    """Claim the first drop of these partitions that is due and that no living worker holds; none where there is none.
 
-    Those pending come first, then those somebody asked to be taken again, then with `redo_before` those settled before
-    that time. The rows of a drop taken again stay visible until replaced. What was discarded as a whole stays so.
+    Those pending come first, then those with a request, then with `redo_before` those settled before that time. The
+    rows of a re-ingested drop stay visible until replaced. What was discarded as a whole stays so.
 
-    Up to `most` are taken at once where all of them are small and new and none was tried before: a drop that kills its
-    worker is then, from the second time on, alone, and uses up no attempts but its own.
+    Up to `most` are claimed at once where all of them are small and new and none was tried before: a drop that kills
+    its worker is then, from the second time on, alone, and uses up no attempts but its own.
     """
     sought = {
         "lease": LEASE, "run_id": run_id, "store": store, "dataset": dataset, "partitions": list(partitions),
         "redo_before": redo_before, "small": SMALL, "most_bytes": MOST_BYTES,
     }  # fmt: skip
-    for which in (PENDING, ASKED_FOR, TO_FILL, *([SETTLED_BEFORE] if redo_before else [])):
+    for which in (PENDING, REQUESTED, TO_FILL, *([SETTLED_BEFORE] if redo_before else [])):
         if drops := _claim(connection, which, sought | {"most": most if which == PENDING else 1}):
             return drops
     return []
@@ -114,7 +114,7 @@ def _claim(connection: Connection, which: str, sought: dict[str, Any]) -> list[D
                         WHERE same.store = drops.store AND same.key = drops.key AND same.state = 'duplicate'
                           AND same.id > drops.id AND same.sha256 = drops.sha256 ORDER BY same.id DESC LIMIT 1
                     ), version) AS version
-            ), told AS (
+            ), recorded AS (
                 INSERT INTO ledger.events (drop_id, state, run_id) SELECT id, 'claimed', %(run_id)s FROM claimed
             )
             SELECT * FROM claimed ORDER BY partition, id
@@ -125,7 +125,7 @@ def _claim(connection: Connection, which: str, sought: dict[str, Any]) -> list[D
 
 
 def lock_claims(connection: Connection, *drops: Drop) -> None:
-    """Lock the rows of drops until the transaction ends. Raises ClaimLost where another worker has taken one."""
+    """Lock the rows of drops until the transaction ends. Raises ClaimLost where another worker holds one."""
     held = connection.execute(
         """
         SELECT id FROM ledger.drops JOIN unnest(%s::bigint[], %s::uuid[]) AS mine (id, claim) USING (id, claim)
@@ -155,7 +155,7 @@ def requeue(connection: Connection, drop: Drop, run_id: str, message: str, wait:
 
 
 def release_claim(connection: Connection, drop: Drop, run_id: str, message: str, wait: timedelta) -> None:
-    """Give up the claim as though the drop had not been claimed, to be taken after `wait`; a no-op where it is lost."""
+    """Give up the claim as though the drop had not been claimed, for another worker after `wait`; a no-op where it is lost."""
     with connection.transaction():
         given = connection.execute(
             f"""
@@ -173,12 +173,12 @@ def release_claim(connection: Connection, drop: Drop, run_id: str, message: str,
 def fail_exhausted(connection: Connection, store: str, dataset: str, partitions: Sequence[str]) -> None:
     """Mark as failed the drops that too many workers died on, so that one poisonous file cannot stop the rest.
 
-    Where one was settled before, and many died on taking it again, it stays as it was and the asking ends.
+    Where one was settled before, and many died on ingesting it again, it stays as it was and the request ends.
     """
     given_up = connection.execute(
         f"""
         UPDATE ledger.drops SET state = 'failed', claim = NULL, settled_at = clock_timestamp(),
-            message = 'given up after {MOST_ATTEMPTS} attempts without a result; look at the runs that took it'
+            message = 'given up after {MOST_ATTEMPTS} attempts without a result; look at the runs that claimed it'
         WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND state IN ('discovered', 'claimed')
           AND attempts >= {MOST_ATTEMPTS} AND (claim IS NULL OR {HOLDER_IS_GONE})
         RETURNING id, state, message
@@ -188,7 +188,7 @@ def fail_exhausted(connection: Connection, store: str, dataset: str, partitions:
     given_up += connection.execute(
         f"""
         UPDATE ledger.drops SET retake = NULL, refill = NULL, claim = NULL, attempts = 0,
-            message = 'not taken again: given up after {MOST_ATTEMPTS} attempts; look at the runs that took it'
+            message = 'not re-ingested: given up after {MOST_ATTEMPTS} attempts; look at the runs that claimed it'
         WHERE store = %s AND dataset = %s AND partition = ANY(%s) AND state NOT IN ('discovered', 'claimed')
           AND attempts >= {MOST_ATTEMPTS} AND (claim IS NULL OR {HOLDER_IS_GONE})
         RETURNING id, state, message

@@ -1,4 +1,4 @@
-"""What passes between the ledger and who asks it: an object as found, a drop as claimed, what became of it."""
+"""What passes between the ledger and its callers: an object as listed, a drop as claimed, its outcome."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,7 +10,7 @@ State = Literal["discovered", "claimed", "loaded", "quarantined", "duplicate", "
 
 @dataclass(frozen=True)
 class ListedDrop:
-    """An object of the landing area as listed. `problem` says why no contract can take it, if none can.
+    """An object of the landing area as listed. `problem` says why no contract fits it, if none does.
 
     It is read `settle` after it was entered at the earliest. `partition_end` is the first day after its partition.
     """
@@ -41,16 +41,16 @@ class Drop:
     claim: UUID
     state: State
     cleaned_key: str | None
-    #: What somebody asked to be taken again: these lines of those set aside, or all of it where empty; None: nothing.
+    #: Requested to be ingested again: these quarantined lines, or all of it where empty; None: nothing.
     retake: list[int] | None = None
-    #: Columns that somebody asked to have filled in from what was rescued; None: nothing.
+    #: Columns requested to be filled from rescued values; None: nothing.
     refill: list[str] | None = None
-    #: Never settled before: nothing of it can be in the table, nor be set aside.
+    #: Never settled before: nothing of it can be in the table or quarantined.
     is_new: bool = False
 
     @property
     def requested(self) -> Literal["released", "filled"] | None:
-        """What somebody wants done with it as it lies there; None where it is to be taken whole."""
+        """The request to carry out on its loaded rows; None where it is to be ingested whole."""
         if self.retake is not None:
             return "released" if self.retake else None
         return "filled" if self.refill is not None else None
@@ -78,8 +78,8 @@ class Outcome:
 
 
 class ClaimLost(Exception):
-    """Another worker has taken the drop; whatever this one did is rolled back."""
+    """Another worker holds the drop now; whatever this one did is rolled back."""
 
 
 class RequestRefused(Exception):
-    """What somebody asked for cannot be done to a loaded drop now. Nothing of it has changed; the message says why."""
+    """A request cannot be carried out on a loaded drop now. Nothing of it has changed; the message says why."""

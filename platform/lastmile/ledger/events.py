@@ -1,4 +1,4 @@
-"""What happened to a drop and when, one row each: beside its state, for people to read."""
+"""What happened to a drop and when, one row each: next to its state, for people to read."""
 
 from psycopg import Connection
 
@@ -7,4 +7,12 @@ def record_event(connection: Connection, drop_id: int, state: str, run_id: str |
     connection.execute(
         "INSERT INTO ledger.events (drop_id, state, run_id, message) VALUES (%s, %s, %s, %s)",
         [drop_id, state, run_id, message],
+    )
+
+
+def add_event(connection: Connection, drop_id: int, message: str) -> None:
+    """Record something that leaves the drop's state as it is."""
+    connection.execute(
+        "INSERT INTO ledger.events (drop_id, state, message) SELECT id, state, %s FROM ledger.drops WHERE id = %s",
+        [message, drop_id],
     )

@@ -1,4 +1,4 @@
-"""Entering drops: an object that a listing or a notification told of becomes a row, once for each of its versions."""
+"""Registering drops: an object found by a listing or a notification becomes a row, once for each of its versions."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,11 +8,11 @@ from lastmile.ledger.drops import ListedDrop
 
 
 def register(connection: Connection, store: str, found: Iterable[ListedDrop]) -> int:
-    """Enter objects not seen before in this version; returns how many. Entering one twice is a no-op.
+    """Register objects not seen before in this version; returns how many. Registering one twice is a no-op.
 
-    An object no contract could take is entered as `failed`; once a contract fits, it becomes `discovered`. A version
-    that another one had replaced, or that was gone, and is there again, is entered once more: stores that name versions
-    by content give old bytes their old name. Ten such entries are the end where the object is not seen to be written
+    An object no contract fits is registered as `failed`; once a contract fits, it becomes `discovered`. A version
+    that another one had replaced, or that was gone, and is there again, is registered once more: stores that name
+    versions by content give old bytes their old name. Ten such entries are the end where the object is not seen to be written
     again, so that a store whose listings and reads disagree cannot fill the ledger.
     """
     rows = list(found)
@@ -56,9 +56,9 @@ def register(connection: Connection, store: str, found: Iterable[ListedDrop]) ->
 
 
 def unsettled(connection: Connection, store: str, versions: Sequence[tuple[str, str]]) -> set[int]:
-    """The places of those keys and versions that `register` may have something to do about; most have been entered.
+    """Positions of those keys and versions that `register` may have something to do about.
 
-    A listing is mostly of what is known: this asks about it with no more than its names.
+    Most of a listing is known already: this looks it up with no more than its names.
     """
     keys, named = ([pair[part] for pair in versions] for part in (0, 1))
     found = connection.execute(

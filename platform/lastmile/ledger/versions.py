@@ -1,4 +1,4 @@
-"""Drops beside a drop: other versions of its key, and others with its bytes."""
+"""Other drops that bear upon a drop: other versions of its key, and others with its bytes."""
 
 from collections.abc import Sequence
 
@@ -42,11 +42,11 @@ def supersede(connection: Connection, drop: Drop, run_id: str) -> list[tuple[int
             connection, old_id, "superseded", run_id, f"replaced by drop {drop.id}, a newer version of {drop.key}"
         )
     if replaced:
-        _take_up_copies(connection, drop, run_id, [old_id for old_id, _ in replaced])
+        _reopen_copies(connection, drop, run_id, [old_id for old_id, _ in replaced])
     return replaced
 
 
-def _take_up_copies(connection: Connection, drop: Drop, run_id: str, replaced: Sequence[int]) -> None:
+def _reopen_copies(connection: Connection, drop: Drop, run_id: str, replaced: Sequence[int]) -> None:
     copies = connection.execute(
         """
         UPDATE ledger.drops SET state = 'discovered', not_before = clock_timestamp(), settled_at = NULL

@@ -1,1 +1,1 @@
-"""Keeping an installation in order over the years."""
+"""Running an installation over the years: status, audit, retention, backfills, samples."""

@@ -1,23 +1,24 @@
-"""Clean-up: objects whose rows are safely in the warehouse leave the landing area, and files that nobody names go.
+"""Retention: objects whose rows are safely in the warehouse leave the landing area, and orphaned cleaned files go.
 
 The ledger decides, and outlives what it describes. An object goes only while the version in the store is the key's
-newest in the ledger, that version (or the one it is a duplicate of) is loaded, no row of it waits for a decision (to
-release one, the object is read again), and nothing of the key waits or is being taken. That it goes is written down
-first: killed in between, the next clean-up finds the object listed still, and removes it.
+newest in the ledger, that version (or the one it is a duplicate of) is loaded, no row of it is undecided (to release
+one, the object is read again), and nothing of the key waits or is being ingested. That it goes is recorded first:
+killed in between, the next clean-up finds the object still listed, and removes it.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
 
 from psycopg import Connection
-from psycopg.rows import class_row
 
 from lastmile import ledger
 from lastmile.errors import UserError
+from lastmile.ledger.removal import UNDECIDED, Removal, lock_keys, orphaned, record_removal, removals
+from lastmile.quarantine.query import with_undecided_rows
 from lastmile.store import Changed, Missing, Store, StoredObject
 from lastmile.store.landing import LANDING
 from lastmile.store.removal import remove, restore_interrupted
@@ -26,53 +27,6 @@ _PAGE = 500
 _CLEANED = "cleaned/"
 #: A file is published just before its drop's commit. Older ones that no drop names were left by an attempt that died.
 _ORPHANED_AFTER = ledger.LEASE * 2
-
-#: What becomes of an object as listed: why it is kept, or null where it may go. Its drop is the newest of the key.
-_JUDGED = """
-    SELECT listed.n, CASE
-        WHEN newest.id IS NULL OR newest.version <> listed.version THEN 'not yet in the ledger'
-        WHEN EXISTS (
-            SELECT FROM ledger.drops d WHERE d.store = %(store)s AND d.key = listed.key AND (
-                d.state IN ('discovered', 'claimed') OR d.claim_expires_at > now() OR d.retake IS NOT NULL)
-        ) THEN 'waiting, or being taken'
-        WHEN loaded.id IS NULL THEN 'not loaded'
-        WHEN loaded.settled_at > now() - %(age)s THEN 'loaded only lately'
-        WHEN EXISTS (
-            SELECT FROM ledger.drops d WHERE d.store = %(store)s AND d.key = listed.key
-            AND d.state = 'quarantined' AND d.discarded_at IS NULL
-        ) OR EXISTS (
-            SELECT FROM quarantine.rows r WHERE r.drop_id = loaded.id AND r.kind = 'bad' AND NOT EXISTS (
-                SELECT FROM quarantine.discarded x WHERE x.drop_id = r.drop_id AND x.line = r.line)
-        ) THEN 'with rows set aside that nobody released or discarded'
-    END AS kept, ARRAY(
-        SELECT version FROM ledger.drops d WHERE d.store = %(store)s AND d.key = listed.key AND d.id < newest.id
-    ) AS older, ARRAY(
-        SELECT id FROM ledger.drops d WHERE d.store = %(store)s AND d.key = listed.key
-        AND (%(keeps_versions)s OR d.id IN (newest.id, loaded.id))
-    ) AS drops
-    FROM unnest(%(keys)s::text[], %(versions)s::text[]) WITH ORDINALITY AS listed (key, version, n)
-    LEFT JOIN LATERAL (
-        SELECT * FROM ledger.drops d WHERE d.store = %(store)s AND d.key = listed.key ORDER BY id DESC LIMIT 1
-    ) AS newest ON true
-    LEFT JOIN LATERAL (
-        SELECT * FROM ledger.drops d WHERE d.store = %(store)s AND d.key = listed.key AND d.state = 'loaded'
-        AND (d.id = newest.id OR (newest.state = 'duplicate' AND d.sha256 = newest.sha256)) LIMIT 1
-    ) AS loaded ON true
-    ORDER BY n
-"""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What becomes of the object at position `n` (from 1) of a listing: `kept` says why it stays, None that it goes.
-
-    `older` are the versions before it, `drops` those whose bytes go with it.
-    """
-
-    n: int
-    kept: str | None
-    older: Sequence[str]
-    drops: Sequence[int]
 
 
 @dataclass
@@ -98,9 +52,8 @@ def survey(connection: Connection, store: Store, dataset: str, age: timedelta) -
     """What `clean` would do, with nothing done."""
     tally = Tally()
     for page in _pages(store, dataset):
-        for judged in _judge(connection, store, page, age):
-            listed = page[judged.n - 1]
-            tally.add(listed, judged.kept)
+        for removal in _removals(connection, store, page, age):
+            tally.add(page[removal.n - 1], removal.kept)
     return tally
 
 
@@ -119,9 +72,9 @@ def clean(
     with _alone(connection):
         restore_interrupted(store)
         for page in _pages(store, dataset):
-            for judged in _announce(connection, store, page, age):
-                listed = page[judged.n - 1]
-                kept = judged.kept or _remove(connection, store, listed, judged)
+            for removal in _announce(connection, store, page, age):
+                listed = page[removal.n - 1]
+                kept = removal.kept or _remove(connection, store, listed, removal)
                 tally.add(listed, kept)
                 if not kept:
                     progress(listed)
@@ -129,21 +82,13 @@ def clean(
 
 
 def orphans(connection: Connection, store: Store, dataset: str) -> list[StoredObject]:
-    """Cleaned files of the dataset's drops that no loaded drop names, long enough after any attempt could still be.
+    """Cleaned files of the dataset's drops that no loaded drop names, once no attempt can still be under way.
 
-    Files of drops that the ledger does not know are not ours to judge.
+    Files of drops that the ledger does not know are left alone.
     """
     before = ledger.now(connection) - _ORPHANED_AFTER
     old = [listed for listed in store.list(f"{_CLEANED}{dataset}/") if listed.modified_at < before]
-    named = connection.execute(
-        """
-        SELECT file.key FROM unnest(%s::text[], %s::bigint[]) AS file (key, drop_id)
-        JOIN ledger.drops d ON d.id = drop_id AND d.store = %s AND d.dataset = %s
-        WHERE NOT (d.state = 'loaded' AND d.cleaned_key = file.key) AND coalesce(d.claim_expires_at < now(), true)
-        """,
-        [[listed.key for listed in old], [_drop_id(listed.key) for listed in old], store.url, dataset],
-    ).fetchall()
-    left = {key for (key,) in named}
+    left = orphaned(connection, store.url, dataset, [(listed.key, _drop_id(listed.key)) for listed in old])
     return [listed for listed in old if listed.key in left]
 
 
@@ -161,54 +106,34 @@ def _pages(store: Store, dataset: str) -> Iterator[list[StoredObject]]:
     return iter(lambda: list(islice(listed, _PAGE)), [])
 
 
-def _judge(connection: Connection, store: Store, page: Sequence[StoredObject], age: timedelta) -> list[Judged]:
-    with connection.cursor(row_factory=class_row(Judged)) as cursor:
-        return cursor.execute(
-            _JUDGED,
-            {
-                "store": store.url, "age": age, "keeps_versions": store.keeps_versions,
-                "keys": [listed.key for listed in page], "versions": [listed.version for listed in page],
-            },
-        ).fetchall()  # fmt: skip
+def _removals(connection: Connection, store: Store, page: Sequence[StoredObject], age: timedelta) -> list[Removal]:
+    found = removals(
+        connection, store.url, [(listed.key, listed.version) for listed in page], age, store.keeps_versions
+    )
+    loaded = [one.loaded for one in found if one.loaded and not one.kept]
+    undecided = with_undecided_rows(connection, loaded) if loaded else set()
+    return [replace(one, kept=UNDECIDED) if not one.kept and one.loaded in undecided else one for one in found]
 
 
-def _announce(connection: Connection, store: Store, page: Sequence[StoredObject], age: timedelta) -> list[Judged]:
-    """Judge a page and write down what goes. Meanwhile no worker can take up a drop of it that none has taken yet."""
+def _announce(connection: Connection, store: Store, page: Sequence[StoredObject], age: timedelta) -> list[Removal]:
+    """Decide about a page and record what goes. Meanwhile no worker can claim a drop of it that none holds yet."""
     with connection.transaction():
-        connection.execute(
-            "SELECT FROM ledger.drops WHERE store = %s AND key = ANY(%s) FOR UPDATE SKIP LOCKED",
-            [store.url, [listed.key for listed in page]],
-        )
-        judged = _judge(connection, store, page, age)
-        _write(connection, [drop for one in judged if not one.kept for drop in one.drops], None)
-    return judged
+        lock_keys(connection, store.url, [listed.key for listed in page])
+        found = _removals(connection, store, page, age)
+        record_removal(connection, [drop for one in found if not one.kept for drop in one.drops])
+    return found
 
 
-def _remove(connection: Connection, store: Store, listed: StoredObject, judged: Judged) -> str | None:
+def _remove(connection: Connection, store: Store, listed: StoredObject, removal: Removal) -> str | None:
     """Remove an announced object; why it is kept after all, where that must be."""
     try:
-        remove(store, listed, judged.older)
+        remove(store, listed, removal.older)
     except Missing:
         return None
     except Changed as changed:
-        _write(connection, judged.drops, f"kept: {changed}")
-        return "changed meanwhile, or has versions that were never taken"
+        record_removal(connection, removal.drops, f"kept: {changed}")
+        return "changed meanwhile, or has versions that were never ingested"
     return None
-
-
-def _write(connection: Connection, drop_ids: Sequence[int], kept: str | None) -> None:
-    """Record that the drops' objects go, or that they are kept after all."""
-    moment = "NULL" if kept else "clock_timestamp()"
-    connection.execute(
-        f"""
-        WITH written AS (
-            UPDATE ledger.drops SET removed_at = {moment}
-            WHERE id = ANY(%s) AND (removed_at IS NULL) <> %s RETURNING id, state
-        )
-        INSERT INTO ledger.events (drop_id, state, message) SELECT id, state, %s FROM written
-        """,
-        [list(drop_ids), bool(kept), kept or "clean-up removes its object from the landing area; its rows stay"],
-    )
 
 
 def _drop_id(key: str) -> int | None:
@@ -219,7 +144,7 @@ def _drop_id(key: str) -> int | None:
 
 @contextmanager
 def _alone(connection: Connection) -> Iterator[None]:
-    """One clean-up at a time: a second would put back what the first has put aside."""
+    """One clean-up at a time: a second would put back what the first has moved away."""
     lock = "(hashtextextended('clean-up', 30))"
     (free,) = connection.execute(f"SELECT pg_try_advisory_lock{lock}").fetchone() or (False,)
     if not free:

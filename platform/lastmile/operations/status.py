@@ -1,4 +1,4 @@
-"""What there is and what is waiting, in numbers: the one source for `status`, the API, the metrics and the progress.
+"""How an installation stands, in numbers: the one source for `status`, the API, the metrics and the progress.
 
 The numbers come from the views `ledger.state` and `ledger.backlog`, which say what each of them means.
 """
@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection
-from psycopg.rows import dict_row
 
-Row = dict[str, Any]
+from lastmile.learning.summary import latest_scores, predictions_by_level
+from lastmile.ledger import state
+from lastmile.ledger.state import Row
 
 OUTCOMES = ("read", "loaded", "quarantined", "duplicate")
 IN_FORCE = ("loaded", "quarantined")
@@ -22,19 +23,8 @@ def summary(connection: Connection, store: str) -> dict[str, Any]:
     return {
         **_total(list(by_dataset.values())),
         "datasets": by_dataset,
-        "models": _rows(
-            connection,
-            "SELECT DISTINCT ON (name) name, version, scores FROM registry.model_versions"
-            " ORDER BY name, created_at DESC",
-        ),
-        "predictions": {
-            row["level"]: row["rows"]
-            for row in _rows(
-                connection,
-                "SELECT level, sum(count::bigint)::bigint AS rows FROM registry.predictions,"
-                " jsonb_each_text(rows) AS by_level (level, count) GROUP BY level ORDER BY level",
-            )
-        },
+        "models": latest_scores(connection),
+        "predictions": predictions_by_level(connection),
     }
 
 
@@ -43,29 +33,12 @@ def datasets(connection: Connection, store: str) -> dict[str, dict[str, Any]]:
 
     `drops` counts by state; `rows` are those of drops in force, so that what a newer version replaced is not counted
     twice. `backlog` is the number of drops waiting, `lag_seconds` the age of the oldest of them. `late` is the number
-    of drops that came after the end of their partition, `lateness_seconds` how long after the latest of them came.
-    `newest_age_seconds` is the age of the newest drop. `undecided` counts what was set aside, as rows or as whole
+    of drops that arrived after the end of their partition, `lateness_seconds` how long after the latest of them did.
+    `newest_age_seconds` is the age of the newest drop. `undecided` counts what is quarantined, as rows or as whole
     drops, and neither released nor discarded; `failures` are those of the drops that failed or are missing.
     """
-    found = _rows(
-        connection,
-        """
-        SELECT dataset, state, sum(drops)::bigint AS drops, sum(rows_read)::bigint AS read,
-            sum(rows_loaded)::bigint AS loaded, sum(rows_quarantined)::bigint AS quarantined,
-            sum(rows_duplicate)::bigint AS duplicate, sum(late)::bigint AS late,
-            coalesce(max(lateness_seconds), 0) AS lateness_seconds, sum(undecided_rows)::bigint AS undecided_rows,
-            sum(undecided_drops)::bigint AS undecided_drops, sum(removed)::bigint AS removed,
-            extract(epoch FROM now() - max(newest_at))::double precision AS newest_age_seconds
-        FROM ledger.state WHERE store = %s GROUP BY dataset, state ORDER BY dataset, state
-        """,
-        [store],
-    )
-    waiting = _rows(
-        connection,
-        "SELECT dataset, sum(waiting)::bigint AS backlog, max(oldest_seconds) AS lag_seconds FROM ledger.backlog"
-        " WHERE store = %s GROUP BY dataset",
-        [store],
-    )
+    found = state.by_state(connection, store)
+    waiting = state.backlog(connection, store)
     lags = {row["dataset"]: row for row in waiting}
     names = dict.fromkeys(row["dataset"] for row in found)
     return {name: _dataset([row for row in found if row["dataset"] == name], lags.get(name, {})) for name in names}
@@ -107,8 +80,3 @@ def _sum(counts: Any) -> dict[str, int]:
     for count in counts:
         total.update(count)
     return dict(total)
-
-
-def _rows(connection: Connection, query: str, values: Sequence[Any] = ()) -> list[Row]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query, values).fetchall()

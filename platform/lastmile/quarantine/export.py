@@ -1,4 +1,4 @@
-"""What was set aside as files of one's own: rows in one table, drops as they came."""
+"""What is quarantined as files: rows in one table, drops as they arrived."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 def export_rows(pages: Iterable[Page], to: Path) -> int:
-    """Write rows set aside as CSV, JSON Lines or Parquet, after the file's suffix, page by page; returns how many.
+    """Write quarantined rows as CSV, JSON Lines or Parquet, after the file's suffix, page by page; returns how many.
 
     In a CSV the reasons are their messages, one per line of the cell. The file appears whole or not at all. Raises
     UserError for another suffix, or where the file cannot be written.

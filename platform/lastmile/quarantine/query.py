@@ -1,6 +1,7 @@
-"""What was set aside: drops taken as a whole, and rows with their reasons, of the drops in force.
+"""What is quarantined: whole drops, and rows with their reasons, of the drops in force.
 
-Rows of a drop that a newer one replaced are no longer in force, and what was discarded is shown only where asked for.
+Rows of a drop that a newer version replaced are no longer in force; what was discarded is included on request only.
+What counts as in force and undecided is defined by the views `quarantine.rows_in_force`, `undecided_rows` and `drops`.
 """
 
 from collections.abc import Generator, Sequence
@@ -12,38 +13,37 @@ from psycopg.rows import dict_row
 
 _PAGE = 5_000
 
-_HERE = """
-    (%(store)s::text IS NULL OR d.store = %(store)s)
-    AND (%(dataset)s::text IS NULL OR d.dataset = %(dataset)s)
-    AND (%(partition)s::text IS NULL OR d.partition = %(partition)s)
-    AND (%(drop)s::bigint IS NULL OR d.id = %(drop)s)
-    AND (%(discarded)s OR d.discarded_at IS NULL)
+_WITHIN = """
+    (%(store)s::text IS NULL OR store = %(store)s)
+    AND (%(dataset)s::text IS NULL OR dataset = %(dataset)s)
+    AND (%(partition)s::text IS NULL OR partition = %(partition)s)
+    AND (%(discarded)s OR NOT is_discarded)
 """
 _BROKE = """
     (%(rule)s::text IS NULL OR reason ->> 'rule' = %(rule)s)
     AND (%(column)s::text IS NULL OR reason ->> 'column' = %(column)s)
 """
-_ROW = f"""
-    (%(lines)s::bigint[] IS NULL OR r.line = ANY(%(lines)s))
-    AND (coalesce(%(rule)s::text, %(column)s::text) IS NULL
-         OR EXISTS (SELECT FROM jsonb_array_elements(r.reasons) reason WHERE {_BROKE}))
-    AND (%(discarded)s OR NOT EXISTS (
-        SELECT FROM quarantine.discarded unwanted WHERE unwanted.drop_id = r.drop_id AND unwanted.line = r.line))
-"""
 _ROWS = f"""
-    quarantine.rows r JOIN ledger.drops d ON d.id = r.drop_id
-    WHERE {_HERE} AND {_ROW} AND d.state IN ('loaded', 'quarantined')
+    quarantine.rows_in_force r
+    WHERE {_WITHIN} AND (%(drop)s::bigint IS NULL OR drop_id = %(drop)s)
+    AND (%(lines)s::bigint[] IS NULL OR line = ANY(%(lines)s))
+    AND (coalesce(%(rule)s::text, %(column)s::text) IS NULL
+         OR EXISTS (SELECT FROM jsonb_array_elements(reasons) reason WHERE {_BROKE}))
 """
 _DROPS = f"""
-    ledger.drops d WHERE {_HERE} AND d.state IN ('quarantined', 'failed', 'missing')
+    quarantine.drops d WHERE {_WITHIN} AND (%(drop)s::bigint IS NULL OR id = %(drop)s)
     AND (coalesce(%(rule)s::text, %(column)s::text, (%(lines)s::bigint[])::text) IS NULL
-         OR EXISTS (SELECT FROM quarantine.rows r WHERE r.drop_id = d.id AND {_ROW}))
+         OR EXISTS (SELECT FROM {_ROWS} AND r.drop_id = d.id))
+"""
+_ROW_QUERY = f"""
+    SELECT drop_id, dataset, partition, key, line, kind, reasons, raw, discarded_why
+    FROM {_ROWS} ORDER BY drop_id, line
 """
 
 
 @dataclass(frozen=True)
-class Place:
-    """Which part to look at; None means all. `rule` and `column` are those of a reason, `lines` those of rows."""
+class Selection:
+    """A part of what is quarantined; None means all. `rule` and `column` are those of a reason, `lines` of rows."""
 
     dataset: str | None = None
     partition: str | None = None
@@ -56,89 +56,121 @@ class Place:
 
     @property
     def names_rows(self) -> bool:
+        """True where single rows are selected, so that no drop is meant whole."""
         return (self.rule, self.column, self.lines) != (None, None, None)
 
     def values(self, **more: Any) -> dict[str, Any]:
         return {**asdict(self), "lines": None if self.lines is None else list(self.lines), **more}
 
 
-def overview(connection: Connection, place: Place) -> list[dict[str, Any]]:
-    """Rows set aside by dataset, partition and rule broken, with an example; a row may have broken several."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
-            f"""
-            SELECT d.dataset, d.partition, reason ->> 'column' AS column, reason ->> 'rule' AS rule,
-                count(*) AS rows, count(DISTINCT r.drop_id) AS drops, min(reason ->> 'message') AS example
-            FROM quarantine.rows r JOIN ledger.drops d ON d.id = r.drop_id, jsonb_array_elements(r.reasons) reason
-            WHERE {_HERE} AND {_ROW} AND {_BROKE} AND d.state IN ('loaded', 'quarantined')
-            GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 5 DESC, 3, 4
-            """,
-            place.values(),
-        ).fetchall()
+def overview(connection: Connection, selection: Selection) -> list[dict[str, Any]]:
+    """Quarantined rows by dataset, partition and rule broken, with an example; a row may have broken several."""
+    return _fetch(
+        connection,
+        f"""
+        SELECT dataset, partition, reason ->> 'column' AS column, reason ->> 'rule' AS rule,
+            count(*) AS rows, count(DISTINCT drop_id) AS drops, min(reason ->> 'message') AS example
+        FROM (SELECT * FROM {_ROWS}) selected, jsonb_array_elements(reasons) reason
+        WHERE {_BROKE} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 5 DESC, 3, 4
+        """,
+        selection.values(),
+    )
 
 
-def drops(connection: Connection, place: Place, limit: int | None) -> list[dict[str, Any]]:
+def most_broken(connection: Connection, store: str, datasets: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """The rules that most undecided rows broke over all partitions: dataset, column, rule, rows, drops, example."""
+    return _fetch(
+        connection,
+        """
+        SELECT dataset, reason ->> 'column' AS column, reason ->> 'rule' AS rule, count(*) AS rows,
+            count(DISTINCT drop_id) AS drops, min(reason ->> 'message') AS example
+        FROM quarantine.undecided_rows, jsonb_array_elements(reasons) AS reason
+        WHERE store = %(store)s AND dataset = ANY(%(datasets)s)
+        GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT %(limit)s
+        """,
+        {"store": store, "datasets": list(datasets), "limit": limit},
+    )
+
+
+def drops(connection: Connection, selection: Selection, limit: int | None) -> list[dict[str, Any]]:
     """Drops of which nothing was loaded, with the reason, newest first.
 
-    `is_unfit` marks those that no contract can take; once one can, the next listing takes them by itself.
+    `is_unfit` marks those that no contract fits; once one does, the next listing ingests them by itself.
     """
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
-            f"""
-            SELECT d.id, d.dataset, d.partition, d.key, d.version, d.size, d.modified_at, d.state, d.message,
-                d.discarded_why,
-                d.retake IS NOT NULL AS is_asked_for, d.state = 'failed' AND d.settled_at IS NULL AS is_unfit
-            FROM {_DROPS} ORDER BY d.id DESC LIMIT %(limit)s
-            """,
-            place.values(limit=limit),
-        ).fetchall()
+    return _fetch(
+        connection,
+        f"""
+        SELECT id, dataset, partition, key, version, size, modified_at, state, message, discarded_why, is_requested,
+            is_unfit
+        FROM {_DROPS} ORDER BY id DESC LIMIT %(limit)s
+        """,
+        selection.values(limit=limit),
+    )
 
 
-def rows(connection: Connection, place: Place, limit: int) -> list[dict[str, Any]]:
-    """Rows set aside, by drop and line."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(_row_query("LIMIT %(limit)s"), place.values(limit=limit)).fetchall()
+def rows(connection: Connection, selection: Selection, limit: int) -> list[dict[str, Any]]:
+    """Quarantined rows, by drop and line."""
+    return _fetch(connection, f"{_ROW_QUERY} LIMIT %(limit)s", selection.values(limit=limit))
 
 
-def stream_rows(connection: Connection, place: Place) -> Generator[list[dict[str, Any]]]:
-    """All rows set aside, by drop and line, in pages of a few thousand: a million need no more memory than one page."""
+def stream_rows(connection: Connection, selection: Selection) -> Generator[list[dict[str, Any]]]:
+    """All quarantined rows, by drop and line, in pages of a few thousand: a million need the memory of one page."""
     with connection.transaction(), connection.cursor("stream_rows", row_factory=dict_row) as cursor:
-        cursor.execute(_row_query(), place.values())
+        cursor.execute(_ROW_QUERY, selection.values())
         while page := cursor.fetchmany(_PAGE):
             yield page
 
 
-def count(connection: Connection, place: Place) -> int:
-    """How many rows are set aside."""
-    return _number(connection, f"SELECT count(*) FROM {_ROWS}", place)
+def count(connection: Connection, selection: Selection) -> int:
+    """Number of quarantined rows."""
+    return _number(connection, f"SELECT count(*) FROM {_ROWS}", selection)
 
 
-def count_drops(connection: Connection, place: Place) -> int:
-    """How many drops are set aside as a whole."""
-    return _number(connection, f"SELECT count(*) FROM {_DROPS}", place)
+def count_drops(connection: Connection, selection: Selection) -> int:
+    """Number of drops quarantined whole."""
+    return _number(connection, f"SELECT count(*) FROM {_DROPS}", selection)
 
 
-def lines(connection: Connection, place: Place, states: Sequence[str]) -> dict[int, list[int]]:
-    """Lines of the rows set aside, by drop, of drops in one of these states."""
+def lines(connection: Connection, selection: Selection, states: Sequence[str]) -> dict[int, list[int]]:
+    """Lines of quarantined rows, by drop, of drops in one of these states."""
     found = connection.execute(
         f"""
-        SELECT r.drop_id, array_agg(DISTINCT r.line ORDER BY r.line) FROM {_ROWS} AND d.state = ANY(%(states)s)
-        GROUP BY 1
+        SELECT drop_id, array_agg(DISTINCT line ORDER BY line) FROM {_ROWS} AND state = ANY(%(states)s) GROUP BY 1
         """,
-        place.values(states=list(states)),
+        selection.values(states=list(states)),
     )
     return dict(found.fetchall())
 
 
-def _row_query(end: str = "") -> str:
-    return f"""
-        SELECT r.drop_id, d.dataset, d.partition, d.key, r.line, r.kind, r.reasons, r.raw,
-            (SELECT why FROM quarantine.discarded unwanted
-             WHERE unwanted.drop_id = r.drop_id AND unwanted.line = r.line) AS discarded_why
-        FROM {_ROWS} ORDER BY r.drop_id, r.line {end}
-    """
+def discarded_rows(connection: Connection, store: str, dataset: str, partition: str) -> int:
+    """Number of quarantined rows that were discarded."""
+    selection = Selection(dataset, partition, store=store, discarded=True)
+    return _number(connection, f"SELECT count(*) FROM {_ROWS} AND is_discarded", selection)
 
 
-def _number(connection: Connection, query: str, place: Place) -> int:
-    row = connection.execute(query, place.values()).fetchone()
+def with_undecided_rows(connection: Connection, drop_ids: Sequence[int]) -> set[int]:
+    """Those of these drops that have broken rows which are neither released nor discarded."""
+    found = connection.execute(
+        "SELECT DISTINCT drop_id FROM quarantine.undecided_rows WHERE drop_id = ANY(%s) AND kind = 'bad'",
+        [list(drop_ids)],
+    ).fetchall()
+    return {drop_id for (drop_id,) in found}
+
+
+def undecided_bad_rows(connection: Connection, drop_ids: Sequence[int]) -> dict[int, int]:
+    """Number of broken rows, neither released nor discarded, of those of these drops that have any."""
+    found = connection.execute(
+        "SELECT drop_id, count(*) FROM quarantine.undecided_rows WHERE drop_id = ANY(%s) AND kind = 'bad' GROUP BY 1",
+        [list(drop_ids)],
+    ).fetchall()
+    return dict(found)
+
+
+def _fetch(connection: Connection, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, values).fetchall()
+
+
+def _number(connection: Connection, query: str, selection: Selection) -> int:
+    row = connection.execute(query, selection.values()).fetchone()
     return int(row[0]) if row else 0

@@ -1,58 +1,62 @@
-"""Asking for what was quarantined to be ingested again, after its contract was mended: rows, or drops as a whole.
+"""Releasing what is quarantined, once its contract or its source was corrected: rows, or drops as a whole.
 
-Asking is a mark in the ledger, which the next run of the partition carries out under the drop's claim. So it does not
-matter who asks, whether the platform is up, or how often a run is killed: a release happens whole or not at all.
+A release is a request in the ledger, which the next run of the partition carries out under the drop's claim. Rows are
+read again from their file and validated against the contract as it is then; those that still break it stay.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from psycopg import Connection
 
+from lastmile import ledger
+from lastmile.errors import UserError
+from lastmile.quarantine.query import Selection, drops, lines
 
-def ask(connection: Connection, rows: Mapping[int, Sequence[int]], drops: Sequence[int]) -> list[int]:
-    """Ask for these lines by drop, and for these drops as a whole, to be taken again; returns the drops asked for.
 
-    Asking twice is asking once. Drops that are by now neither loaded nor set aside, or that no contract can take, are
-    passed over. What was discarded counts as wanted again.
+@dataclass(frozen=True)
+class Releasable:
+    """Lines by loaded drop, ids of drops quarantined whole, and those left out because no contract fits them."""
+
+    rows: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    drops: Sequence[int] = ()
+    unfit: Sequence[Mapping[str, Any]] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.drops)
+
+
+def releasable(connection: Connection, selection: Selection) -> Releasable:
+    """What a release of the selection would request. Raises UserError for lines of a drop quarantined whole."""
+    whole = drops(connection, selection, None)
+    if selection.lines is not None and whole:
+        raise UserError(
+            f"drop {selection.drop} was quarantined whole ({whole[0]['message']}): release it without --lines; rows of"
+            " it that are not wanted can be discarded first, and no longer count against it"
+        )
+    return Releasable(
+        lines(connection, selection, ["loaded"]),
+        [found["id"] for found in whole if not found["is_unfit"]],
+        [found for found in whole if found["is_unfit"]],
+    )
+
+
+def release(connection: Connection, rows: Mapping[int, Sequence[int]], drops: Sequence[int]) -> list[int]:
+    """Request these lines by drop, and these drops as a whole, to be ingested again; returns the drops requested.
+
+    Requesting twice is requesting once. Drops that are by now neither loaded nor quarantined, or that no contract fits,
+    are passed over. What was discarded counts as wanted again.
     """
     with connection.transaction():
-        asked = [
-            drop_id for drop_id, lines in sorted(rows.items()) if lines and _ask_for_rows(connection, drop_id, lines)
+        requested = [
+            drop_id for drop_id, chosen in sorted(rows.items()) if chosen and _release_rows(connection, drop_id, chosen)
         ]
-        return asked + [drop_id for drop_id in sorted(drops) if _ask_for_drop(connection, drop_id)]
+        return requested + [drop_id for drop_id in sorted(drops) if ledger.request_reingest(connection, drop_id)]
 
 
-def _ask_for_rows(connection: Connection, drop_id: int, lines: Sequence[int]) -> bool:
+def _release_rows(connection: Connection, drop_id: int, chosen: Sequence[int]) -> bool:
     connection.execute(
-        "DELETE FROM quarantine.discarded WHERE drop_id = %s AND line = ANY(%s::bigint[])", [drop_id, list(lines)]
+        "DELETE FROM quarantine.discarded WHERE drop_id = %s AND line = ANY(%s::bigint[])", [drop_id, list(chosen)]
     )
-    asked = connection.execute(
-        """
-        WITH asked AS (
-            UPDATE ledger.drops SET not_before = now(),
-                retake = CASE WHEN retake = '{}' THEN '{}' ELSE (
-                    SELECT array_agg(DISTINCT line ORDER BY line) FROM unnest(retake || %s::bigint[]) line) END
-            WHERE id = %s AND state = 'loaded' RETURNING id, state
-        )
-        INSERT INTO ledger.events (drop_id, state, message)
-        SELECT id, state, format('asked to release %%s rows', %s::int) FROM asked
-        """,
-        [list(lines), drop_id, len(lines)],
-    )
-    return asked.rowcount == 1
-
-
-def _ask_for_drop(connection: Connection, drop_id: int) -> bool:
-    asked = connection.execute(
-        """
-        WITH asked AS (
-            UPDATE ledger.drops SET not_before = now(), retake = '{}', discarded_at = NULL, discarded_why = NULL,
-                attempts = CASE WHEN claim IS NULL THEN 0 ELSE attempts END
-            WHERE id = %s AND state IN ('loaded', 'quarantined', 'failed', 'missing') AND settled_at IS NOT NULL
-            RETURNING id, state
-        )
-        INSERT INTO ledger.events (drop_id, state, message) SELECT id, state, 'asked to take it again' FROM asked
-        """,
-        [drop_id],
-    )
-    return asked.rowcount == 1
+    return ledger.request_rows(connection, drop_id, chosen)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from psycopg import Connection
-from psycopg.rows import class_row
+
+from lastmile.ledger.query import newest_in_force
+from lastmile.quarantine.query import undecided_bad_rows
 
 NEWEST = 50
 #: Fewer drops than these say nothing about what is usual.
@@ -33,22 +35,10 @@ class Share:
 
 
 def shares(connection: Connection, store: str, dataset: str, partition: str | None = None) -> list[Share]:
-    """The newest drops with rows, NEWEST at most, in the order they came; of all partitions where none is given."""
-    with connection.cursor(row_factory=class_row(Share)) as cursor:
-        found = cursor.execute(
-            """
-            SELECT id, key, partition, rows_read AS read, (
-                SELECT count(*) FROM quarantine.rows r WHERE drop_id = id AND kind = 'bad' AND NOT EXISTS (
-                    SELECT FROM quarantine.discarded d WHERE d.drop_id = r.drop_id AND d.line = r.line)
-            ) AS bad
-            FROM ledger.drops
-            WHERE store = %(store)s AND dataset = %(dataset)s AND state IN ('loaded', 'quarantined') AND rows_read > 0
-              AND discarded_at IS NULL AND (%(partition)s::text IS NULL OR partition = %(partition)s)
-            ORDER BY id DESC LIMIT %(newest)s
-            """,
-            {"store": store, "dataset": dataset, "partition": partition, "newest": NEWEST},
-        ).fetchall()
-    return found[::-1]
+    """The newest drops with rows, NEWEST at most, in the order they arrived; of all partitions where none is given."""
+    found = newest_in_force(connection, store, dataset, partition, NEWEST)
+    bad = undecided_bad_rows(connection, [drop.id for drop in found])
+    return [Share(drop.id, drop.key, drop.partition, bad.get(drop.id, 0), drop.rows_read) for drop in reversed(found)]
 
 
 def usual(earlier: Sequence[Share]) -> float:

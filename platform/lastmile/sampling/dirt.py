@@ -12,8 +12,9 @@ import polars as pl
 MOST_BAD = 0.15
 #: Faults that make a row bad.
 BAD = ("wrong_type", "out_of_range", "missing_required", "broken_rule", "ragged")
-#: Tables in which a key comes once, so that a repeated row is a duplicate; a crop may have several plots.
-UNIQUE = ("hhinfo", "lstk")
+
+#: Faults that change cells of a row, so that a table says in which ways it can have them.
+CELL_FAULTS = ("wrong_type", "out_of_range", "missing_required", "broken_rule", "coded_missing")
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Dirt:
     Of rows: `wrong_type` text where a number belongs, `out_of_range` impossible magnitudes, `missing_required` no id or
     name, `broken_rule` values that contradict each other, `ragged` too many or too few fields, `repeated_rows` the same
     row again, `coded_missing` texts that stand for no answer (these rows are good). Of drops: `unknown_columns` one
-    column nobody declared, `repeated_drops` the same bytes under another name, `other_formats` anything but plain
-    comma-separated UTF-8. Of surveys: `wrong_factor` a conversion factor off by a thousand.
+    column that is not declared, `repeated_drops` the same bytes under another name, `other_formats` anything but plain
+    comma-separated UTF-8. Of sources (a survey): `wrong_factor` a conversion factor off by a thousand.
 
     Raises ValueError for what is no share, and for so many bad rows that a whole drop could be refused.
     """
@@ -81,47 +82,8 @@ class Dirt:
 
 Cells = Mapping[str, str | None]
 
-#: For each kind and table, the cells that make a row bad for that one reason, whatever the rest of it holds.
-FAULTS: Mapping[str, Mapping[str, Sequence[Cells]]] = {
-    "wrong_type": {
-        "hhinfo": ({"hh_size_members": "six"}, {"land_cultivated_ha": "1,5"}, {"livestock_tlu": "3 cows"}),
-        "crop": ({"harvest_kg": "4 bags"}, {"land_area_ha": "half a hectare"}),
-        "lstk": ({"n": "many"}, {"n": "2-3"}),
-        "lstk_prod": ({"harvest_kg": "2 litres a day"}, {"income_lcu": "5000 francs"}),
-        "retail_lines": ({"Quantity": "a dozen"}, {"UnitPrice": "2.55 GBP"}, {"InvoiceDate": "before noon"}),
-    },
-    "out_of_range": {
-        "hhinfo": ({"hh_size_members": "960.0"}, {"gps_lat": "123.4"}, {"land_cultivated_ha": "22000.0"}),
-        "crop": ({"harvest_kg": "31000000000.0"}, {"land_area_ha": "22000.0"}, {"income_lcu": "-500.0"}),
-        "lstk": ({"n": "-3"},),
-        "lstk_prod": ({"harvest_kg": "5000000000.0"}, {"income_lcu": "-1.0"}),
-        "retail_lines": ({"InvoiceNo": "500001", "Quantity": "1", "UnitPrice": "99999999.0"},),
-    },
-    "missing_required": {
-        "hhinfo": ({"hhid": None}, {"country": None}),
-        "crop": ({"hhid": None}, {"name": None}),
-        "lstk": ({"hhid": None}, {"n": None}),
-        "lstk_prod": ({"name": None}, {"prod": None}),
-        "retail_lines": ({"InvoiceNo": None}, {"Country": None}),
-    },
-    "broken_rule": {
-        "hhinfo": ({"gps_lon": None}, {"hh_size_mae": "79.0"}, {"crop_harvest_kg": "10.0", "crop_sold_kg": "500.0"}),
-        "crop": ({"harvest_kg": "100.0", "consumed_kg": "90.0", "sold_kg": "60.0"},),
-        "lstk": ({"name": "cattle", "n": "50000"},),
-        "lstk_prod": ({"harvest_kg": "10.0", "consumed_kg": "0.0", "sold_kg": "25.0"},),
-        "retail_lines": (
-            {"InvoiceNo": "C500001", "Quantity": "5", "UnitPrice": "1.25"},
-            {"InvoiceNo": "500001", "Quantity": "-5", "UnitPrice": "1.25"},
-        ),
-    },
-    "coded_missing": {
-        "hhinfo": ({"land_owned_ha": "NA"}, {"ppi_likelihood": "no_answer"}, {"travel_time_cities": "-"}),
-        "crop": ({"control_income_female": "NA"}, {"prop_land_area": "no_answer"}),
-        "lstk": (),
-        "lstk_prod": ({"control_consumed_female": "NA"}, {"control_income_female": "no_answer"}),
-        "retail_lines": (),
-    },
-}
+#: By kind, the ways in which a row of a table can be bad for that one reason: cells that make it so, whatever the rest.
+Faults = Mapping[str, Sequence[Cells]]
 
 
 @dataclass(frozen=True)
@@ -137,14 +99,19 @@ class Soiled:
     placed: Counter[str]
 
 
-def soil(frame: pl.DataFrame, table: str, dirt: Dirt, rng: np.random.Generator, text: bool) -> Soiled:
-    """Place faults in rows drawn at random, one fault a row. Only a `text` format can have ragged rows."""
-    counts = _counts(frame.height, table, dirt, rng, text)
+def soil(
+    frame: pl.DataFrame, faults: Faults, dirt: Dirt, rng: np.random.Generator, text: bool, unique: bool = False
+) -> Soiled:
+    """Place faults in rows drawn at random, one fault a row.
+
+    Only a `text` format can have ragged rows, and only a table whose key is `unique` repeated ones.
+    """
+    counts = _counts(frame.height, faults, dirt, rng, text, unique)
     drawn = rng.permutation(frame.height)
     rows = dict(zip(counts, np.split(drawn, np.cumsum(list(counts.values()))), strict=False))
     soiled = frame
-    for kind, faults in FAULTS.items():
-        soiled = _change(soiled, rows[kind], faults[table], rng)
+    for kind, ways in faults.items():
+        soiled = _change(soiled, rows[kind], ways, rng)
     bad = np.concatenate([rows[kind] for kind in BAD])
     return Soiled(
         frame=pl.concat([soiled, soiled[np.sort(rows["repeated_rows"])]]),
@@ -154,13 +121,15 @@ def soil(frame: pl.DataFrame, table: str, dirt: Dirt, rng: np.random.Generator, 
     )
 
 
-def _counts(height: int, table: str, dirt: Dirt, rng: np.random.Generator, text: bool) -> dict[str, int]:
+def _counts(
+    height: int, faults: Faults, dirt: Dirt, rng: np.random.Generator, text: bool, unique: bool
+) -> dict[str, int]:
     """How many rows get each fault: the share, rounded up or down at random so that it holds on average."""
     left, counts = int(MOST_BAD * height), {}
     for kind in (*BAD, "repeated_rows", "coded_missing"):
         count = int(getattr(dirt, kind) * height + rng.random())
-        impossible = (kind == "ragged" and not text) or (kind == "repeated_rows" and table not in UNIQUE)
-        nothing_to_change = kind in FAULTS and not FAULTS[kind][table]
+        impossible = (kind == "ragged" and not text) or (kind == "repeated_rows" and not unique)
+        nothing_to_change = kind in CELL_FAULTS and not faults.get(kind)
         counts[kind] = 0 if impossible or nothing_to_change else min(count, left if kind in BAD else height // 4)
         left -= counts[kind] if kind in BAD else 0
     return counts

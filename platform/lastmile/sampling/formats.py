@@ -65,7 +65,7 @@ def _csv(frame: pl.DataFrame, ragged: Sequence[int], separator: str, header: boo
 
 
 def _torn(line: str, separator: str, short: bool) -> str:
-    """Too few fields, as of a broken transfer, or too many, as of a note typed beside the table."""
+    """Too few fields, as of a broken transfer, or too many, as of a note typed next to the table."""
     return line.split(separator)[0] if short else f"{line}{separator}see{separator}notebook"
 
 

@@ -1,4 +1,4 @@
-"""What a sample contains, stated beside it: the counts that taking it must give."""
+"""What a sample contains, stated next to it: the counts that ingesting it must give."""
 
 import json
 from collections import Counter
@@ -7,24 +7,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-#: Lower bounds in USD PPP per person per day, as in the reference domain of the design.
-LEVELS = {"On Track": 2.15, "At Risk": 1.77, "Struggling": 1.25, "Severely Struggling": float("-inf")}
-NOT_COMPUTABLE = "not computable"
-
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """One file by its key `<dataset>/<year>/<survey>/<file>`: the state it must end in, its rows, the faults placed.
+    """One file by its key `<dataset>/<partition>/<source>/<file>`: its final state, its rows, the faults placed.
 
-    Of a file sent twice, either may be taken first; it is the other that ends as duplicate.
+    Of a file sent twice, either may be ingested first; it is the other that ends as duplicate.
     """
 
     key: str
     dataset: str
     partition: str
-    survey: str
+    source: str
     state: str
     read: int = 0
     loaded: int = 0
@@ -35,13 +29,10 @@ class Drop:
 
 @dataclass
 class Truth:
-    """All of a sample. `levels` counts the loaded households of surveys whose conversion factor is right."""
+    """All of a sample; a domain adds what else is known about it."""
 
     seed: int
-    households: int
     drops: list[Drop] = field(default_factory=list)
-    wrong_factor: list[str] = field(default_factory=list)
-    levels: Counter[str] = field(default_factory=Counter)
 
     def rows(self, dataset: str | None = None) -> dict[str, int]:
         """Rows read, loaded, quarantined and duplicate, of one dataset or all."""
@@ -57,13 +48,10 @@ class Truth:
             dirt[drop.dataset].update(drop.dirt)
         return {
             "seed": self.seed,
-            "households": self.households,
             "states": dict(Counter(drop.state for drop in self.drops)),
             "rows": self.rows(),
             "datasets": {name: self.rows(name) for name in dirt},
             "dirt": {name: dict(sorted(counts.items())) for name, counts in dirt.items()},
-            "wrong_factor": self.wrong_factor,
-            "levels": dict(self.levels),
         }
 
     def save(self, path: Path) -> None:
@@ -74,16 +62,3 @@ class Truth:
             for number, drop in enumerate(self.drops):
                 file.write(("," if number else "") + "\n  " + json.dumps(asdict(drop)))
             file.write("\n ]\n}\n")
-
-
-def levels(hhinfo: pl.DataFrame) -> Counter[str]:
-    """Households by vulnerability level, from the clean table; lower bounds inclusive."""
-    lcu = pl.col("total_income_lcu_per_year") + pl.col("value_farm_products_consumed_lcu_per_hh_per_year")
-    value = hhinfo.select(lcu / pl.col("currency_conversion_lcu_to_ppp") / 365 / pl.col("hh_size_members")).to_series()
-    counts = Counter({NOT_COMPUTABLE: value.null_count()})
-    above = 0
-    for level, bound in LEVELS.items():
-        at_least = int((value >= bound).sum())
-        counts[level] = at_least - above
-        above = at_least
-    return counts

@@ -1,4 +1,4 @@
-"""The API's paths. Each answer is read from the ledger at the moment of asking; nothing is kept, nothing is written."""
+"""The API's paths. Each answer is read from the ledger on request; nothing is cached, nothing is written."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,12 +11,12 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
 from lastmile.ledger import State
+from lastmile.ledger import query as ledger
 from lastmile.operations.status import datasets, summary
-from lastmile.serving import drops
-from lastmile.serving.errors import tell_problems
+from lastmile.serving.errors import report_problems
 from lastmile.serving.health import SECONDS, ready
 from lastmile.serving.metrics import exposition
-from lastmile.serving.schemas import DropWithEvents, Page, Problem, Ready, Standing, Status
+from lastmile.serving.schemas import Drop, DropWithEvents, Event, Page, Problem, Ready, Standing, Status
 from lastmile.store import Missing, Store
 from lastmile.warehouse.connections import CLIENT
 from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
@@ -24,7 +24,7 @@ from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
 MOST_PER_PAGE = 1_000
 _READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=15s"
 
-#: No text of Postgres holds a NUL, so no drop can be asked for by one.
+#: No text of Postgres holds a NUL, so no drop can be requested by one.
 Name = Annotated[str | None, Query(pattern=r"^[^\x00]*$", max_length=1_024)]
 Id = Annotated[int, Path(ge=1, lt=2**63)]
 
@@ -48,7 +48,7 @@ def make_app(database_url: str, store: Store) -> FastAPI:
         lifespan=_opened(pool),
         responses={"default": {"model": Problem, "description": "Any error"}},
     )
-    tell_problems(app)
+    report_problems(app)
     _add_probes(app, pool, store)
     _add_answers(app, pool, store)
     return app
@@ -107,17 +107,19 @@ def _add_answers(app: FastAPI, pool: ConnectionPool, store: Store) -> None:
         limit: Annotated[int, Query(ge=1, le=MOST_PER_PAGE)] = 100,
         after: Annotated[int | None, Query(ge=1, lt=2**63, description="`after` of the page before")] = None,
     ) -> Page:
-        wanted = drops.Wanted(dataset, partition, state)
+        wanted = ledger.DropFilter(dataset, partition, state)
         with pool.connection() as connection:
-            return Page.model_validate(drops.page(connection, store.url, wanted, limit, after))
+            found, following = ledger.page(connection, store.url, wanted, limit, after)
+        return Page(drops=[Drop.model_validate(one) for one in found], after=following)
 
     @app.get("/drops/{drop}", summary="One drop and all that happened to it.")
     def one(drop: Id) -> DropWithEvents:
         with pool.connection() as connection:
-            found = drops.one(connection, store.url, drop)
-        if found is None:
-            raise HTTPException(404, f"there is no drop {drop}; /drops lists those there are")
-        return DropWithEvents.model_validate(found)
+            found = ledger.find(connection, store.url, drop)
+            if found is None:
+                raise HTTPException(404, f"there is no drop {drop}; /drops lists those there are")
+            events = [Event.model_validate(event) for event in ledger.events(connection, drop)]
+        return DropWithEvents(**Drop.model_validate(found).model_dump(), events=events)
 
     @app.get("/dbt", summary="Documentation of the warehouse, as a page.", response_class=HTMLResponse)
     def documentation() -> HTMLResponse:

@@ -22,7 +22,7 @@ class Unavailable(Exception):
     """The database or the store does not answer."""
 
 
-def tell_problems(app: FastAPI) -> None:
+def report_problems(app: FastAPI) -> None:
     """Answer every error of the app in the one form."""
 
     @app.exception_handler(HTTPException)
@@ -41,8 +41,10 @@ def tell_problems(app: FastAPI) -> None:
     @app.exception_handler(TooManyRequests)
     async def unavailable(_: Request, error: Exception) -> JSONResponse:
         log.warning("%s: %s", type(error).__name__, error)
-        told = isinstance(error, UserError | Unavailable)
-        return problem(503, str(error) if told else "the database does not answer; try again, or see `lastmile doctor`")
+        is_ours = isinstance(error, UserError | Unavailable)
+        return problem(
+            503, str(error) if is_ours else "the database does not answer; try again, or see `lastmile doctor`"
+        )
 
     @app.exception_handler(Exception)
     async def unforeseen(_: Request, error: Exception) -> JSONResponse:  # Starlette logs it with its traceback

@@ -8,6 +8,7 @@ from psycopg import Error
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from lastmile.errors import UserError
+from lastmile.ledger import query as ledger
 from lastmile.serving.errors import Unavailable
 from lastmile.store import Store
 from lastmile.store.errors import translated_errors
@@ -23,9 +24,9 @@ async def ready(pool: ConnectionPool, store: Store) -> dict[str, str]:
     return {"database": "ready", "store": "ready"}
 
 
-async def _answers(what: str, ask: Callable[[], object]) -> None:
+async def _answers(what: str, probe: Callable[[], object]) -> None:
     with anyio.move_on_after(SECONDS) as limit:
-        await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
+        await anyio.to_thread.run_sync(probe, abandon_on_cancel=True)
     if limit.cancelled_caught:
         raise Unavailable(
             f"{what} did not answer within {SECONDS:.0f} s; `lastmile doctor` looks at what is configured"
@@ -35,7 +36,7 @@ async def _answers(what: str, ask: Callable[[], object]) -> None:
 def _database(pool: ConnectionPool) -> None:
     try:
         with pool.connection(timeout=SECONDS) as connection:
-            connection.execute("SELECT FROM ledger.drops LIMIT 1")
+            ledger.answers(connection)
     except (Error, PoolTimeout) as error:
         raise Unavailable(f"the database is not ready: {error}") from None
 

@@ -9,12 +9,12 @@ from prometheus_client.registry import Collector
 
 #: Name and text of each metric with a value per dataset: where the value is found.
 _PER_DATASET = {
-    "backlog_drops": ("Drops found and not yet taken.", "backlog"),
+    "backlog_drops": ("Drops found and not yet ingested.", "backlog"),
     "lag_seconds": ("How long the oldest waiting drop has been waiting; 0 where none waits.", "lag_seconds"),
     "late_drops": ("Drops that came after the end of their partition.", "late"),
     "lateness_seconds": ("How long after the end of its partition the latest drop came.", "lateness_seconds"),
     "newest_drop_age_seconds": ("Age of the newest drop.", "newest_age_seconds"),
-    "failed_drops": ("Drops that failed or are missing, and that nobody discarded.", "failures"),
+    "failed_drops": ("Drops that failed or are missing, and are not discarded.", "failures"),
     "removed_drops": ("Drops whose object clean-up has removed from the landing area.", "removed"),
 }
 
@@ -27,7 +27,7 @@ class _Standing(Collector):
         yield self._family("drops", "Drops by state.", "state", "drops")
         yield self._family("rows", "Rows of the drops in force, by what became of them.", "outcome", "rows")
         yield self._family(
-            "undecided", "Rows, and whole drops, set aside that nobody released or discarded.", "what", "undecided"
+            "undecided", "Rows, and whole drops, quarantined and neither released nor discarded.", "what", "undecided"
         )
         for name, (text, part) in _PER_DATASET.items():
             family = GaugeMetricFamily(f"lastmile_{name}", text, labels=["dataset"])

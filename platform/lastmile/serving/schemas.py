@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Rows(BaseModel):
@@ -16,7 +16,7 @@ class Rows(BaseModel):
 
 
 class Undecided(BaseModel):
-    """What was set aside and neither released nor discarded."""
+    """What is quarantined and neither released nor discarded."""
 
     rows: int
     drops: int
@@ -27,13 +27,13 @@ class Standing(BaseModel):
 
     drops: dict[str, int] = Field(description="number of drops by state")
     rows: Rows
-    backlog: int = Field(description="drops waiting to be taken")
+    backlog: int = Field(description="drops waiting to be ingested")
     lag_seconds: float = Field(description="how long the oldest of them has been waiting")
     late: int = Field(description="drops that came after the end of their partition")
     lateness_seconds: float = Field(description="how long after it the latest of them came")
     newest_age_seconds: float | None = Field(description="age of the newest drop")
     undecided: Undecided
-    failures: int = Field(description="drops that failed or are missing, and that nobody discarded")
+    failures: int = Field(description="drops that failed or are missing, and are not discarded")
     removed: int = Field(description="drops whose object clean-up has removed")
 
 
@@ -47,6 +47,8 @@ class Status(Standing):
 
 class Drop(BaseModel):
     """A row of the ledger: one version of one object, and what became of it."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     id: int
     dataset: str
@@ -82,6 +84,8 @@ class Drop(BaseModel):
 class Event(BaseModel):
     """Something that happened to a drop."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     at: datetime
     state: str
     run_id: str | None
@@ -95,7 +99,7 @@ class DropWithEvents(Drop):
 
 
 class Page(BaseModel):
-    """Drops, newest first. `after` is what to ask the next page with; null where this is the last one."""
+    """Drops, newest first. `after` requests the next page; null where this is the last one."""
 
     drops: list[Drop]
     after: int | None

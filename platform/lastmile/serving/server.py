@@ -1,4 +1,4 @@
-"""Serving the API until the process is told to stop."""
+"""Serving the API until the process is stopped."""
 
 import uvicorn
 

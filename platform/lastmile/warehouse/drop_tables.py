@@ -43,14 +43,12 @@ def create_drop_table(connection: Connection, dataset: str, origin: Mapping[str,
     """The table of drop `_drop_id`, in partition `_partition_start`; None where the dataset has as many as it may have.
 
     It is committed at once, has no index, and fills the columns of `origin`, so that they need not be sent; one that
-    was there before fills none. Empty ones of drops that are in force no more make room first, each by itself: who
-    changes the dataset's table locks it before those below, and we go the other way.
+    was there before fills none.
     """
     drop_id = origin["_drop_id"]
     name = _name(drop_id)
-    _take_away_left(connection, dataset)
     with connection.transaction():
-        there = _drops(connection, dataset)
+        there = drops(connection, dataset)
         if drop_id in there:
             return DropTable(name)
         if len(there) >= MOST:
@@ -68,51 +66,49 @@ def create_drop_table(connection: Connection, dataset: str, origin: Mapping[str,
     return DropTable(name, origin.keys())
 
 
-def index_keys(connection: Connection, contract: Contract, partitions: Collection[str], but: Collection[str]) -> None:
-    """Index the keys of large drops in these partitions where that is still to do, but not those of these objects.
+def index_keys(connection: Connection, contract: Contract, drop_ids: Collection[int]) -> None:
+    """Index the keys of these large drops.
 
     Each is committed at once. One that somebody writes to is passed over; without an index it is read whole.
     """
-    for drop_id in _not_indexed(connection, contract.name, partitions, but):
+    for drop_id in drop_ids:
         with suppress(LockNotAvailable), connection.transaction():
             connection.execute("SET LOCAL lock_timeout = '100ms'")
             connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(_name(drop_id)))
             ensure_index(connection, _name(drop_id), contract.key)
 
 
-def _name(drop_id: object) -> sql.Identifier:
-    return sql.Identifier(SCHEMA, f"drop_{drop_id}")
+def remove_empty(connection: Connection, drop_ids: Collection[int]) -> None:
+    """Drop the tables of these drops where they are empty and nobody reads them; the others go another time.
+
+    Each by itself: who changes the dataset's table locks it before those below, and this goes the other way.
+    """
+    for drop_id in drop_ids:
+        name = _name(drop_id)
+        with suppress(LockNotAvailable), connection.transaction():
+            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT").format(name))
+            if connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(name)).rowcount == 0:
+                connection.execute(sql.SQL("DROP TABLE {}").format(name))
 
 
-def _not_indexed(connection: Connection, dataset: str, partitions: Collection[str], but: Collection[str]) -> list[int]:
-    found = connection.execute(
-        f"SELECT drops.id FROM ({_TABLES}) own JOIN ledger.drops USING (id) WHERE partition = ANY(%(partitions)s)"
-        " AND key <> ALL(%(but)s) AND state = 'loaded' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = own.oid)",
-        {"table": _below(connection, dataset), "schema": SCHEMA, "partitions": list(partitions), "but": list(but)},
-    )
-    return [drop_id for (drop_id,) in found.fetchall()]
-
-
-def _drops(connection: Connection, dataset: str) -> list[int]:
+def drops(connection: Connection, dataset: str) -> list[int]:
     """Those that have a table."""
     found = connection.execute(_TABLES, {"table": _below(connection, dataset), "schema": SCHEMA})
     return [drop_id for drop_id, _ in found.fetchall()]
 
 
+def not_indexed(connection: Connection, dataset: str) -> list[int]:
+    """Those whose table has no index yet."""
+    found = connection.execute(
+        f"SELECT id FROM ({_TABLES}) own WHERE NOT EXISTS (SELECT FROM pg_index WHERE indrelid = own.oid)",
+        {"table": _below(connection, dataset), "schema": SCHEMA},
+    )
+    return [drop_id for (drop_id,) in found.fetchall()]
+
+
+def _name(drop_id: object) -> sql.Identifier:
+    return sql.Identifier(SCHEMA, f"drop_{drop_id}")
+
+
 def _below(connection: Connection, dataset: str) -> str:
     return sql.Identifier("raw", dataset).as_string(connection)
-
-
-def _take_away_left(connection: Connection, dataset: str) -> None:
-    """Drop the tables of drops that were settled an hour ago or more, and not as loaded, where they are empty."""
-    left = connection.execute(
-        "SELECT id FROM ledger.drops WHERE id = ANY(%s) AND state NOT IN ('discovered', 'claimed', 'loaded')"
-        " AND settled_at < now() - interval '1 hour' AND coalesce(claim_expires_at < now(), true)",
-        [_drops(connection, dataset)],
-    ).fetchall()
-    for (drop_id,) in left:
-        name = _name(drop_id)
-        with suppress(LockNotAvailable), connection.transaction():  # what somebody reads goes another time
-            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT").format(name))
-            if connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(name)).rowcount == 0:
-                connection.execute(sql.SQL("DROP TABLE {}").format(name))

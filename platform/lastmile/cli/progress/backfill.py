@@ -1,4 +1,4 @@
-"""Seeing a backfill through: asked for, shown as it goes, and what it changed at the end."""
+"""A backfill from request to end: shown while it runs, and what it changed."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,43 +19,45 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 1.0
 
-Ask = Callable[["DagsterInstance", Path], Asked]
+RequestBackfill = Callable[["DagsterInstance", Path], Asked]
 
 
-def carry_out(running: Session, console: Console, asks: Sequence[Ask], first: date, after: date) -> bool:
-    """Ask, wait until it is made and what follows from it, and show what changed in the partitions of these days.
+def carry_out(
+    running: Session, console: Console, requests: Sequence[RequestBackfill], first: date, after: date
+) -> bool:
+    """Request, wait until it and what is downstream is made, and show what changed in the partitions of these days.
 
-    False where something failed. To stop waiting stops nothing else: the daemon carries the backfills on.
+    False where something failed. To stop waiting stops nothing else: the daemon goes on with the backfills.
     """
     from lastmile.warehouse.connections import connect
 
-    asked = [ask(running.instance, running.settings.dagster_home / "workspace.yaml") for ask in asks]
-    keys = [key for one in asked for key in one.keys]
+    requested = [request(running.instance, running.settings.dagster_home / "workspace.yaml") for request in requests]
+    keys = [key for one in requested for key in one.keys]
     with connect(running.database_url) as connection:
         before = counted(connection, keys, first, after)
-    names = ", ".join(one.backfill_id for one in asked)
+    names = ", ".join(one.backfill_id for one in requested)
     console.print(
-        f"backfill {names}: Ctrl-C leaves it to the platform, `--resume` asks for what failed", highlight=False
+        f"backfill {names}: Ctrl-C leaves it to the platform, `--resume` requests what failed", highlight=False
     )
-    _wait(running, console, asked)
-    succeeded = work(running, console) and all(one.is_done(running.instance) for one in asked)
+    _wait(running, console, requested)
+    succeeded = work(running, console) and all(one.is_done(running.instance) for one in requested)
     with connect(running.database_url) as connection:
         console.print(summary(before, counted(connection, keys, first, after)))
-    for left in filter(None, (one.left(running.instance) for one in asked)):
+    for left in filter(None, (one.left(running.instance) for one in requested)):
         console.print(left, highlight=False)
     return succeeded
 
 
-def _wait(running: Session, console: Console, asked: Sequence[Asked]) -> None:
+def _wait(running: Session, console: Console, requested: Sequence[Asked]) -> None:
     columns = (TextColumn("partitions of assets made"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=None)
         said = -1
-        while any(one.is_done(running.instance) is None for one in asked):
-            sight, _ = running.look()
-            if sight.sensor_errors:
+        while any(one.is_done(running.instance) is None for one in requested):
+            activity, _ = running.look()
+            if activity.sensor_errors:
                 return
-            made, wanted = map(sum, zip(*(one.progress(running.instance) for one in asked), strict=True))
+            made, wanted = map(sum, zip(*(one.progress(running.instance) for one in requested), strict=True))
             progress.update(bar, completed=made, total=wanted)
             tenth = 10 * made // max(wanted, 1)
             if tenth != said and not console.is_terminal:

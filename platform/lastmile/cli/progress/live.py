@@ -21,46 +21,57 @@ def work(running: Session, console: Console) -> bool:
     said = ""
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while True:
-            sight, state = running.look()
-            if sight.settled or sight.sensor_errors:
+            activity, state = running.look()
+            if activity.settled or activity.sensor_errors:
                 break
             if console.is_terminal:
-                live.update(progress(state, sight), refresh=True)
-            elif (line := headline(state, sight)) != said:
+                live.update(progress(state, activity), refresh=True)
+            elif (line := headline(state, activity)) != said:
                 console.print(line)
                 said = line
             time.sleep(_POLL_SECONDS)
-    return _conclude(running, console, sight, state)
+    return _conclude(running, console, activity, state)
 
 
 def wait_for_work(running: Session) -> None:
-    """Return once a drop waits or a run is asked for."""
+    """Return once a drop waits or a run is requested."""
     running.start_counting()
     while True:
-        sight, state = running.look()
-        if sight.working or sight.queued or sight.backfills or state["backlog"] or sight.finished or sight.failed:
+        activity, state = running.look()
+        if (
+            activity.working
+            or activity.queued
+            or activity.backfills
+            or state["backlog"]
+            or activity.finished
+            or activity.failed
+        ):
             return
         for _ in range(_IDLE_POLLS):
             time.sleep(_POLL_SECONDS)
             running.keep_up()
 
 
-def _conclude(running: Session, console: Console, sight: Activity, state: Mapping[str, Any]) -> bool:
+def _conclude(running: Session, console: Console, activity: Activity, state: Mapping[str, Any]) -> bool:
     report(console, state)
-    if not sight.finished and not sight.failed:
+    if not activity.finished and not activity.failed:
         console.print("nothing to do: every drop is settled, and everything made from them is current")
-    faults = _faults(sight, state)
+    faults = _faults(activity, state)
     for fault in faults:
         console.print(fault, style="red")
     console.print(f"objects {running.store.url}\nstate   {running.settings.home}", highlight=False)
     return not faults
 
 
-def _faults(sight: Activity, state: Mapping[str, Any]) -> list[str]:
+def _faults(activity: Activity, state: Mapping[str, Any]) -> list[str]:
     failed_drops = state["drops"].get("failed", 0)
     return [
-        *sight.sensor_errors,
-        *([f"{len(sight.failed)} runs failed; their logs are in the UI of `lastmile up`"] if sight.failed else []),
+        *activity.sensor_errors,
+        *(
+            [f"{len(activity.failed)} runs failed; their logs are in the UI of `lastmile up`"]
+            if activity.failed
+            else []
+        ),
         *([f"{state['backlog']} drops are still waiting; see `lastmile status`"] if state["backlog"] else []),
         *([f"{failed_drops} drops failed; see `lastmile quarantine show`"] if failed_drops else []),
     ]

@@ -12,19 +12,19 @@ from lastmile.orchestration.activity import Activity, Work
 _SETTLED = ("loaded", "quarantined", "duplicate", "superseded", "missing", "failed")
 
 
-def progress(state: Mapping[str, Any], sight: Activity) -> RenderableType:
-    """Drops taken so far and one line per run under way."""
-    lines: list[RenderableType] = [Text(headline(state, sight), style="bold")]
-    lines += [Text(f"  {describe(work)}") for work in sight.working]
+def progress(state: Mapping[str, Any], activity: Activity) -> RenderableType:
+    """Drops ingested so far and one line per run under way."""
+    lines: list[RenderableType] = [Text(headline(state, activity), style="bold")]
+    lines += [Text(f"  {describe(work)}") for work in activity.working]
     return Group(*lines)
 
 
-def headline(state: Mapping[str, Any], sight: Activity) -> str:
+def headline(state: Mapping[str, Any], activity: Activity) -> str:
     drops = state["drops"]
     settled = sum(drops.get(name, 0) for name in _SETTLED)
     done = f"drops {settled}/{sum(drops.values())}, rows loaded {state['rows']['loaded']:,}"
-    waiting = sight.queued + sight.backfills
-    return f"{done}; runs: {len(sight.working)} working, {waiting} waiting, {len(sight.finished)} done"
+    waiting = activity.queued + activity.backfills
+    return f"{done}; runs: {len(activity.working)} working, {waiting} waiting, {len(activity.finished)} done"
 
 
 def describe(work: Work) -> str:

@@ -1,4 +1,4 @@
-"""`lastmile quarantine`: what was set aside, why, and what becomes of it."""
+"""`lastmile quarantine`: what is quarantined, why, and what becomes of it."""
 
 import typer
 
@@ -7,7 +7,7 @@ from lastmile.cli.quarantine.export import export
 from lastmile.cli.quarantine.listing import overview, show
 
 quarantine = typer.Typer(
-    help="Look at what was set aside and why; take it again after a fix, or give it up.", no_args_is_help=True
+    help="Query what is quarantined and why; correct it, release it after a fix, or discard it.", no_args_is_help=True
 )
 quarantine.command("list")(overview)
 for command in (show, export, release, discard):

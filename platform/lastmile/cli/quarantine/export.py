@@ -1,4 +1,4 @@
-"""`lastmile quarantine export`: what is set aside as files, for whoever mends it."""
+"""`lastmile quarantine export`: what is quarantined as files, to be corrected."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from lastmile.cli.connection import opened
 from lastmile.cli.options import Dataset
-from lastmile.cli.quarantine.selection import Column, Drop, Partition, Rule, check
+from lastmile.cli.quarantine.selection import Column, Drop, Partition, Rule
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 
@@ -26,7 +26,7 @@ def export(
         Path | None, typer.Option("--to", help="File for the rows; its name ends in .csv, .jsonl or .parquet.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--drops", help="Folder for copies of the drops set aside whole.")
+        Path | None, typer.Option("--drops", help="Folder for copies of the drops quarantined whole.")
     ] = None,
     dataset: Dataset = None,
     partition: Partition = None,
@@ -34,25 +34,26 @@ def export(
     rule: Rule = None,
     column: Column = None,
 ) -> None:
-    """Write the rows set aside to a file: drop, file, line, kind, reasons, raw text; copy drops set aside to a folder.
+    """Write quarantined rows to a file: drop, file, line, kind, reasons, raw text; copy quarantined drops to a folder.
 
     Example: lastmile quarantine export --dataset hhinfo --to bad-rows.csv
     """
     from lastmile.quarantine import query
     from lastmile.quarantine.export import export_drops, export_rows
+    from lastmile.quarantine.selection import check
 
     if to is None and folder is None:
-        raise UserError("say where to: --to FILE for rows, --drops FOLDER for drops set aside whole, or both")
+        raise UserError("say where to: --to FILE for rows, --drops FOLDER for drops quarantined whole, or both")
     console = Console()
     with opened(Settings.from_environment()) as (connection, store):
-        place = query.Place(dataset, partition, drop, rule, column, store=store.url)
-        check(connection, place)
+        selection = query.Selection(dataset, partition, drop, rule, column, store=store.url)
+        check(connection, selection)
         if to is not None:
-            with closing(query.stream_rows(connection, place)) as pages:
+            with closing(query.stream_rows(connection, selection)) as pages:
                 rows = export_rows(pages, to)
             console.print(f"{rows:,} rows written to {to}", highlight=False)
         if folder is not None:
-            found = [one for one in query.drops(connection, place, None) if not one["is_unfit"]]
+            found = [one for one in query.drops(connection, selection, None) if not one["is_unfit"]]
             lost = export_drops(store, {_name(one): _object(one) for one in found}, folder)
             console.print(f"{len(found) - len(lost):,} drops copied to {folder}", highlight=False)
             for message in lost:

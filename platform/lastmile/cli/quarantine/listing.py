@@ -1,4 +1,4 @@
-"""`lastmile quarantine list` and `show`: how much is set aside and why, then row by row."""
+"""`lastmile quarantine list` and `show`: how much is quarantined and why, then row by row."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,13 @@ from rich.table import Table
 
 from lastmile.cli.connection import opened
 from lastmile.cli.options import AsJson, Dataset
-from lastmile.cli.quarantine.selection import Column, Drop, Partition, Rule, check
+from lastmile.cli.quarantine.selection import Column, Drop, Partition, Rule
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 
 Discarded = Annotated[bool, typer.Option("--discarded", help="Also what was discarded.")]
 _DROPS_SHOWN = 20
-#: Characters of a terminal from which on examples have room beside the rules.
+#: Characters of a terminal from which on examples have room next to the rules.
 _WIDE = 110
 
 
@@ -28,28 +28,31 @@ def overview(
     discarded: Discarded = False,
     as_json: AsJson = False,
 ) -> None:
-    """List how many rows broke which rule, by dataset and partition, and the drops set aside whole with the reason.
+    """List how many rows broke which rule, by dataset and partition, and the drops quarantined whole with the reason.
 
     Example: lastmile quarantine list --dataset hhinfo
     """
+    from lastmile.ledger.state import undecided
     from lastmile.quarantine import query
+    from lastmile.quarantine.selection import check
 
     with opened(Settings.from_environment()) as (connection, store):
-        place = query.Place(dataset, partition, store=store.url, discarded=discarded)
-        check(connection, place)
-        rules = query.overview(connection, place)
-        drops = query.drops(connection, place, None if as_json else _DROPS_SHOWN)
-        counts = {"rows": query.count(connection, place), "whole_drops": query.count_drops(connection, place)}
+        selection = query.Selection(dataset, partition, store=store.url, discarded=discarded)
+        check(connection, selection)
+        rules = query.overview(connection, selection)
+        drops = query.drops(connection, selection, None if as_json else _DROPS_SHOWN)
+        counts = undecided(connection, store.url, dataset, partition)
+        whole = query.count_drops(connection, selection)
     if as_json:
-        print(json.dumps({"rules": rules, "drops": drops, **counts}, default=str))
+        print(json.dumps({"rules": rules, "drops": drops, "undecided": counts}, default=str))
         return
     console = Console()
-    if not any(counts.values()):
-        console.print("nothing is set aside")
+    if not rules and not drops:
+        console.print("nothing is quarantined")
         return
     if rules:
-        console.print(_rules(rules, counts["rows"], with_example=console.width >= _WIDE))
-    _print_drops(console, drops, counts["whole_drops"])
+        console.print(_rules(rules, counts, with_example=console.width >= _WIDE))
+    _print_drops(console, drops, whole)
 
 
 def show(
@@ -62,36 +65,41 @@ def show(
     discarded: Discarded = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the drops set aside whole, and the rows set aside with their line, text and every rule broken.
+    """Show the drops quarantined whole, and quarantined rows with their line, text and every rule broken.
 
     Example: lastmile quarantine show --dataset hhinfo --partition 2019
     """
     from lastmile.quarantine import query
+    from lastmile.quarantine.selection import check
 
     with opened(Settings.from_environment()) as (connection, store):
-        place = query.Place(dataset, partition, drop, rule, column, store=store.url, discarded=discarded)
-        check(connection, place)
-        drops = query.drops(connection, place, limit)
-        rows = query.rows(connection, place, limit)
-        counts = query.count(connection, place), query.count_drops(connection, place)
+        selection = query.Selection(dataset, partition, drop, rule, column, store=store.url, discarded=discarded)
+        check(connection, selection)
+        drops = query.drops(connection, selection, limit)
+        rows = query.rows(connection, selection, limit)
+        counts = query.count(connection, selection), query.count_drops(connection, selection)
     if drop is not None and not drops and not rows:
-        raise UserError(f"nothing is set aside of drop {drop}; leave --drop out to see what is")
+        raise UserError(f"nothing of drop {drop} is quarantined; leave --drop out to see what is")
     if as_json:
         print(json.dumps({"drops": drops, "rows": rows, "total_rows": counts[0]}, default=str))
         return
     console = Console()
     if not any(counts):
-        console.print("nothing is set aside")
+        console.print("nothing is quarantined")
         return
     _print_drops(console, drops, counts[1])
     if rows:
         console.print(_rows(rows, counts[0]))
 
 
-def _rules(rules: Sequence[Mapping[str, Any]], rows: int, with_example: bool) -> Table:
+def _rules(rules: Sequence[Mapping[str, Any]], undecided: Mapping[str, int], with_example: bool) -> Table:
     names = [TableColumn(name, overflow="fold") for name in ("dataset", "partition", "column", "rule")]
     numbers = [TableColumn(name, justify="right", no_wrap=True) for name in ("rows", "drops")]
-    table = Table(*names, *numbers, title=f"{rows:,} rows set aside")
+    table = Table(
+        *names,
+        *numbers,
+        title=f"Rules broken; undecided are {undecided['rows']:,} rows and {undecided['drops']:,} whole drops",
+    )
     if with_example:
         table.add_column("example", overflow="fold")
     for found in rules:
@@ -105,23 +113,23 @@ def _print_drops(console: Console, drops: Sequence[Mapping[str, Any]], total: in
     for found in drops:
         ends = [
             f" (discarded: {found['discarded_why']})" if found["discarded_why"] else "",
-            " (asked to be taken again)" if found["is_asked_for"] else "",
+            " (re-ingest requested)" if found["is_requested"] else "",
         ]
-        told = escape(f"{found['key']} is {found['state']}: {found['message']}{''.join(ends)}")
-        console.print(f"[bold]drop {found['id']}[/bold] {told}", highlight=False)
+        line = escape(f"{found['key']} is {found['state']}: {found['message']}{''.join(ends)}")
+        console.print(f"[bold]drop {found['id']}[/bold] {line}", highlight=False)
     if total > len(drops):
-        console.print(f"... and {total - len(drops):,} more drops set aside whole; --json gives all of them")
+        console.print(f"... and {total - len(drops):,} more drops quarantined whole; --json gives all of them")
 
 
 def _rows(rows: Sequence[Mapping[str, Any]], total: int) -> Table:
     texts = [TableColumn(name, overflow="fold") for name in ("file", "line", "reasons", "raw text")]
-    table = Table("drop", *texts, title=f"Rows set aside: {len(rows)} of {total} shown")
+    table = Table("drop", *texts, title=f"Quarantined rows: {len(rows)} of {total} shown")
     for row in rows:
         reasons = [reason["message"] for reason in row["reasons"]]
         if row["discarded_why"]:
             reasons.append(f"discarded: {row['discarded_why']}")
-        told = [row["key"], str(row["line"]), "\n".join(reasons), _short(row["raw"], 200)]
-        table.add_row(str(row["drop_id"]), *map(escape, told))
+        cells = [row["key"], str(row["line"]), "\n".join(reasons), _short(row["raw"], 200)]
+        table.add_row(str(row["drop_id"]), *map(escape, cells))
     return table
 
 

@@ -10,6 +10,7 @@ from datetime import date
 import polars as pl
 from psycopg import Connection, sql
 
+from lastmile import ledger
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import QUARANTINE_SCHEMA, RawBatch
 from lastmile.ledger import Drop
@@ -47,7 +48,7 @@ def quarantine_table_duplicates(
     the ledger knows no other drop with rows in the partition, nothing is searched.
     """
     _lock_partitions(connection, contract, [first_day])
-    if lines is None and _is_alone(connection, drop_id):
+    if lines is None and ledger.is_alone(connection, drop_id):
         return pl.DataFrame(schema=QUARANTINE_SCHEMA)
     taken_out = connection.execute(
         sql.SQL(
@@ -115,15 +116,6 @@ def _same_key(contract: Contract) -> sql.Composed:
     names = map(sql.Identifier, contract.key)
     keys = sql.SQL(" AND ").join(sql.SQL("new.{0} = old.{0}").format(name) for name in names)
     return sql.SQL("{} AND old._partition_start + 0 = new._partition_start").format(keys)
-
-
-def _is_alone(connection: Connection, drop_id: int) -> bool:
-    others = connection.execute(
-        "SELECT FROM ledger.drops one JOIN ledger.drops other USING (dataset, partition)"
-        " WHERE one.id = %s AND other.id <> one.id AND other.state = 'loaded' LIMIT 1",
-        [drop_id],
-    )
-    return others.rowcount == 0
 
 
 def _reason(contract: Contract, key: tuple[object, ...], seen_in: str) -> str:

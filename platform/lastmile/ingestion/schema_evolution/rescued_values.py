@@ -22,7 +22,7 @@ from lastmile.ingestion.load import cleaned_key, fetch_cleaned
 from lastmile.ingestion.readers.reader import ROWS
 from lastmile.ingestion.schema_evolution.column_fill import ColumnFill, as_declared, declared
 from lastmile.ingestion.writers.parquet_file import ParquetFile
-from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
+from lastmile.ledger import ClaimLost, Drop, DropRecord, Outcome, RequestRefused
 from lastmile.store import Store
 from lastmile.warehouse.binary_copy import BinaryCopy
 from lastmile.warehouse.tables import column_types, postgres_type
@@ -73,24 +73,13 @@ def request_fill(connection: Connection, store: str, contract: Contract, wanted:
     names = [name for name, column in by_column.items() if column in wanted]
     if not names:
         return []
-    asked = connection.execute(
-        sql.SQL(
-            """
-            WITH asked AS (
-                UPDATE ledger.drops SET not_before = now(), refill = (
-                    SELECT array_agg(DISTINCT name ORDER BY name) FROM unnest(refill || %(wanted)s::text[]) name)
-                WHERE state = 'loaded' AND store = %(store)s AND id IN (
-                    SELECT _drop_id FROM {table} WHERE _rescued ?| %(names)s::text[])
-                RETURNING id, state
-            ), told AS (
-                INSERT INTO ledger.events (drop_id, state, message) SELECT id, state, %(message)s FROM asked
-            )
-            SELECT id FROM asked ORDER BY id
-            """
-        ).format(table=sql.Identifier("raw", contract.name)),
-        {"wanted": list(wanted), "store": store, "names": names, "message": f"asked to fill in {', '.join(wanted)}"},
+    drops = connection.execute(
+        sql.SQL("SELECT DISTINCT _drop_id FROM {} WHERE _rescued ?| %s::text[]").format(
+            sql.Identifier("raw", contract.name)
+        ),
+        [names],
     ).fetchall()
-    return [drop_id for (drop_id,) in asked]
+    return ledger.request_column_fill(connection, store, [drop_id for (drop_id,) in drops], wanted)
 
 
 def fill_columns(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome:
@@ -98,8 +87,8 @@ def fill_columns(connection: Connection, store: Store, contract: Contract, drop:
     wanted = [name for name in contract.columns if name in (drop.refill or ()) and name not in contract.key]
     with TemporaryDirectory(prefix="lastmile-") as folder, connection.transaction():
         ledger.lock_claims(connection, drop)
-        before = _as_loaded(connection, drop)
-        filling = ColumnFill(contract, NumberFormat.of(before["format"]), wanted)
+        before = _as_loaded(connection, store, drop)
+        filling = ColumnFill(contract, NumberFormat.of(before.format), wanted)
         _expect_known_numbers(connection, filling, drop)
         part = Path(folder) / "filled.parquet"
         changed = _rewrite(connection, filling, _cleaned(store, drop, Path(folder)), part)
@@ -108,19 +97,25 @@ def fill_columns(connection: Connection, store: Store, contract: Contract, drop:
             _update(connection, filling, drop, changed)
             store.publish(cleaned_key(drop), part)
         told = _told(filling)
-        ledger.record_column_fill(connection, drop, key, _change(before["schema_change"], filling), told, run_id)
+        ledger.record_column_fill(connection, drop, key, _change(before.schema_change, filling), told, run_id)
     if drop.cleaned_key and key != drop.cleaned_key:
         store.delete(drop.cleaned_key)
-    counts = {name: before[f"rows_{name}"] for name in ("read", "loaded", "quarantined", "duplicate")}
-    return Outcome("loaded", **counts, cleaned_key=key, message=told)
+    return Outcome(
+        "loaded",
+        read=before.rows_read,
+        loaded=before.rows_loaded,
+        quarantined=before.rows_quarantined,
+        duplicate=before.rows_duplicate,
+        cleaned_key=key,
+        message=told,
+    )
 
 
-def _as_loaded(connection: Connection, drop: Drop) -> dict[str, Any]:
-    names = ("state", "format", "schema_change", "rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate")
-    row = connection.execute(f"SELECT {', '.join(names)} FROM ledger.drops WHERE id = %s", [drop.id]).fetchone()
-    found = dict(zip(names, row or (), strict=True))
-    if found["state"] != "loaded":
-        raise ClaimLost(f"drop {drop.id} ({drop.key}) is {found['state']} now: it has no rows to fill in")
+def _as_loaded(connection: Connection, store: Store, drop: Drop) -> DropRecord:
+    found = ledger.find(connection, store.url, drop.id)
+    if found is None or found.state != "loaded":
+        state = found.state if found else "gone"
+        raise ClaimLost(f"drop {drop.id} ({drop.key}) is {state} now: it has no rows to fill in")
     return found
 
 

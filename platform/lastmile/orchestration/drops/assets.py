@@ -153,7 +153,6 @@ def _results(
     contract: Contract,
     drops: Sequence[Mapping[str, Any]],
 ) -> Iterator[dg.MaterializeResult[None]]:
-    from lastmile.ledger.audit import discarded_rows
     from lastmile.quarantine import query
     from lastmile.quarantine.trend import shares
 
@@ -162,8 +161,8 @@ def _results(
         here = [drop for drop in drops if drop["partition"] == partition]
         context.add_asset_metadata(inventory_metadata(here) | quality_metadata(here), cleaned, partition)
         place = (connection, store, contract.name, partition)
-        broken = query.overview(connection, query.Place(contract.name, partition, store=store))
-        counts = quarantine_metadata(here, broken, discarded_rows(*place))
+        broken = query.overview(connection, query.Selection(contract.name, partition, store=store))
+        counts = quarantine_metadata(here, broken, query.discarded_rows(*place))
         trend = trend_metadata(f"Share of bad rows, {contract.name} {partition}", shares(*place))
         context.add_asset_metadata(counts | trend, quarantine, partition)
     version = dg.DataVersion(digest(f"{drop['id']} {drop['sha256']} {drop['cleaned_key']}" for drop in drops))

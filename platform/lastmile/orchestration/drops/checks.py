@@ -45,7 +45,7 @@ def check_results(
     cleaned: dg.AssetKey,
     quarantine: dg.AssetKey,
 ) -> Iterator[dg.AssetCheckResult]:
-    from lastmile.ledger.audit import violations
+    from lastmile.operations.audit import violations
     from lastmile.quarantine.trend import anomaly, shares
 
     yield _result(cleaned, "rows_add_up", violations(connection, contract.name, partitions))
@@ -58,7 +58,7 @@ def check_results(
 
 
 def fresh_result(connection: "Connection", store: str, contract: Contract, cleaned: dg.AssetKey) -> dg.AssetCheckResult:
-    from lastmile.ledger.audit import newest_drop
+    from lastmile.ledger.query import newest_drop
 
     stale = _stale(contract, newest_drop(connection, store, contract.name))
     return _result(cleaned, "fresh", stale, dg.AssetCheckSeverity.WARN)

@@ -1,0 +1,48 @@
+"""Drops, rows and backlog in numbers: the views `ledger.state` and `ledger.backlog`, which say what each means."""
+
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+Row = dict[str, Any]
+
+
+def by_state(connection: Connection, store: str) -> list[Row]:
+    """One row per dataset and state of its drops."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            SELECT dataset, state, sum(drops)::bigint AS drops, sum(rows_read)::bigint AS read,
+                sum(rows_loaded)::bigint AS loaded, sum(rows_quarantined)::bigint AS quarantined,
+                sum(rows_duplicate)::bigint AS duplicate, sum(late)::bigint AS late,
+                coalesce(max(lateness_seconds), 0) AS lateness_seconds, sum(undecided_rows)::bigint AS undecided_rows,
+                sum(undecided_drops)::bigint AS undecided_drops, sum(removed)::bigint AS removed,
+                extract(epoch FROM now() - max(newest_at))::double precision AS newest_age_seconds
+            FROM ledger.state WHERE store = %s GROUP BY dataset, state ORDER BY dataset, state
+            """,
+            [store],
+        ).fetchall()
+
+
+def backlog(connection: Connection, store: str) -> list[Row]:
+    """One row per dataset with drops waiting: their number, and the age of the oldest in seconds."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT dataset, sum(waiting)::bigint AS backlog, max(oldest_seconds) AS lag_seconds FROM ledger.backlog"
+            " WHERE store = %s GROUP BY dataset",
+            [store],
+        ).fetchall()
+
+
+def undecided(connection: Connection, store: str, dataset: str | None, partition: str | None) -> dict[str, int]:
+    """Quarantined `rows` of loaded drops, and whole `drops`, that are neither released nor discarded."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            SELECT coalesce(sum(undecided_rows), 0)::bigint AS rows, coalesce(sum(undecided_drops), 0)::bigint AS drops
+            FROM ledger.state WHERE store = %(store)s AND (%(dataset)s::text IS NULL OR dataset = %(dataset)s)
+                AND (%(partition)s::text IS NULL OR partition = %(partition)s)
+            """,
+            {"store": store, "dataset": dataset, "partition": partition},
+        ).fetchall()[0]
