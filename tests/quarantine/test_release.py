@@ -246,6 +246,7 @@ def test_more_rows_asked_for_while_others_are_being_released_are_not_forgotten(s
 
 
 @pytest.mark.behaviour(number=29)
+@pytest.mark.every_store
 def test_nothing_is_released_of_a_drop_whose_object_is_gone(site):
     key = site.put_rows("a.csv", *ROWS)
     site.discover()
@@ -259,6 +260,7 @@ def test_nothing_is_released_of_a_drop_whose_object_is_gone(site):
     assert site.take() == []
 
 
+@pytest.mark.every_store
 def test_nothing_is_released_of_a_drop_that_was_replaced_after_somebody_asked(site):
     site.arrive("a.csv", *ROWS)
     ask(site.connection, {site.drops()[0]["id"]: [3]}, [])
@@ -277,6 +279,7 @@ def test_nothing_is_released_under_a_contract_that_refuses_the_drop(site):
     assert (counts(site), site.visits()) == ((6, 3, 3, 0), ["v1", "v5", "v6"])
 
 
+@pytest.mark.every_store
 def test_rows_of_a_drop_that_was_replaced_are_no_longer_set_aside(site):
     site.arrive("a.csv", *ROWS)
     site.arrive("a.csv", *ROWS[:2])
@@ -298,6 +301,7 @@ def test_a_drop_set_aside_whole_is_taken_again_any_number_of_times(site):
         assert (site.states(), site.visits(), counts(site)) == (["loaded"], ["v2", "v3"], (3, 2, 1, 0))
 
 
+@pytest.mark.every_store
 def test_a_missing_drop_that_is_asked_for_stays_missing_while_its_object_is_gone(site, monkeypatch):
     monkeypatch.setattr(worker, "FIRST_WAIT", worker.FIRST_WAIT / 100)
     key = site.put_rows("a.csv", "v1,3,2,1,done")
