@@ -1,21 +1,44 @@
 """What any test may ask for: a Postgres of its own, a home, a store, and the real data where it is at hand."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from checkout import PROJECT
+from databases import TEMPLATE, Migrated, administer, make_template, own_database
 from s3_server import s3_server_at
 from visits import Site, checked_site
 
 from lastmile.embedded import postgres as embedded_postgres
 from lastmile.settings import Settings
 from lastmile.store import Store
-from lastmile.warehouse.migrate import migrate
+
+STORES = ("folder", "s3", "s3_versioned")
+#: Finding, replacing, pinning and removing drops: whether these promises hold depends on the store.
+STORE_BEHAVIOURS = {*range(1, 9), *range(14, 20), 30}
 
 _numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-store", action="store_true", help="run each test that uses a store on every kind of store"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests on `any_store` or `site` run on a folder, those that depend on the store on every kind of store."""
+    if "any_store" in metafunc.fixturenames:
+        everywhere = metafunc.config.getoption("--every-store") or _depends_on_the_store(metafunc.definition)
+        metafunc.parametrize("any_store", STORES if everywhere else STORES[:1], indirect=True)
+
+
+def _depends_on_the_store(test: pytest.Item) -> bool:
+    behaviours = {mark.kwargs["number"] for mark in test.iter_markers("behaviour")}
+    return test.get_closest_marker("every_store") is not None or bool(behaviours & STORE_BEHAVIOURS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,35 +51,36 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of one embedded server for the whole run. Ask for `database_url` unless the server itself is the subject."""
     with embedded_postgres.started(tmp_path_factory.mktemp("server") / "postgres") as url:
         # What is written survives killed processes all the same, and each database made is a checkpoint.
-        _administer(url, "ALTER SYSTEM SET fsync = off")
-        _administer(url, "SELECT pg_reload_conf()")
+        administer(url, "ALTER SYSTEM SET fsync = off")
+        administer(url, "SELECT pg_reload_conf()")
         yield url
 
 
 @pytest.fixture(scope="session")
 def template(postgres: str) -> str:
     """Name of a migrated database that nobody connects to; copying it takes a tenth of migrating."""
-    _administer(postgres, "CREATE DATABASE template_migrated")
-    migrate(_database(postgres, "template_migrated"))
-    return "template_migrated"
+    make_template(postgres)
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: str, template: str) -> Migrated:
+    """The database that all tests of a worker use one after another."""
+    return Migrated(postgres, "tests")
 
 
 @pytest.fixture
-def database_url(postgres: str, template: str) -> Iterator[str]:
-    """URL of a migrated database that only this test uses."""
-    name = f"test_{next(_numbers)}"
-    _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-    yield _database(postgres, name)
-    _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+def database_url(migrated: Migrated) -> Iterator[str]:
+    """URL of a migrated database without rows that nobody else uses meanwhile."""
+    yield migrated.url
+    migrated.emptied()
 
 
 @pytest.fixture
 def empty_database_url(postgres: str) -> Iterator[str]:
     """URL of a database with nothing in it."""
-    name = f"test_{next(_numbers)}"
-    _administer(postgres, f"CREATE DATABASE {name}")
-    yield _database(postgres, name)
-    _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    with own_database(postgres) as url:
+        yield url
 
 
 @pytest.fixture
@@ -102,7 +126,7 @@ def s3_store_url(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setenv(name, "test")
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
-    bucket = f"bucket-{next(_numbers)}"
+    bucket = f"bucket-{os.getpid()}-{next(_numbers)}"
     boto3.client("s3").create_bucket(Bucket=bucket)
     return f"s3://{bucket}"
 
@@ -117,9 +141,9 @@ def s3_versioned_url(s3_store_url: str) -> str:
     return s3_store_url
 
 
-@pytest.fixture(params=["folder", "s3", "s3_versioned"])
+@pytest.fixture
 def any_store(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> "Store":
-    """Each kind of store in turn: a folder, a bucket without versions, and one with."""
+    """A store of each kind that `pytest_generate_tests` chose: a folder, a bucket without versions, one with."""
     from lastmile.store import open_store
 
     if request.param != "folder":
@@ -155,12 +179,3 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real data in {folder}, which is not part of the project")
     return folder
-
-
-def _administer(postgres: str, statement: str) -> None:
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[call-overload]  # names made above, no one's input
-
-
-def _database(postgres: str, name: str) -> str:
-    return f"{postgres.rpartition('/')[0]}/{name}"

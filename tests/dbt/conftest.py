@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from databases import own_database
 from psycopg import sql
 
 from lastmile.contracts import Contract, load_contracts
@@ -104,11 +105,8 @@ def built(
     postgres: str, template: str, contracts: Mapping[str, Contract], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Warehouse]:
     """The warehouse with every model made once, empty."""
-    with psycopg.connect(postgres, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE dbt_tests TEMPLATE {template} STRATEGY file_copy".encode())
-    url = f"{postgres.rpartition('/')[0]}/dbt_tests"
     home = tmp_path_factory.mktemp("dbt") / "home"
-    with psycopg.connect(url, autocommit=True) as connection:
+    with own_database(postgres, template) as url, psycopg.connect(url, autocommit=True) as connection:
         for contract in contracts.values():
             ensure_table(connection, contract)
         settings = Settings(home=home, given_database_url=url, store_url="", assets="assets")

@@ -1,12 +1,11 @@
 """What the histories are played on: databases, stores, workers, a disk that is full."""
 
-import itertools
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from databases import own_database
 from faults.disk import fill, small_disk
 from faults.history import history
 from faults.playing import Stage
@@ -14,8 +13,6 @@ from faults.workers import Workers
 
 from lastmile.settings import Settings
 from lastmile.store import open_store
-
-_numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,11 +40,8 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
 @pytest.fixture(scope="module")
 def stage_database(postgres: str, template: str) -> Iterator[str]:
     """URL of a migrated database that only this module uses."""
-    name = f"stage_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        yield f"{postgres.rpartition('/')[0]}/{name}"
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with own_database(postgres, template) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,7 @@ def _wait_until_its_session_is_gone(site):
 
 @pytest.mark.behaviour(number=9)
 @pytest.mark.parametrize("where", ["after the claim", "after the first batch", "before the commit"])
+@pytest.mark.every_store
 def test_a_drop_killed_mid_load_leaves_no_rows_and_the_retry_all_of_them(site, where):
     site.put_rows("a.csv", *(f"v{number:03},3,2,1,done" for number in range(100)))
     site.discover()
@@ -75,6 +76,7 @@ def test_a_worker_killed_while_replacing_a_version_leaves_the_old_one_in_force(s
 
 
 @pytest.mark.behaviour(number=10)
+@pytest.mark.every_store
 def test_a_drop_killed_after_the_commit_is_not_loaded_again_and_tells_the_same_numbers(site):
     site.put_rows("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done")
     site.discover()

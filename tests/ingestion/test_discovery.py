@@ -13,6 +13,8 @@ from lastmile.ingestion.discovery.listing import discover, locate
 from lastmile.store import Store, StoredObject
 from lastmile.store.landing import MAX_KEY_BYTES, MAX_NAME_BYTES, is_unfinished, name_problem
 
+pytestmark = pytest.mark.every_store
+
 
 @dataclass(frozen=True)
 class Dated(Store):

@@ -13,6 +13,8 @@ from lastmile.ingestion.discovery import notifications
 from lastmile.ingestion.discovery.notifications import drain, keys_in
 from lastmile.settings import Settings
 
+pytestmark = pytest.mark.every_store
+
 CONTRACTS = {"visits": VISITS}
 BUCKET = "s3://bucket/a/prefix"
 KEY = "landing/visits/2020/a.csv"

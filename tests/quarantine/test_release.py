@@ -251,6 +251,7 @@ def test_more_rows_asked_for_while_others_are_being_released_are_not_forgotten(s
 
 
 @pytest.mark.behaviour(number=29)
+@pytest.mark.every_store
 def test_nothing_is_released_of_a_drop_whose_object_is_gone(site):
     key = site.put_rows("a.csv", *ROWS)
     site.discover()
@@ -264,6 +265,7 @@ def test_nothing_is_released_of_a_drop_whose_object_is_gone(site):
     assert site.take() == []
 
 
+@pytest.mark.every_store
 def test_nothing_is_released_of_a_drop_that_was_replaced_after_the_request(site):
     site.arrive("a.csv", *ROWS)
     request(site.connection, {site.drops()[0]["id"]: [3]}, [])
@@ -282,6 +284,7 @@ def test_nothing_is_released_under_a_contract_that_refuses_the_drop(site):
     assert (counts(site), site.visits()) == ((6, 3, 3, 0), ["v1", "v5", "v6"])
 
 
+@pytest.mark.every_store
 def test_rows_of_a_drop_that_was_replaced_are_no_longer_quarantined(site):
     site.arrive("a.csv", *ROWS)
     site.arrive("a.csv", *ROWS[:2])
@@ -303,6 +306,7 @@ def test_a_drop_quarantined_whole_is_re_ingested_any_number_of_times(site):
         assert (site.states(), site.visits(), counts(site)) == (["loaded"], ["v2", "v3"], (3, 2, 1, 0))
 
 
+@pytest.mark.every_store
 def test_a_missing_drop_that_is_requested_stays_missing_while_its_object_is_gone(site, monkeypatch):
     monkeypatch.setattr(worker, "FIRST_RETRY_WAIT", worker.FIRST_RETRY_WAIT / 100)
     key = site.put_rows("a.csv", "v1,3,2,1,done")

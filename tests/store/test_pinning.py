@@ -10,6 +10,8 @@ import pytest
 from lastmile.settings import Settings
 from lastmile.store import Changed, Store, StoredObject, open_store
 
+pytestmark = pytest.mark.every_store
+
 BODY = b"visit,persons\nv1,3\n"
 SHA256 = hashlib.sha256(BODY).hexdigest()
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from lastmile.errors import UserError
 from lastmile.store import Changed, Missing, Store, StoredObject
 
+pytestmark = pytest.mark.every_store
+
 
 def keys(store: Store, prefix: str = "") -> list[str]:
     return [listed.key for listed in store.list(prefix)]
