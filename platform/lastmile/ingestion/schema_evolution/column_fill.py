@@ -13,9 +13,9 @@ import orjson
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.numbers import NumberFormat
 from lastmile.contracts.declaration import headers
 from lastmile.contracts.names import normal_name
+from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.batch import RawBatch, ValidatedBatch
 from lastmile.ingestion.validation import Plan
 

@@ -16,8 +16,8 @@ from psycopg import Connection, sql
 
 from lastmile import ledger
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.numbers import NumberFormat
 from lastmile.contracts.names import normal_name
+from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.load import cleaned_key, fetch_cleaned
 from lastmile.ingestion.readers.reader import ROWS
 from lastmile.ingestion.schema_evolution.column_fill import ColumnFill, as_declared, declared
