@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-import pandera.backends.polars.builtin_checks  # noqa: F401  # or pandera's own checks do not know polars data yet
+import pandera.backends.polars.builtin_checks  # noqa: F401  # makes pandera's own checks known for polars
 import pandera.polars as pa
 import polars as pl
 from pandera.api.function_dispatch import Dispatcher
@@ -20,7 +20,7 @@ LISTED = 12
 
 
 class Unusable(Exception):
-    """A check that cannot be asked of the rows of a batch. The message goes on from its name: what, and what instead."""
+    """A check that cannot be asked of the rows of a batch. The message goes on from its name, with what to do instead."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ def _compiled(check: pa.Check, column: str | None, root: _Remembering, columns: 
     _expect_doable(check)
     expression = _traced(check, column, root, columns)
     name, expected = _described(check, expression)
-    roots = [] if expression is None else expression.meta.root_names()
+    roots = (
+        [] if expression is None else [root for root in expression.meta.root_names() if root]
+    )  # "": elements of a list
     if unknown := [one for one in roots if one not in columns]:
         raise Unusable(f"names columns {unknown}; expected some of {list(columns)}")
     return RowCheck(check, column, name, expected, expression, (column,) if column else tuple(dict.fromkeys(roots)))
@@ -157,7 +159,7 @@ def _answered(check: RowCheck, rows: pl.DataFrame) -> pl.DataFrame:
 def called(check: pa.Check, frame: pl.LazyFrame, column: str | None) -> pl.LazyFrame | pl.Expr:
     """What the check returns for a frame. Raises Unusable where that is no answer for each row."""
     try:
-        answer = check._check_fn(pa.PolarsData(frame, column or "*"), **check._check_kwargs)
+        answer = check._check_fn(pa.PolarsData(frame, "*" if column is None else column), **check._check_kwargs)
     except pl.exceptions.PolarsError:
         raise
     except KeyError as error:
@@ -170,7 +172,7 @@ def called(check: pa.Check, frame: pl.LazyFrame, column: str | None) -> pl.LazyF
         ) from error
     if not isinstance(answer, pl.LazyFrame | pl.Expr):
         raise Unusable(
-            f"gives {type(answer).__name__}; expected data.lazyframe.select(<an expression that is true for a good row>)"
+            f"gives {type(answer).__name__}; expected data.lazyframe.select(<an expression, true for a good row>)"
         )
     return answer
 

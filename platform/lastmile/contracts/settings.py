@@ -1,4 +1,4 @@
-"""What a dataset declares besides its columns, grouped by concern: its files, what becomes of misfits, when drops come."""
+"""What a dataset declares besides its columns, by concern: its files, what becomes of misfits, when drops come."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +18,16 @@ class Format:
     sheet: str | None = None
     #: What stands before the fraction of numbers in delimited text; None: what the file's own numbers show.
     decimal: Literal[".", ","] | None = None
+    #: What stands between the fields of delimited text, and around those that hold it ("" where nothing does); None:
+    #: what the file shows.
+    delimiter: str | None = None
+    quote: str | None = None
+    #: Lines of text, or rows of a sheet, that begin with it are no records.
+    comment: str | None = None
+    #: So many lines of text, or rows of a sheet, are passed over before the header is looked for.
+    skip_lines: int = 0
+    #: Cell texts read as "no value" in every column that names none of its own; None: those of the column's type.
+    missing: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

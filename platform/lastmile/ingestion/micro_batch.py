@@ -127,8 +127,8 @@ def _read(contract: Contract, drop: Drop, file: Path, sha256: str, plans: dict[t
     batches = list(reader.batches())
     numbers = NumberFormat.of(reader.format)
     known = (*reader.header, numbers)
-    plan = plans[known] = plans.get(known) or Plan(contract, reader.header, numbers)
-    grows = contract.policy.unknown_columns == "add" and plan.change.rescued
+    plan = plans[known] = plans.get(known) or Plan(contract.expanded(reader.header), reader.header, numbers)
+    grows = contract.patterns or (contract.policy.unknown_columns == "add" and plan.change.rescued)
     if len(batches) != 1 or grows or drop.size > contract.limits.bytes:
         return None
     return Read(drop, sha256, plan, reader.format, batches[0])

@@ -4,14 +4,16 @@ The checks come from the contract's pandera schema, nearly all of them as expres
 are called on it, as pandera itself would. Uniqueness needs the whole drop: it is not looked at here.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from lastmile.contracts.checks import RowCheck
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.numbers import PLAIN, NumberFormat
+from lastmile.ingestion.batch import Refused
+from lastmile.ingestion.validation.evaluation import evaluated
 
 #: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it keeps beside them.
 LONGEST_KEY = 2_000
@@ -26,6 +28,20 @@ class Rule:
     expected: str
     broken: Callable[[pl.DataFrame], pl.Expr | pl.Series]
     shown: tuple[str, ...] = ()
+
+    def flags(self, frame: pl.DataFrame) -> pl.Series:
+        """The rows that break it; one that cannot be asked of a row is broken there. Raises Refused where it can be
+        asked of no row alone."""
+        try:
+            broken = self.broken(frame)
+            return frame.select(broken).to_series()
+        except pl.exceptions.PolarsError as error:
+            if isinstance(broken, pl.Expr) and broken.meta.is_row_separable():
+                return evaluated(frame, broken, True)
+            raise Refused(
+                f"rule {self.name} cannot be asked of these rows: {str(error).splitlines()[0]}. Write it so that it "
+                "gives null where there is no answer, such as with strict=False"
+            ) from error
 
 
 def raw_name(column: str) -> str:
@@ -68,7 +84,10 @@ def column_rules(contract: Contract, column: str, numbers: NumberFormat = PLAIN)
     if not kind.is_text and not is_rescued:
         yield _rule("type", column, kind.expected(contract.reading(column, numbers)), misread(column))
     if not spec.nullable:
-        yield _rule("required", column, "a value", cell(column).is_null())
+        is_missing = cell(column).is_null()
+        if spec.default is not None or contract.metadata(column)["derived"] is not None:
+            is_missing &= pl.col(column).is_null()
+        yield _rule("required", column, "a value", is_missing)
     if kind.is_text or is_rescued:
         yield from text_rules(column, contract.limits.cell_characters)
     yield from check_rules(contract, column)
@@ -79,6 +98,30 @@ def check_rules(contract: Contract, column: str | None) -> Iterator[Rule]:
     names = list(contract.columns)
     for check in contract.checks[column]:
         yield _check_rule(check, names)
+
+
+def derived_rules(contract: Contract, column: str) -> Iterator[Rule]:
+    """The same of a column that the file has not, explained by those it is derived from."""
+    derived = contract.metadata(column)["derived"]
+    shown = tuple(dict.fromkeys(derived.meta.root_names())) if derived is not None else ()
+    if not contract.columns[column].nullable:
+        yield Rule("required", None, f"{column}: expected a value", lambda _: pl.col(column).is_null(), shown)
+    for rule in check_rules(contract, column):
+        yield replace(rule, column=None, expected=f"{column}: expected {rule.expected}", shown=shown)
+
+
+def derived_values(contract: Contract, loaded: Collection[str], missing: Mapping[str, pl.Expr]) -> dict[str, pl.Expr]:
+    """The values of derived columns, where the file has none: it tells by `missing`, or does not have the column."""
+    found = {}
+    for column in contract.columns:
+        derived = contract.metadata(column)["derived"]
+        if derived is not None and column not in loaded:
+            found[column] = (
+                pl.when(missing[column] & pl.col(column).is_null()).then(derived).otherwise(pl.col(column))
+                if column in missing
+                else derived
+            )
+    return found
 
 
 def key_rules(contract: Contract, found: Collection[str]) -> Iterator[Rule]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from lastmile.contracts.casts import symbols_pattern
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch, Refused
 from lastmile.ingestion.validation.header_match import fit
@@ -79,16 +80,20 @@ def number_format(columns: Mapping[str, Evidence], contract: Contract) -> dict[s
 
 def evidence(header: Sequence[str], rows: Iterable[Sequence[str] | None], contract: Contract) -> dict[str, Evidence]:
     """What these rows show, by header of a column of numbers."""
+    contract = contract.expanded(header)
     found, _ = fit(contract, header)
     cells = dict(zip(header, zip(*filter(None, rows), strict=True), strict=False))
     return {
-        name: _shown_by(cells.get(name, ()), contract.missing(column))
+        name: _shown_by(cells.get(name, ()), contract.missing(column), contract.metadata(column)["symbols"])
         for column, name in found.items()
         if contract.kinds[column].is_number
     }
 
 
-def _shown_by(cells: Sequence[str], missing: Collection[str]) -> Evidence:
+def _shown_by(cells: Sequence[str], missing: Collection[str], symbols: Sequence[str]) -> Evidence:
+    if symbols:
+        before, behind = symbols_pattern(symbols)
+        cells = [re.sub(behind, "", re.sub(before, r"\1", cell.strip())) for cell in cells]
     joined = "\n".join([*cells, ""])
     shown = Evidence()
     if _POINTED.fullmatch(joined) and joined.count("\n") == len(cells):
@@ -121,6 +126,7 @@ def watched(batches: Iterator[RawBatch], contract: Contract) -> Iterator[RawBatc
     """The batches of an undecided file. Raises Refused where a decimal comma comes after what was read as a point."""
     either: tuple[str, int] | None = None
     for batch in batches:
+        contract = contract.expanded(batch.frame.columns)
         found, _ = fit(contract, batch.frame.columns)
         for column in (name for name in found if contract.kinds[name].is_number):
             cells = batch.frame[found[column]]
