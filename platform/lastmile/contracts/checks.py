@@ -36,11 +36,8 @@ class RowCheck:
     expression: pl.Expr | None
     #: The columns whose cells explain it.
     shown: tuple[str, ...]
-
-    @property
-    def is_by_row(self) -> bool:
-        """Whether it looks at each row for itself, so that rows of several drops can be validated as one batch."""
-        return self.expression is not None and self.expression.meta.is_row_separable()
+    #: Whether it looks at each row for itself, so that rows of several drops can be validated as one batch.
+    is_by_row: bool
 
     def breaks(self) -> pl.Expr | None:
         """True for each bad row."""
@@ -101,7 +98,22 @@ def _compiled(check: pa.Check, column: str | None, root: _Remembering, columns: 
     )  # "": elements of a list
     if unknown := [one for one in roots if one not in columns]:
         raise Unusable(f"names columns {unknown}; expected some of {list(columns)}")
-    return RowCheck(check, column, name, expected, expression, (column,) if column else tuple(dict.fromkeys(roots)))
+    shown = (column,) if column else tuple(dict.fromkeys(roots))
+    return RowCheck(check, column, name, expected, expression, shown, _is_by_row(expression, check, roots))
+
+
+def _is_by_row(expression: pl.Expr | None, check: pa.Check, roots: Sequence[str]) -> bool:
+    if expression is None or not roots:
+        return False
+    return isinstance(check._check_fn, Dispatcher) or is_row_separable(expression)
+
+
+def is_row_separable(expression: pl.Expr) -> bool:
+    """Whether it looks at each row for itself. polars looks at the outermost step only, so every step is asked."""
+    try:
+        return expression.meta.is_row_separable() and all(map(is_row_separable, expression.meta.pop()))
+    except pl.exceptions.ColumnNotFoundError:  # of what is done with the elements of a list it cannot tell
+        return False
 
 
 def tried(
@@ -113,9 +125,9 @@ def tried(
     """
     cells = {name: [samples[name], samples[name], None] for name in columns}
     frames = [pl.DataFrame(schema=dict(columns)), pl.DataFrame(cells, schema=dict(columns))]
-    plain = [check.expression for check in checks if check.is_by_row and check.shown]
+    plain = [check.expression for check in checks if check.is_by_row]
     if _are_answers(frames, [expression for expression in plain if expression is not None]):
-        checks = [check for check in checks if not (check.is_by_row and check.shown)]
+        checks = [check for check in checks if not check.is_by_row]
     for check in checks:
         try:
             for frame in frames:

@@ -14,7 +14,7 @@ import pandera.polars as pa
 import polars as pl
 
 from lastmile.contracts.casts import Reading
-from lastmile.contracts.checks import tried
+from lastmile.contracts.checks import is_row_separable, tried
 from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS, normal_name
 from lastmile.contracts.types import Kind, annotations, kind_of
 
@@ -162,7 +162,7 @@ def _of_derived(contract: "Contract", name: str, derived: pl.Expr) -> Iterator[s
     except pl.exceptions.PolarsError as error:
         yield f"column {name} cannot be derived: {str(error).splitlines()[0]}"
         return
-    if not derived.meta.is_row_separable():
+    if not is_row_separable(derived):
         yield f"column {name} is derived from other rows too; expected an expression over its own row"
     if found.dtype != contract.types()[name]:
         yield f"column {name} is derived as {found.dtype}; expected {contract.types()[name]}: cast it"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from lastmile.contracts.checks import RowCheck
+from lastmile.contracts.checks import RowCheck, is_row_separable
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.numbers import PLAIN, NumberFormat
 from lastmile.ingestion.batch import Refused
@@ -36,7 +36,7 @@ class Rule:
             broken = self.broken(frame)
             return frame.select(broken).to_series()
         except pl.exceptions.PolarsError as error:
-            if isinstance(broken, pl.Expr) and broken.meta.is_row_separable():
+            if isinstance(broken, pl.Expr) and is_row_separable(broken):
                 return evaluated(frame, broken, True)
             raise Refused(
                 f"rule {self.name} cannot be asked of these rows: {str(error).splitlines()[0]}. Write it so that it "
