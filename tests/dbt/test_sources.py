@@ -1,28 +1,29 @@
 """dbt's sources are the contracts: nothing more, nothing less, nothing to edit twice."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 import yaml
 from checkout import DBT_PROJECT
+from declaring import dataset
 
 from lastmile.cli.dbt_sources import dbt_sources
-from lastmile.contracts import Contract, Partition, moment, number, text
+from lastmile.contracts import Partition, column
 from lastmile.errors import UserError
 from lastmile.warehouse.dbt.sources import SOURCES, are_current, sources_yaml, write_sources
 from lastmile.warehouse.tables import ensure_table
 
-SALES = Contract(
+SALES = dataset(
     name="sales",
     description="Lines of invoices.",
     owner="team:shop",
     partition=Partition("day", start=date(2010, 12, 1)),
     expected_every=timedelta(hours=36),
     columns={
-        "customer": text("Buyer.", personal=True),
-        "price": number("Price of a piece.", unit="GBP", measures="revenue"),
-        "sold_at": moment("When it was sold."),
+        "customer": column(str, "Buyer.", personal=True),
+        "price": column(float, "Price of a piece.", unit="GBP", measures="revenue"),
+        "sold_at": column(datetime, "When it was sold."),
     },
 )
 

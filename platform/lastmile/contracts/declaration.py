@@ -1,51 +1,171 @@
 """What a contract may not say: found when it is declared, not when its first drop comes.
 
-The intake judges a drop batch by batch and column by column name, so it can do less than pandera: what it would not do,
-or would do only at the first drop, is a fault of the contract.
+The intake validates a drop batch by batch, so it can do less than pandera: what it would not do, or would do only at
+the first drop, is a fault of the contract.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
+import pandera.polars as pa
 import polars as pl
 
-from lastmile.contracts.lean_pandera import pa
+from lastmile.contracts.casts import Reading
+from lastmile.contracts.checks import is_row_separable, tried
 from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS, normal_name
+from lastmile.contracts.types import Kind, annotations, kind_of
 
-TYPES = (pl.Float64(), pl.Int64(), pl.Boolean(), pl.Date(), pl.Datetime("us", "UTC"), pl.String())
-#: What pandera can be asked for and the intake does not do: attribute, its idle value, what to do instead.
+if TYPE_CHECKING:
+    from lastmile.contracts.contract import Contract
+
+#: What pandera can be asked of a column and the intake does not do: attribute, its idle value, what to do instead.
 NOT_DONE: tuple[tuple[str, object, str], ...] = (
     (
         "unique",
         False,
-        "drops are judged in batches; name the column in `key`, and what becomes of repeats in `duplicates`",
+        "drops are validated in batches; name the column in `key`, and what becomes of repeats in `policy.duplicates`",
     ),
-    ("regex", False, "declare each column under its own name, others in its `aliases`"),
-    ("default", None, "a missing value stays missing; put a default into the SQL that reads the table"),
-    ("parsers", [], "values are loaded as they were sent; change them in the SQL that reads the table"),
+    ("parsers", [], "pandera runs none on polars data; give the column's field a `derived` expression"),
 )
+#: The same of a whole schema.
+NOT_DONE_BY_TABLE: tuple[tuple[str, object, str], ...] = (
+    ("unique", None, "name the columns in `key`, and what becomes of repeats in `policy.duplicates`"),
+    ("strict", False, "say what becomes of unknown columns in `policy.unknown_columns`"),
+    ("ordered", False, "columns are found by their header, in any order"),
+    ("drop_invalid_rows", False, "bad rows are quarantined; say how many may be in `policy.max_bad_share`"),
+    ("parsers", [], "pandera runs none on polars data; give a column's field a `derived` expression"),
+)
+#: Words of `field` that only some types have, and which.
+MEANT_FOR: dict[Literal["formats", "true", "false", "symbols", "separator", "scale"], tuple[str, ...]] = {
+    "formats": ("date", "timestamp", "time of day"),
+    "true": ("boolean",),
+    "false": ("boolean",),
+    "symbols": ("number", "whole number", "decimal"),
+    "separator": ("list of codes",),
+    "scale": ("decimal",),
+}
+#: Samples of a format of dates and times are written by it and read again.
+MOMENT = datetime(2024, 12, 31, 14, 30, tzinfo=UTC)
 
 
-def faults(name: str, columns: Mapping[str, pa.Column], key: Sequence[str], rules: Sequence[pa.Check]) -> Iterator[str]:
+def faults(contract: "Contract") -> Iterator[str]:
     """A sentence for each thing in a dataset's declaration that cannot be done: what it is, and what to do."""
-    misnamed = [word for word in (name, *columns) if not COLUMN_NAME.fullmatch(word)]
+    columns = contract.columns
+    yield from _unknown_choices(contract.policy)
+    yield from _unknown_choices(contract.format)
+    misnamed = [word for word in (contract.name, *columns) if not COLUMN_NAME.fullmatch(word)]
     if misnamed:
         yield f"{misnamed} must be {COLUMN_NAME_IN_WORDS}; headers are matched in any case"
-    unknown = [word for word in key if word not in columns]
-    if unknown:
-        yield f"key names {unknown}, which are not among its columns {list(columns)}"
-    for column, spec in columns.items():
+    yield from _of_key(contract)
+    for column, spec in contract.table.columns.items():
         yield from _of_column(column, spec)
+    for asked, idle, instead in NOT_DONE_BY_TABLE:
+        if getattr(contract.table, asked) not in (idle, None):
+            yield f"its schema says {asked}={getattr(contract.table, asked)!r}, which the intake does not do: {instead}"
+    for pattern in contract.patterns:
+        yield from _of_pattern(contract, pattern)
     yield from _shared_headers(columns)
-    if all(spec.dtype.type in TYPES for spec in columns.values()):
-        yield from _of_checks(columns, rules)
+    if len(contract.kinds) == len(contract.table.columns):
+        yield from _of_reading(contract)
+        yield from _of_checks(contract)
+
+
+def _unknown_choices(settings: Any) -> Iterator[str]:
+    for name, hint in get_type_hints(type(settings)).items():
+        literals = [part for part in (hint, *get_args(hint)) if get_origin(part) is Literal]
+        allowed = [choice for literal in literals for choice in get_args(literal)]
+        value = getattr(settings, name)
+        if allowed and value is not None and value not in allowed:
+            yield f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}"
+
+
+def _of_key(contract: "Contract") -> Iterator[str]:
+    unknown = [word for word in contract.key if word not in contract.columns]
+    if unknown:
+        yield f"key names {unknown}, which are not among its columns {list(contract.columns)}"
+    for name in contract.key:
+        if name in contract.kinds and not contract.kinds[name].is_key:
+            yield f"key names {name}, a {contract.kinds[name].name}, by which rows cannot be told apart; name others"
 
 
 def _of_column(name: str, spec: pa.Column) -> Iterator[str]:
-    if spec.dtype.type not in TYPES:
-        yield f"column {name} has type {spec.dtype.type}; expected one of {', '.join(map(str, TYPES))}"
+    if kind_of(spec) is None:
+        yield (
+            f"column {name} has type {spec.dtype.type}; expected one of {annotations()}, or what polars calls "
+            'the same: a point in time is `pl.Datetime("us", "UTC")`'
+        )
     for asked, idle, instead in NOT_DONE:
         if getattr(spec, asked) != idle:
             yield f"column {name} says {asked}={getattr(spec, asked)!r}, which the intake does not do: {instead}"
+
+
+def _of_pattern(contract: "Contract", pattern: str) -> Iterator[str]:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        yield f"{pattern!r} is no pattern of column names: {error}; expected a regular expression such as crop_\\w+_kg"
+        return
+    fitting = [name for name in contract.columns if re.fullmatch(pattern, name)]
+    if fitting:
+        yield f"pattern {pattern!r} fits columns {fitting} too, which are declared by themselves; make it narrower"
+
+
+def _of_reading(contract: "Contract") -> Iterator[str]:
+    """What is said of how cells are read, tried."""
+    for name, spec in contract.table.columns.items():
+        metadata, kind, dtype = contract.metadata(name), contract.kinds[name], spec.dtype.type
+        for form in metadata["formats"]:
+            yield from (f"column {name}: {fault}" for fault in _of_format(form, kind, contract.reading(name)))
+        for said, kinds in MEANT_FOR.items():
+            if metadata[said] and kind.name not in kinds:
+                yield f"column {name} says {said}, which is for {' or '.join(kinds)}; it is of type {kind.annotation}"
+        if spec.default is not None:
+            yield from _of_default(name, spec.default, dtype)
+        if metadata["derived"] is not None:
+            yield from _of_derived(contract, name, metadata["derived"])
+
+
+def _of_format(form: str, kind: Kind, how: Reading) -> Iterator[str]:
+    if form in ("iso", "excel") or kind.name not in MEANT_FOR["formats"]:
+        return
+    written = MOMENT.strftime(form.replace("%.f", "").replace("%#z", "%z"))
+    try:
+        value = pl.select(kind.read(pl.lit(written), replace(how, formats=(form,)))).item()
+    except pl.exceptions.PolarsError as error:
+        value, written = None, str(error).splitlines()[0]
+    if value is None:
+        yield (
+            f"format {form!r} cannot be read ({written}); expected one of strptime such as %d/%m/%Y, or iso or excel"
+        )
+
+
+def _of_default(name: str, default: Any, dtype: pl.DataType) -> Iterator[str]:
+    try:
+        pl.Series([default], dtype=dtype, strict=True)
+    except (TypeError, pl.exceptions.PolarsError):
+        yield f"column {name} has default {default!r}; expected a value of type {dtype}"
+
+
+def _of_derived(contract: "Contract", name: str, derived: pl.Expr) -> Iterator[str]:
+    unknown = [root for root in derived.meta.root_names() if root not in contract.columns]
+    if unknown:
+        yield f"column {name} is derived from {unknown}; expected some of {list(contract.columns)}"
+        return
+    others = [root for root in derived.meta.root_names() if contract.metadata(root)["derived"] is not None]
+    if others:
+        yield f"column {name} is derived from {others}, which are derived themselves; derive it from what files bring"
+    try:
+        found = pl.DataFrame(schema=contract.types()).select(derived).to_series()
+    except pl.exceptions.PolarsError as error:
+        yield f"column {name} cannot be derived: {str(error).splitlines()[0]}"
+        return
+    if not is_row_separable(derived):
+        yield f"column {name} is derived from other rows too; expected an expression over its own row"
+    if found.dtype != contract.types()[name]:
+        yield f"column {name} is derived as {found.dtype}; expected {contract.types()[name]}: cast it"
 
 
 def headers(columns: Mapping[str, pa.Column]) -> Iterator[tuple[str, str]]:
@@ -61,7 +181,7 @@ def _shared_headers(columns: Mapping[str, pa.Column]) -> Iterator[str]:
     for header, column in headers(columns):
         other_header, other = first.setdefault(normal_name(header), (header, column))
         if not normal_name(header):
-            yield f"alias {header!r} of column {column} has no letter or digit, so no header can be told to be it"
+            yield f"alias {header!r} of column {column} has no letter or digit, so no header can be matched with it"
         elif other != column:
             yield (
                 f"header {header!r} of column {column} and header {other_header!r} of column {other} are the same to "
@@ -69,23 +189,14 @@ def _shared_headers(columns: Mapping[str, pa.Column]) -> Iterator[str]:
             )
 
 
-def _of_checks(columns: Mapping[str, pa.Column], rules: Sequence[pa.Check]) -> Iterator[str]:
-    no_rows = pl.LazyFrame(schema={name: spec.dtype.type for name, spec in columns.items()})
-    for check in rules:
-        yield from _of_rule(check, columns, no_rows)
+def _of_checks(contract: "Contract") -> Iterator[str]:
+    compiled = contract.compiled
+    yield from (_of_check(column, name, why) for column, name, why in compiled.unusable)
+    types = {name: spec.dtype.type for name, spec in contract.table.columns.items()}
+    samples = {name: kind.sample for name, kind in contract.kinds.items()}
+    every = [check for checks in compiled.checks.values() for check in checks]
+    yield from (_of_check(check.column, check.check.name, why) for check, why in tried(every, types, samples))
 
 
-def _of_rule(check: pa.Check, columns: Mapping[str, pa.Column], no_rows: pl.LazyFrame) -> Iterator[str]:
-    holds: pl.Expr | None = (check.statistics or {}).get("holds")
-    unknown = [] if holds is None else [name for name in holds.meta.root_names() if name not in columns]
-    if unknown:
-        yield f"rule {check.name} names columns {unknown}; expected some of {list(columns)}"
-        return
-    try:
-        asked: pl.LazyFrame = check(no_rows, None).check_output if holds is None else no_rows.select(holds)
-        found = asked.collect().dtypes
-    except pl.exceptions.PolarsError as error:
-        yield f"rule {check.name} cannot be asked of a row: {str(error).splitlines()[0]}"
-        return
-    if found != [pl.Boolean()]:
-        yield f"rule {check.name} gives {', '.join(map(str, found))} for a row; expected true or false"
+def _of_check(column: str | None, name: str | None, why: str) -> str:
+    return f"{f'column {column}: check' if column else 'rule'} {name} {why}"

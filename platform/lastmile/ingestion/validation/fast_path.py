@@ -6,21 +6,21 @@ whole row is left to the plan, which knows every form a value can have and every
 plain row has the very values the plan would have found in it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import NumberFormat
-from lastmile.ingestion.validation.casts import FALSE, PLAIN, TRUE, day, reading, usual_moment
+from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.validation.rules import (
     Rule,
     any_broken,
     cell_name,
     check_rules,
+    derived_rules,
+    derived_values,
     key_rules,
     raw_name,
-    row_rules,
     text_rules,
 )
 
@@ -39,19 +39,25 @@ class FastPath:
     ) -> None:
         types = contract.types()
         self._contract = contract
-        self._texts = [name for name in found if types[name] == pl.String]
-        self._others = [name for name in found if types[name] != pl.String]
+        self._texts = [name for name in found if contract.kinds[name].is_text]
+        self._others = [name for name in found if not contract.kinds[name].is_text]
         self._cells = [_text(name, contract).alias(cell_name(name)) for name in self._texts]
         self._values = [
-            *(pl.col(cell_name(name)).alias(name) for name in self._texts),
-            *(_value(name, contract, types[name], numbers).alias(name) for name in self._others),
-            *(pl.lit(None, dtype).alias(name) for name, dtype in types.items() if name not in found),
+            *(_with_default(name, contract, pl.col(cell_name(name))).alias(name) for name in self._texts),
+            *(_with_default(name, contract, _value(name, contract, numbers)).alias(name) for name in self._others),
+            *(
+                pl.lit(contract.columns[name].default, dtype).alias(name)
+                for name, dtype in types.items()
+                if name not in found
+            ),
         ]
+        derived = derived_values(contract, (), {name: _is_missing(name, contract) for name in found})
+        self._derived = [value.alias(name) for name, value in derived.items()]
         self._rules = list(_rules(contract, found, unknown))
 
     def typed(self, raw: pl.LazyFrame) -> pl.LazyFrame:
         """All rows with every column of the contract; only those of plain rows are to be trusted."""
-        return raw.with_columns(self._cells).with_columns(self._values)
+        return raw.with_columns(self._cells).with_columns(self._values).with_columns(self._derived)
 
     def are_valid(self, typed: pl.DataFrame, nul_free: bool) -> pl.Series:
         """Which rows of a frame that `typed` made are plain. `nul_free` says that no cell has a NUL character."""
@@ -75,7 +81,7 @@ class FastPath:
         if not nul_free:
             yield raw.str.contains("\0", literal=True)
         if not self._contract.columns[column].nullable:
-            yield pl.col(cell_name(column)).is_null()
+            yield pl.col(column).is_null()
 
     def _doubts_of_value(self, column: str, values: pl.Series) -> Iterator[pl.Expr]:
         value = pl.col(column)
@@ -91,9 +97,11 @@ def _rules(contract: Contract, found: Mapping[str, str], unknown: Sequence[str])
     for column in contract.columns:
         if column in found:
             yield from check_rules(contract, column)
+        elif contract.metadata(column)["derived"] is not None:
+            yield from derived_rules(contract, column)
     for name in unknown:
         yield from text_rules(name, contract.limits.cell_characters)
-    yield from row_rules(contract)
+    yield from check_rules(contract, None)
     yield from key_rules(contract, found)
 
 
@@ -102,26 +110,22 @@ def _text(column: str, contract: Contract) -> pl.Expr:
     return pl.when(~raw.is_in(contract.missing(column))).then(raw)
 
 
-def _value(column: str, contract: Contract, dtype: pl.DataType, numbers: NumberFormat) -> pl.Expr:
+def _is_missing(column: str, contract: Contract) -> pl.Expr:
+    raw = pl.col(raw_name(column))
+    return raw.is_null() | raw.is_in(contract.missing(column))
+
+
+def _with_default(column: str, contract: Contract, value: pl.Expr) -> pl.Expr:
+    default = contract.columns[column].default
+    if default is None:
+        return value
+    of_type = pl.lit(default, contract.types()[column])
+    return pl.when(_is_missing(column, contract)).then(of_type).otherwise(value)
+
+
+def _value(column: str, contract: Contract, numbers: NumberFormat) -> pl.Expr:
     raw, missing = pl.col(raw_name(column)), contract.missing(column)
-    cast = _CASTS[dtype] if numbers == PLAIN or not dtype.is_numeric() else reading(dtype, numbers)[0]
-    is_a_value = pl.select(cast(pl.lit(pl.Series(missing, dtype=pl.String)))).to_series().is_not_null().any()
-    return cast(pl.when(~raw.is_in(missing)).then(raw) if is_a_value else raw)
-
-
-def _yes_or_no(raw: pl.Expr) -> pl.Expr:
-    is_yes, is_no = (raw.is_in(_any_case(words)) for words in (TRUE, FALSE))
-    return pl.when(is_yes | is_no).then(is_yes)
-
-
-def _any_case(words: Sequence[str]) -> list[str]:
-    return [*words, *(word.title() for word in words), *(word.upper() for word in words)]
-
-
-_CASTS: dict[pl.DataType | type[pl.DataType], Callable[[pl.Expr], pl.Expr]] = {
-    pl.Float64: lambda raw: raw.cast(pl.Float64, strict=False),
-    pl.Int64: lambda raw: raw.cast(pl.Int64, strict=False),
-    pl.Boolean: _yes_or_no,
-    pl.Date: day,
-    pl.Datetime("us", "UTC"): usual_moment,
-}
+    kind, how = contract.kinds[column], contract.reading(column, numbers)
+    of_missing = pl.select(kind.usual(pl.lit(pl.Series(missing, dtype=pl.String)), how)).to_series()
+    is_a_value = of_missing.is_not_null().any()
+    return kind.usual(pl.when(~raw.is_in(missing)).then(raw) if is_a_value else raw, how)

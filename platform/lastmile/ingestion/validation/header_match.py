@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.declaration import headers
 from lastmile.contracts.names import normal_name
+from lastmile.contracts.patterns import fitting
 from lastmile.ingestion.batch import Refused, SchemaChange
 
 #: How many names a message lists, and how much of each.
@@ -22,6 +23,8 @@ def fit(contract: Contract, header: Sequence[str]) -> tuple[dict[str, str], Sche
         raise Refused(
             f"dataset {contract.name}: headers {listed(with_nul)} hold NUL characters. Write the file as text."
         )
+    _refuse_missing_patterns(contract, header)
+    contract = contract.expanded(header)
     columns = {normal_name(name): column for name, column in headers(contract.columns)}
     found: dict[str, str] = {}
     for name in header:
@@ -38,10 +41,20 @@ def fit(contract: Contract, header: Sequence[str]) -> tuple[dict[str, str], Sche
     return found, change
 
 
+def _refuse_missing_patterns(contract: Contract, header: Sequence[str]) -> None:
+    names = list(map(normal_name, header))
+    missing = [pattern for pattern, spec in contract.patterns.items() if spec.required and not fitting(pattern, names)]
+    if missing:
+        raise Refused(
+            f"dataset {contract.name}: expected columns whose names fit {missing}; the file has {listed(header)}. Add "
+            "them to the file, or make the pattern wider in the contract."
+        )
+
+
 def _change(contract: Contract, header: Sequence[str], found: dict[str, str]) -> SchemaChange:
     known = set(found.values())
     return SchemaChange(
-        added=[name for column, name in found.items() if contract.metadata(column).get("added")],
+        added=[name for column, name in found.items() if contract.metadata(column)["added"]],
         rescued=[name for name in header if name not in known],
         missing=[column for column in contract.columns if column not in found],
         renamed={name: column for column, name in found.items() if normal_name(name) != normal_name(column)},
@@ -61,7 +74,7 @@ def _refuse_misfits(contract: Contract, header: Sequence[str], found: dict[str, 
             f"dataset {contract.name}: expected columns such as {list(contract.columns)[:10]}; the file has "
             f"{listed(header)}, none of them. Check that it is a file of this dataset and has a header."
         )
-    if change.rescued and contract.unknown_columns == "refuse":
+    if change.rescued and contract.policy.unknown_columns == "refuse":
         raise Refused(
             f"dataset {contract.name}: unknown columns {listed(change.rescued)}, and the contract refuses them. "
             "Remove them from the file, or declare them in the contract."

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from lastmile.contracts.casts import symbols_pattern
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch, Refused
 from lastmile.ingestion.validation.header_match import fit
@@ -65,13 +66,13 @@ def number_format(columns: Mapping[str, Evidence], contract: Contract) -> dict[s
     points = [cell for column in columns.values() for cell in column.points]
     commas = [cell for column in columns.values() for cell in column.commas]
     is_mixture = len(points) < _STRAY * len(commas) and len(commas) < _STRAY * len(points)
-    if contract.decimal is None and is_mixture:
+    if contract.format.decimal is None and is_mixture:
         _refuse_either(columns, points[0], commas[0])
     shows_commas = len(commas) > len(points) and not is_mixture
-    is_comma = contract.decimal == "," or (contract.decimal is None and shows_commas)
+    is_comma = contract.format.decimal == "," or (contract.format.decimal is None and shows_commas)
     decimal, other = (",", ".") if is_comma else (".", ",")
     groups = set().union(*(column.groups for column in columns.values())) - {"", decimal}
-    if contract.decimal is not None and any(column.either for column in columns.values()):
+    if contract.format.decimal is not None and any(column.either for column in columns.values()):
         groups |= {other}
     thousands = groups.pop() if len(groups) == 1 else ""
     return {"decimal": decimal, "thousands": thousands} if is_comma or thousands else {}
@@ -79,16 +80,20 @@ def number_format(columns: Mapping[str, Evidence], contract: Contract) -> dict[s
 
 def evidence(header: Sequence[str], rows: Iterable[Sequence[str] | None], contract: Contract) -> dict[str, Evidence]:
     """What these rows show, by header of a column of numbers."""
+    contract = contract.expanded(header)
     found, _ = fit(contract, header)
     cells = dict(zip(header, zip(*filter(None, rows), strict=True), strict=False))
     return {
-        name: _shown_by(cells.get(name, ()), contract.missing(column))
+        name: _shown_by(cells.get(name, ()), contract.missing(column), contract.metadata(column)["symbols"])
         for column, name in found.items()
-        if contract.types()[column].is_numeric()
+        if contract.kinds[column].is_number
     }
 
 
-def _shown_by(cells: Sequence[str], missing: Collection[str]) -> Evidence:
+def _shown_by(cells: Sequence[str], missing: Collection[str], symbols: Sequence[str]) -> Evidence:
+    if symbols:
+        before, behind = symbols_pattern(symbols)
+        cells = [re.sub(behind, "", re.sub(before, r"\1", cell.strip())) for cell in cells]
     joined = "\n".join([*cells, ""])
     shown = Evidence()
     if _POINTED.fullmatch(joined) and joined.count("\n") == len(cells):
@@ -114,15 +119,16 @@ def _refuse_either(columns: Mapping[str, Evidence], point: str, comma: str) -> N
 
 def is_undecided(columns: Mapping[str, Evidence], contract: Contract) -> bool:
     """Whether nothing in the start of a file shows what a point is, so that later rows may."""
-    return contract.decimal is None and not any(column.points or column.commas for column in columns.values())
+    return contract.format.decimal is None and not any(column.points or column.commas for column in columns.values())
 
 
 def watched(batches: Iterator[RawBatch], contract: Contract) -> Iterator[RawBatch]:
     """The batches of an undecided file. Raises Refused where a decimal comma comes after what was read as a point."""
     either: tuple[str, int] | None = None
     for batch in batches:
+        contract = contract.expanded(batch.frame.columns)
         found, _ = fit(contract, batch.frame.columns)
-        for column in (name for name in found if contract.types()[name].is_numeric()):
+        for column in (name for name in found if contract.kinds[name].is_number):
             cells = batch.frame[found[column]]
             either = either or _first(cells, batch.lines, ".", COMMA)
             comma = either and _first(cells, batch.lines, ",", COMMA)
