@@ -76,7 +76,7 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
     code = [*command, *_address(port), "--module-name", _MODULE, "--location-name", LOCATION]
     found = [
         Service("code-server", "dagster", code, port),
-        Service("daemon", "lastmile.orchestration.runs.daemon", [workspace], outlived=True),
+        Service("daemon", "lastmile.orchestration.runs", [workspace], outlived=True),
     ]
     if ports is not None:
         found.append(Service("api", "lastmile.serving", [str(ports.api)], ports.api))

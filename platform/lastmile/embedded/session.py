@@ -14,7 +14,7 @@ from lastmile.embedded.processes import stop_recorded
 from lastmile.embedded.services import environment, prepare_dagster_home, services
 from lastmile.embedded.supervisor import Database, Say, Supervisor
 from lastmile.errors import UserError
-from lastmile.orchestration.activity import Activity, look
+from lastmile.orchestration.activity import Activity, activity
 from lastmile.orchestration.runs.connection_pool import keep_connections
 from lastmile.orchestration.runs.workers import end_all
 from lastmile.settings import Settings
@@ -54,9 +54,10 @@ class Session:
 
         Raises UserError where a process of the platform keeps dying, or the database stays away.
         """
-        from dagster_postgres.utils import DagsterPostgresException
         from psycopg import OperationalError
         from sqlalchemy.exc import DBAPIError
+
+        from lastmile.orchestration.dagster_compat.errors import DagsterPostgresException
 
         patience = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -74,8 +75,8 @@ class Session:
         from lastmile.warehouse.connections import connect
 
         with connect(self.database_url) as connection:  # first, since Dagster's own attempts fill the screen
-            sight = look(self.instance, self.started_at, disturbed_at + _SETTLING_SECONDS)
-            return sight, summary(connection, self.store.url)
+            now = activity(self.instance, self.started_at, disturbed_at + _SETTLING_SECONDS)
+            return now, summary(connection, self.store.url)
 
 
 @contextmanager

@@ -85,7 +85,9 @@ def _requests(
 ) -> Iterator[dg.RunRequest]:
     """One run for all years, for the months of a year and the days of a month, over every dataset with drops there. The
     ledger says what is new, so no run key. Datasets under a backfill are left to that."""
-    left = _under_backfill(instance)
+    from lastmile.orchestration.dagster_compat.backfills import assets_under_backfill
+
+    left = assets_under_backfill(instance)
     groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for dataset, partition, *_ in waiting:
         if dataset in contracts and raw_key(dataset) not in left:
@@ -135,13 +137,6 @@ def _request(keys: Sequence[dg.AssetKey], partitions: Sequence[str], tags: Mappi
             "dagster/asset_partition_range_end": partitions[-1],
         },
     )
-
-
-def _under_backfill(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
-    from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
-
-    going_on = instance.get_backfills(filters=BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED]))
-    return {key for backfill in going_on for key in backfill.asset_selection or ()}
 
 
 def _may_run(instance: dg.DagsterInstance, tag: str) -> bool:

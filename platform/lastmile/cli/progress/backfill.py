@@ -12,14 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lastmile.cli.progress.live import work
 from lastmile.cli.progress.row_changes import counted, summary
 from lastmile.embedded.session import Session
-from lastmile.orchestration.backfills import Asked
+from lastmile.orchestration.backfills import Backfill
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 _POLL_SECONDS = 1.0
 
-Ask = Callable[["DagsterInstance", Path], Asked]
+Ask = Callable[["DagsterInstance", Path], Backfill]
 
 
 def carry_out(running: Session, console: Console, asks: Sequence[Ask], first: date, after: date) -> bool:
@@ -46,7 +46,7 @@ def carry_out(running: Session, console: Console, asks: Sequence[Ask], first: da
     return succeeded
 
 
-def _wait(running: Session, console: Console, asked: Sequence[Asked]) -> None:
+def _wait(running: Session, console: Console, asked: Sequence[Backfill]) -> None:
     columns = (TextColumn("partitions of assets made"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=None)

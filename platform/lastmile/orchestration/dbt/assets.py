@@ -22,7 +22,8 @@ from lastmile.orchestration.conditions import (
     when_partitions_change,
     when_views_are_out_of_date,
 )
-from lastmile.orchestration.dbt.build import POOL, DbtCommand, build
+from lastmile.orchestration.dagster_compat.dbt import DbtCommand
+from lastmile.orchestration.dbt.build import POOL, build
 from lastmile.orchestration.dbt.project import project_folder
 from lastmile.orchestration.dbt.translator import Manifest, Translator, asset_key
 from lastmile.orchestration.partitions import in_few_runs, partitions_of

@@ -4,18 +4,16 @@ Row counts are those dbt's own statements report, so they cost no query; a test 
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster_dbt import DbtCliInvocation, DbtCliResource
-from dagster_dbt.errors import DagsterDbtCliRuntimeError
-from packaging.version import Version
+from dagster_dbt import DagsterDbtCliRuntimeError, DbtCliInvocation
 
+from lastmile.orchestration.dagster_compat.dbt import DbtCommand
 from lastmile.orchestration.dbt.lineage import column_lineage
 from lastmile.orchestration.resources import Platform
 from lastmile.warehouse.dbt.project import MANIFEST
@@ -27,24 +25,6 @@ if TYPE_CHECKING:
 POOL = "dbt"
 #: Failing rows shown with a check; all of them are stored.
 MOST_SHOWN = 20
-
-
-class DbtCommand(DbtCliResource):
-    """dbt's command line as it comes with dagster-dbt, less what it does besides.
-
-    Before each command it would run `dbt --version`, which asks the internet for newer ones (1.4 CPU-s), and load an
-    adapter that only its own row counts and column lineage need (0.8 CPU-s). Should a later version rename what is
-    overridden here, only that saving is lost.
-    """
-
-    @cached_property
-    def _cli_version(self) -> Version:
-        from dbt.version import __version__
-
-        return Version(__version__)
-
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:  # noqa: ARG002  # as overridden
-        return None
 
 
 def build(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform, *options: str) -> Iterator[Any]:

@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 
 from lastmile.orchestration.conditions import when_made_from_new_code
-from lastmile.orchestration.dbt.build import POOL, DbtCommand, connected
+from lastmile.orchestration.dagster_compat.dbt import DbtCommand
+from lastmile.orchestration.dbt.build import POOL, connected
 from lastmile.orchestration.drops.metadata import digest
 from lastmile.orchestration.resources import Platform
 from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
