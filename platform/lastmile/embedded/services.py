@@ -1,8 +1,9 @@
-"""Dagster's processes for one home: what each is told, and in what order they come up."""
+"""Dagster's processes for one home: their arguments and environment, and in what order they come up."""
 
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from lastmile.warehouse.connections import dagster_url, libpq_environment
 
 LOCATION = "lastmile"
 _MODULE = "assets.definitions"
+_CLIENT = """
+instance_class:
+  module: lastmile.orchestration.dagster_compat.client_instance
+  class: ClientInstance
+"""
 #: glibc keeps a heap per thread otherwise, and every process here has a dozen that hardly allocate. polars' allocator
 #: keeps what was freed for ten seconds otherwise, a tenth of the memory of a large drop. To give all of it back at once
 #: would cost a seventh of the CPU, since every page comes back empty. For the same reason glibc keeps up to 16 MiB, and
@@ -29,13 +35,7 @@ def environment(settings: Settings, database_url: str) -> dict[str, str]:
     """The variables every process of this installation runs with, on top of the caller's own."""
     return {
         **os.environ,
-        **libpq_environment(database_url),
-        "LASTMILE_HOME": str(settings.home),
-        "LASTMILE_DATABASE_URL": database_url,
-        "LASTMILE_STORE_URL": settings.store_url,
-        "LASTMILE_ASSETS": settings.assets,
-        "LASTMILE_DAGSTER_URL": dagster_url(database_url),
-        "LASTMILE_DAGSTER_STORAGE": str(settings.dagster_home / "storage"),
+        **surroundings(settings, database_url),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120",
         "PYTHONUNBUFFERED": "1",
@@ -43,10 +43,49 @@ def environment(settings: Settings, database_url: str) -> dict[str, str]:
     }
 
 
+def surroundings(settings: Settings, database_url: str) -> dict[str, str]:
+    """The variables that name this installation's home, database, objects and assets."""
+    return {
+        "LASTMILE_HOME": str(settings.home),
+        "LASTMILE_DATABASE_URL": database_url,
+        "LASTMILE_STORE_URL": settings.store_url,
+        "LASTMILE_ASSETS": settings.assets,
+        "LASTMILE_DAGSTER_URL": dagster_url(database_url),
+        **libpq_environment(database_url),
+    }
+
+
+def client_environment(settings: Settings, database_url: str) -> dict[str, str]:
+    """The variables for another tool next to the platform: the same, and a DAGSTER_HOME whose daemon leaves the work."""
+    project = PROJECT / "dbt_project"
+    return {
+        **surroundings(settings, database_url),
+        "DAGSTER_HOME": str(_client_home(settings)),
+        "DBT_PROJECT_DIR": str(project),
+        "DBT_PROFILES_DIR": os.environ.get("DBT_PROFILES_DIR") or str(project),
+    }
+
+
 def prepare_dagster_home(settings: Settings) -> None:
-    """Put the project's dagster.yaml into DAGSTER_HOME."""
-    (settings.dagster_home / "storage").mkdir(parents=True, exist_ok=True)
+    """Put the project's dagster.yaml into DAGSTER_HOME, and into that of tools next to the platform."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROJECT / "dagster.yaml", settings.dagster_home / "dagster.yaml")
+    prepare_client_home(settings)
+
+
+def prepare_client_home(settings: Settings) -> None:
+    """The same dagster.yaml, of an instance whose daemon leaves the work to the platform's, and the same folder of logs."""
+    home = _client_home(settings)
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text() + _CLIENT)
+    storage = settings.dagster_home / "storage"
+    storage.mkdir(exist_ok=True)
+    with suppress(FileExistsError):
+        (home / "storage").symlink_to(storage)
+
+
+def _client_home(settings: Settings) -> Path:
+    return settings.dagster_home / "client"
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Session:
         from psycopg import OperationalError
         from sqlalchemy.exc import DBAPIError
 
-        from lastmile.orchestration.dagster_compat.errors import DagsterPostgresException
+        from lastmile.orchestration.dagster_compat.storage import DagsterPostgresException
 
         patience = time.monotonic() + PATIENCE_SECONDS
         while True:
