@@ -14,7 +14,8 @@ from lastmile.warehouse.connections import dagster_url, libpq_environment
 
 LOCATION = "lastmile"
 _MODULE = "assets.definitions"
-_CLIENT = """
+#: Added to dagster.yaml for tools next to the platform.
+CLIENT = """
 instance_class:
   module: lastmile.orchestration.dagster_compat.client_instance
   class: ClientInstance
@@ -56,7 +57,7 @@ def surroundings(settings: Settings, database_url: str) -> dict[str, str]:
 
 
 def client_environment(settings: Settings, database_url: str) -> dict[str, str]:
-    """The variables for another tool next to the platform: the same, and a DAGSTER_HOME whose daemon leaves the work."""
+    """The same for a tool next to the platform; a daemon in its DAGSTER_HOME leaves the work to the platform's."""
     project = PROJECT / "dbt_project"
     return {
         **surroundings(settings, database_url),
@@ -74,10 +75,10 @@ def prepare_dagster_home(settings: Settings) -> None:
 
 
 def prepare_client_home(settings: Settings) -> None:
-    """The same dagster.yaml, of an instance whose daemon leaves the work to the platform's, and the same folder of logs."""
+    """The same dagster.yaml and folder of logs, of an instance whose daemon leaves the work to the platform's."""
     home = _client_home(settings)
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text() + _CLIENT)
+    (home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text() + CLIENT)
     storage = settings.dagster_home / "storage"
     storage.mkdir(exist_ok=True)
     with suppress(FileExistsError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lastmile.embedded import postgres
+from lastmile.embedded.database import given_url
 from lastmile.embedded.processes import remember, start, stop, wait_until_listening
 from lastmile.embedded.services import Service
 from lastmile.errors import UserError
@@ -116,7 +117,7 @@ class Database:
     """The embedded Postgres at `url`, kept up too; a database that was given is not ours to start."""
 
     def __init__(self, settings: Settings, url: str, say: Say) -> None:
-        self._folder = None if settings.given_database_url else settings.postgres_folder
+        self._folder = None if given_url(settings) else settings.postgres_folder
         self._url, self._say = url, say
         self._deaths = Deaths("embedded Postgres", settings.postgres_folder / "server.log")
         self._since = time.monotonic()

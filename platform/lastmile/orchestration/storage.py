@@ -20,8 +20,8 @@ from lastmile.orchestration.dagster_compat.storage import (
 URL = "LASTMILE_DAGSTER_URL"
 
 
-class PlatformStorage(ConfigurableClass):
-    """Chooses the storage; what it makes is one of Dagster's own."""
+class PlatformStorage(DagsterStorage, ConfigurableClass):
+    """Chooses the storage: what it makes is one of Dagster's own, never one of this class."""
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:

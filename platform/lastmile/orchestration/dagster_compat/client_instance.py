@@ -1,8 +1,8 @@
 """A Dagster instance for tools that work next to a running platform, named in the dagster.yaml of `lastmile env`.
 
 It has the platform's storage, so `dagster dev` shows its runs and launches new ones. But two daemons on one storage
-would both start each queued run, and each request what the sensors find: Dagster forbids that and only logs an error. So
-the daemon of such a tool starts nothing. It must do something: it checks for runs whose worker is gone, which any
+would both start each queued run, and each request what the sensors find; Dagster forbids that, but only logs an error.
+So the daemon of such a tool starts nothing. It must do something: it checks for runs whose worker is gone, which any
 number of processes may do, and leaves the heartbeats to the platform's daemon.
 """
 

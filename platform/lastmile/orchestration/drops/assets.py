@@ -14,6 +14,7 @@ import dagster as dg
 from lastmile.contracts.contract import Contract
 from lastmile.orchestration.backfills import DASK_TAG, REDO_TAG
 from lastmile.orchestration.drops.checks import check_results, check_specs
+from lastmile.orchestration.drops.freshness import freshness_policy
 from lastmile.orchestration.drops.lateness import lateness_metadata
 from lastmile.orchestration.drops.metadata import (
     column_schema,
@@ -92,6 +93,7 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 cleaned,
                 description=contract.description,
+                freshness_policy=freshness_policy(contract),
                 kinds={"postgres", "parquet"},
                 metadata={
                     "dagster/column_schema": column_schema(contract),

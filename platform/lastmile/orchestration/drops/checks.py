@@ -4,12 +4,12 @@ The gate is in the data: a drop over its threshold loads no rows. So these check
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from lastmile.contracts.contract import Contract
+from lastmile.orchestration.drops.freshness import stale
 from lastmile.orchestration.drops.schema_drift import header_changes, undeclared
 
 if TYPE_CHECKING:
@@ -45,23 +45,17 @@ def check_results(
     cleaned: dg.AssetKey,
     quarantine: dg.AssetKey,
 ) -> Iterator[dg.AssetCheckResult]:
-    from lastmile.ledger.audit import violations
+    from lastmile.ledger.audit import newest_drop, violations
     from lastmile.quarantine.trend import anomaly, shares
 
     yield _result(cleaned, "rows_add_up", violations(connection, contract.name, partitions))
     yield _result(cleaned, "every_drop_settled", _unsettled(drops))
-    yield fresh_result(connection, store, contract, cleaned)
+    late = stale(contract, newest_drop(connection, store, contract.name))
+    yield _result(cleaned, "fresh", late, dg.AssetCheckSeverity.WARN)
     yield _header_result(cleaned, contract, drops)
     yield _result(quarantine, "drops_within_threshold", _set_aside_whole(drops), dg.AssetCheckSeverity.WARN)
     unusual = anomaly(shares(connection, store, contract.name))
     yield _result(quarantine, "bad_share_as_usual", [unusual] if unusual else [], dg.AssetCheckSeverity.WARN)
-
-
-def fresh_result(connection: "Connection", store: str, contract: Contract, cleaned: dg.AssetKey) -> dg.AssetCheckResult:
-    from lastmile.ledger.audit import newest_drop
-
-    stale = _stale(contract, newest_drop(connection, store, contract.name))
-    return _result(cleaned, "fresh", stale, dg.AssetCheckSeverity.WARN)
 
 
 def _result(
@@ -90,12 +84,6 @@ def _unsettled(drops: Sequence[Mapping[str, Any]]) -> list[str]:
         for drop in drops
         if drop["state"] in ("failed", "missing") and drop["discarded_at"] is None
     ]
-
-
-def _stale(contract: Contract, newest: datetime | None) -> list[str]:
-    if contract.expected_every is None or newest is None or datetime.now(UTC) - newest <= contract.expected_every:
-        return []
-    return [f"the newest drop came {newest:%Y-%m-%d %H:%M}; one is expected every {contract.expected_every}"]
 
 
 def _header_result(asset: dg.AssetKey, contract: Contract, drops: Sequence[Mapping[str, Any]]) -> dg.AssetCheckResult:
