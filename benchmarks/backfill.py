@@ -245,7 +245,7 @@ def _ignore(done: int, drops: object) -> None:
 
 def settle(running: Session) -> None:
     """Until nothing is under way, so that it is not measured."""
-    while not running.look()[0].settled:
+    while not running.state()[0].settled:
         time.sleep(1)
 
 

@@ -168,7 +168,7 @@ def dagster_home(folder: Path, more: str = "") -> Path:
 
 
 def test_without_a_home_dagster_keeps_its_state_in_a_temporary_folder(tmp_path, monkeypatch):
-    for name in ("LASTMILE_DAGSTER_URL", "DAGSTER_HOME", "DAGSTER_IS_DEV_CLI"):
+    for name in ("LASTMILE_DAGSTER_URL", "DAGSTER_HOME"):
         monkeypatch.delenv(name, raising=False)
     with dg.DagsterInstance.from_config(str(dagster_home(tmp_path))) as instance:
         storage = instance.get_ref().storage
@@ -176,11 +176,9 @@ def test_without_a_home_dagster_keeps_its_state_in_a_temporary_folder(tmp_path, 
         assert instance.get_runs() == []
 
 
-@pytest.mark.parametrize("variable", ["DAGSTER_HOME", "DAGSTER_IS_DEV_CLI"])
-def test_processes_that_work_together_need_the_database_and_say_how_to_name_it(tmp_path, monkeypatch, variable):
-    for name in ("LASTMILE_DAGSTER_URL", "DAGSTER_HOME", "DAGSTER_IS_DEV_CLI"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv(variable, str(tmp_path))
+def test_a_process_of_an_installation_needs_its_database_and_says_how_to_name_it(tmp_path, monkeypatch):
+    monkeypatch.delenv("LASTMILE_DAGSTER_URL", raising=False)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     with pytest.raises(UserError, match="lastmile env"):
         dg.DagsterInstance.from_config(str(dagster_home(tmp_path)))
 
@@ -188,7 +186,7 @@ def test_processes_that_work_together_need_the_database_and_say_how_to_name_it(t
 def test_the_daemon_of_a_tool_next_to_the_platform_starts_nothing_and_sends_no_heartbeats(tmp_path, monkeypatch):
     from lastmile.embedded.services import CLIENT
 
-    for name in ("LASTMILE_DAGSTER_URL", "DAGSTER_HOME", "DAGSTER_IS_DEV_CLI"):
+    for name in ("LASTMILE_DAGSTER_URL", "DAGSTER_HOME"):
         monkeypatch.delenv(name, raising=False)
     with dg.DagsterInstance.from_config(str(dagster_home(tmp_path, CLIENT))) as instance:
         assert isinstance(instance, ClientInstance)

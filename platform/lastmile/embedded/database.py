@@ -11,7 +11,7 @@ from lastmile.settings import Settings
 def given_url(settings: Settings) -> str | None:
     """The database given; None for this home's own server, also where `lastmile env` has put it into the environment.
 
-    That server has to be started and kept up, which any other database has not; its password tells it apart.
+    That server has to be started and kept up, which any other database has not; it is recognised by its password.
     """
     password, url = settings.postgres_folder / "password", settings.given_database_url
     is_own = url is not None and password.exists() and password.read_text() in url

@@ -49,7 +49,7 @@ class Session:
         """From here on, runs are counted as new."""
         self.started_at = time.time()
 
-    def look(self) -> tuple[Activity, dict[str, Any]]:
+    def state(self) -> tuple[Activity, dict[str, Any]]:
         """What is under way, and the state of the data; a database that is down is waited for.
 
         Raises UserError where a process of the platform keeps dying, or the database stays away.
@@ -63,14 +63,14 @@ class Session:
         while True:
             disturbed_at = self.keep_up()
             try:
-                return self._look(disturbed_at)
+                return self._state(disturbed_at)
             except (UserError, OperationalError, DBAPIError, DagsterPostgresException) as error:
                 if time.monotonic() > patience:
                     reason = str(error.__cause__ or error).splitlines()[0]
                     raise UserError(f"the database has not answered for {PATIENCE_SECONDS:.0f} s: {reason}") from error
             time.sleep(_RETRY_SECONDS)
 
-    def _look(self, disturbed_at: float) -> tuple[Activity, dict[str, Any]]:
+    def _state(self, disturbed_at: float) -> tuple[Activity, dict[str, Any]]:
         from lastmile.operations.status import summary
         from lastmile.warehouse.connections import connect
 
@@ -110,8 +110,8 @@ def session(
             supervisor = Supervisor(settings.home / "logs", variables, left_over, say)
 
             def keep_up() -> float:
-                server.look()
-                supervisor.look()
+                server.revive()
+                supervisor.revive()
                 return max(server.disturbed_at, supervisor.disturbed_at)
 
             try:

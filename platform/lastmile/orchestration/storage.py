@@ -4,6 +4,7 @@ Named in dagster.yaml. A tool that only reads definitions, such as `dg check def
 neither an address nor a DAGSTER_HOME, the instance is a temporary one, as everywhere in Dagster.
 """
 
+import atexit
 import os
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +18,7 @@ from lastmile.orchestration.dagster_compat.storage import (
     DagsterStorage,
 )
 
-URL = "LASTMILE_DAGSTER_URL"
+_URL, _FOLDER = "LASTMILE_DAGSTER_URL", "LASTMILE_DAGSTER_TEMPORARY"
 
 
 class PlatformStorage(DagsterStorage, ConfigurableClass):
@@ -29,22 +30,21 @@ class PlatformStorage(DagsterStorage, ConfigurableClass):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> DagsterStorage:  # noqa: ARG003
-        """Raises UserError where a process that works with others, so not on a temporary instance, has no address."""
-        if url := os.environ.get(URL):
+        """Raises UserError where a process of an installation, which is one with a DAGSTER_HOME, has no address."""
+        if url := os.environ.get(_URL):
             return DagsterPostgresStorage(url, inst_data=inst_data)
-        if os.environ.get("DAGSTER_HOME") or os.environ.get("DAGSTER_IS_DEV_CLI"):
+        if os.environ.get("DAGSTER_HOME"):
             raise UserError(
-                f"no database for Dagster: {URL} is not set. `lastmile up` sets it for what it starts; for another"
+                f"no database for Dagster: {_URL} is not set. `lastmile up` sets it for what it starts; for another"
                 ' program run `eval "$(lastmile env)"` first.'
             )
         return DagsterSqliteStorage(_temporary_folder(), inst_data=inst_data)
 
 
 def _temporary_folder() -> str:
-    folder = TemporaryDirectory(prefix="lastmile-dagster-")
-    _folders.append(folder)
-    return folder.name
-
-
-#: Removed when the process ends.
-_folders: list[TemporaryDirectory[str]] = []
+    """The same for this process and those it starts; removed when this one ends."""
+    if _FOLDER not in os.environ:
+        folder = TemporaryDirectory(prefix="lastmile-dagster-", ignore_cleanup_errors=True)
+        atexit.register(folder.cleanup)
+        os.environ[_FOLDER] = folder.name
+    return os.environ[_FOLDER]

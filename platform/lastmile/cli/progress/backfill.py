@@ -52,7 +52,7 @@ def _wait(running: Session, console: Console, asked: Sequence[Backfill]) -> None
         bar = progress.add_task("", total=None)
         said = -1
         while any(one.is_done(running.instance) is None for one in asked):
-            sight, _ = running.look()
+            sight, _ = running.state()
             if sight.sensor_errors:
                 return
             made, wanted = map(sum, zip(*(one.progress(running.instance) for one in asked), strict=True))

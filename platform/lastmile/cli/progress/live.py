@@ -21,7 +21,7 @@ def work(running: Session, console: Console) -> bool:
     said = ""
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while True:
-            sight, state = running.look()
+            sight, state = running.state()
             if sight.settled or sight.sensor_errors:
                 break
             if console.is_terminal:
@@ -37,7 +37,7 @@ def wait_for_work(running: Session) -> None:
     """Return once a drop waits or a run is asked for."""
     running.start_counting()
     while True:
-        sight, state = running.look()
+        sight, state = running.state()
         if sight.working or sight.queued or sight.backfills or state["backlog"] or sight.finished or sight.failed:
             return
         for _ in range(_IDLE_POLLS):

@@ -1,4 +1,4 @@
-"""What is checked about every dataset each time drops are taken, made from its contract.
+"""What is checked about every dataset each time drops are ingested, made from its contract.
 
 The gate is in the data: a drop over its threshold loads no rows. So these checks report and stop nothing.
 """
@@ -19,15 +19,15 @@ _CLEANED = {
     "rows_add_up": "Per drop: rows read = loaded + quarantined + duplicate, and exactly the loaded rows are visible.",
     "every_drop_settled": "No drop of these partitions is still waiting, failed or missing.",
     "fresh": "The newest drop of the dataset is no older than its contract expects.",
-    "header_as_declared": "No drop brought columns that the contract does not know; how else headers differ is told.",
+    "header_as_declared": "No drop brought columns that the contract does not know; other differences are reported.",
 }
 _QUARANTINE = {
-    "drops_within_threshold": "No drop was set aside whole because too many of its rows were bad, or unreadable.",
+    "drops_within_threshold": "No drop was quarantined whole because too many of its rows were bad, or unreadable.",
     "bad_share_as_usual": "The newest drop's share of bad rows is not far above what is usual for the dataset.",
 }
 
-#: Faults told in a check's metadata, however many there are.
-_MOST_TOLD = 50
+#: Faults listed in a check's metadata, however many there are.
+_MOST_LISTED = 50
 
 
 def check_specs(cleaned: dg.AssetKey, quarantine: dg.AssetKey) -> list[dg.AssetCheckSpec]:
@@ -53,7 +53,7 @@ def check_results(
     late = stale(contract, newest_drop(connection, store, contract.name))
     yield _result(cleaned, "fresh", late, dg.AssetCheckSeverity.WARN)
     yield _header_result(cleaned, contract, drops)
-    yield _result(quarantine, "drops_within_threshold", _set_aside_whole(drops), dg.AssetCheckSeverity.WARN)
+    yield _result(quarantine, "drops_within_threshold", _quarantined_whole(drops), dg.AssetCheckSeverity.WARN)
     unusual = anomaly(shares(connection, store, contract.name))
     yield _result(quarantine, "bad_share_as_usual", [unusual] if unusual else [], dg.AssetCheckSeverity.WARN)
 
@@ -72,14 +72,14 @@ def _result(
 
 
 def _listed(faults: Sequence[str]) -> str:
-    more = [f"and {len(faults) - _MOST_TOLD} more"] if len(faults) > _MOST_TOLD else []
-    return "\n".join(f"- {fault}" for fault in [*faults[:_MOST_TOLD], *more])
+    more = [f"and {len(faults) - _MOST_LISTED} more"] if len(faults) > _MOST_LISTED else []
+    return "\n".join(f"- {fault}" for fault in [*faults[:_MOST_LISTED], *more])
 
 
 def _unsettled(drops: Sequence[Mapping[str, Any]]) -> list[str]:
     waiting = [drop["key"] for drop in drops if drop["state"] in ("discovered", "claimed")]
-    told = [f"{len(waiting)} drops wait for the next run, such as {waiting[0]}"] if waiting else []
-    return told + [
+    unsettled = [f"{len(waiting)} drops wait for the next run, such as {waiting[0]}"] if waiting else []
+    return unsettled + [
         f"{drop['key']}: {drop['state']} {drop['message'] or ''}".strip()
         for drop in drops
         if drop["state"] in ("failed", "missing") and drop["discarded_at"] is None
@@ -87,13 +87,13 @@ def _unsettled(drops: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _header_result(asset: dg.AssetKey, contract: Contract, drops: Sequence[Mapping[str, Any]]) -> dg.AssetCheckResult:
-    """Columns that nobody declared are a warning; what else differs in the headers is told beside it."""
+    """Columns that nobody declared are a warning; what else differs in the headers is in its metadata."""
     found = _result(asset, "header_as_declared", undeclared(contract, drops), dg.AssetCheckSeverity.WARN)
-    told = header_changes(drops)
-    return found._replace(metadata={**found.metadata, "headers": dg.MetadataValue.md(told)}) if told else found
+    changes = header_changes(drops)
+    return found._replace(metadata={**found.metadata, "headers": dg.MetadataValue.md(changes)}) if changes else found
 
 
-def _set_aside_whole(drops: Sequence[Mapping[str, Any]]) -> list[str]:
+def _quarantined_whole(drops: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         f"{drop['key']}: {drop['message']}"
         for drop in drops

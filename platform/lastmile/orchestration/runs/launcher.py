@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
-    """Named in dagster.yaml. Every process of the installation may ask it about a run; the daemon launches."""
+    """Named in dagster.yaml. Every process of the installation may check a run by it; the daemon launches."""
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
@@ -77,7 +77,7 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         code = self._processes.exit_code(worker)
         self._last_end = time.monotonic()
         if code is None:
-            return  # the worker goes on; run monitoring and `end_lost` look after it
+            return  # the worker goes on; run monitoring and `end_lost` will notice its end
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         try:
             end(self._instance, run_id, f"Its worker (process {worker.pid}) {how}.")
