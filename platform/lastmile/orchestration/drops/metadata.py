@@ -57,9 +57,7 @@ def quarantine_metadata(
         dg.TableRecord({name: rule[name] or "" for name in ("column", "rule", "rows", "example")})
         for rule in broken[:MOST_SHOWN]
     ]
-    quarantined = sum(
-        drop["rows_quarantined"] + drop["rows_duplicate"] for drop in drops if drop["state"] != "superseded"
-    )
+    in_force = [drop for drop in drops if drop["state"] != "superseded"]
     whole = [drop for drop in drops if drop["state"] in ("quarantined", "failed", "missing")]
     return {
         "dagster/row_count": sum(drop["rows_quarantined"] + drop["rows_duplicate"] for drop in in_force),
