@@ -45,10 +45,10 @@ def _formatted(variables: dict[str, str], form: Format) -> str:
     if form is Format.JSON:
         return json.dumps(variables, indent=2)
     if form is Format.DOTENV:
-        return "\n".join(f"{name}={_double_quoted(value)}" for name, value in variables.items())
+        return "\n".join(f"{name}={_dotenv_quoted(value)}" for name, value in variables.items())
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
 
 
-def _double_quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("$", "\\$")
-    return f'"{escaped}"'
+def _dotenv_quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

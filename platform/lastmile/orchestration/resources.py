@@ -38,10 +38,10 @@ class Platform(dg.ConfigurableResource[Any]):
         found = Settings.from_environment()
         return replace(
             found,
-            given_database_url=self.database_url or found.given_database_url,
-            store_url=self.store_url or found.store_url,
-            notifications_url=self.notifications_url or found.notifications_url,
-            dask_scheduler=self.dask_scheduler or found.dask_scheduler,
+            given_database_url=_value(self.database_url) or found.given_database_url,
+            store_url=_value(self.store_url) or found.store_url,
+            notifications_url=_value(self.notifications_url) or found.notifications_url,
+            dask_scheduler=_value(self.dask_scheduler) or found.dask_scheduler,
         )
 
     def contracts(self) -> "dict[str, Contract]":
@@ -69,6 +69,11 @@ class Platform(dg.ConfigurableResource[Any]):
         from lastmile.orchestration.s3_resource import client_options
 
         return client_options(self.s3)
+
+
+def _value(field: str | None) -> str | None:
+    """Dagster puts in the value before a run; in a notebook the field is the variable still."""
+    return field.get_value() if isinstance(field, dg.EnvVar) else field
 
 
 #: The fields of a Platform and the variables that they come from, where those are set.
