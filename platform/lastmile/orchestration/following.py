@@ -1,4 +1,4 @@
-"""When what is learned is made by itself: after what it is made from was, once, however often that is evaluated."""
+"""When what is learned is made by itself: after what it is made from was, once, however often the daemon looks."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = Non
 
     Unlike `eager()`: every partition counts, not only the latest; an unpartitioned asset does not wait for partitions
     that will never be; what `needs` lacks at the time of the update is not caught up with when it comes, because an
-    update of its own follows; and an update that comes while the asset is being made does not count as used.
+    update of its own follows; and an update that comes while the asset is being made is not taken for used.
     """
     due: When[Any] = When.any_deps_match(When.newly_updated()).allow(after)
     if needs is not None:
         due = due & ~When.any_deps_match(When.missing()).allow(needs)
-    # An evaluation in the last second of a run sees some of its partitions, the next one the others: wait for one more.
-    idle = ~When.any_deps_in_progress() & ~When.any_deps_match(When.newly_updated()) & ~When.in_progress()
-    # What comes at the moment of the request is requested once more, or it would count as used.
-    requested = When.newly_requested() & ~due
-    return (due.since(requested) & idle).with_label("when_updated")
+    # A look in the last second of a run sees some of its partitions, the next one the others: rest is a look later.
+    at_rest = ~When.any_deps_in_progress() & ~When.any_deps_match(When.newly_updated()) & ~When.in_progress()
+    # What comes at the moment of asking is asked for once more, or it would count as used.
+    asked = When.newly_requested() & ~due
+    return (due.since(asked) & at_rest).with_label("when_updated")
