@@ -102,15 +102,15 @@ def _batch(unit: str, partition: str) -> str:
 
 
 def _requests_for_group(
-    instance: dg.DagsterInstance, unit: str, together: str, places: Sequence[tuple[str, str]]
+    instance: dg.DagsterInstance, unit: str, batch: str, places: Sequence[tuple[str, str]]
 ) -> Iterator[dg.RunRequest]:
     """One run; after one has failed, for a while, one for each partition, so that what fails does not stop the rest."""
-    if _has_failed(instance, f"{unit}/{together}"):
+    if _has_failed(instance, f"{unit}/{batch}"):
         by_tag = {
             f"{unit}/{partition}": [place for place in places if place[1] == partition] for _, partition in places
         }
     else:
-        by_tag = {f"{unit}/{together}": list(places)}
+        by_tag = {f"{unit}/{batch}": list(places)}
     for tag, found in by_tag.items():
         if _may_run(instance, tag):
             datasets = dict.fromkeys(dataset for dataset, _ in found)

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from importlib import invalidate_caches
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext, ForkServerContext, SpawnContext
@@ -84,6 +85,7 @@ def _started(context: BaseContext, run_id: str) -> BaseProcess:
 
 
 def _work(run_id: str) -> None:
+    invalidate_caches()  # what the fork server knows of folders may be older than the code in them
     from lastmile.orchestration.runs.worker import work
 
     work(run_id)
