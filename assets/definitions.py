@@ -11,7 +11,6 @@ from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
 from lastmile.orchestration.dbt.assets import documentation_asset, warehouse_assets
 from lastmile.orchestration.dbt.project import dbt_resource
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
-from lastmile.orchestration.freshness import freshness_sensor
 from lastmile.orchestration.resources import platform_from_environment
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
 from lastmile.settings import Settings
@@ -27,7 +26,6 @@ defs = dg.Definitions(
     sensors=[
         landing_sensor(dg.AssetSelection.assets(*drops), every_seconds=4),
         automation_sensor(every_seconds=1),
-        freshness_sensor(every_seconds=600),
     ],
     jobs=[clean_landing],
     schedules=[nightly_clean_up],

@@ -243,7 +243,7 @@ def _days(count: int) -> list[date]:
 
 def settle(running: Session) -> None:
     """Until nothing is under way, so that it is not measured."""
-    while not running.look()[0].settled:
+    while not running.state()[0].settled:
         time.sleep(1)
 
 

@@ -66,10 +66,10 @@ def test_a_killed_service_comes_back_where_the_others_look_for_it(supervisor, sa
     port = free_port()
     supervisor.start([Service("page", "http.server", ["--bind", "127.0.0.1", str(port)], port)])
     (first,) = written_down(tmp_path)
-    supervisor.look()
+    supervisor.revive()
     assert said == []
     kill(first)
-    supervisor.look()
+    supervisor.revive()
     deadline = time.monotonic() + 20
     while not answers(port) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -84,10 +84,10 @@ def test_a_service_that_keeps_dying_is_given_up_with_its_log_named(supervisor, s
     supervisor.start([Service("speaker", "this", [])])
     for _ in range(supervising.MOST_QUICK_DEATHS):
         await_death(tmp_path)
-        supervisor.look()
+        supervisor.revive()
     await_death(tmp_path)
     with pytest.raises(UserError, match=r"the speaker has ended 6 times in a row.* in .*speaker\.log"):
-        supervisor.look()
+        supervisor.revive()
     assert len(said) == supervising.MOST_QUICK_DEATHS
 
 
@@ -96,7 +96,7 @@ def test_a_service_that_lived_long_is_not_given_up(supervisor, tmp_path, monkeyp
     supervisor.start([Service("speaker", "this", [])])
     for _ in range(2 * supervising.MOST_QUICK_DEATHS):
         await_death(tmp_path)
-        supervisor.look()
+        supervisor.revive()
 
 
 def test_each_quick_death_is_waited_for_longer(tmp_path, monkeypatch):
@@ -113,7 +113,7 @@ def test_only_what_the_daemon_started_outlives_it_and_only_until_the_end(supervi
     while not (children := psutil.Process(parent.pid).children()):
         time.sleep(0.02)
     kill(parent)
-    supervisor.look()
+    supervisor.revive()
     assert (parent in written_down(tmp_path)) is outlived
     assert (children[0].is_running() and children[0].status() != psutil.STATUS_ZOMBIE) is outlived
     supervisor.stop()
@@ -125,7 +125,7 @@ def test_a_killed_postgres_comes_back_where_it_was_with_what_was_committed(tmp_p
     settings = Settings(tmp_path, None, "", "")
     with postgres.started(settings.postgres_folder) as url:
         database = Database(settings, url, said.append)
-        database.look()
+        database.revive()
         assert said == []
         with psycopg.connect(url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 1")
@@ -134,7 +134,7 @@ def test_a_killed_postgres_comes_back_where_it_was_with_what_was_committed(tmp_p
             for process in victims:
                 process.kill()
             psutil.wait_procs(victims, 10)
-            database.look()
+            database.revive()
             with psycopg.connect(url) as connection:
                 assert connection.execute("SELECT * FROM kept").fetchone() == (1,)
             assert len(said) == time_of_death

@@ -69,6 +69,6 @@ def test_a_mistyped_argument(installation, arguments):
 
 
 def test_every_command_has_help_with_an_example(installation):
-    for command in ("up", "down", "status", "drop", "sample", "backfill", "serve", "clean", "doctor"):
+    for command in ("up", "down", "status", "drop", "sample", "backfill", "serve", "env", "clean", "doctor"):
         assert "Example: lastmile" in installation.run(command, "--help")
     assert "Example: lastmile" in installation.run("quarantine", "show", "--help")

@@ -80,7 +80,7 @@ def test_the_lineage_is_there_to_look_at(platform):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.goto(f"{address}/asset-groups", wait_until="domcontentloaded")
-        for group in ("intake", "warehouse", "learning", "reports"):
+        for group in ("ingestion", "warehouse", "learning", "reports"):
             page.get_by_text(group, exact=True).first.wait_for(timeout=60_000)
         browser.close()
 

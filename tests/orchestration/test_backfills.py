@@ -1,53 +1,69 @@
 """Which assets and partitions a backfill is of, how far it is, and what is left of one that stopped."""
 
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import psycopg
 import pytest
-from dagster._core.execution.backfill import BulkActionStatus
+from dagster_private import BulkActionStatus, workspace_of
 
 from lastmile.cli.progress.row_changes import counted, summary
 from lastmile.contracts.partition import span
 from lastmile.errors import UserError
-from lastmile.orchestration import backfills
-from lastmile.orchestration.backfills import Asked, Range
+from lastmile.orchestration.backfills import Backfill, Range, request, request_resume
+from lastmile.orchestration.dagster_compat import graphql
+from lastmile.orchestration.dagster_compat.graphql import Workspace
+
+CODE = """
+import dagster as dg
 
 DAYS = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-12-31")
-YEARS = dg.StaticPartitionsDefinition(["2023", "2024"])
-
 
 @dg.asset(key=["raw", "lines"], partitions_def=DAYS)
 def lines() -> None: ...
 
-
 @dg.asset(key=["marts", "revenue"], partitions_def=DAYS, deps=[lines])
 def revenue() -> None: ...
-
 
 @dg.asset(key=["marts", "total"], deps=[revenue])
 def total() -> None: ...
 
-
-@dg.asset(key=["raw", "waves"], partitions_def=YEARS)
+@dg.asset(key=["raw", "waves"], partitions_def=dg.StaticPartitionsDefinition(["2023", "2024"]))
 def waves() -> None: ...
 
+defs = dg.Definitions([lines, revenue, total, waves])
+"""
+NOWHERE = Path("workspace.yaml")
 
-GRAPH = dg.Definitions([lines, revenue, total, waves]).resolve_asset_graph()
+
+@pytest.fixture(scope="module")
+def location(tmp_path_factory):
+    file = tmp_path_factory.mktemp("location") / "backfilled.py"
+    file.write_text(CODE)
+    return file
 
 
 @pytest.fixture
-def instance():
-    with dg.DagsterInstance.ephemeral() as instance:
+def instance(location, monkeypatch):
+    """An instance on which the workspace is the code above, loaded in this process."""
+
+    @contextmanager
+    def loaded(instance, file):
+        with workspace_of(instance, location) as context:
+            yield Workspace(context)
+
+    monkeypatch.setattr(graphql, "workspace", loaded)
+    with dg.DagsterInstance.local_temp() as instance:
         yield instance
 
 
 @pytest.fixture
 def ask(instance):
-    def ask(selection, first="2024-02-28", last="2024-03-01"):
-        backfill = backfills._of_range(instance, GRAPH, Range(selection, first, last), {})
-        instance.add_backfill(backfill)
-        return backfill
+    def ask(selection, first="2024-02-28", last="2024-03-01", **tags):
+        launched = request(instance, NOWHERE, Range(selection, first, last), tags)
+        return instance.get_backfill(launched.backfill_id)
 
     return ask
 
@@ -67,7 +83,7 @@ def test_any_slice_of_assets_can_be_made_for_a_range(ask):
 
 
 @pytest.mark.parametrize(
-    ("selection", "first", "last", "told"),
+    ("selection", "first", "last", "reported"),
     [
         ('key:"marts/nothing"', "2024-01-01", "2024-01-02", "no asset is"),
         ("key:((", "2024-01-01", "2024-01-02", "cannot read the selection"),
@@ -77,26 +93,50 @@ def test_any_slice_of_assets_can_be_made_for_a_range(ask):
         ('key:"raw/lines"', "2024-01-02", "2024-01-01", "are not the same partitions"),
     ],
 )
-def test_a_mistake_is_told(ask, selection, first, last, told):
-    with pytest.raises(UserError, match=told):
+def test_a_mistake_is_reported(ask, selection, first, last, reported):
+    with pytest.raises(UserError, match=reported):
         ask(selection, first, last)
 
 
-def test_the_rest_of_a_backfill_is_what_it_has_not_made(instance, ask):
+def test_a_backfill_carries_its_tags_and_says_what_it_is_of(ask):
+    backfill = ask('key:"marts/revenue"', **{"lastmile/redo": "true"})
+    assert backfill.tags["lastmile/redo"] == "true"
+    assert (backfill.title, backfill.description) == ("2024-02-28 to 2024-03-01", 'key:"marts/revenue"')
+    assert backfill.status == BulkActionStatus.REQUESTED
+
+
+def test_the_rest_of_a_backfill_is_what_it_has_not_made(instance, location, ask):
     backfill = ask('key:"marts/revenue"')
     with pytest.raises(UserError, match="still under way"):
-        backfills._of_rest(instance, backfill.backfill_id)
+        request_resume(instance, NOWHERE, backfill.backfill_id)
     made = ask('key:"marts/revenue"', "2024-02-28", "2024-02-29").asset_backfill_data.target_subset
     data = backfill.asset_backfill_data._replace(materialized_subset=made)
-    stopped = backfill.with_status(BulkActionStatus.CANCELED).with_asset_backfill_data(data, instance, GRAPH)
+    with workspace_of(instance, location) as context:
+        graph = context.create_request_context().asset_graph
+    stopped = backfill.with_status(BulkActionStatus.CANCELED).with_asset_backfill_data(data, instance, graph)
     instance.update_backfill(stopped)
-    asked = Asked(backfill.backfill_id, [])
-    assert (asked.progress(instance), asked.is_done(instance)) == ((2, 3), False)
-    assert asked.left(instance).startswith("2 of 3 partitions of assets were made")
-    assert f"lastmile backfill --resume {backfill.backfill_id}" in asked.left(instance)
-    assert targets(backfills._of_rest(instance, backfill.backfill_id)) == [("marts/revenue", "2024-03-01")]
+    launched = Backfill(backfill.backfill_id, [])
+    assert (launched.progress(instance), launched.is_done(instance)) == ((2, 3), False)
+    assert launched.left(instance).startswith("2 of 3 partitions of assets were made")
+    assert f"lastmile backfill --resume {backfill.backfill_id}" in launched.left(instance)
+    rest = request_resume(instance, NOWHERE, backfill.backfill_id)
+    assert targets(instance.get_backfill(rest.backfill_id)) == [("marts/revenue", "2024-03-01")]
+    assert rest.keys == [dg.AssetKey(["marts", "revenue"])]
     with pytest.raises(UserError, match="no backfill nothing"):
-        backfills._of_rest(instance, "nothing")
+        request_resume(instance, NOWHERE, "nothing")
+
+
+def test_a_backfill_that_has_made_everything_leaves_nothing_to_resume(instance, location, ask):
+    backfill = ask('key:"marts/revenue"')
+    data = backfill.asset_backfill_data
+    with workspace_of(instance, location) as context:
+        graph = context.create_request_context().asset_graph
+    whole = data._replace(materialized_subset=data.target_subset)
+    ended = backfill.with_status(BulkActionStatus.COMPLETED_SUCCESS).with_asset_backfill_data(whole, instance, graph)
+    instance.update_backfill(ended)
+    assert Backfill(backfill.backfill_id, []).is_done(instance)
+    with pytest.raises(UserError, match="is made"):
+        request_resume(instance, NOWHERE, backfill.backfill_id)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +156,7 @@ def test_keys_of_different_units_are_no_range():
         span("2023", "2024-01")
 
 
-def test_the_rows_of_each_partition_are_told_before_and_after(empty_database_url):
+def test_the_rows_of_each_partition_are_counted_before_and_after(empty_database_url):
     keys = [dg.AssetKey(["cleaned", "lines"]), dg.AssetKey(["marts", "total"]), dg.AssetKey(["features", "none"])]
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA raw; CREATE TABLE raw.lines (_partition_start date)")

@@ -101,7 +101,7 @@ def test_the_books_check_finds_a_row_that_no_ledger_row_accounts_for(visits_plat
 
 
 class TestLandingSensor:
-    """The sensor asks for a run of the partitions with drops waiting, and for none that is under way."""
+    """The sensor requests a run of the partitions with pending drops, and for none that is under way."""
 
     @pytest.fixture
     def tick(self, visits_platform, instance):
@@ -128,7 +128,7 @@ class TestLandingSensor:
         assert {key.path[0] for key in request.asset_selection} == {"raw", "cleaned", "quarantine"}
 
     def test_nothing_is_requested_when_nothing_waits(self, put, tick, run):
-        assert tick().skip_message == "no drops are waiting"
+        assert tick().skip_message == "no drops are pending"
         put("a.csv", "v1,3,2,1,done")
         run()
         assert tick().run_requests == []

@@ -32,7 +32,7 @@ def test_a_rescued_column_that_is_declared_by_now_can_be_filled_in():
 
 def test_a_rescued_column_that_is_part_of_the_key_by_now_cannot_be_filled_in():
     (told,) = undeclared(VISITS, [drop(1, rescued=["Visit"])])
-    assert "take the drops again with `lastmile backfill --dataset visits --redo`" in told
+    assert "re-ingest the drops with `lastmile backfill --dataset visits --redo`" in told
 
 
 def test_what_a_contract_foresees_is_no_fault_but_told_by_kind():

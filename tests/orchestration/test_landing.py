@@ -8,7 +8,7 @@ from urllib.parse import urlparse
 import boto3
 import dagster as dg
 import pytest
-from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+from dagster_private import BulkActionStatus, PartitionBackfill
 from visits import HEADER, VISITS
 
 from lastmile.contracts import Partition

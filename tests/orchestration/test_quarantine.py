@@ -51,14 +51,14 @@ def test_it_shows_the_trend_over_drops_and_what_was_discarded(visits_platform, p
     run()
     before = shown()
     assert before["trend"].value.startswith("![Share of bad rows, visits 2020](data:image/png;base64,")
-    assert (before["rows discarded"].value, before["drops set aside whole"].value) == (0, 1)
+    assert (before["rows discarded"].value, before["drops quarantined whole"].value) == (0, 1)
     with visits_platform.connect() as connection:
         places = query.lines(connection, Selection(), ["loaded"])
         whole = [drop["id"] for drop in query.drops(connection, Selection(), None)]
         discard(connection, places, whole, "trials")
     result = run()
     after = shown()
-    assert [after[name].value for name in ("rows discarded", "drops set aside whole", "drops discarded")] == [2, 0, 1]
+    assert [after[name].value for name in ("rows discarded", "drops quarantined whole", "drops discarded")] == [2, 0, 1]
     assert "rules broken" not in after
     assert after["dagster/row_count"].value == before["dagster/row_count"].value
     assert check(result, "drops_within_threshold").passed

@@ -13,16 +13,21 @@ import pytest
 import yaml
 from checkout import PROJECT
 from dagster import DagsterInstance, DagsterRunStatus
-from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
-from dagster._core.launcher import LaunchRunContext
-from dagster._core.test_utils import create_run_for_test
-from dagster._daemon.monitoring.run_monitoring import monitor_started_run
+from dagster_private import (
+    LaunchRunContext,
+    ReconstructableJob,
+    ReconstructableRepository,
+    create_run_for_test,
+    monitor_started_run,
+)
 
 from lastmile.orchestration.runs import launcher as run_launcher
-from lastmile.orchestration.runs.fork_server import Ended
+from lastmile.orchestration.runs import worker_processes
+from lastmile.orchestration.runs.worker_processes import WorkerProcesses
 from lastmile.orchestration.runs.workers import WORKER_TAG, end_all, end_lost, record_worker, worker_of
 
 LAUNCHER = {"module": "lastmile.orchestration.runs.launcher", "class": "LocalRunLauncher"}
+linux = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
 JOB = "@job\ndef made():\n work()\n"
 SLEEP = "import time; print(flush=True); time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
@@ -88,7 +93,7 @@ def test_monitoring_leaves_a_run_alone_while_its_worker_lives_and_fails_it_when_
     assert monitor(instance, run_id) == DagsterRunStatus.FAILURE
 
 
-def test_a_process_that_got_the_number_of_the_worker_is_not_taken_for_it(instance, worker):
+def test_a_process_that_got_the_number_of_the_worker_is_not_mistaken_for_it(instance, worker):
     process = worker()
     run_id = working_run(instance, process)
     recorded = json.loads(instance.get_run_by_id(run_id).tags[WORKER_TAG])
@@ -173,29 +178,69 @@ def test_each_run_is_of_the_code_as_it_is_when_the_run_starts(instance, job, tmp
         assert (tmp_path / word).exists()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
-def test_workers_are_forked_from_one_process_and_started_without_it_where_it_cannot_be(instance, job, monkeypatch):
+@linux
+def test_workers_are_forked_from_one_process(instance, job):
     first, second = (launch(instance, job(instance, "time.sleep(60)")) for _ in range(2))
     assert first.parent() == second.parent() != psutil.Process()
-    monkeypatch.setattr(instance.run_launcher, "_can_fork", True)  # and as it was at the end
-    monkeypatch.setattr(instance.run_launcher, "_fork_server", Refusing())
-    third = launch(instance, job(instance, "time.sleep(60)"))
-    assert third.parent() == psutil.Process()
-    monkeypatch.setattr(instance.run_launcher, "_fork_server", None)
-    fourth = launch(instance, job(instance, "time.sleep(60)"))
-    assert fourth.parent() == psutil.Process()  # one that has never served is not tried again
-    for process in (first, second, third, fourth):
+    for process in (first, second):
         process.kill()
 
 
+@linux
+def test_where_the_fork_server_cannot_serve_a_worker_is_a_new_interpreter(instance, job, monkeypatch):
+    refused = Refusing()
+    processes = WorkerProcesses()
+    monkeypatch.setattr(processes, "_forking", refused)
+    monkeypatch.setattr(instance.run_launcher, "_processes", processes)
+    runs = [job(instance, "pass") for _ in range(2)]
+    for run in runs:
+        assert launch(instance, run).parent() == psutil.Process()
+    assert [status_in_the_end(instance, run.run_id) for run in runs] == [DagsterRunStatus.SUCCESS] * 2
+    assert refused.requests == 1  # one that has never served is not tried again
+
+
 class Refusing:
-    has_ended = has_served = False
+    """A fork server that ended while it came up."""
 
-    def fork(self, run_id):
-        raise Ended
+    requests = 0
+
+    def Process(self, **_):  # noqa: N802  # multiprocessing's name
+        self.requests += 1
+        raise EOFError
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+def test_on_macos_every_worker_is_a_new_interpreter(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not WorkerProcesses()._can_fork
+
+
+@linux
+def test_a_library_that_has_started_threads_is_not_forked():
+    code = (
+        "import threading, time, pathlib\n"
+        "thread = threading.Thread(target=time.sleep, args=(60,), daemon=True)\n"
+        "thread.start()\n"
+        "pathlib.Path(f'/proc/self/task/{thread.native_id}/comm').write_text('eager-library')\n"
+        "import lastmile.orchestration.runs.preload"
+    )
+    refused = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert refused.returncode == 1
+    assert "a library has started threads: eager-library" in refused.stderr
+
+
+@linux
+def test_a_fork_server_that_has_nothing_to_do_ends_and_the_next_run_gets_another(instance, job, monkeypatch):
+    monkeypatch.setattr(worker_processes, "IDLE_SECONDS", 0.2)
+    first = launch(instance, job(instance, "time.sleep(60)"))
+    server = first.parent()
+    first.kill()
+    server.wait(20)
+    second = launch(instance, job(instance, "time.sleep(60)"))
+    assert second.parent() not in (server, psutil.Process())
+    second.kill()
+
+
+@linux
 def test_when_the_fork_server_is_killed_its_worker_goes_on_and_the_next_run_gets_another(instance, job, tmp_path):
     go = tmp_path / "go"
     run = job(instance, f"while not __import__('os').path.exists({str(go)!r}): time.sleep(0.05)")
@@ -261,5 +306,5 @@ def test_a_platform_that_comes_up_ends_what_was_left_at_work_and_nothing_else(in
     assert instance.get_run_by_id(waiting).status == DagsterRunStatus.NOT_STARTED
 
 
-def test_the_projects_dagster_is_told_to_use_this_launcher():
+def test_the_projects_dagster_uses_this_launcher():
     assert yaml.safe_load((PROJECT / "dagster.yaml").read_text())["run_launcher"] == LAUNCHER

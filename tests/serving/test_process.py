@@ -42,4 +42,4 @@ def test_a_port_that_is_taken_is_told_and_one_not_asked_for_is_found():
             choose(port, 3100, "--api-port")
         assert choose(None, port, "--api-port") > port
     with pytest.raises(UserError, match="is in use"):
-        choose(port, 3100, "--api-port", taken=(port,))
+        choose(port, 3100, "--api-port", used=(port,))

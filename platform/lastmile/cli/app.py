@@ -12,6 +12,7 @@ from lastmile.cli.dbt_sources import dbt_sources
 from lastmile.cli.doctor import doctor
 from lastmile.cli.down import down
 from lastmile.cli.drop import drop
+from lastmile.cli.env import env
 from lastmile.cli.init import init
 from lastmile.cli.quarantine import quarantine
 from lastmile.cli.reload import reload
@@ -31,7 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, up, down, reload, status, drop, sample, backfill, serve, clean, doctor, dbt_ci, dbt_sources):
+for command in (
+    init, up, down, reload, status, drop, sample, backfill, serve, env, clean, doctor, dbt_ci, dbt_sources,
+):  # fmt: skip
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
 app.add_typer(quarantine, name="quarantine")

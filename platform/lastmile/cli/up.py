@@ -57,4 +57,4 @@ def up(
 
 def _ports(ui: int | None, api: int | None) -> Ports:
     chosen = choose(ui, UI_PORT, "--port")
-    return Ports(chosen, choose(api, API_PORT, "--api-port", taken=(chosen,)))
+    return Ports(chosen, choose(api, API_PORT, "--api-port", used=(chosen,)))

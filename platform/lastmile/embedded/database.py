@@ -1,4 +1,4 @@
-"""Which database a command works on: the one given, else the embedded server, started for the while if need be."""
+"""Which database a command works on: the one given, else the embedded server, started meanwhile if need be."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,19 @@ from lastmile.errors import UserError
 from lastmile.settings import Settings
 
 
+def given_url(settings: Settings) -> str | None:
+    """The database given; None for this home's own server, also where `lastmile env` has put it into the environment.
+
+    That server has to be started and kept up, which any other database has not; it is recognised by its password.
+    """
+    password, url = settings.postgres_folder / "password", settings.given_database_url
+    is_own = url is not None and password.exists() and password.read_text() in url
+    return None if is_own else url
+
+
 def running_url(settings: Settings) -> str:
     """The database given, else the embedded server that runs. Raises UserError where there is neither."""
-    url = settings.given_database_url or postgres.running(settings.postgres_folder)
+    url = given_url(settings) or postgres.running(settings.postgres_folder)
     if url is None:
         raise UserError(
             f"no database: none runs in {settings.home} and LASTMILE_DATABASE_URL is not set."
@@ -21,9 +31,9 @@ def running_url(settings: Settings) -> str:
 
 @contextmanager
 def database(settings: Settings) -> Iterator[str]:
-    """The address of a database that is up: the one given, else the embedded one, started for the while if need be."""
-    if settings.given_database_url:
-        yield settings.given_database_url
+    """The address of a database that is up: the one given, else the embedded one, started meanwhile if need be."""
+    if url := given_url(settings):
+        yield url
     else:
         with postgres.started(settings.postgres_folder) as url:
             yield url

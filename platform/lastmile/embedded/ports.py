@@ -1,4 +1,4 @@
-"""Where the platform answers on this machine: the ports of the web UI and the API, asked for or found free."""
+"""Where the platform answers on this machine: the ports of the web UI and the API, given or found free."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ class Ports:
     api: int
 
 
-def choose(given: int | None, default: int, option: str, taken: Container[int] = ()) -> int:
+def choose(given: int | None, default: int, option: str, used: Container[int] = ()) -> int:
     """The port given, or the first free one from `default` on.
 
-    Raises UserError, naming the `option`, where the one given is in use or is among those `taken`.
+    Raises UserError, naming the `option`, where the one given is in use or is among those `used`.
     """
     if given is None:
-        return next(port for port in range(default, 65536) if port not in taken and port_is_free(port))
-    if given in taken or not port_is_free(given):
+        return next(port for port in range(default, 65536) if port not in used and port_is_free(port))
+    if given in used or not port_is_free(given):
         raise UserError(f"port {given} is in use; choose another with {option}, or leave it out to get a free one")
     return given

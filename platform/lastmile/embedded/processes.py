@@ -1,4 +1,4 @@
-"""The processes of one installation, and telling them from strangers that got their number later.
+"""The processes of one installation, distinguished from others that got their number later.
 
 What was started is written down with its start time, so that processes left behind by a killed supervisor are known and
 ended by the next `up` or by `down`. Each leads a process group; the group's other members, such as the workers of runs,
@@ -41,7 +41,7 @@ def start(name: str, module: str, arguments: Sequence[str], environment: Mapping
 
 
 def stop(processes: Sequence[Process]) -> None:
-    """End the process groups: asked first, killed after a while. Every process of the groups is gone afterwards."""
+    """End the process groups: terminated, then killed after a while. Every process of the groups is gone afterwards."""
     for process in processes:
         _signal_group(process, signal.SIGTERM)
     deadline = time.monotonic() + _GRACE_SECONDS
@@ -72,7 +72,7 @@ def _reap(processes: Sequence[Process]) -> None:
 
 
 def remember(processes: Sequence[Process], file: Path) -> None:
-    """Write them down, whole or not at all: whoever reads it may do so because we were killed."""
+    """Write them down, whole or not at all: a reader may be there because we were killed."""
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps([asdict(process) for process in processes]))
     partial.replace(file)
@@ -106,6 +106,6 @@ def wait_until_listening(process: Process, port: int, logs: Path, seconds: float
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         if not process.is_alive():
-            raise UserError(f"the {process.name} ended while starting; its last words are in {logs / process.name}.log")
+            raise UserError(f"the {process.name} ended while starting; its last output is in {logs / process.name}.log")
         time.sleep(0.1)
     raise UserError(f"the {process.name} did not answer within {seconds:.0f} s; see {logs / process.name}.log")

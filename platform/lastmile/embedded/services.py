@@ -1,7 +1,8 @@
-"""Dagster's processes for one home: what each is told, and in what order they come up."""
+"""Dagster's processes for one home: their arguments and environment, and in what order they come up."""
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from lastmile.settings import Settings
 from lastmile.warehouse.connections import dagster_url, libpq_environment
 
 LOCATION = "lastmile"
+#: Added to dagster.yaml for tools next to the platform.
+CLIENT = """
+instance_class:
+  module: lastmile.orchestration.dagster_compat.client_instance
+  class: ClientInstance
+"""
 #: glibc keeps a heap per thread otherwise, and every process here has a dozen that hardly allocate. polars' allocator
 #: keeps what was freed for ten seconds otherwise, a tenth of the memory of a large drop. To give all of it back at once
 #: would cost a seventh of the CPU, since every page comes back empty. For the same reason glibc keeps up to 16 MiB, and
@@ -30,14 +37,7 @@ def environment(settings: Settings, database_url: str) -> dict[str, str]:
     project = str(Project.current().folder)
     return {
         **os.environ,
-        **libpq_environment(database_url),
-        "LASTMILE_PROJECT": project,
-        "LASTMILE_HOME": str(settings.home),
-        "LASTMILE_DATABASE_URL": database_url,
-        "LASTMILE_STORE_URL": settings.store_url,
-        "LASTMILE_ASSETS": settings.assets,
-        "LASTMILE_DAGSTER_URL": dagster_url(database_url),
-        "LASTMILE_DAGSTER_STORAGE": str(settings.dagster_home / "storage"),
+        **surroundings(settings, database_url),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120",
         "PYTHONPATH": os.pathsep.join(filter(None, [project, os.environ.get("PYTHONPATH")])),
@@ -46,10 +46,52 @@ def environment(settings: Settings, database_url: str) -> dict[str, str]:
     }
 
 
+def surroundings(settings: Settings, database_url: str) -> dict[str, str]:
+    """The variables that name this installation's home, database, objects and assets."""
+    return {
+        "LASTMILE_PROJECT": str(Project.current().folder),
+        "LASTMILE_HOME": str(settings.home),
+        "LASTMILE_DATABASE_URL": database_url,
+        "LASTMILE_STORE_URL": settings.store_url,
+        "LASTMILE_ASSETS": settings.assets,
+        "LASTMILE_DAGSTER_URL": dagster_url(database_url),
+        **libpq_environment(database_url),
+    }
+
+
+def client_environment(settings: Settings, database_url: str) -> dict[str, str]:
+    """The same for a tool next to the platform; a daemon in its DAGSTER_HOME leaves the work to the platform's."""
+    project = Project.current().dbt_project
+    return {
+        **surroundings(settings, database_url),
+        "DAGSTER_HOME": str(_client_home(settings)),
+        "DBT_PROJECT_DIR": str(project),
+        "DBT_PROFILES_DIR": os.environ.get("DBT_PROFILES_DIR") or str(project),
+    }
+
+
 def prepare_dagster_home(settings: Settings) -> None:
-    """Put the dagster.yaml of this installation's profile into DAGSTER_HOME."""
-    (settings.dagster_home / "storage").mkdir(parents=True, exist_ok=True)
+    """Put the dagster.yaml of this installation's profile into DAGSTER_HOME, and into that of tools next to it."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
     write_dagster_yaml(settings.profile, settings.dagster_home)
+    prepare_client_home(settings)
+
+
+def prepare_client_home(settings: Settings) -> None:
+    """The same dagster.yaml and folder of logs, of an instance whose daemon leaves the work to the platform's."""
+    home = _client_home(settings)
+    home.mkdir(parents=True, exist_ok=True)
+    write_dagster_yaml(settings.profile, home)
+    with (home / "dagster.yaml").open("a") as file:
+        file.write(CLIENT)
+    storage = settings.dagster_home / "storage"
+    storage.mkdir(exist_ok=True)
+    with suppress(FileExistsError):
+        (home / "storage").symlink_to(storage)
+
+
+def _client_home(settings: Settings) -> Path:
+    return settings.dagster_home / "client"
 
 
 @dataclass(frozen=True)
@@ -79,7 +121,7 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
     code = [*command, *_address(port), "--module-name", Project.current().definitions, "--location-name", LOCATION]
     found = [
         Service("code-server", "dagster", code, port),
-        Service("daemon", "lastmile.orchestration.runs.daemon", [workspace], outlived=True),
+        Service("daemon", "lastmile.orchestration.runs", [workspace], outlived=True),
     ]
     if ports is not None:
         found.append(Service("api", "lastmile.serving", [str(ports.api)], ports.api))

@@ -14,7 +14,7 @@ from lastmile.embedded.processes import stop_recorded
 from lastmile.embedded.services import environment, prepare_dagster_home, services
 from lastmile.embedded.supervisor import Database, Say, Supervisor
 from lastmile.errors import UserError
-from lastmile.orchestration.activity import Activity, look
+from lastmile.orchestration.activity import Activity, activity
 from lastmile.orchestration.runs.connection_pool import keep_connections
 from lastmile.orchestration.runs.workers import end_all
 from lastmile.project import Project
@@ -50,33 +50,34 @@ class Session:
         """From here on, runs are counted as new."""
         self.started_at = time.time()
 
-    def look(self) -> tuple[Activity, dict[str, Any]]:
+    def state(self) -> tuple[Activity, dict[str, Any]]:
         """What is under way, and the state of the data; a database that is down is waited for.
 
         Raises UserError where a process of the platform keeps dying, or the database stays away.
         """
-        from dagster_postgres.utils import DagsterPostgresException
         from psycopg import OperationalError
         from sqlalchemy.exc import DBAPIError
+
+        from lastmile.orchestration.dagster_compat.storage import DagsterPostgresException
 
         patience = time.monotonic() + PATIENCE_SECONDS
         while True:
             disturbed_at = self.keep_up()
             try:
-                return self._look(disturbed_at)
+                return self._state(disturbed_at)
             except (UserError, OperationalError, DBAPIError, DagsterPostgresException) as error:
                 if time.monotonic() > patience:
                     reason = str(error.__cause__ or error).splitlines()[0]
                     raise UserError(f"the database has not answered for {PATIENCE_SECONDS:.0f} s: {reason}") from error
             time.sleep(_RETRY_SECONDS)
 
-    def _look(self, disturbed_at: float) -> tuple[Activity, dict[str, Any]]:
+    def _state(self, disturbed_at: float) -> tuple[Activity, dict[str, Any]]:
         from lastmile.operations.status import summary
         from lastmile.warehouse.connections import connect
 
         with connect(self.database_url) as connection:  # first, since Dagster's own attempts fill the screen
-            sight = look(self.instance, self.started_at, disturbed_at + _SETTLING_SECONDS)
-            return sight, summary(connection, self.store.url)
+            now = activity(self.instance, self.started_at, disturbed_at + _SETTLING_SECONDS)
+            return now, summary(connection, self.store.url)
 
 
 @contextmanager
@@ -112,8 +113,8 @@ def session(
             supervisor = Supervisor(settings.home / "logs", variables, left_over, say)
 
             def keep_up() -> float:
-                server.look()
-                supervisor.look()
+                server.revive()
+                supervisor.revive()
                 return max(server.disturbed_at, supervisor.disturbed_at)
 
             try:

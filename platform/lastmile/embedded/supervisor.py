@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lastmile.embedded import postgres
+from lastmile.embedded.database import given_url
 from lastmile.embedded.processes import remember, start, stop, wait_until_listening
 from lastmile.embedded.services import Service
 from lastmile.errors import UserError
@@ -41,7 +42,7 @@ class Deaths:
         if self.quick > MOST_QUICK_DEATHS:
             raise UserError(
                 f"the {self.name} has ended {self.quick} times in a row, each time within {QUICK_SECONDS:.0f} s;"
-                f" its last words are in {self.log}"
+                f" its last output is in {self.log}"
             )
         return FIRST_WAIT_SECONDS * 2 ** (self.quick - 2) if self.quick > 1 else 0.0
 
@@ -58,10 +59,10 @@ class Kept:
 
 
 class Supervisor:
-    """Starts the services and, each time it looks, starts those again that have died; `say` gets a line for each.
+    """Starts the services, and revives those that have died; `say` gets a line for each.
 
-    `file` always names what runs, for whoever has to end it where we cannot. `disturbed_at` is when something was last
-    found dead, in seconds since the epoch.
+    `file` always names what runs, for the process that has to end it where we cannot. `disturbed_at` is when something
+    was last found dead, in seconds since the epoch.
     """
 
     def __init__(self, logs: Path, variables: Mapping[str, str], file: Path, say: Say) -> None:
@@ -79,19 +80,19 @@ class Supervisor:
             if service.port:
                 wait_until_listening(self._kept[-1].process, service.port, self._logs)
 
-    def look(self) -> None:
+    def revive(self) -> None:
         """Start again what has died. Raises UserError where something keeps dying."""
         for kept in self._kept:
             if not kept.process.is_alive():
                 self.disturbed_at = time.time()
-                self._revive(kept)
+                self._start_again(kept)
 
     def stop(self) -> None:
         """End the services and whatever they had started."""
         stop([*self._outlived, *(kept.process for kept in self._kept)])
         self._file.unlink(missing_ok=True)
 
-    def _revive(self, kept: Kept) -> None:
+    def _start_again(self, kept: Kept) -> None:
         now = time.monotonic()
         if kept.again_at is None:
             kept.again_at = now + kept.deaths.note(now - kept.since)
@@ -116,13 +117,13 @@ class Database:
     """The embedded Postgres at `url`, kept up too; a database that was given is not ours to start."""
 
     def __init__(self, settings: Settings, url: str, say: Say) -> None:
-        self._folder = None if settings.given_database_url else settings.postgres_folder
+        self._folder = None if given_url(settings) else settings.postgres_folder
         self._url, self._say = url, say
         self._deaths = Deaths("embedded Postgres", settings.postgres_folder / "server.log")
         self._since = time.monotonic()
         self.disturbed_at = 0.0
 
-    def look(self) -> None:
+    def revive(self) -> None:
         """Start the server again where it has died. Raises UserError where it keeps dying or has to move."""
         if self._folder is None or postgres.running(self._folder) is not None:
             return

@@ -1,1 +1,1 @@
-"""Dagster: factories from declarations to assets, checks, sensors and conditions; running what they ask for."""
+"""Dagster: factories from declarations to assets, checks, sensors and conditions; running what these request."""

@@ -1,18 +1,17 @@
-"""What the platform is at, read from Dagster's storage and the ledger, and whether anything is left to do.
+"""What the platform is doing, read from Dagster's storage, and whether anything is left to do.
 
-Done means: no run and no backfill is under way, and both sensors have looked since the last run ended and asked for
-nothing. Automation waits a look for things to be at rest, so it must have looked several times.
+Idle means: no run and no backfill is under way, and both sensors have ticked since the last run ended and requested
+nothing. Automation waits a tick for its inputs to be idle, so it must have ticked several times.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, RunRecord
-    from dagster._core.scheduler.instigation import InstigatorTick
 
-#: The sensors, and how many looks in a row must find nothing.
+#: The sensors, and how many ticks in a row must request nothing.
 SENSORS = {"landing": 1, "automation": 3}
 _FAILED_TICKS = 3
 
@@ -29,7 +28,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Activity:
-    """One look. `settled` is true when the sensors have found nothing more to ask for since the last run ended."""
+    """At one moment. `settled` is true when the sensors have requested nothing more since the last run ended."""
 
     working: Sequence[Work] = ()
     queued: int = 0
@@ -40,7 +39,7 @@ class Activity:
     sensor_errors: Sequence[str] = ()
 
 
-def look(instance: "DagsterInstance", since: float, blame_since: float = 0.0) -> Activity:
+def activity(instance: "DagsterInstance", since: float, blame_since: float = 0.0) -> Activity:
     """The state of the instance, counting runs created after `since` (seconds since the epoch).
 
     Sensors are blamed for what failed after `blame_since` only.
@@ -48,6 +47,8 @@ def look(instance: "DagsterInstance", since: float, blame_since: float = 0.0) ->
     from datetime import UTC, datetime
 
     from dagster import DagsterRunStatus, RunsFilter
+
+    from lastmile.orchestration.dagster_compat.backfills import open_backfills
 
     unfinished = [
         DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING,
@@ -57,7 +58,7 @@ def look(instance: "DagsterInstance", since: float, blame_since: float = 0.0) ->
     recent = instance.get_run_records(RunsFilter(created_after=datetime.fromtimestamp(since, UTC)))
     ended = [record for record in recent if record.dagster_run.is_finished]
     working = [record for record in open_runs if record.dagster_run.status == DagsterRunStatus.STARTED]
-    backfills = _open_backfills(instance)
+    backfills = open_backfills(instance)
     last_end = max([since, *(record.end_time or 0 for record in ended)])
     idle = not open_runs and not backfills
     return Activity(
@@ -66,7 +67,8 @@ def look(instance: "DagsterInstance", since: float, blame_since: float = 0.0) ->
         backfills=backfills,
         finished=[record.dagster_run.run_id for record in ended if record.dagster_run.is_success],
         failed=[record.dagster_run.run_id for record in ended if _is_final_failure(record)],
-        settled=idle and all(_found_nothing(instance, sensor, looks, last_end) for sensor, looks in SENSORS.items()),
+        settled=idle
+        and all(_requested_nothing(instance, sensor, ticks, last_end) for sensor, ticks in SENSORS.items()),
         sensor_errors=_sensor_errors(instance, blame_since),
     )
 
@@ -87,13 +89,6 @@ def _work(instance: "DagsterInstance", record: "RunRecord") -> Work:
     return Work(run.run_id, assets, span, len(done))
 
 
-def _open_backfills(instance: "DagsterInstance") -> int:
-    from dagster._core.execution.backfill import BulkActionStatus
-
-    under_way = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING]
-    return sum(len(instance.get_backfills(status=status)) for status in under_way)
-
-
 def _is_final_failure(record: "RunRecord") -> bool:
     """A failed run that no automatic retry follows."""
     from dagster import DagsterRunStatus
@@ -104,18 +99,18 @@ def _is_final_failure(record: "RunRecord") -> bool:
     return run.tags.get("dagster/will_retry") != "true"
 
 
-def _ticks(instance: "DagsterInstance", sensor: str, limit: int) -> "Sequence[InstigatorTick]":
+def _ticks(instance: "DagsterInstance", sensor: str, limit: int) -> "Sequence[Any]":
     state = next((state for state in instance.all_instigator_state() if state.instigator_name == sensor), None)
     return [] if state is None else instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=limit)
 
 
-def _found_nothing(instance: "DagsterInstance", sensor: str, looks: int, since: float) -> bool:
-    last = _ticks(instance, sensor, looks)
-    return len(last) == looks and all(tick.timestamp > since and tick.status.value == "SKIPPED" for tick in last)
+def _requested_nothing(instance: "DagsterInstance", sensor: str, ticks: int, since: float) -> bool:
+    last = _ticks(instance, sensor, ticks)
+    return len(last) == ticks and all(tick.timestamp > since and tick.status.value == "SKIPPED" for tick in last)
 
 
 def _sensor_errors(instance: "DagsterInstance", since: float) -> list[str]:
-    """What a sensor says that has failed several times in a row."""
+    """The message of each sensor that has failed several times in a row."""
     errors = []
     for sensor in SENSORS:
         ticks = _ticks(instance, sensor, _FAILED_TICKS)

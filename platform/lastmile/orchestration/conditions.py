@@ -1,10 +1,10 @@
 """When the tables of the warehouse are made anew, by themselves.
 
-A run costs seconds before it does anything, so tables wait until what they are made from is at rest and are then made
-in one run for all partitions that changed. Data that never rests does not keep them waiting for ever: at every tenth
-minute what has changed so far is taken.
+A run costs seconds before it does anything, so tables wait until what they are made from is idle and are then made in
+one run for all partitions that changed. Data that never stops coming does not keep them waiting for ever: at every
+tenth minute they are made from what has changed so far.
 
-Dagster's `eager()` is not used: it looks at the latest partition only, never fires while any partition upstream is
+Dagster's `eager()` is not used: it regards the latest partition only, never fires while any partition upstream is
 missing, and forgets what was missing before it was first evaluated.
 """
 
@@ -33,7 +33,7 @@ def when_partitions_change(views: Iterable[dg.AssetKey], whole: Iterable[dg.Asse
     `views` are those of all tables that run along: while data still comes in below any of them, all of them wait. And
     `whole` are the tables of all partitions made from these tables or from the partitioned ones below: a partition
     knows only its own ones, such a table all of them. While any is under way all wait, or a range made in several runs
-    would be followed by a run for every look at it.
+    would be followed by a run for every evaluation.
     """
     has_data = When.any_deps_match(~When.missing()).resolve_through_virtual()
     changed = (
@@ -41,9 +41,9 @@ def when_partitions_change(views: Iterable[dg.AssetKey], whole: Iterable[dg.Asse
         | When.any_deps_updated().resolve_through_virtual()
         | ((When.any_deps_updated() | When.code_version_changed()) & ~When.missing())
     )
-    unrest = _matches(views, When.code_version_changed() | When.any_deps_in_progress())
-    unrest += _matches(whole, When.any_deps_in_progress())
-    return _once_at_rest(changed, unrest) & ~When.any_deps_missing()
+    busy = _matches(views, When.code_version_changed() | When.any_deps_in_progress())
+    busy += _matches(whole, When.any_deps_in_progress())
+    return _once_idle(changed, busy) & ~When.any_deps_missing()
 
 
 def when_any_partition_changed(partitioned: Iterable[dg.AssetKey]) -> Condition:
@@ -56,8 +56,8 @@ def when_any_partition_changed(partitioned: Iterable[dg.AssetKey]) -> Condition:
         (When.missing() & has_data).newly_true() | When.any_deps_updated() | (When.code_version_changed() & has_data)
     )
     below = When.any_deps_match(When.in_progress() | When.newly_updated() | When.code_version_changed())
-    unrest = When.in_progress() | When.code_version_changed() | below | below.resolve_through_virtual()
-    return _once_at_rest(changed, _matches(partitioned, unrest))
+    busy = When.in_progress() | When.code_version_changed() | below | below.resolve_through_virtual()
+    return _once_idle(changed, _matches(partitioned, busy))
 
 
 def when_made_from_new_code(along_with: dg.AssetSelection) -> Condition:
@@ -67,9 +67,9 @@ def when_made_from_new_code(along_with: dg.AssetSelection) -> Condition:
     return _until_made(new_code) & will_run & ~When.in_progress()
 
 
-def _once_at_rest(changed: Condition, unrest: Iterable[Condition]) -> Condition:
-    at_rest = ~reduce(operator.or_, unrest, When.any_deps_in_progress())
-    return _until_made(changed) & ~When.in_progress() & (at_rest | When.cron_tick_passed(_AT_THE_LATEST))
+def _once_idle(changed: Condition, busy: Iterable[Condition]) -> Condition:
+    idle = ~reduce(operator.or_, busy, When.any_deps_in_progress())
+    return _until_made(changed) & ~When.in_progress() & (idle | When.cron_tick_passed(_AT_THE_LATEST))
 
 
 def _until_made(changed: Condition) -> Condition:

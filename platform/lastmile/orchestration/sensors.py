@@ -1,4 +1,4 @@
-"""What happens by itself: a sensor turns waiting drops into runs, automation carries their rows on to the report."""
+"""What happens by itself: a sensor turns pending drops into runs, automation carries their rows on to the report."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 PARTITION_TAG = "lastmile/partition"
 _FAILURES_IN_A_ROW = 3
 _PAUSE_SECONDS = 600
-#: Runs asked for in one tick; the rest follows in the next ones.
+#: Runs requested in one tick; the rest follows in the next ones.
 _MOST_RUNS = 10
-#: Between two listings of the whole landing area, where notifications tell what is new meanwhile.
+#: Between two listings of the whole landing area, where notifications name what is new meanwhile.
 _LISTING_SECONDS = 300
 
 
 def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDefinition:
     @dg.sensor(
         name="landing",
-        description="Enters new drops in the ledger; asks for runs of the partitions with drops waiting.",
+        description="Registers new drops in the ledger; requests runs of the partitions with pending drops.",
         asset_selection=assets,
         minimum_interval_seconds=every_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -39,20 +39,20 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDe
 
         contracts, store = platform.contracts(), platform.store()
         with platform.connect() as connection:
-            new = _enter_new_drops(context, platform, connection, store, contracts)
+            new = _register_new_drops(context, platform, connection, store, contracts)
             waiting = pending(connection, store.url)
-        context.log.info(f"{new} new drops, {sum(count for *_, count, _ in waiting)} waiting")
+        context.log.info(f"{new} new drops, {sum(count for *_, count, _ in waiting)} pending")
         requests = list(_requests(context.instance, contracts, waiting))
         yield from requests[:_MOST_RUNS]
         if not requests:
             yield dg.SkipReason(
-                "no drops are waiting" if not waiting else "the partitions with drops waiting are being worked on"
+                "no drops are pending" if not waiting else "runs for the partitions with pending drops are under way"
             )
 
     return landing
 
 
-def _enter_new_drops(
+def _register_new_drops(
     context: dg.SensorEvaluationContext,
     platform: Platform,
     connection: "Connection",
@@ -85,30 +85,32 @@ def _requests(
 ) -> Iterator[dg.RunRequest]:
     """One run for all years, for the months of a year and the days of a month, over every dataset with drops there. The
     ledger says what is new, so no run key. Datasets under a backfill are left to that."""
-    left = _under_backfill(instance)
+    from lastmile.orchestration.dagster_compat.backfills import assets_under_backfill
+
+    left = assets_under_backfill(instance)
     groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for dataset, partition, *_ in waiting:
         if dataset in contracts and raw_key(dataset) not in left:
             unit = contracts[dataset].partition.unit
-            groups[unit, _together(unit, partition)].append((dataset, partition))
+            groups[unit, _batch(unit, partition)].append((dataset, partition))
     for group, places in groups.items():
         yield from _requests_for_group(instance, *group, places)
 
 
-def _together(unit: str, partition: str) -> str:
+def _batch(unit: str, partition: str) -> str:
     return {"year": "all", "month": partition[: len("2024")], "day": partition[: len("2024-01")]}[unit]
 
 
 def _requests_for_group(
-    instance: dg.DagsterInstance, unit: str, together: str, places: Sequence[tuple[str, str]]
+    instance: dg.DagsterInstance, unit: str, batch: str, places: Sequence[tuple[str, str]]
 ) -> Iterator[dg.RunRequest]:
     """One run; after one has failed, for a while, one for each partition, so that what fails does not stop the rest."""
-    if _has_failed(instance, f"{unit}/{together}"):
+    if _has_failed(instance, f"{unit}/{batch}"):
         by_tag = {
             f"{unit}/{partition}": [place for place in places if place[1] == partition] for _, partition in places
         }
     else:
-        by_tag = {f"{unit}/{together}": list(places)}
+        by_tag = {f"{unit}/{batch}": list(places)}
     for tag, found in by_tag.items():
         if _may_run(instance, tag):
             datasets = dict.fromkeys(dataset for dataset, _ in found)
@@ -135,13 +137,6 @@ def _request(keys: Sequence[dg.AssetKey], partitions: Sequence[str], tags: Mappi
             "dagster/asset_partition_range_end": partitions[-1],
         },
     )
-
-
-def _under_backfill(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
-    from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
-
-    going_on = instance.get_backfills(filters=BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED]))
-    return {key for backfill in going_on for key in backfill.asset_selection or ()}
 
 
 def _may_run(instance: dg.DagsterInstance, tag: str) -> bool:

@@ -12,14 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lastmile.cli.progress.live import work
 from lastmile.cli.progress.row_changes import counted, summary
 from lastmile.embedded.session import Session
-from lastmile.orchestration.backfills import Asked
+from lastmile.orchestration.backfills import Backfill
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 _POLL_SECONDS = 1.0
 
-RequestBackfill = Callable[["DagsterInstance", Path], Asked]
+RequestBackfill = Callable[["DagsterInstance", Path], Backfill]
 
 
 def carry_out(
@@ -48,13 +48,13 @@ def carry_out(
     return succeeded
 
 
-def _wait(running: Session, console: Console, requested: Sequence[Asked]) -> None:
+def _wait(running: Session, console: Console, requested: Sequence[Backfill]) -> None:
     columns = (TextColumn("partitions of assets made"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=None)
         said = -1
         while any(one.is_done(running.instance) is None for one in requested):
-            activity, _ = running.look()
+            activity, _ = running.state()
             if activity.sensor_errors:
                 return
             made, wanted = map(sum, zip(*(one.progress(running.instance) for one in requested), strict=True))

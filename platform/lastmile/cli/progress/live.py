@@ -21,7 +21,7 @@ def work(running: Session, console: Console) -> bool:
     said = ""
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while True:
-            activity, state = running.look()
+            activity, state = running.state()
             if activity.settled or activity.sensor_errors:
                 break
             if console.is_terminal:
@@ -37,7 +37,7 @@ def wait_for_work(running: Session) -> None:
     """Return once a drop waits or a run is requested."""
     running.start_counting()
     while True:
-        activity, state = running.look()
+        activity, state = running.state()
         if (
             activity.working
             or activity.queued

@@ -16,8 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster_dbt import DbtCliInvocation, dbt_assets
-from dagster_dbt.errors import DagsterDbtCliRuntimeError
+from dagster_dbt import DagsterDbtCliRuntimeError, DbtCliInvocation, dbt_assets
 
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.partition import Partition
@@ -28,7 +27,8 @@ from lastmile.orchestration.conditions import (
     when_partitions_change,
     when_views_are_out_of_date,
 )
-from lastmile.orchestration.dbt.project import DbtCommand, project_folder
+from lastmile.orchestration.dagster_compat.dbt import DbtCommand
+from lastmile.orchestration.dbt.project import project_folder
 from lastmile.orchestration.dbt.translator import Manifest, Translator, asset_key, column_lineage
 from lastmile.orchestration.drops.metadata import digest
 from lastmile.orchestration.partitions import in_few_runs, partitions_of

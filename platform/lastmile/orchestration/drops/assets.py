@@ -1,8 +1,8 @@
 """Raw, cleaned and quarantine, made from the contracts: three assets a dataset, partitioned as the contract says.
 
 raw/<ds> is the inventory of the partition's drops in the ledger. cleaned/<ds> and quarantine/<ds> are made in one pass,
-because a row is in one or the other. A run takes whatever is pending in its partitions, so running it again is a no-op;
-with the tag `lastmile/redo` set to `true` it takes every drop of its partitions again.
+because a row is in one or the other. A run ingests what is pending in its partitions, so running it again is a no-op;
+with the tag `lastmile/redo` set to `true` it ingests every drop of its partitions again.
 """
 
 import itertools
@@ -14,6 +14,7 @@ import dagster as dg
 from lastmile.contracts.contract import Contract
 from lastmile.orchestration.backfills import DASK_TAG, REDO_TAG
 from lastmile.orchestration.drops.checks import check_results, check_specs
+from lastmile.orchestration.drops.freshness import freshness_policy
 from lastmile.orchestration.drops.lateness import lateness_metadata
 from lastmile.orchestration.drops.metadata import (
     column_schema,
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 
     from lastmile.ledger import Drop, Outcome
 
-GROUP = "intake"
-#: Drops told of one by one in a run's log; the ledger has them all.
-_MOST_TOLD = 100
+GROUP = "ingestion"
+#: Drops logged one by one in a run; the ledger has them all.
+_MOST_LOGGED = 100
 
 
 def raw_key(dataset: str) -> dg.AssetKey:
@@ -87,11 +88,12 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
     }
 
     @dg.multi_asset(
-        name=f"take_{contract.name}",
+        name=f"ingest_{contract.name}",
         specs=[
             dg.AssetSpec(
                 cleaned,
                 description=contract.description,
+                freshness_policy=freshness_policy(contract),
                 kinds={"postgres", "parquet"},
                 metadata={
                     "dagster/column_schema": column_schema(contract),
@@ -112,26 +114,26 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
         backfill_policy=in_few_runs(),
         retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
     )
-    def take(
+    def ingest(
         context: dg.AssetExecutionContext, platform: Platform
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         from lastmile.ledger import inventory
 
         store, partitions = platform.store(), context.partition_keys
         with platform.connect() as connection:
-            taken = _taken(context, platform, connection, contract)
-            context.log.info(f"{contract.name}: {len(taken)} drops taken")
+            ingested = _ingested(context, platform, connection, contract)
+            context.log.info(f"{contract.name}: {len(ingested)} drops ingested")
             drops = inventory(connection, store.url, contract.name, partitions)
             yield from _results(context, connection, store.url, contract, drops)
             yield from check_results(connection, store.url, contract, partitions, drops, cleaned, quarantine)
 
-    return take
+    return ingest
 
 
-def _taken(
+def _ingested(
     context: dg.AssetExecutionContext, platform: Platform, connection: "Connection", contract: Contract
 ) -> "list[Outcome]":
-    """The outcomes of the run's drops, taken here or on the Dask cluster that the run's tag or the settings name."""
+    """The outcomes of the run's drops, ingested here or on the Dask cluster that the run's tag or the settings name."""
     from lastmile.ingestion.dask_cluster import WorkerContext, ingest_on_dask
     from lastmile.ingestion.parallel import ingest_in_parallel
     from lastmile.ledger import now
@@ -171,7 +173,7 @@ def _results(
 
 
 def _logger(context: dg.AssetExecutionContext) -> "Callable[[Drop, Outcome], None]":
-    """Tells of each of the first drops, then of those not simply loaded: every line is a row in Dagster's storage."""
+    """Logs each of the first drops, then those not simply loaded: every line is a row in Dagster's storage."""
     numbers = itertools.count(1)
 
     def report(drop: "Drop", outcome: "Outcome") -> None:
@@ -179,9 +181,9 @@ def _logger(context: dg.AssetExecutionContext) -> "Callable[[Drop, Outcome], Non
         counts = ", ".join(
             f"{name} {getattr(outcome, name)}" for name in ("read", "loaded", "quarantined", "duplicate")
         )
-        if number <= _MOST_TOLD or outcome.state != "loaded":
+        if number <= _MOST_LOGGED or outcome.state != "loaded":
             context.log.info(f"{drop.key}: {outcome.state} ({counts}) {outcome.message or ''}")
-        elif number % _MOST_TOLD == 0:
+        elif number % _MOST_LOGGED == 0:
             context.log.info(f"{number} drops so far")
 
     return report

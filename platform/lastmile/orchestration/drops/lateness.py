@@ -1,4 +1,4 @@
-"""How late the drops of a partition came, as an asset of the intake shows it."""
+"""How late the drops of a partition came, as `raw/<dataset>` shows it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an asset of the intake shows about itself: its columns with units, its drops, and the rules its rows broke."""
+"""What an asset made from drops shows about itself: its columns with units, its drops, and the rules its rows broke."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,17 +52,17 @@ def inventory_metadata(drops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def quarantine_metadata(
     drops: Sequence[Mapping[str, Any]], broken: Sequence[Mapping[str, Any]], discarded: int
 ) -> dict[str, Any]:
-    """Rows set aside and which rules they broke, most often first. Rows discarded are counted, with no rule."""
+    """Rows quarantined and which rules they broke, most often first. Rows discarded are counted, with no rule."""
     rows = [
         dg.TableRecord({name: rule[name] or "" for name in ("column", "rule", "rows", "example")})
         for rule in broken[:MOST_SHOWN]
     ]
-    aside = sum(drop["rows_quarantined"] + drop["rows_duplicate"] for drop in drops if drop["state"] != "superseded")
+    in_force = [drop for drop in drops if drop["state"] != "superseded"]
     whole = [drop for drop in drops if drop["state"] in ("quarantined", "failed", "missing")]
     return {
-        "dagster/row_count": aside,
+        "dagster/row_count": sum(drop["rows_quarantined"] + drop["rows_duplicate"] for drop in in_force),
         "rows discarded": discarded,
-        "drops set aside whole": sum(drop["discarded_at"] is None for drop in whole),
+        "drops quarantined whole": sum(drop["discarded_at"] is None for drop in whole),
         "drops discarded": sum(drop["discarded_at"] is not None for drop in whole),
         **({"rules broken": dg.MetadataValue.table(rows)} if rows else {}),
     }
@@ -81,11 +81,11 @@ def trend_metadata(title: str, shares: Sequence["Share"]) -> dict[str, Any]:
 
 
 def quality_metadata(drops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A picture of the rows loaded and set aside, drop by drop, those with the most bad rows first."""
+    """A picture of the rows loaded and quarantined, drop by drop, those with the most bad rows first."""
     from lastmile.learning.plots import as_markdown, shares
 
-    taken = [drop for drop in drops if drop["state"] in ("loaded", "quarantined") and drop["rows_read"]]
-    worst = sorted(taken, key=lambda drop: drop["rows_loaded"] / drop["rows_read"])[:_MOST_BARS]
+    ingested = [drop for drop in drops if drop["state"] in ("loaded", "quarantined") and drop["rows_read"]]
+    worst = sorted(ingested, key=lambda drop: drop["rows_loaded"] / drop["rows_read"])[:_MOST_BARS]
     if not worst:
         return {}
     bars = {_place(drop): [drop[name] for name in _COUNTS[1:]] for drop in worst}

@@ -1,4 +1,4 @@
-"""How the headers of drops differ from their contract, told so that 10,000 drops take no more room than ten."""
+"""How the headers of drops differ from their contract, summarised so that 10,000 drops need no more room than ten."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,10 +10,10 @@ from lastmile.contracts.contract import Contract
 from lastmile.contracts.declaration import headers
 from lastmile.contracts.names import normal_name
 
-#: Columns told of each kind, drops named for each, and characters of a name.
+#: Columns reported of each kind, drops named for each, and characters of a name.
 _COLUMNS, _DROPS, _CHARACTERS = 20, 3, 60
 
-_TOLD = {
+_MEANING = {
     "rescued": "not declared, kept as JSON in `_rescued`",
     "added": "not declared, added to the table as text",
     "missing": "declared, missing and so empty",
@@ -23,43 +23,43 @@ _TOLD = {
 _TO_DO = {
     "rescued": "declare it, or have it left out of the files",
     "added": "declare it with its type and meaning, or have it left out of the files",
-    "missing": "nothing to do where not every file asks for everything; otherwise ask the senders",
+    "missing": "nothing to do where not every file asks for everything; otherwise a question to the senders",
     "renamed": "nothing to do",
     "reordered": "nothing to do",
 }
 
 
 def undeclared(contract: Contract, drops: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What somebody should decide about: a sentence for each column that drops brought and nobody declared.
+    """What needs a decision: a sentence for each column that drops brought and the contract does not declare.
 
     One that was rescued, and that the contract has come to declare since, can be filled in.
     """
     declared = {normal_name(name): column for name, column in headers(contract.columns)}
-    told = []
+    found = []
     for kind in ("rescued", "added"):
         for column, keys in _by_column(kind, drops).items():
             now = declared.get(normal_name(column))
             if now is None or kind == "rescued" or contract.types()[now] != pl.String:
-                told.append(f"{_cut(column)} ({_places(keys)}): {_TOLD[kind]}; {_advice(contract, kind, now)}")
-    return _bounded(told, "")
+                found.append(f"{_cut(column)} ({_places(keys)}): {_MEANING[kind]}; {_advice(contract, kind, now)}")
+    return _bounded(found, "")
 
 
 def _advice(contract: Contract, kind: str, now: str | None) -> str:
     if now is None:
         return _TO_DO[kind]
     if now in contract.key:
-        return f"part of the key by now: take the drops again with `lastmile backfill --dataset {contract.name} --redo`"
+        return f"part of the key by now: re-ingest the drops with `lastmile backfill --dataset {contract.name} --redo`"
     return f"declared by now: fill it in with `lastmile rescued fill --dataset {contract.name} --column {now}`"
 
 
 def header_changes(drops: Sequence[Mapping[str, Any]]) -> str:
     """Everything that happened, as Markdown: by kind, each column with the drops it happened in, and what to do."""
     parts = []
-    for kind, told in _TOLD.items():
+    for kind, meaning in _MEANING.items():
         found = _by_column(kind, drops)
         lines = [f"- {_cut(column)}{': ' if column else ''}{_places(keys)}" for column, keys in found.items()]
         if lines:
-            parts.append("\n".join([f"**{told}** ({_TO_DO[kind]})", *_bounded(lines, "- ")]))
+            parts.append("\n".join([f"**{meaning}** ({_TO_DO[kind]})", *_bounded(lines, "- ")]))
     return "\n\n".join(parts)
 
 

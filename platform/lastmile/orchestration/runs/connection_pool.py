@@ -1,4 +1,4 @@
-"""Connections to Dagster's storage that are kept, for processes that ask it something every few seconds."""
+"""Connections to Dagster's storage that are kept, for processes that query it every few seconds."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 #: Connections are made anew after so many seconds.
 _RECYCLE_SECONDS = 3600
-#: Threads that ask at the same moment open one more each, and close it again.
+#: Threads that query at the same moment open one more each, and close it again.
 _MOST_MORE = 20
 
 

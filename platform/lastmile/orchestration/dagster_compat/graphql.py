@@ -1,0 +1,38 @@
+"""Dagster's GraphQL API without a webserver: the same schema, carried out in this process on a workspace."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagster import DagsterInstance
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster_graphql.cli import execute_query
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The code locations that a workspace file names, as loaded."""
+
+    context: WorkspaceProcessContext
+
+    def asset_graph(self) -> BaseAssetGraph[Any]:
+        return self.context.create_request_context().asset_graph
+
+    def execute(self, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
+        """The data of the answer. Raises RuntimeError where the query does not fit Dagster's schema."""
+        answer = execute_query(self.context, query, variables)
+        if answer.get("errors"):
+            raise RuntimeError("; ".join(error["message"] for error in answer["errors"]))
+        data: dict[str, Any] = answer["data"]
+        return data
+
+
+@contextmanager
+def workspace(instance: DagsterInstance, file: Path) -> Iterator[Workspace]:
+    """Load the workspace, which takes a second where its code servers are up."""
+    with WorkspaceProcessContext(instance, WorkspaceFileTarget([str(file)])) as context:
+        yield Workspace(context)

@@ -1,0 +1,31 @@
+"""The libraries that most runs need, imported once by multiprocessing's fork server: workers have them from the start.
+
+Nothing of the project is among them: each worker imports that anew, so a run is always of the code as it is. Training's
+libraries are left out: two runs in a dozen need them, and each worker would hold 70 MB more.
+
+A fork has no thread but the one that forked, so a library that starts threads it cannot do without must not be among
+them. Raises RuntimeError where one has: the server then ends, and workers are started without it.
+"""
+
+import gc
+from importlib import import_module
+from pathlib import Path
+
+LIBRARIES = (
+    "dagster._grpc.impl", "dagster_dbt", "dagster_postgres", "obstore", "pandera.polars", "pgpq", "polars", "psycopg",
+    "pyarrow.parquet", "python_calamine",
+)  # fmt: skip
+#: Threads of an allocator and of polars' spilling, which a worker can do without. Those with no name of their own have
+#: the program's: the main one, and OpenBLAS's, which a fork starts anew.
+_HARMLESS = {"jemalloc_bg_thd", "polars-ooc-clea"}
+
+
+def _threads() -> set[str]:
+    return {(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()}
+
+
+for library in LIBRARIES:
+    import_module(library)
+if strange := _threads() - _HARMLESS - {Path("/proc/self/comm").read_text().strip()}:
+    raise RuntimeError(f"no workers can be forked: a library has started threads: {', '.join(sorted(strange))}")
+gc.freeze()  # else a worker's first collection copies all that is shared

@@ -1,0 +1,52 @@
+"""What tests need of Dagster beyond its public names: code locations in this process, runs in some state."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from dagster import DagsterInstance
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+from dagster._core.launcher import LaunchRunContext
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget, create_run_for_test, freeze_time
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._daemon import asset_daemon, controller, sensor
+from dagster._daemon.backfill import execute_backfill_iteration_loop
+from dagster._daemon.freshness import FreshnessDaemon
+from dagster._daemon.monitoring.run_monitoring import monitor_started_run
+from dagster._time import get_current_datetime
+
+__all__ = [
+    "BulkActionStatus",
+    "FreshnessDaemon",
+    "LaunchRunContext",
+    "PartitionBackfill",
+    "ReconstructableJob",
+    "ReconstructableRepository",
+    "asset_daemon",
+    "controller",
+    "create_run_for_test",
+    "execute_backfill_iteration_loop",
+    "later",
+    "monitor_started_run",
+    "sensor",
+    "workspace_of",
+]
+
+
+@contextmanager
+def workspace_of(instance: DagsterInstance, file: Path) -> Iterator[WorkspaceProcessContext]:
+    """The code location that a Python file is, loaded in this process."""
+    origin = InProcessCodeLocationOrigin(LoadableTargetOrigin(python_file=str(file)))
+    with WorkspaceProcessContext(instance, InProcessTestWorkspaceLoadTarget(origin)) as context:
+        yield context
+
+
+@contextmanager
+def later(by: timedelta) -> Iterator[None]:
+    """Dagster's clock, so much ahead."""
+    with freeze_time(get_current_datetime() + by):
+        yield
