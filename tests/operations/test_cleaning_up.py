@@ -37,9 +37,9 @@ def test_only_objects_of_drops_loaded_in_full_are_removed(site):
     assert sorted(left(site)) == ["bad.csv", "in_part.csv", "misplaced.csv", "unseen.csv", "waiting.csv"]
     assert (tally.objects, tally.bytes) == (1, before[0]["size"])
     assert kept(tally) == {
-        "with rows set aside that nobody released or discarded": 1,
+        "with quarantined rows that are neither released nor discarded": 1,
         "not loaded": 2,
-        "waiting, or being taken": 1,
+        "waiting, or being ingested": 1,
         "not yet in the ledger": 1,
     }
     assert [drop["key"] for drop in site.drops() if drop["removed_at"]] == ["landing/visits/2020/loaded.csv"]
@@ -207,7 +207,7 @@ def test_a_version_that_was_never_taken_keeps_its_key(site):
     site.put_rows("a.csv", "v2,3,2,1,done")
     site.discover()
     site.take()
-    assert kept(clean(site)) == {"changed meanwhile, or has versions that were never taken": 1}
+    assert kept(clean(site)) == {"changed meanwhile, or has versions that were never ingested": 1}
     assert left(site) == ["a.csv"]
 
 
