@@ -60,9 +60,9 @@ def test_names_rows_examples_and_the_column_by_now_are_listed(site):
 
 
 @pytest.mark.behaviour(number=21)
-def test_what_is_asked_for_is_filled_in_by_the_next_run(site):
+def test_a_column_fill_is_carried_out_by_the_next_run(site):
     declare_wind(site)
-    assert "asked for 2 drops to be filled in" in said("fill", "--dataset", "visits", "--no-wait")
+    assert "column fill requested for 2 drops" in said("fill", "--dataset", "visits", "--no-wait")
     ingest_pending(site.connection, site.store, site.contract, YEARS, "run")
     assert site.query("SELECT wind_kmh, _rescued FROM raw.visits ORDER BY visit") == [
         {"wind_kmh": 20.0, "_rescued": {"Mood": "good"}},
