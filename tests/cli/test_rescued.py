@@ -1,4 +1,4 @@
-"""`lastmile rescued`: what no column could take is listed, and asked to be filled in."""
+"""`lastmile rescued`: what no column could hold is listed, and filled in on request."""
 
 import json
 
@@ -83,7 +83,7 @@ def test_a_dataset_with_nothing_to_fill_in_says_so(site):
         (["--dataset", "visits", "--column", "visit"], "part of the key of visits"),
     ],
 )
-def test_a_mistake_is_told_with_what_to_do(site, arguments, told):
+def test_a_mistake_is_reported_with_what_to_do(site, arguments, told):
     result = run("fill", *arguments)
     assert isinstance(result.exception, UserError)
     assert told in str(result.exception)

@@ -49,6 +49,6 @@ def test_two_files_of_one_name_are_refused_before_anything_is_uploaded(tmp_path)
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.csv").touch()
-    with pytest.raises(UserError, match="would both be called 'a.csv'"):
+    with pytest.raises(UserError, match=r"would both be called 'a\.csv'"):
         named_files([tmp_path / "one" / "a.csv", tmp_path / "two" / "a.csv"])
     assert list(named_files([tmp_path])) == ["one/a.csv", "two/a.csv"]

@@ -187,7 +187,7 @@ def test_a_mistake_is_reported_and_nothing_is_recorded(site, given, message):
     assert site.drops()[0]["retake"] is None
 
 
-def test_a_correction_needs_somebody_and_a_reason(site):
+def test_a_correction_needs_a_person_and_a_reason(site):
     site.arrive("a.csv", *ROWS)
     for missing in ({"who": " "}, {"why": ""}):
         with pytest.raises(UserError, match="who made it and why"):

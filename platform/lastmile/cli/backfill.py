@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from lastmile.cli.progress.backfill import RequestBackfill, carry_out
+from lastmile.cli.progress.backfill import RequestBackfill, run_backfills
 from lastmile.contracts.partition import span
 from lastmile.embedded.home_lock import holder
 from lastmile.embedded.session import join, session
@@ -53,7 +53,7 @@ def backfill(
     tags = ({REDO_TAG: "true"} if redo else {}) | _on(on, scheduler, settings.dask_scheduler)
     requests, days = _requests(settings, first, last, dataset, select, resume, tags)
     with join(settings) if holder(settings) else session(settings, None) as running:
-        if not carry_out(running, console, requests, *days):
+        if not run_backfills(running, console, requests, *days):
             raise typer.Exit(1)
 
 
@@ -107,12 +107,12 @@ def _on(where: str | None, given: str | None, configured: str | None) -> dict[st
 
 def _reingest(settings: Settings, console: Console, drops: Sequence[int], other_options: Sequence[object]) -> None:
     from lastmile.cli.connection import opened
-    from lastmile.cli.progress.reingest import carry_out
+    from lastmile.cli.progress.reingest import await_results
     from lastmile.ledger import reingest
 
     if any(other_options):
         raise UserError("--drop stands alone: a drop belongs to one dataset and partition")
     with opened(settings) as (connection, store):
         reingest(connection, store.url, drops)
-    if not carry_out(settings, console, drops):
+    if not await_results(settings, console, drops):
         raise typer.Exit(1)

@@ -60,7 +60,7 @@ def fill(
 
     Example: lastmile rescued fill --dataset hhinfo --column roof_material
     """
-    from lastmile.cli.progress.reingest import carry_out
+    from lastmile.cli.progress.reingest import await_results
     from lastmile.ingestion.schema_evolution.rescued_values import ask
     from lastmile.warehouse.tables import ensure_table
 
@@ -76,7 +76,7 @@ def fill(
         )
         return
     console.print(f"column fill requested for {len(requested):,} drops", highlight=False)
-    if wait and not carry_out(settings, console, requested):
+    if wait and not await_results(settings, console, requested):
         raise typer.Exit(1)
 
 

@@ -79,7 +79,7 @@ def _spool(stream: BinaryIO, file: IO[bytes], most: int) -> None:
         size += len(block)
         if size > most:
             raise UserError(
-                f"expected at most {most:,} bytes, found more: send smaller files, or raise limits.bytes in the contract"
+                f"expected at most {most:,} bytes, found more; send smaller files, or raise the contract's limits.bytes"
             )
         file.write(block)
     file.flush()

@@ -43,7 +43,7 @@ def correct(
 
     Example: lastmile quarantine correct --drop 12 --line 3 --set hh_size_members=6 --why "called the household"
     """
-    from lastmile.cli.progress.reingest import carry_out
+    from lastmile.cli.progress.reingest import await_results
     from lastmile.contracts.loading import load_contracts
     from lastmile.ingestion.correction import correct as record_corrections
 
@@ -56,7 +56,7 @@ def correct(
     _print_refused(console, done.refused)
     number = sum(map(len, done.lines.values()))
     console.print(f"corrected: {number:,} of {len(wanted):,} rows", highlight=False)
-    succeeded = carry_out(settings, console, done.requested) if wait and done.requested else True
+    succeeded = await_results(settings, console, done.requested) if wait and done.requested else True
     if done.refused or not succeeded:
         raise typer.Exit(1)
 
