@@ -21,14 +21,14 @@ def backfill(
     first: Annotated[str | None, typer.Option("--from", help="First partition, such as 2015.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last partition.")] = None,
     dataset: Annotated[
-        list[str] | None, typer.Option(help="Dataset; give it again for more [default: all that fit]")
+        list[str] | None, typer.Option(help="Dataset; give it again for more (default: all that fit)")
     ] = None,
     redo: Annotated[bool, typer.Option("--redo", help="Also re-ingest drops that were ingested before.")] = False,
     on: Annotated[
         Literal["dask"] | None, typer.Option(help="Ingest on the workers of a Dask cluster, not in the run.")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Its scheduler, such as tcp://10.0.0.5:8786 [default: a cluster on this machine]")
+        str | None, typer.Option(help="Its scheduler, such as tcp://10.0.0.5:8786 (default: a cluster on this machine)")
     ] = None,
     drop: Annotated[
         list[int] | None, typer.Option(help="Instead: re-ingest this one drop, by its number; repeat it for more.")

@@ -31,7 +31,7 @@ def correct(
     values: Annotated[
         list[str] | None, typer.Option("--set", help="A value of it; give it again for more.", metavar="COLUMN=VALUE")
     ] = None,
-    who: Annotated[str | None, typer.Option(help="Who corrects [default: the user of this machine]")] = None,
+    who: Annotated[str | None, typer.Option(help="Who corrects (default: the user of this machine)")] = None,
     yes: Yes = False,
     wait: Wait = True,
 ) -> None:
