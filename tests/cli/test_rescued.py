@@ -78,7 +78,7 @@ def test_a_dataset_with_nothing_to_fill_in_says_so(site):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--dataset", "visit"], "no dataset 'visit'; there are visits"),
+        (["--dataset", "visit"], "no dataset 'visit'; there are: visits"),
         (["--dataset", "visits", "--column", "wind"], "has no column 'wind': declare it there first"),
         (["--dataset", "visits", "--column", "visit"], "part of the key of visits"),
     ],
