@@ -19,7 +19,7 @@ def test_without_a_dataset_every_dataset_of_that_shape_is_meant(contracts):
     assert ranges(contracts, None, "2015", "2017") == {YEARS: ["crop", "hhinfo", "lstk", "lstk_prod"]}
 
 
-def test_datasets_are_taken_together_so_that_a_range_is_one_run(contracts):
+def test_datasets_are_grouped_so_that_a_range_is_one_run(contracts):
     assert ranges(contracts, ["hhinfo", "crop"], "2015", "2017") == {YEARS: ["hhinfo", "crop"]}
 
 
@@ -32,7 +32,7 @@ def test_datasets_are_taken_together_so_that_a_range_is_one_run(contracts):
         (None, "2015-01", "2015-02", "is not a year"),
     ],
 )
-def test_a_mistake_is_told(contracts, wanted, first, last, said):
+def test_a_mistake_is_reported(contracts, wanted, first, last, said):
     with pytest.raises(UserError, match=said):
         ranges(contracts, wanted, first, last)
 

@@ -43,7 +43,7 @@ def test_a_dry_run_shows_what_goes_and_what_stays_and_why(site, run):
     assert sorted(left(site)) == ["a.csv", "b.csv"]
 
 
-def test_nothing_is_removed_before_somebody_says_yes(site, run):
+def test_nothing_is_removed_before_it_is_confirmed(site, run):
     site.arrive("a.csv", "v1,3,2,1,done")
     result = run("--older-than", "0d")
     assert isinstance(result.exception, UserError)
@@ -64,7 +64,7 @@ def test_a_dataset_without_retention_is_left_alone_unless_an_age_is_given(site, 
     assert left(site) == []
 
 
-def test_an_unknown_dataset_is_told(run):
+def test_an_unknown_dataset_is_reported(run):
     assert "no dataset 'nothing'; there are: visits" in str(run("--dataset", "nothing").exception)
 
 
@@ -78,6 +78,6 @@ def test_an_age_is_read_in_its_unit(text, age):
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1d", "1.5d", "90", "9999999d"])
-def test_an_age_that_is_none_is_told(text):
+def test_an_age_that_is_none_is_reported(text):
     with pytest.raises(UserError, match="expected such as 90d"):
         parse_age(text)

@@ -48,7 +48,7 @@ def test_a_fresh_home_learns_that_up_migrates(home: Path, capsys: pytest.Capture
     assert "`lastmile up` applies them" in wrong(capsys)["migrations"]
 
 
-def test_a_database_that_is_down_is_told_beside_all_else(
+def test_a_database_that_is_down_is_reported_next_to_all_else(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LASTMILE_DATABASE_URL", "postgresql://lastmile:secret@127.0.0.1:9/db")
@@ -64,7 +64,7 @@ def test_missing_migrations_are_named(settings: Settings, capsys: pytest.Capture
     assert wrong(capsys)["migrations"].startswith("0001")
 
 
-def test_a_store_that_is_not_there_is_told(
+def test_a_store_that_is_not_there_is_reported(
     settings: Settings, s3_store_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LASTMILE_STORE_URL", "s3://nowhere")
@@ -80,7 +80,7 @@ def test_a_contract_that_does_not_load_is_named(
     assert "no_such_assets: ModuleNotFoundError" in wrong(capsys)["contracts"]
 
 
-def test_a_home_below_a_file_is_told(
+def test_a_home_below_a_file_is_reported(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -89,7 +89,7 @@ def test_a_home_below_a_file_is_told(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_home_we_may_not_write_is_told(
+def test_a_home_we_may_not_write_is_reported(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.home.mkdir(mode=0o500, exist_ok=True)
@@ -97,7 +97,7 @@ def test_a_home_we_may_not_write_is_told(
     assert "Permission denied" in wrong(capsys)["home"]
 
 
-def test_a_full_disk_is_told(
+def test_a_full_disk_is_reported(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=100_000_000))

@@ -1,4 +1,4 @@
-"""`lastmile drop`: files end up under the right keys, and a mistake is told before anything is put."""
+"""`lastmile drop`: files end up under the right keys, and a mistake is reported before anything is uploaded."""
 
 import pytest
 
@@ -54,7 +54,7 @@ def test_the_same_name_with_other_bytes_is_another_version(store, files):
         ({"name": "a.csv.tmp"}, "still being written"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_is_put(store, files, arguments, said):
+def test_a_mistake_is_reported_and_nothing_is_uploaded(store, files, arguments, said):
     with pytest.raises(UserError) as error:
         drop([files / "a.csv"], **{"dataset": "hhinfo", "partition": "2019", **arguments})
     assert said in str(error.value)
@@ -70,19 +70,19 @@ def test_one_unreadable_path_among_several_puts_nothing(store, files):
     assert keys(store) == []
 
 
-def test_an_empty_folder_is_told(store, tmp_path):
+def test_an_empty_folder_is_reported(store, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="folder without files"):
         drop([tmp_path / "empty"], "hhinfo", "2019")
 
 
-def test_two_files_that_would_get_one_name_are_told(store, files):
+def test_two_files_that_would_get_one_name_are_reported(store, files):
     (files / "inner" / "a.csv").write_text("x")
     with pytest.raises(UserError, match=r"would both be called 'a.csv'"):
         drop([files / "a.csv", files / "inner" / "a.csv"], "hhinfo", "2019")
     assert keys(store) == []
 
 
-def test_a_name_for_several_files_is_told(store, files):
+def test_a_name_for_several_files_is_reported(store, files):
     with pytest.raises(UserError, match="--as names one file"):
         drop([files], "hhinfo", "2019", name="x.csv")

@@ -1,5 +1,6 @@
 """`lastmile quarantine`: what is quarantined is listed, exported, corrected, released or discarded."""
 
+import getpass
 import json
 import threading
 import time
@@ -13,6 +14,7 @@ from visits import Site
 from lastmile.cli.app import app
 from lastmile.cli.quarantine.selection import parsed
 from lastmile.contracts import column
+from lastmile.contracts import integer, loading
 from lastmile.embedded.home_lock import exclusive
 from lastmile.errors import UserError
 from lastmile.warehouse.tables import ensure_table
@@ -31,6 +33,12 @@ def site(settings, store, database_url):
         here.discover()
         here.take()
         yield here
+
+
+@pytest.fixture
+def visits_contract(site, monkeypatch):
+    """The installation's contracts are those of the site."""
+    monkeypatch.setattr(loading, "load_contracts", lambda assets: {"visits": site.contract})
 
 
 def run(*arguments):
@@ -53,7 +61,7 @@ def widen(site):
     site.under(columns={**site.contract.columns, "persons": column(int, "Persons met.", ge=0, le=100)})
 
 
-@pytest.mark.parametrize("command", ["list", "show", "export", "release", "discard"])
+@pytest.mark.parametrize("command", ["list", "show", "export", "correct", "release", "discard"])
 def test_every_help_has_an_example(command):
     assert f"lastmile quarantine {command}" in said(command, "--help")
 
@@ -160,6 +168,25 @@ def test_a_release_waits_for_the_running_platform_and_reports_its_result(site, s
     )
 
 
+def test_an_exported_file_with_corrected_texts_corrects_its_rows(site, visits_contract, tmp_path):
+    file = tmp_path / "bad.csv"
+    said("export", "--partition", "2020", "--to", str(file))
+    file.write_text(file.read_text().replace("v2,60,2,1,done", "v2,6,2,1,done").replace("v4,3,2,1,gone", "v4,3,2,1,x"))
+    result = run("correct", str(file), "--why", "called them", "--who", "amina", "--yes", "--no-wait")
+    assert (result.exit_code, "corrected: 1 of 3 rows" in result.stdout) == (1, True)
+    assert "not corrected: drop 1, line 5: outcome" in result.stdout
+    site.take()
+    assert site.visits() == ["v1", "v2", "v5", "v6"]
+
+
+def test_one_row_is_corrected_by_its_line(site, visits_contract):
+    one_row = ["--drop", "1", "--line", "3", "--set", "persons=6", "--why", "called them", "--yes", "--no-wait"]
+    assert "corrected: 1 of 1 rows" in said("correct", *one_row)
+    site.take()
+    assert site.visits() == ["v1", "v2", "v5", "v6"]
+    assert [kept["who"] for kept in site.query("SELECT who FROM quarantine.corrections")] == [getpass.getuser()]
+
+
 def test_lines_of_a_drop_quarantined_whole_cannot_be_released_alone(site):
     number = str(site.drops()[1]["id"])
     assert "was quarantined whole" in mistake("release", "--drop", number, "--lines", "2", "--yes")
@@ -182,6 +209,10 @@ def test_discarded_rows_and_drops_are_no_longer_listed(site):
         (["release", "--drop", "99", "--yes"], "no drop 99"),
         (["discard", "--drop", "1", "--why", " "], "--why is empty"),
         (["discard", "--drop", "1", "--why", "trial"], "say so with --yes"),
+        (["correct", "--why", "x", "--yes"], "say which row, and its values"),
+        (["correct", "--drop", "1", "--line", "3", "--set", "persons", "--why", "x", "--yes"], "expected COLUMN=VALUE"),
+        (["correct", "no.csv", "--drop", "1", "--why", "x", "--yes"], "give either a file, or --drop"),
+        (["correct", "no.csv", "--why", "x", "--yes"], "cannot read no.csv"),
         (["list", "--dataset", "vists"], "no drop of dataset 'vists' has arrived; there are drops of visits"),
         (["show", "--partition", "1999"], "no drop of partition '1999' has arrived"),
         (["export"], "say where to"),

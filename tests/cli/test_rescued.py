@@ -1,4 +1,4 @@
-"""`lastmile rescued`: what no column could take is listed, and asked to be filled in."""
+"""`lastmile rescued`: what no column could hold is listed, and filled in on request."""
 
 import json
 
@@ -60,9 +60,9 @@ def test_names_rows_examples_and_the_column_by_now_are_listed(site):
 
 
 @pytest.mark.behaviour(number=21)
-def test_what_is_asked_for_is_filled_in_by_the_next_run(site):
+def test_a_column_fill_is_carried_out_by_the_next_run(site):
     declare_wind(site)
-    assert "asked for 2 drops to be filled in" in said("fill", "--dataset", "visits", "--no-wait")
+    assert "column fill requested for 2 drops" in said("fill", "--dataset", "visits", "--no-wait")
     ingest_pending(site.connection, site.store, site.contract, YEARS, "run")
     assert site.query("SELECT wind_kmh, _rescued FROM raw.visits ORDER BY visit") == [
         {"wind_kmh": 20.0, "_rescued": {"Mood": "good"}},
@@ -78,12 +78,12 @@ def test_a_dataset_with_nothing_to_fill_in_says_so(site):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--dataset", "visit"], "no dataset 'visit'; there are visits"),
+        (["--dataset", "visit"], "no dataset 'visit'; there are: visits"),
         (["--dataset", "visits", "--column", "wind"], "has no column 'wind': declare it there first"),
         (["--dataset", "visits", "--column", "visit"], "part of the key of visits"),
     ],
 )
-def test_a_mistake_is_told_with_what_to_do(site, arguments, told):
+def test_a_mistake_is_reported_with_what_to_do(site, arguments, told):
     result = run("fill", *arguments)
     assert isinstance(result.exception, UserError)
     assert told in str(result.exception)

@@ -1,4 +1,4 @@
-"""The views of the ledger: state, backlog and lateness, as somebody with nothing but SQL sees them."""
+"""The views of the ledger: state, backlog and lateness, as seen with nothing but SQL."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -84,7 +84,7 @@ def test_lateness_is_from_the_end_of_the_partition_to_the_earlier_of_written_and
     assert drop["lateness_seconds"] == pytest.approx(max(0, min(written, found).total_seconds()), abs=1e-3)
 
 
-def test_what_somebody_decided_about_is_undecided_no_more(site):
+def test_what_is_released_or_discarded_is_no_longer_undecided(site):
     def undecided():
         return summary(site.connection, site.store.url)["undecided"]
 

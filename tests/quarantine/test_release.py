@@ -52,7 +52,7 @@ def events(site):
 
 
 @pytest.mark.behaviour(number=29)
-def test_rows_released_after_the_contract_was_mended_load_and_no_other(site):
+def test_rows_released_after_the_contract_was_corrected_load_and_no_other(site):
     site.arrive("a.csv", *ROWS)
     assert (counts(site), quarantined_lines(site)) == ((6, 3, 3, 0), [3, 4, 5])
     (outcome,) = release(allow(site), lines=[3])
@@ -229,7 +229,7 @@ def test_a_release_waits_for_a_drop_that_is_being_redone_and_then_finds_nothing_
     assert counts(site) == (6, 5, 1, 0)
 
 
-def test_a_redo_of_the_partition_takes_what_was_asked_for_with_all_the_rest(site):
+def test_a_redo_of_the_partition_ingests_what_was_requested_with_all_the_rest(site):
     site.arrive("a.csv", *ROWS)
     allow(site)
     request(site.connection, {site.drops()[0]["id"]: [3]}, [])
@@ -238,7 +238,7 @@ def test_a_redo_of_the_partition_takes_what_was_asked_for_with_all_the_rest(site
     assert site.drops()[0]["retake"] is None
 
 
-def test_more_rows_asked_for_while_others_are_being_released_are_not_forgotten(site, new_connection):
+def test_more_rows_requested_while_others_are_being_released_are_not_forgotten(site, new_connection):
     site.arrive("a.csv", *ROWS)
     other, drop_id = new_connection(), allow(site).drops()[0]["id"]
     request(site.connection, {drop_id: [3]}, [])

@@ -49,7 +49,7 @@ def test_a_household_and_its_kinds_of_animals_come_once(tables):
     assert not tables["lstk"].select("hhid", "name").is_duplicated().any()
 
 
-def test_there_are_as_many_households_as_asked_for_over_all_years_and_some_countries(tables):
+def test_there_are_as_many_households_as_requested_over_all_years_and_some_countries(tables):
     assert tables["hhinfo"].height == 3000
     assert set(tables["hhinfo"]["year"]) == {2019, 2020, 2021, 2022, 2023}
     assert tables["hhinfo"]["country"].n_unique() == 5

@@ -108,6 +108,6 @@ def test_a_share_of_bad_rows_is_split_over_all_kinds(share):
 
 
 @pytest.mark.parametrize("wrong", [{"ragged": -0.1}, {"wrong_factor": 1.5}, {"wrong_type": 0.1, "ragged": 0.1}])
-def test_shares_that_make_no_sense_are_told(wrong):
+def test_shares_that_make_no_sense_are_reported(wrong):
     with pytest.raises(ValueError, match=r"shares from 0|at most 15%"):
         Dirt(**wrong)

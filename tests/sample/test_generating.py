@@ -1,4 +1,4 @@
-"""Samples are repeatable, of any size, and not to be seen through: what the generator promises beside the rows."""
+"""Samples are repeatable, of any size, and not to be seen through: what the generator promises besides the rows."""
 
 import json
 import os
@@ -69,7 +69,7 @@ def test_surveys_of_any_plan_have_households_and_names_of_their_own(households, 
         ({"seed": -1}, "seed is a whole number from 0"),
     ],
 )
-def test_sizes_that_make_no_sample_are_told(tmp_path, arguments, told):
+def test_sizes_that_make_no_sample_are_reported(tmp_path, arguments, told):
     with pytest.raises(ValueError, match=told):
         generate(tmp_path / "sample", **{"households": 100, **arguments})
     assert not (tmp_path / "sample").exists()

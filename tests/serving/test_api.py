@@ -7,8 +7,8 @@ from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
 
 
 @pytest.fixture
-def taken(site):
-    """Two drops taken, of which one was put aside whole, and one waiting; a row was set aside too."""
+def ingested(site):
+    """Two drops ingested, of which one was quarantined whole, and one waiting; a row is quarantined too."""
     site.arrive("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done", "v3,3,2,1,done")
     site.arrive("b.csv", "v4,bad,2,1,done", year="2021")
     site.put_rows("c.csv", "v5,3,2,1,done")
@@ -17,8 +17,8 @@ def taken(site):
 
 
 @pytest.mark.behaviour(number=31)
-def test_state_lag_and_backlog_are_answered_as_the_command_line_shows_them(taken, api):
-    status, expected = api("/status").json, summary(taken.connection, taken.store.url)
+def test_state_lag_and_backlog_are_answered_as_the_command_line_shows_them(ingested, api):
+    status, expected = api("/status").json, summary(ingested.connection, ingested.store.url)
     assert status["backlog"] == 1
     assert status["drops"] == {"discovered": 1, "loaded": 1, "quarantined": 1}
     assert status["rows"] == {"read": 4, "loaded": 2, "quarantined": 2, "duplicate": 0}
@@ -31,7 +31,7 @@ def test_state_lag_and_backlog_are_answered_as_the_command_line_shows_them(taken
 
 
 @pytest.mark.behaviour(number=31)
-def test_a_drop_is_answered_with_all_that_happened_to_it(taken, api):
+def test_a_drop_is_answered_with_all_that_happened_to_it(ingested, api):
     first = api("/drops/1").json
     assert (first["key"], first["state"], first["rows_quarantined"]) == ("landing/visits/2020/a.csv", "loaded", 1)
     assert [event["state"] for event in first["events"]] == ["discovered", "claimed", "loaded"]
@@ -61,7 +61,7 @@ def test_the_documentation_of_the_warehouse_is_a_page_once_it_was_made(site, api
     assert (page.status, page.kind, page.text) == (200, "text/html; charset=utf-8", "<html>all models</html>")
 
 
-def test_drops_are_picked_by_dataset_partition_and_state(taken, api):
+def test_drops_are_picked_by_dataset_partition_and_state(ingested, api):
     def ids(query):
         return [drop["id"] for drop in api(f"/drops?{query}").json["drops"]]
 
@@ -83,7 +83,7 @@ MISTAKES = {
 }
 
 
-def test_every_mistake_is_told_in_one_form(site, api):
+def test_every_mistake_is_reported_in_one_form(site, api):
     for path, (status, said) in MISTAKES.items():
         answer = api(path)
         assert (path, answer.status, answer.kind) == (path, status, "application/problem+json")
@@ -91,11 +91,11 @@ def test_every_mistake_is_told_in_one_form(site, api):
         assert said in answer.json["detail"]
 
 
-def test_nothing_can_be_changed(taken, api):
-    before = taken.drops()
+def test_nothing_can_be_changed(ingested, api):
+    before = ingested.drops()
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert api("/drops/1", method).status == 405
-    assert taken.drops() == before
+    assert ingested.drops() == before
 
 
 def test_it_says_what_it_answers(site, api):
@@ -118,9 +118,9 @@ def test_it_is_ready_only_while_the_database_answers(site, api):
     assert api("/ready").status == 200
 
 
-def test_it_goes_on_after_its_connections_were_cut(taken, api):
+def test_it_goes_on_after_its_connections_were_cut(ingested, api):
     before = api("/drops").json
-    taken.query(
+    ingested.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )

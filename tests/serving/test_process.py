@@ -1,4 +1,4 @@
-"""The API as a process: it comes up, answers this machine only, and ends when told."""
+"""The API as a process: it comes up, answers this machine only, and ends on a signal."""
 
 import os
 import signal
@@ -35,9 +35,9 @@ def test_the_process_that_up_starts_listens_on_this_machine_only_and_ends_in_ord
         process.kill()
 
 
-def test_a_port_that_is_taken_is_told_and_one_not_asked_for_is_found():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+def test_a_port_that_is_taken_is_reported_and_a_free_one_is_found_otherwise():
+    with socket.create_server(("127.0.0.1", 0)) as ingested:
+        port = ingested.getsockname()[1]
         with pytest.raises(UserError, match=f"port {port} is in use; choose another with --api-port"):
             choose(port, 3100, "--api-port")
         assert choose(None, port, "--api-port") > port

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from lastmile.cli.progress.backfill import RequestBackfill, carry_out
+from lastmile.cli.progress.backfill import RequestBackfill, run_backfills
 from lastmile.contracts.partition import span
 from lastmile.embedded.home_lock import holder
 from lastmile.embedded.session import join, session
@@ -21,14 +21,14 @@ def backfill(
     first: Annotated[str | None, typer.Option("--from", help="First partition, such as 2015.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last partition.")] = None,
     dataset: Annotated[
-        list[str] | None, typer.Option(help="Dataset; give it again for more [default: all that fit]")
+        list[str] | None, typer.Option(help="Dataset; give it again for more (default: all that fit)")
     ] = None,
     redo: Annotated[bool, typer.Option("--redo", help="Also re-ingest drops that were ingested before.")] = False,
     on: Annotated[
         Literal["dask"] | None, typer.Option(help="Ingest on the workers of a Dask cluster, not in the run.")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Its scheduler, such as tcp://10.0.0.5:8786 [default: a cluster on this machine]")
+        str | None, typer.Option(help="Its scheduler, such as tcp://10.0.0.5:8786 (default: a cluster on this machine)")
     ] = None,
     drop: Annotated[
         list[int] | None, typer.Option(help="Instead: re-ingest this one drop, by its number; repeat it for more.")
@@ -53,7 +53,7 @@ def backfill(
     tags = ({REDO_TAG: "true"} if redo else {}) | _on(on, scheduler, settings.dask_scheduler)
     requests, days = _requests(settings, first, last, dataset, select, resume, tags)
     with join(settings) if holder(settings) else session(settings, None) as running:
-        if not carry_out(running, console, requests, *days):
+        if not run_backfills(running, console, requests, *days):
             raise typer.Exit(1)
 
 
@@ -107,12 +107,12 @@ def _on(where: str | None, given: str | None, configured: str | None) -> dict[st
 
 def _reingest(settings: Settings, console: Console, drops: Sequence[int], other_options: Sequence[object]) -> None:
     from lastmile.cli.connection import opened
-    from lastmile.cli.progress.reingest import carry_out
+    from lastmile.cli.progress.reingest import await_results
     from lastmile.ledger import reingest
 
     if any(other_options):
         raise UserError("--drop stands alone: a drop belongs to one dataset and partition")
     with opened(settings) as (connection, store):
         reingest(connection, store.url, drops)
-    if not carry_out(settings, console, drops):
+    if not await_results(settings, console, drops):
         raise typer.Exit(1)

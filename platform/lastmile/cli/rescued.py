@@ -29,11 +29,12 @@ def overview(dataset: Dataset = None, as_json: AsJson = False) -> None:
 
     Example: lastmile rescued list --dataset hhinfo
     """
+    from lastmile.contracts.lookup import contract_of
     from lastmile.ingestion.schema_evolution.rescued_values import rescued_names
     from lastmile.warehouse.tables import ensure_table
 
     contracts = _contracts()
-    chosen = contracts if dataset is None else {dataset: _one(contracts, dataset)}
+    chosen = contracts if dataset is None else {dataset: contract_of(dataset, contracts)}
     found: dict[str, list[RescuedName]] = {}
     with opened(Settings.from_environment()) as (connection, _):
         for name, contract in chosen.items():
@@ -49,7 +50,7 @@ def overview(dataset: Dataset = None, as_json: AsJson = False) -> None:
 def fill(
     dataset: Annotated[str, typer.Option(help="The dataset.")],
     column: Annotated[
-        list[str] | None, typer.Option(help="Only this column; give it again for more [default: all that can be]")
+        list[str] | None, typer.Option(help="Only this column; give it again for more (default: all that can be)")
     ] = None,
     wait: Wait = True,
 ) -> None:
@@ -60,12 +61,13 @@ def fill(
 
     Example: lastmile rescued fill --dataset hhinfo --column roof_material
     """
-    from lastmile.cli.progress.reingest import carry_out
     from lastmile.ingestion.schema_evolution.rescued_values import request_fill
+    from lastmile.cli.progress.reingest import await_results
+    from lastmile.contracts.lookup import contract_of
     from lastmile.warehouse.tables import ensure_table
 
     settings, console = Settings.from_environment(), Console()
-    contract = _one(_contracts(), dataset)
+    contract = contract_of(dataset, _contracts())
     wanted = _fillable(contract, column)
     with opened(settings) as (connection, store):
         ensure_table(connection, contract)
@@ -76,7 +78,7 @@ def fill(
         )
         return
     console.print(f"column fill requested for {len(requested):,} drops", highlight=False)
-    if wait and not carry_out(settings, console, requested):
+    if wait and not await_results(settings, console, requested):
         raise typer.Exit(1)
 
 
@@ -84,12 +86,6 @@ def _contracts() -> "dict[str, Contract]":
     from lastmile.contracts.loading import load_contracts
 
     return load_contracts(Settings.from_environment().assets)
-
-
-def _one(contracts: "Mapping[str, Contract]", dataset: str) -> "Contract":
-    if dataset not in contracts:
-        raise UserError(f"no dataset {dataset!r}; there are {', '.join(contracts)}")
-    return contracts[dataset]
 
 
 def _fillable(contract: "Contract", columns: Sequence[str] | None) -> list[str]:

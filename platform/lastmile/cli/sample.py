@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 
 def sample(
-    name: Annotated[str | None, typer.Argument(help="Which sample [default: those of a first run]")] = None,
-    size: Annotated[int | None, typer.Option(help="How much of what the sample counts.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Which sample (default: those of a first run)")] = None,
+    size: Annotated[
+        int | None, typer.Option(help="How much of what the sample counts, see --list (default: the sample's)")
+    ] = None,
     partitions: Annotated[
-        str | None, typer.Option(help="Such as 2021, 2019-2023 or 2024-01-01:2024-03-31 [default: the sample's]")
+        str | None, typer.Option(help="Such as 2021, 2019-2023 or 2024-01-01:2024-03-31 (default: the sample's)")
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 7,
     dirt: Annotated[str, typer.Option(help="usual, none, heavy, or the share of bad rows, such as 0.02.")] = "usual",

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lastmile.cli.progress.live import wait_for_work, work
+from lastmile.cli.progress.live import show_work, wait_for_work
 from lastmile.embedded.ports import API_PORT, UI_PORT, Ports, choose
 from lastmile.embedded.session import session
 from lastmile.settings import Settings
@@ -38,7 +38,7 @@ def up(
     console.print(f"starting the platform in {settings.home} ...")
     try:
         with session(settings, ports, fill_empty_landing) as running:
-            succeeded = work(running, console)
+            succeeded = show_work(running, console)
             while ports:
                 console.print(
                     f"API     http://127.0.0.1:{ports.api}   (/status, /drops, /metrics, /dbt)", highlight=False
@@ -47,7 +47,7 @@ def up(
                     f"web UI  http://127.0.0.1:{ports.ui}   (drops are ingested as they come; Ctrl-C stops everything)"
                 )
                 wait_for_work(running)
-                work(running, console)
+                show_work(running, console)
     except KeyboardInterrupt:
         console.print("stopped; `lastmile up` goes on from here")
         raise typer.Exit(130 if once else 0) from None

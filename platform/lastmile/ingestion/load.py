@@ -17,6 +17,8 @@ from lastmile import ledger
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.batch import QUARANTINE_SCHEMA, RawBatch
+from lastmile.ingestion.batch import QUARANTINE_SCHEMA, NumberFormat, RawBatch
+from lastmile.ingestion.corrected import with_corrections
 from lastmile.ingestion.dedup.key_index import KeyIndex
 from lastmile.ingestion.dedup.repeats import (
     deduplicates,
@@ -34,6 +36,7 @@ from lastmile.ingestion.writers.parquet_file import ParquetFile
 from lastmile.ingestion.writers.row_copy import RowCopy
 from lastmile.ledger import Drop, Outcome, RequestRefused, Settled
 from lastmile.ledger.drop_tables import create_drop_table, index_keys
+from lastmile.quarantine.corrections import corrected_cells
 from lastmile.quarantine.discard import discarded_lines
 from lastmile.quarantine.rows import Kind, delete_rows, quarantine_rows
 from lastmile.store import Missing, PinnedFile, Store
@@ -52,6 +55,8 @@ class Load:
     keys: KeyIndex
     #: Lines that somebody decided not to want, with the reason given.
     discarded: Mapping[int, str] = field(default_factory=dict)
+    #: Corrected cells by line and header of the file.
+    corrections: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     #: Where its rows go, if not among all of the dataset.
     drop_table: DropTable | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -159,7 +164,8 @@ def _start_over(connection: Connection, drop: Drop) -> None:
 def _load_file(work: Load, store: Store, pinned: PinnedFile) -> tuple[Outcome, list[str]]:
     """The outcome, and the keys of cleaned files that it makes stale."""
     connection, contract, drop = work.connection, work.contract, work.drop
-    work.discarded = discarded_lines(connection, drop.id)
+    if not drop.is_new:
+        work.discarded, work.corrections = discarded_lines(connection, drop.id), corrected_cells(connection, drop.id)
     reader = open_drop(pinned.path, drop.key, contract)
     work.contract = grown(connection, contract, reader.header)  # before rows are locked: others may wait to grow it too
     _start_over(connection, drop)
@@ -184,7 +190,7 @@ def _load_file(work: Load, store: Store, pinned: PinnedFile) -> tuple[Outcome, l
         quarantined=work.bad,
         duplicate=work.duplicate,
         cleaned_key=key if work.loaded else None,
-        message=None if work.read else "no rows: the file is empty or has a header only",
+        message=_remark(work),
     )
     return done, _named([drop.cleaned_key, *stale])
 
@@ -231,7 +237,8 @@ def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
         def send(rows: pl.DataFrame, aside: Sequence[Aside]) -> None:
             sending.call(partial(rows_copy.send, rows["_line"], copy.encoded(rows), aside))
 
-        for batch in ahead(reader.batches()):
+        for read in ahead(reader.batches()):
+            batch = with_corrections(read, work.corrections) if work.corrections else read
             judged = without_discarded(plan.validate(batch), batch, work.discarded)
             rows, repeated = _without_repeats(work, batch, judged.valid)
             work.read += batch.records
@@ -262,6 +269,12 @@ def take_out_duplicates(work: Load, part: Path, lines: Sequence[int] | None = No
         kept = pl.scan_parquet(part).filter(~pl.col("_line").is_in(repeated["line"].implode()))
         kept.sink_parquet(part.with_suffix(".kept"), compression="lz4")
         part.with_suffix(".kept").replace(part)
+
+
+def _remark(work: Load) -> str | None:
+    if not work.read:
+        return "no rows: the file is empty or has a header only"
+    return f"with {len(work.corrections):,} corrected rows" if work.corrections else None
 
 
 def _over_the_threshold(work: Load) -> str:

@@ -19,6 +19,7 @@ from lastmile.ingestion.load import Load, begin, cleaned_key, fetch_cleaned, loa
 from lastmile.ingestion.readers import Reader, open_drop
 from lastmile.ingestion.schema_evolution.added_columns import grown
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
+from lastmile.quarantine.corrections import corrected_cells
 from lastmile.quarantine.discard import discarded_lines
 from lastmile.quarantine.rows import count_of_drop, delete_rows, undiscarded_lines
 from lastmile.store import PinnedFile, Store
@@ -37,10 +38,10 @@ def release(
         before = _as_loaded(connection, store, drop, pinned.sha256)
         asked = undiscarded_lines(connection, drop.id, drop.retake or [])
         work = begin(connection, contract, drop, run_id)
-        work.discarded = discarded_lines(connection, drop.id)
+        work.discarded, work.corrections = discarded_lines(connection, drop.id), corrected_cells(connection, drop.id)
         cleaned = _take(work, store, pinned.path, asked) if asked else drop.cleaned_key
         pinned.expect_unchanged()
-        outcome = _summed_up(work, before, len(asked), cleaned)
+        outcome = _summed_up(work, before, asked, cleaned)
         ledger.record_release(connection, drop, outcome, run_id)
     if drop.cleaned_key and cleaned != drop.cleaned_key:
         store.delete(drop.cleaned_key)
@@ -68,7 +69,7 @@ def _take(work: Load, store: Store, file: Path, asked: Sequence[int]) -> str | N
     try:
         reader = open_drop(file, work.drop.key, work.contract)
         work.contract = grown(work.connection, work.contract, reader.header)
-        load_batches(work, _only(reader, asked), part)
+        load_batches(work, only_lines(reader, asked), part)
     except Refused as refused:
         raise RequestRefused(str(refused)) from refused
     if work.read != len(asked):
@@ -80,7 +81,7 @@ def _take(work: Load, store: Store, file: Path, asked: Sequence[int]) -> str | N
     return _publish(work, store, part) if work.loaded else work.drop.cleaned_key
 
 
-def _only(reader: Reader, asked: Sequence[int]) -> Reader:
+def only_lines(reader: Reader, asked: Sequence[int]) -> Reader:
     """The reader with nothing but the records of the lines asked for."""
     wanted = pl.Series(asked, dtype=pl.UInt64)
 
@@ -120,10 +121,12 @@ def _publish(work: Load, store: Store, part: Path) -> str:
     return key
 
 
-def _summed_up(work: Load, before: Outcome, asked: int, cleaned: str | None) -> Outcome:
+def _summed_up(work: Load, before: Outcome, asked: Sequence[int], cleaned: str | None) -> Outcome:
     bad, duplicate = count_of_drop(work.connection, work.drop.id)
-    found = f"released {work.loaded} of {asked} rows under contract {work.contract.version}"
-    left = f"; {asked - work.loaded} are still quarantined" if asked > work.loaded else ""
+    found = f"released {work.loaded} of {len(asked)} rows under contract {work.contract.version}"
+    corrected = len(work.corrections.keys() & set(asked))
+    found += f", {corrected} of them corrected" if corrected else ""
+    left = f"; {len(asked) - work.loaded} are still quarantined" if len(asked) > work.loaded else ""
     return Outcome(
         "loaded",
         read=before.read,

@@ -2,23 +2,32 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, BinaryIO
 
 from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
 from lastmile.store import Store
 from lastmile.store.landing import LANDING, is_unfinished, name_problem, printable
 
+_BLOCK = 1024 * 1024
 
-def upload(store: Store, contract: Contract, partition: str, name: str, source: bytes | Path) -> str:
-    """Put one file as `landing/<dataset>/<partition>/<name>`; returns the key.
+
+def upload(store: Store, contract: Contract, partition: str, name: str, source: Path | BinaryIO) -> str:
+    """Put one file or stream as `landing/<dataset>/<partition>/<name>`; returns the key.
 
     The same name with other bytes is a new version, which replaces the old rows. Raises UserError, with nothing
-    written, where the partition or the name cannot be one, or the file cannot be read.
+    written, where the partition or the name cannot be one, the file cannot be read, or a stream has more bytes than
+    the contract allows. A stream goes through a temporary file, so its memory is constant.
     """
     key = f"{prefix(contract, partition)}{checked_name(name)}"
     if isinstance(source, Path):
         check_readable(source)
-    store.put(key, source)
+        store.put(key, source)
+        return key
+    with NamedTemporaryFile(prefix="lastmile-") as file:
+        _spool(source, file, contract.limits.bytes)
+        store.put(key, Path(file.name))
     return key
 
 
@@ -62,6 +71,18 @@ def check_readable(path: Path) -> None:
             file.read(1)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _spool(stream: BinaryIO, file: IO[bytes], most: int) -> None:
+    size = 0
+    while block := stream.read(_BLOCK):
+        size += len(block)
+        if size > most:
+            raise UserError(
+                f"expected at most {most:,} bytes, found more; send smaller files, or raise the contract's limits.bytes"
+            )
+        file.write(block)
+    file.flush()
 
 
 def _files_of(path: Path) -> Iterator[tuple[str, Path]]:

@@ -1,8 +1,8 @@
 """The ledger: what happened to each drop, one row each, written in the transaction that moves its rows.
 
 The ledger alone decides what is new. A drop is held by one worker at a time through a claim: a token that the final
-write must still own, so a worker that lost its claim cannot commit. A claim is dead once the database session that took
-it is gone (a killed worker's socket closes at once) or its lease has run out, whichever comes first.
+write must still own, so a worker that lost its claim cannot commit. A claim is dead once the database session of its
+worker is gone (a killed worker's socket closes at once) or its lease has run out, whichever comes first.
 """
 
 from lastmile.ledger.backlog import inventory, next_due, now, pending

@@ -155,7 +155,7 @@ def requeue(connection: Connection, drop: Drop, run_id: str, message: str, wait:
 
 
 def release_claim(connection: Connection, drop: Drop, run_id: str, message: str, wait: timedelta) -> None:
-    """Give up the claim as though the drop had not been claimed, for another worker after `wait`; a no-op where it is lost."""
+    """Give up the claim as though the drop had not been claimed; it is due after `wait`. A no-op where it is lost."""
     with connection.transaction():
         given = connection.execute(
             f"""

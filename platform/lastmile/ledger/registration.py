@@ -12,8 +12,8 @@ def register(connection: Connection, store: str, found: Iterable[ListedDrop]) ->
 
     An object no contract fits is registered as `failed`; once a contract fits, it becomes `discovered`. A version
     that another one had replaced, or that was gone, and is there again, is registered once more: stores that name
-    versions by content give old bytes their old name. Ten such entries are the end where the object is not seen to be written
-    again, so that a store whose listings and reads disagree cannot fill the ledger.
+    versions by content give old bytes their old name. Ten such entries are the end where the object is not seen to be
+    written again, so that a store whose listings and reads disagree cannot fill the ledger.
     """
     rows = list(found)
     columns = [[getattr(row, name) for row in rows] for name in ListedDrop.__dataclass_fields__]

@@ -1,19 +1,24 @@
 """What is quarantined as files: rows in one table, drops as they arrived."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import orjson
 import polars as pl
+from psycopg import Connection
 
 from lastmile.errors import UserError
+from lastmile.quarantine.query import Selection, drops, stream_rows
 from lastmile.store import Changed, Missing, Store, StoredObject
 
 Page = list[dict[str, Any]]
 Write = Callable[[Page], None]
 
+#: Longest end of a drop's own name that its copy keeps: with its number before it, any file system holds it.
+_NAME_KEPT = 60
 #: A reason as it stands in a Parquet file.
 _REASON = pl.Struct(dict.fromkeys(("column", "rule", "found", "message"), pl.String))
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -22,7 +27,15 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }  # fmt: skip
 
 
-def export_rows(pages: Iterable[Page], to: Path) -> int:
+@dataclass(frozen=True)
+class ExportedDrops:
+    """How many drops were copied, and for each of the others why it was not: it is gone, or has changed."""
+
+    copied: int
+    lost: Sequence[str]
+
+
+def export_rows(connection: Connection, selection: Selection, to: Path) -> int:
     """Write quarantined rows as CSV, JSON Lines or Parquet, after the file's suffix, page by page; returns how many.
 
     In a CSV the reasons are their messages, one per line of the cell. The file appears whole or not at all. Raises
@@ -33,7 +46,7 @@ def export_rows(pages: Iterable[Page], to: Path) -> int:
         raise UserError(f"cannot tell the format of {to}: expected a name that ends in {', '.join(_WRITERS)}")
     part, rows = to.with_name(f".{to.name}.part"), 0
     try:
-        with writer(part) as write:
+        with writer(part) as write, closing(stream_rows(connection, selection)) as pages:
             for page in pages:
                 write([_record(row) for row in page])
                 rows += len(page)
@@ -45,23 +58,24 @@ def export_rows(pages: Iterable[Page], to: Path) -> int:
     return rows
 
 
-def export_drops(store: Store, drops: Mapping[str, StoredObject], to: Path) -> list[str]:
-    """Copy drops as they lie in the store into a folder, each under its name; returns what to say of those gone.
+def export_drops(connection: Connection, store: Store, selection: Selection, to: Path) -> ExportedDrops:
+    """Copy drops quarantined whole into a folder as they arrived, each under its number and name.
 
     Raises UserError where the folder cannot be written.
     """
+    found = [drop for drop in drops(connection, selection, None) if not drop["is_unfit"]]
     lost = []
-    for name, drop in drops.items():
-        path = to / name
+    for drop in found:
+        path = to / f"drop-{drop['id']}-{PurePosixPath(drop['key']).name[-_NAME_KEPT:]}"
         try:
             to.mkdir(parents=True, exist_ok=True)
-            store.fetch(drop, path)
+            store.fetch(StoredObject(drop["key"], drop["size"], drop["version"], drop["modified_at"]), path)
         except (Missing, Changed) as error:
             path.unlink(missing_ok=True)
             lost.append(str(error))
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror or error}") from None
-    return lost
+    return ExportedDrops(len(found) - len(lost), lost)
 
 
 def _record(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from lastmile.cli.progress.live import work
+from lastmile.cli.progress.live import show_work
 from lastmile.cli.progress.row_changes import counted, summary
 from lastmile.embedded.session import Session
 from lastmile.orchestration.backfills import Backfill
@@ -22,7 +22,7 @@ _POLL_SECONDS = 1.0
 RequestBackfill = Callable[["DagsterInstance", Path], Backfill]
 
 
-def carry_out(
+def run_backfills(
     running: Session, console: Console, requests: Sequence[RequestBackfill], first: date, after: date
 ) -> bool:
     """Request, wait until it and what is downstream is made, and show what changed in the partitions of these days.
@@ -40,7 +40,7 @@ def carry_out(
         f"backfill {names}: Ctrl-C leaves it to the platform, `--resume` requests what failed", highlight=False
     )
     _wait(running, console, requested)
-    succeeded = work(running, console) and all(one.is_done(running.instance) for one in requested)
+    succeeded = show_work(running, console) and all(one.is_done(running.instance) for one in requested)
     with connect(running.database_url) as connection:
         console.print(summary(before, counted(connection, keys, first, after)))
     for left in filter(None, (one.left(running.instance) for one in requested)):

@@ -16,7 +16,7 @@ _POLL_SECONDS = 1.0
 _IDLE_POLLS = 5
 
 
-def work(running: Session, console: Console) -> bool:
+def show_work(running: Session, console: Console) -> bool:
     """Show the work until nothing is left to do; false where something failed or is left over."""
     said = ""
     with Live(console=console, transient=True, auto_refresh=False) as live:

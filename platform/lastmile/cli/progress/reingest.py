@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from lastmile.cli.progress.live import work
+from lastmile.cli.progress.live import show_work
 from lastmile.embedded.home_lock import holder
 from lastmile.embedded.session import session
 from lastmile.settings import Settings
@@ -20,7 +20,7 @@ _SHOWN = 20
 _NOT_DONE = ("not released", "not redone", "not filled", "not re-ingested")
 
 
-def carry_out(settings: Settings, console: Console, drops: Sequence[int]) -> bool:
+def await_results(settings: Settings, console: Console, drops: Sequence[int]) -> bool:
     """Wait until the requested drops were ingested again and show their results; false where something failed."""
     from lastmile.embedded.database import running_url
     from lastmile.ledger.query import results
@@ -29,7 +29,7 @@ def carry_out(settings: Settings, console: Console, drops: Sequence[int]) -> boo
     if holder(settings) is None:
         console.print(f"no platform is up in {settings.home}: starting one for this ...", highlight=False)
         with session(settings, None) as running:
-            succeeded = work(running, console)
+            succeeded = show_work(running, console)
             with connect(running.database_url) as connection:
                 return _show(console, results(connection, drops)) and succeeded
     with connect(running_url(settings)) as connection:

@@ -37,7 +37,7 @@ def release(
 
     Example: lastmile quarantine release --dataset hhinfo --column hh_size_members
     """
-    from lastmile.cli.progress.reingest import carry_out
+    from lastmile.cli.progress.reingest import await_results
     from lastmile.quarantine.query import Selection
     from lastmile.quarantine.release import releasable
     from lastmile.quarantine.release import release as request_release
@@ -56,7 +56,7 @@ def release(
         agreed(f"Ingest {_counted(found.rows, found.drops)} again?", yes)
         requested = request_release(connection, found.rows, found.drops)
     console.print(f"requested: {_counted(found.rows, found.drops)}", highlight=False)
-    if wait and requested and not carry_out(settings, console, requested):
+    if wait and requested and not await_results(settings, console, requested):
         raise typer.Exit(1)
 
 

@@ -1,9 +1,7 @@
 """`lastmile quarantine export`: what is quarantined as files, to be corrected."""
 
-from collections.abc import Mapping
-from contextlib import closing
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,12 +11,6 @@ from lastmile.cli.options import Dataset
 from lastmile.cli.quarantine.selection import Column, Drop, Partition, Rule
 from lastmile.errors import UserError
 from lastmile.settings import Settings
-
-if TYPE_CHECKING:
-    from lastmile.store import StoredObject
-
-#: Longest end of a drop's own name that its copy keeps: with its number before it, any file system holds it.
-_NAME_KEPT = 60
 
 
 def export(
@@ -49,22 +41,10 @@ def export(
         selection = query.Selection(dataset, partition, drop, rule, column, store=store.url)
         check(connection, selection)
         if to is not None:
-            with closing(query.stream_rows(connection, selection)) as pages:
-                rows = export_rows(pages, to)
+            rows = export_rows(connection, selection, to)
             console.print(f"{rows:,} rows written to {to}", highlight=False)
         if folder is not None:
-            found = [one for one in query.drops(connection, selection, None) if not one["is_unfit"]]
-            lost = export_drops(store, {_name(one): _object(one) for one in found}, folder)
-            console.print(f"{len(found) - len(lost):,} drops copied to {folder}", highlight=False)
-            for message in lost:
+            drops = export_drops(connection, store, selection, folder)
+            console.print(f"{drops.copied:,} drops copied to {folder}", highlight=False)
+            for message in drops.lost:
                 console.print(f"not copied: {message}", style="red", highlight=False, markup=False)
-
-
-def _name(drop: Mapping[str, Any]) -> str:
-    return f"drop-{drop['id']}-{PurePosixPath(drop['key']).name[-_NAME_KEPT:]}"
-
-
-def _object(drop: Mapping[str, Any]) -> "StoredObject":
-    from lastmile.store import StoredObject
-
-    return StoredObject(drop["key"], drop["size"], drop["version"], drop["modified_at"])

@@ -50,7 +50,7 @@ CREATE INDEX corrections_of_drop ON quarantine.corrections (drop_id, line, id);
 
 COMMENT ON TABLE quarantine.corrections IS
     'corrected cells of quarantined rows; the newest of a line is applied whenever its drop is read';
-COMMENT ON COLUMN quarantine.corrections.cells IS 'text by header of the file, null for a cell emptied';
+COMMENT ON COLUMN quarantine.corrections.cells IS 'corrected text by header of the file';
 COMMENT ON COLUMN quarantine.corrections.raw IS 'the text of the row as it was quarantined';
 """
 

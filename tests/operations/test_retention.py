@@ -37,9 +37,9 @@ def test_only_objects_of_drops_loaded_in_full_are_removed(site):
     assert sorted(left(site)) == ["bad.csv", "in_part.csv", "misplaced.csv", "unseen.csv", "waiting.csv"]
     assert (tally.objects, tally.bytes) == (1, before[0]["size"])
     assert kept(tally) == {
-        "with rows set aside that nobody released or discarded": 1,
+        "with quarantined rows that are neither released nor discarded": 1,
         "not loaded": 2,
-        "waiting, or being taken": 1,
+        "waiting, or being ingested": 1,
         "not yet in the ledger": 1,
     }
     assert [drop["key"] for drop in site.drops() if drop["removed_at"]] == ["landing/visits/2020/loaded.csv"]
@@ -47,7 +47,7 @@ def test_only_objects_of_drops_loaded_in_full_are_removed(site):
     assert site.visits() == ["v1", "v2"]
 
 
-def test_the_ledger_outlives_the_object_and_tells_that_it_went(site):
+def test_the_ledger_outlives_the_object_and_records_that_it_went(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     clean(site)
     assert left(site) == []
@@ -75,7 +75,7 @@ def test_what_was_loaded_only_recently_stays(site):
     assert left(site) == ["new.csv"]
 
 
-def test_a_version_that_came_since_the_last_listing_stays_and_is_taken(site):
+def test_a_version_that_arrived_since_the_last_listing_stays_and_is_ingested(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     site.put_rows("a.csv", "v1,3,2,1,done", "v2,3,2,1,done")
     assert clean(site).objects == 0
@@ -86,7 +86,7 @@ def test_a_version_that_came_since_the_last_listing_stays_and_is_taken(site):
     assert left(site) == []
 
 
-def test_a_version_that_comes_at_the_very_moment_stays_and_is_taken(site, monkeypatch):
+def test_a_version_that_comes_at_the_very_moment_stays_and_is_ingested(site, monkeypatch):
     site.arrive("a.csv", "v1,3,2,1,done")
     look = removal._expect_version
 
@@ -136,7 +136,7 @@ def test_the_same_bytes_under_another_key_stay_since_the_ledger_does_not_call_th
     assert left(site) == ["b.csv"]
 
 
-def test_rows_that_somebody_discarded_keep_nothing(site):
+def test_discarded_rows_keep_nothing(site):
     site.arrive("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done")
     assert clean(site).objects == 0
     site.query("INSERT INTO quarantine.discarded (drop_id, line, why) SELECT drop_id, line, 'no' FROM quarantine.rows"
@@ -200,14 +200,14 @@ def test_two_clean_ups_at_once_are_refused(site, new_connection):
     assert clean(site).objects == 1
 
 
-def test_a_version_that_was_never_taken_keeps_its_key(site):
+def test_a_version_that_was_never_ingested_keeps_its_key(site):
     if not site.store.keeps_versions:
         pytest.skip("only where the store keeps versions can one lie below another")
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.put_rows("a.csv", "v2,3,2,1,done")
     site.discover()
     site.take()
-    assert kept(clean(site)) == {"changed meanwhile, or has versions that were never taken": 1}
+    assert kept(clean(site)) == {"changed meanwhile, or has versions that were never ingested": 1}
     assert left(site) == ["a.csv"]
 
 

@@ -15,7 +15,7 @@ COUNTS = "SELECT key, state, rows_read, rows_loaded, rows_quarantined, rows_dupl
 
 
 @pytest.fixture
-def taken(dirty, store, database_url):
+def ingested(dirty, store, database_url):
     """A connection to the warehouse after the intake has worked through the dirty sample."""
     folder, truth = dirty
     for drop in truth.drops:
@@ -29,11 +29,11 @@ def taken(dirty, store, database_url):
         yield connection
 
 
-def test_every_drop_ends_with_the_counts_stated(dirty, taken):
+def test_every_drop_ends_with_the_counts_stated(dirty, ingested):
     stated, found = defaultdict(list), defaultdict(list)
     for drop in dirty[1].drops:
         stated[place(drop.key)].append((drop.state, drop.read, drop.loaded, drop.quarantined, drop.duplicate))
-    for key, *counts in taken.execute(COUNTS):
+    for key, *counts in ingested.execute(COUNTS):
         found[place(key.removeprefix(LANDING))].append(tuple(counts))
     wrong = {key: (found[key], stated[key]) for key in stated if sorted(found[key]) != sorted(stated[key])}
     assert wrong == {}
@@ -41,12 +41,12 @@ def test_every_drop_ends_with_the_counts_stated(dirty, taken):
 
 
 def place(key):
-    """The folder of a drop: of two drops with the same bytes in it, either may be taken first."""
+    """The folder of a drop: of two drops with the same bytes in it, either may be ingested first."""
     return key.rpartition("/")[0]
 
 
-def test_faults_of_one_kind_are_named_as_such(dirty, taken):
-    found = taken.execute(
+def test_faults_of_one_kind_are_named_as_such(dirty, ingested):
+    found = ingested.execute(
         "SELECT reason->>'rule', count(*) FROM quarantine.rows, jsonb_array_elements(reasons) reason"
         " WHERE kind = 'bad' GROUP BY 1"
     )
@@ -57,15 +57,15 @@ def test_faults_of_one_kind_are_named_as_such(dirty, taken):
     assert rules["required"] == placed["missing_required"]
 
 
-def test_a_column_nobody_declared_is_kept_beside_the_row(dirty, taken):
+def test_an_undeclared_column_is_kept_with_the_row(dirty, ingested):
     with_note = sum(d.loaded for d in dirty[1].drops if d.dataset == "hhinfo" and "unknown_columns" in d.dirt)
-    (kept,) = taken.execute(
+    (kept,) = ingested.execute(
         "SELECT count(*) FROM raw.hhinfo WHERE _rescued->>'interviewer_note' = 'vérifié au téléphone'"
     ).fetchone()
     assert kept == with_note > 0
 
 
-def test_accents_survive_every_encoding(taken):
-    villages = {name for (name,) in taken.execute("SELECT DISTINCT sublocation FROM raw.hhinfo")} - {None}
+def test_accents_survive_every_encoding(ingested):
+    villages = {name for (name,) in ingested.execute("SELECT DISTINCT sublocation FROM raw.hhinfo")} - {None}
     assert villages >= {"bouaké", "são_tomé", "thiès"}
     assert all("\ufffd" not in name and "Ã" not in name for name in villages)
