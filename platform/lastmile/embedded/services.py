@@ -27,11 +27,10 @@ ALLOCATORS = {
 
 def environment(settings: Settings, database_url: str) -> dict[str, str]:
     """The variables every process of this installation runs with, on top of the caller's own."""
-    project = str(Project.current().folder)
     return {
         **os.environ,
         **libpq_environment(database_url),
-        "LASTMILE_PROJECT": project,
+        "LASTMILE_PROJECT": str(Project.current().folder),
         "LASTMILE_HOME": str(settings.home),
         "LASTMILE_DATABASE_URL": database_url,
         "LASTMILE_STORE_URL": settings.store_url,
@@ -40,7 +39,6 @@ def environment(settings: Settings, database_url: str) -> dict[str, str]:
         "LASTMILE_DAGSTER_STORAGE": str(settings.dagster_home / "storage"),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120",
-        "PYTHONPATH": os.pathsep.join(filter(None, [project, os.environ.get("PYTHONPATH")])),
         "PYTHONUNBUFFERED": "1",
         **ALLOCATORS,
     }
