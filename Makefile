@@ -30,6 +30,7 @@ lint: $(INSTALLED) ## style and types only
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports > /dev/null || .venv/bin/lint-imports
+	@.venv/bin/lastmile dbt-sources --check > /dev/null
 	@.venv/bin/sqlfluff lint --quiet --nocolor dbt_project/models
 
 clean: ## remove what can be made again; data in .lastmile stays

@@ -86,7 +86,13 @@ def empty_database_url(postgres: str) -> Iterator[str]:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A LASTMILE_HOME with nothing in it, set in the environment; no other setting is."""
-    for name in ("LASTMILE_DATABASE_URL", "LASTMILE_STORE_URL", "LASTMILE_ASSETS"):
+    for name in (
+        "LASTMILE_PROJECT",
+        "LASTMILE_PROFILE",
+        "LASTMILE_DATABASE_URL",
+        "LASTMILE_STORE_URL",
+        "LASTMILE_ASSETS",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LASTMILE_HOME", str(tmp_path / "home"))
     return tmp_path / "home"

@@ -77,7 +77,10 @@ class Project:
         return cls(folder, assets, definitions, folder / own.get("dbt_project", "dbt_project"))
 
     def make_importable(self) -> None:
-        """Put the folder first on the import path of this process: a project need not be installed."""
-        folder = str(self.folder)
+        """Put the folder first on the import path of this process and of those it starts: a project need not be
+        installed."""
+        folder, further = str(self.folder), os.environ.get("PYTHONPATH")
         if folder not in sys.path:
             sys.path.insert(0, folder)
+        if folder not in (further or "").split(os.pathsep):
+            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, further]))

@@ -26,7 +26,7 @@ class Daemon:
         self.time = datetime(2021, 6, 1, 12, 1, tzinfo=UTC)
 
     def tick(self):
-        """What is asked for: the asset's name, and its partitions."""
+        """What is requested: the asset's name, and its partitions."""
         self.time += timedelta(seconds=10)
         result = dg.evaluate_automation_conditions(
             self.definitions, self.instance, cursor=self.cursor, evaluation_time=self.time
@@ -121,7 +121,7 @@ def test_views_are_made_at_the_first_tick_and_not_again(daemon, views):
     assert not daemon.tick().keys() & names(views).keys()
 
 
-def test_partitions_are_made_together_once_all_their_drops_are_taken(with_views, by_partition):
+def test_partitions_are_made_together_once_all_their_drops_are_ingested(with_views, by_partition):
     runs = [with_views.start(INTAKE, year) for year in ("2015", "2016")]
     assert with_views.tick() == {}
     with_views.make(CLEANED, "2015")
@@ -178,7 +178,7 @@ def test_all_marts_are_made_in_one_run_after_the_partitions(with_views, by_parti
     assert with_views.tick() == {}
 
 
-def test_marts_wait_while_more_drops_are_being_taken(with_views, by_partition, tables):
+def test_marts_wait_while_more_drops_are_being_ingested(with_views, by_partition, tables):
     with_views.make(CLEANED, "2015")
     with_views.tick()
     run = with_views.start(INTAKE, "2016")
@@ -266,5 +266,5 @@ def test_the_documentation_is_made_along_with_tables_of_new_code_and_not_with_ne
             lambda manifest, node: "changed" if node["name"] == one else code_version(manifest, node),
         )
         daemon.definitions = definitions(warehouse_assets(contracts))
-        asked = set(daemon.tick()) | set(daemon.tick())
-        assert {one, DOCUMENTATION_KEY.path[-1]} <= asked
+        requested = set(daemon.tick()) | set(daemon.tick())
+        assert {one, DOCUMENTATION_KEY.path[-1]} <= requested

@@ -94,7 +94,7 @@ def test_a_survey_that_arrives_later_settles_which_of_two_was_right(warehouse):
 
 @pytest.fixture
 def real(warehouse, contracts, store, shared_data):
-    """The real surveys of 2015-2019, taken by the intake and made into marts."""
+    """The real surveys of 2015-2019, ingested and made into marts."""
     for file in sorted((shared_data / "household_rhomis").glob("year=*/*/*.csv")):
         year = file.parts[-3].removeprefix("year=")
         store.put(f"landing/{file.stem}/{year}/{file.parent.name}/{file.name}", file.read_bytes())

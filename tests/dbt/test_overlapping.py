@@ -62,12 +62,12 @@ def test_a_run_killed_between_its_delete_and_its_insert_leaves_what_was_there(lo
         wait_for(loaded, runs=1)
         os.kill(killed.pid, signal.SIGKILL)
         killed.communicate()
-        beside = loaded.start(*days(5, 10))
+        other = loaded.start(*days(5, 10))
         assert loaded.select(MADE) == before
         loaded.connection.execute("DELETE FROM raw.retail_lines WHERE _partition_start = '2024-01-06'")
         loaded.connection.execute("DELETE FROM raw.retail_lines WHERE _line > 200")
-    printed, _ = beside.communicate(timeout=120)
-    assert beside.returncode == 0, printed
+    printed, _ = other.communicate(timeout=120)
+    assert other.returncode == 0, printed
     loaded.run(*days(1, 4))
     assert loaded.select(MADE) == loaded.select(LOADED)
 

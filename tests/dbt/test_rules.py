@@ -123,8 +123,8 @@ def test_only_macros_that_other_warehouses_can_have_their_own_of_say_what_postgr
     ] == []
     for macro in own:
         if macro["name"].startswith("postgres__"):
-            asked = f"macro.lastmile.{macro['name'].removeprefix('postgres__')}"
-            assert f"adapter.dispatch('{asked.rpartition('.')[2]}')" in manifest["macros"][asked]["macro_sql"]
+            dispatcher = f"macro.lastmile.{macro['name'].removeprefix('postgres__')}"
+            assert f"adapter.dispatch('{dispatcher.rpartition('.')[2]}')" in manifest["macros"][dispatcher]["macro_sql"]
 
 
 def test_every_model_that_works_something_out_has_a_unit_test(manifest, models):

@@ -1,4 +1,4 @@
-"""A change is built and tested beside production: only what it touches, and nothing of it stays."""
+"""A change is built and tested alongside production: only what it touches, and nothing of it stays."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Tables by partition: a run makes the partitions of its window, whole, once, whatever runs beside it."""
+"""Tables by partition: a run makes the partitions of its window, whole, once, whatever runs next to it."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A worker makes what the web UI showed when its run was asked for, and parses nothing."""
+"""A worker makes what the web UI showed when its run was requested, and parses nothing."""
 
 import shutil
 
@@ -26,7 +26,7 @@ def load():
     return load
 
 
-def test_a_model_saved_since_is_not_in_a_run_that_was_asked_for_before(load, contracts, tmp_path, monkeypatch):
+def test_a_model_saved_since_is_not_in_a_run_that_was_requested_before(load, contracts, tmp_path, monkeypatch):
     prepared = [tmp_path / "before", tmp_path / "after"]
     for folder in prepared:
         folder.mkdir()

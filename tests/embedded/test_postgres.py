@@ -1,6 +1,7 @@
 """The embedded server is started, killed, raced and moved for real."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 
 from lastmile.embedded import postgres
+from lastmile.embedded.privileges import identity_for
 from lastmile.errors import UserError
 
 
@@ -118,7 +120,9 @@ def test_a_cluster_whose_making_was_cut_short_is_made_anew(folder: Path) -> None
     assert query(postgres.start(folder), "SELECT current_database()") == "lastmile"
 
 
-def test_a_taken_port_is_left_to_its_owner_and_the_move_is_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_port_in_use_is_left_to_its_owner_and_the_move_is_reported(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     postgres.start(folder)
     postgres.stop(folder)
     port = int((folder / "port").read_text())
@@ -126,7 +130,7 @@ def test_a_taken_port_is_left_to_its_owner_and_the_move_is_told(folder: Path, ca
         url = postgres.start(folder)
     assert f":{port}/" not in url
     assert query(url, "SELECT 1") == 1
-    assert f"port {port} is taken by another program" in caplog.text
+    assert f"port {port} is in use by another program" in caplog.text
 
 
 def test_it_listens_on_the_loopback_only_and_refuses_a_wrong_password(folder: Path) -> None:
@@ -151,6 +155,32 @@ def test_a_home_that_is_a_file_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     with pytest.raises(UserError, match="Set LASTMILE_HOME to a folder you can write to"):
         postgres.start(tmp_path / "home" / "postgres")
+
+
+def test_a_base_backup_of_the_running_server_starts_with_what_was_committed(folder: Path, tmp_path: Path) -> None:
+    url = postgres.start(folder)
+    query(url, "CREATE TABLE kept AS SELECT 42 AS answer")
+    restored = tmp_path / "restored"
+    restored.mkdir()
+    shutil.copy2(folder / "password", restored)
+    identity = identity_for(restored, postgres.program("pg_basebackup"))
+    made = identity.run([postgres.program("pg_basebackup"), "-d", url, "-D", restored / "data", "--checkpoint=fast"])
+    assert made.returncode == 0, made.stderr
+    query(url, "UPDATE kept SET answer = 43")
+    with postgres.started(restored) as copy:
+        assert copy != url
+        assert query(copy, "SELECT answer FROM kept") == 42
+    assert query(url, "SELECT answer FROM kept") == 43
+
+
+def test_a_cluster_made_when_nothing_could_follow_it_can_be_backed_up_after_the_next_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(postgres, "SETTINGS", postgres.SETTINGS | {"wal_level": "minimal", "max_wal_senders": "0"})
+        assert query(postgres.start(folder), "SHOW wal_level") == "minimal"
+        postgres.stop(folder)
+    assert query(postgres.start(folder), "SHOW wal_level") == "replica"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")

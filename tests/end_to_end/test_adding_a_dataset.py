@@ -11,6 +11,8 @@ import psycopg
 import pytest
 from checkout import PROJECT
 
+from lastmile.warehouse.dbt.sources import SOURCES
+
 AIR = Path(__file__).with_name("air.py")
 MONTHS = ("2013-03", "2013-04", "2013-05")
 DROP = """
@@ -40,6 +42,7 @@ def project(tmp_path):
     copy = tmp_path / "project"
     for name in ("assets", "platform", "dbt_project"):
         shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "target", "logs"))
+    shutil.copy(PROJECT / "pyproject.toml", copy)
     shutil.copy(AIR, copy / "assets" / "household_survey" / "contracts" / "air.py")
     return copy
 
@@ -87,6 +90,10 @@ def test_a_dataset_of_another_kind_needs_one_file_and_no_other_change(
     assert (loaded, mean) == (2208, pytest.approx(spring.mean()))
 
 
-def test_the_code_location_loads_with_the_new_dataset_and_its_dbt_source_is_written(project, run):
+def test_the_code_location_loads_with_the_new_dataset_and_dbt_knows_its_source(project, run, settings):
+    committed = project / "dbt_project" / SOURCES
+    before = committed.read_text()
     run("from assets.definitions import defs; defs.get_repository_def().load_all_definitions()")
-    assert "name: air" in (project / "dbt_project" / "models" / "staging" / "_sources.yml").read_text()
+    (prepared,) = settings.home.glob(f"dbt/*/{SOURCES}")
+    assert "name: air" in prepared.read_text()
+    assert committed.read_text() == before

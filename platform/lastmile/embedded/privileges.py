@@ -1,8 +1,8 @@
 """As whom the embedded Postgres runs: as ourselves, or, since Postgres refuses root, as a user who may do nothing else.
 
-That user must still reach the server's programs and the data folder, and a parent of either may be closed to it: a
-clone under `/root`, a home made by `mktemp -d`. Opening those folders would expose what else lies in them. The server
-gets the one capability that lets it walk through closed folders instead; nobody's permissions change.
+That user must still reach the server's programs and the data folder, and a parent of either may be closed to it: an
+installation under `/root`, a home made by `mktemp -d`. Opening those folders would expose what else lies in them. The
+server gets the one capability that lets it walk through closed folders instead; no permissions change.
 """
 
 import os
@@ -39,8 +39,8 @@ class Identity:
     def _prefix(self) -> list[str]:
         if self.capability is None:
             return []
-        # Postgres asks access(2) whether its own programs can be run, and access(2) ignores the capabilities of a user
-        # who is not root unless no_setuid_fixup is set.
+        # Postgres checks by access(2) whether its own programs can be run, and access(2) ignores the capabilities of a
+        # user who is not root unless no_setuid_fixup is set.
         return [
             "setpriv",
             f"--reuid={self.uid}",

@@ -34,13 +34,11 @@ ALLOCATORS = {
 
 def environment(settings: Settings, database_url: str) -> dict[str, str]:
     """The variables every process of this installation runs with, on top of the caller's own."""
-    project = str(Project.current().folder)
     return {
         **os.environ,
         **surroundings(settings, database_url),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120",
-        "PYTHONPATH": os.pathsep.join(filter(None, [project, os.environ.get("PYTHONPATH")])),
         "PYTHONUNBUFFERED": "1",
         **ALLOCATORS,
     }

@@ -1,6 +1,6 @@
 """Which columns a model's columns are worked out from, read from its SQL as it is written.
 
-Macros are not expanded: they are taken for functions of the columns they are given. What a filter or a join lets
+Macros are not expanded: they are read as functions of the columns they are given. What a filter or a join lets
 through is not followed, only what a column's value is made of.
 """
 

@@ -21,7 +21,7 @@ def link_macros(project: Path) -> None:
     Raises UserError where the link cannot be made.
     """
     link = project / INCLUDED
-    if link.is_symlink() and link.resolve() != MACROS:
+    if link.is_symlink() and link.resolve() != MACROS.resolve():
         link.unlink()
     elif link.exists():
         return

@@ -69,7 +69,7 @@ def write_profile(database_url: str) -> Path:
 
 
 def own_schema() -> str:
-    """`dbt_` and the name of whoever asks, as Postgres takes it unquoted."""
+    """`dbt_` and the name of the user, as Postgres accepts it unquoted."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a number without a name, as in some containers

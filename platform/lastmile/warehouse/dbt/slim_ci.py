@@ -1,4 +1,4 @@
-"""What a change of the dbt project touches, built and tested beside production: `make dbt-ci`.
+"""What a change of the dbt project touches, built and tested alongside production: `make dbt-ci`.
 
 Production publishes the manifest it was last built from. Models that differ from it, and those made from them,
 are built into a schema of this run's own; all others are read where production has them. The schema is dropped at the

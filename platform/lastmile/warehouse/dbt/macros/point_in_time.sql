@@ -11,7 +11,7 @@
 {#-
     Each row of `spine` with the `columns` of the latest row of `facts` that has the same `keys` and is not later than the
     row of the spine: a query. Null where there is none, or, with `within`, an interval such as '90 days', none so recent.
-    Of several facts at the same moment the last by `then_by` is taken.
+    Of several facts at the same moment the last by `then_by` counts.
 
     Every row of the spine comes out once, so it needs no key of its own. The facts become intervals first, which a
     database can join by hashing the keys.

@@ -51,7 +51,7 @@
 {%- endmacro %}
 
 {#-
-    Held until the transaction ends, and taken before the source is read: of two runs at once the second waits, then sees
+    Held until the transaction ends, and acquired before the source is read: of two runs at once the second waits, then sees
     what the first wrote. Without it both would delete, then both insert.
 -#}
 {% macro lock_table(relation) -%}
