@@ -61,13 +61,12 @@ def sources_of(connection: Connection, features: FeatureSet, rows: pd.DataFrame)
     key = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in features.entity)
     values = [sql.SQL("{}::text[]").format(sql.Literal(list(rows[name].astype(str)))) for name in features.entity]
     wanted = sql.SQL(" WHERE ({}) IN (SELECT * FROM unnest({}))").format(key, sql.SQL(", ").join(values))
+    some = sql.SQL(" LIMIT {}").format(sql.Literal(_MOST_ROWS))
     found = {}
     for name, source in features.tables().items():
         query = sql.SQL("SELECT * FROM {}").format(identifier(source))
         knows_entity = set(features.entity) <= _columns(connection, source)
-        found[name] = read(
-            connection, query + (wanted if knows_entity else sql.SQL(" LIMIT {}").format(sql.Literal(_MOST_ROWS)))
-        )
+        found[name] = read(connection, query + (wanted if knows_entity else some))
     return found
 
 
@@ -116,8 +115,8 @@ def _within(features: FeatureSet, window: Window) -> sql.Composed:
 
 
 def _bound(connection: Connection, query: str, window: Window) -> sql.SQL:
-    bound = ClientCursor(connection).mogrify(query, {"start": window[0], "end": window[1]})  # type: ignore[arg-type]  # the declaration's own SQL
-    return sql.SQL(bound.replace("{", "{{").replace("}", "}}"))  # type: ignore[arg-type]
+    bound = ClientCursor(connection).mogrify(query, {"start": window[0], "end": window[1]})
+    return sql.SQL(bound.replace("{", "{{").replace("}", "}}"))
 
 
 def _columns(connection: Connection, table: str) -> set[str]:

@@ -12,7 +12,6 @@ from psycopg import Connection
 from lastmile.errors import UserError
 from lastmile.learning.tables import Window, as_polars, insert, replacing
 from lastmile.store import Store
-from lastmile.store.errors import Missing
 
 _PARTITION = re.compile(r"partition=(.+)\.parquet$")
 
@@ -54,13 +53,14 @@ class PartitionedFrame:
 
         Raises UserError where not one of them was made.
         """
-        wanted = self.partitions(store) if partitions is None else list(partitions)
-        found = [rows for rows in (self._of(store, partition) for partition in wanted) if rows is not None]
+        known = self.partitions(store)
+        wanted = known if partitions is None else list(partitions)
+        found = [self._of(store, partition) for partition in wanted if partition in known]
         if not found:
-            made = ", ".join(self.partitions(store)) or "none"
+            made = ", ".join(known) or "none"
             raise UserError(
-                f"{self.kind}/{self.name} has no rows of {', '.join(wanted) or 'any partition'} yet; made so far: {made}."
-                " Materialize the asset first."
+                f"{self.kind}/{self.name} has no rows of {', '.join(wanted) or 'any partition'} yet; made so far:"
+                f" {made}. Materialize the asset first."
             )
         return pd.concat(found, ignore_index=True)
 
@@ -69,11 +69,8 @@ class PartitionedFrame:
         keys = [stored.key for stored in store.list(f"{self.kind}/{self.name}/")]
         return [match[1] for key in keys if (match := _PARTITION.search(key))]
 
-    def _of(self, store: Store, partition: str) -> pd.DataFrame | None:
-        try:
-            return pd.read_parquet(io.BytesIO(store.read(self.key(partition))))
-        except Missing:
-            return None
+    def _of(self, store: Store, partition: str) -> pd.DataFrame:
+        return pd.read_parquet(io.BytesIO(store.read(self.key(partition))))
 
 
 def _parquet(rows: pd.DataFrame) -> bytes:
@@ -90,4 +87,5 @@ def content(rows: pd.DataFrame) -> str:
 
 def contents(rows: pd.DataFrame, partition_column: str) -> dict[str, str]:
     """The hash of each partition's rows, by first day."""
-    return {str(day.date()): content(part) for day, part in rows.groupby(partition_column)}
+    days = rows[partition_column].dt.strftime("%Y-%m-%d")
+    return {str(day): content(part) for day, part in rows.groupby(days)}

@@ -1,12 +1,13 @@
 """Whether a feature set gives its own answer away: by what its inputs are made of, and by what they do.
 
-Lineage knows which columns of the sources measure a forbidden quantity. An input is derived from them if it changes when
-they do: the declared function is run once more on other values of theirs (SQL is followed as it is written instead).
+Lineage knows which columns of the sources measure a forbidden quantity. An input is derived from them if it changes
+when they do: the declared function is run once more on other values of theirs (SQL is followed as it is written).
 What neither can see, such as a column that arrived already made of income, gives itself away in the rows: it tells the
 target alone, or it ranks rows as the quantity does.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -130,7 +131,7 @@ def telling_inputs(features: FeatureSet, rows: pd.DataFrame) -> dict[str, float]
     return {name: score for name, score in worst.items() if score > TELLS_ALONE}
 
 
-def _told_by(values: NDArray[np.float64], truth: NDArray[np.int_]) -> float:
+def _told_by(values: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
     tree = DecisionTreeClassifier(max_leaf_nodes=16, class_weight="balanced", random_state=SEED)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=SEED)
     shares = cross_val_predict(tree, values.reshape(-1, 1), truth, cv=folds, method="predict_proba")
@@ -150,7 +151,9 @@ def ranking_inputs(features: FeatureSet, rows: pd.DataFrame, quantities: pd.Data
     """
     worst: dict[str, tuple[str, float]] = {}
     for name in features.names("numeric"):
-        alike = {other: _rank_correlation(rows[name], quantities[other], rows[features.group]) for other in quantities}
+        alike = {
+            str(other): _rank_correlation(rows[name], quantities[other], rows[features.group]) for other in quantities
+        }
         if alike and max(alike.values()) > RANKS_ALIKE:
             worst[name] = max(alike.items(), key=lambda item: item[1])
     return worst
@@ -162,7 +165,8 @@ def _rank_correlation(one: pd.Series, other: pd.Series, group: pd.Series) -> flo
     if len(both) < FEWEST_ROWS:
         return 0.0
     over_all = both["one"].corr(both["other"], method="spearman")
-    within = both.groupby("group")[["one", "other"]].rank(pct=True).corr().iloc[0, 1]
+    ranks = both.groupby("group")[["one", "other"]].rank(pct=True)
+    within = ranks["one"].corr(ranks["other"])
     return float(np.nanmax([0.0, abs(over_all), abs(within)]))
 
 

@@ -31,7 +31,8 @@ def higher_is_better(name: str) -> bool:
 def values(model: Model, found: Predicted) -> Truth:
     """The likeliest level, or the number, of each row."""
     if isinstance(model.task, Classification):
-        return np.array(model.task.levels, dtype=object)[found.argmax(axis=1)]
+        levels: Truth = np.array(model.task.levels, dtype=object)
+        return levels[found.argmax(axis=1)]
     return found[:, 0]
 
 

@@ -26,19 +26,23 @@ def predict(model: Model, estimator: Any, rows: pd.DataFrame) -> pd.DataFrame:
     """A line per row, in the same order and under the same index: the target's likeliest level and each level's
     probability, which add up to one; or the target's value."""
     found = predicted(model, estimator, rows)
-    columns = {model.target: pd.Series(values(model, found), rows.index, dtype="str" if found.shape[1] > 1 else float)}
+    columns: dict[str, Any] = {model.target: values(model, found)}
     if isinstance(model.task, Classification):
         columns |= {name: found[:, place] for place, name in enumerate(model.task.probability_columns())}
-    return pd.DataFrame(columns, index=rows.index)
+    kind = "str" if isinstance(model.task, Classification) else "float64"
+    return pd.DataFrame(columns, index=rows.index).astype({model.target: kind})
 
 
 def predictions(model: Model, version: ModelVersion, estimator: Any, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows' identity, what is predicted for each, by which version, and when."""
+    """The rows' identity, what is predicted for each, by which version, and when; `attrs` say by which, too, since
+    there may be no rows."""
     features = model.features
     identity = rows[[*features.entity, features.group, features.partition_column]]
-    return identity.join(predict(model, estimator, rows)).assign(
-        model_name=version.name, model_version=version.version, predicted_at=datetime.now(UTC)
-    )
+    made = {"model_name": version.name, "model_version": version.version, "predicted_at": datetime.now(UTC)}
+    kinds = {"model_name": "str", "model_version": "str", "predicted_at": "datetime64[us, UTC]"}
+    found = identity.join(predict(model, estimator, rows)).assign(**made).astype(kinds)
+    found.attrs |= {"model": version.name, "version": version.version, "target": model.target}
+    return found
 
 
 def counts(model: Model, predicted_rows: pd.DataFrame) -> dict[str, int]:

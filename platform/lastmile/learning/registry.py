@@ -125,6 +125,6 @@ def load(store: Store, version: ModelVersion, trusted: tuple[str, ...] = ()) -> 
 def _check_types(name: str, body: bytes, trusted: tuple[str, ...]) -> None:
     if strangers := sorted(set(skops.io.get_untrusted_types(data=body)) - {*TRUSTED, *trusted}):
         raise ArtifactRefused(
-            f"{name} holds types that it may not: {', '.join(strangers)}. If they are the model's own and do no harm when"
-            " loaded, name them in `trusted` of its declaration."
+            f"{name} holds types that it may not: {', '.join(strangers)}. If they are the model's own and do no harm"
+            " when loaded, name them in `trusted` of its declaration."
         )

@@ -28,7 +28,7 @@ class ReportData:
         """The rows of an SQL query; none, and no columns, while the table `needs` (schema.table) does not exist."""
         if needs is not None and not self._exists(needs):
             return pd.DataFrame()
-        return read(self.connection, sql.SQL(query.replace("{", "{{").replace("}", "}}")))  # type: ignore[arg-type]  # a declaration's own SQL
+        return read(self.connection, sql.SQL(query.replace("{", "{{").replace("}", "}}")))
 
     def rows_by_folder(self, datasets: Sequence[str]) -> list[Row]:
         """Rows of the drops in force by folder and partition, those with the largest share not loaded first."""

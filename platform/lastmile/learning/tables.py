@@ -133,7 +133,7 @@ def _postgres(kind: pl.DataType) -> str:
 
 
 def _ensure(connection: Connection, table: str, columns: Mapping[str, str], partition_column: str) -> None:
-    existing = dict(
+    existing: dict[str, str] = dict(
         connection.execute(
             "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
             " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
@@ -152,9 +152,9 @@ def _ensure(connection: Connection, table: str, columns: Mapping[str, str], part
             connection.execute(added)
         elif existing[name].removesuffix(" without time zone") != kind:
             changed = sql.SQL("ALTER TABLE {} ALTER COLUMN {name} TYPE {kind} USING {name}::text::{kind}")
-            kind_sql = sql.SQL(kind)  # type: ignore[arg-type]  # one of ours
+            kind_sql = sql.SQL(kind)
             connection.execute(changed.format(identifier(table), name=sql.Identifier(name), kind=kind_sql))
 
 
 def _declared(name: str, kind: str) -> sql.Composed:
-    return sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))  # type: ignore[arg-type]  # one of ours
+    return sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))

@@ -45,14 +45,8 @@ class TooLittleData(Exception):
 
 def inputs(features: FeatureSet, rows: pd.DataFrame) -> pd.DataFrame:
     """What an estimator is given: text without nulls, and everything else as floats with NaN where unknown."""
-    categories = {
-        name: rows[name].astype(object).where(rows[name].notna(), MISSING) for name in features.names("categorical")
-    }
-    numbers = {
-        name: rows[name].astype("Float64").to_numpy("float64", na_value=np.nan)
-        for name in features.names("numeric", "boolean")
-    }
-    return pd.DataFrame({**categories, **numbers}, index=rows.index)
+    categories, numbers = rows[features.names("categorical")], rows[features.names("numeric", "boolean")]
+    return categories.astype(object).where(categories.notna(), MISSING).join(numbers.astype("float64"))
 
 
 def target(model: Model, rows: pd.DataFrame) -> NDArray[Any]:

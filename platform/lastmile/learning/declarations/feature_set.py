@@ -1,15 +1,15 @@
 """What a feature set declares: whom it describes, from which tables, what is to be learned and what gives it away.
 
-    class Fields(pa.DataFrameModel):
-        field: str = field("Number of the field.", nullable=False)
+    class Plots(pa.DataFrameModel):
+        plot: str = field("Number of the plot.", nullable=False)
         village: str = field("Village it lies in.")
         rain_mm: float = field("Rain in the season.", unit="mm", ge=0)
         yield_level: str = field("To be learned; missing where not measured.", isin=["high", "low"])
 
-    def make(dim_field: pd.DataFrame, fct_field: pd.DataFrame) -> pd.DataFrame:
-        return dim_field.merge(fct_field[["field", "yield_level"]], on="field", how="left")
+    def make(dim_plot: pd.DataFrame, fct_plot: pd.DataFrame) -> pd.DataFrame:
+        return dim_plot.merge(fct_plot[["plot", "yield_level"]], on="plot", how="left")
 
-    features = FeatureSet(name="fields", schema=Fields, make=make, sources=("marts.dim_field", "marts.fct_field"), ...)
+    features = FeatureSet(name="plots", schema=Plots, make=make, sources=("marts.dim_plot", "marts.fct_plot"), ...)
 
 The asset, its table and Parquet files, its checks, and the columns of every model on it follow from the declaration.
 """
@@ -18,7 +18,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import pandera.pandas as pa
@@ -131,7 +131,7 @@ def _column(name: str, column: pa.Column) -> Column:
 
 
 def _kind(name: str, column: pa.Column) -> Kind:
-    dtype = column.dtype.type if column.dtype else None
+    dtype: Any = column.dtype.type if column.dtype else None
     if pd.api.types.is_bool_dtype(dtype):
         return "boolean"
     if pd.api.types.is_numeric_dtype(dtype):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """One HTML page. The template, a file in the report's folder, is rendered with the contents, `made_at`, `run_id`."""
+    """One HTML page: the template, a file in the report's folder, with the contents, `made_at` and `run_id`."""
 
     name: str
     description: str

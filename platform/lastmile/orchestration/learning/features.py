@@ -12,15 +12,18 @@ from lastmile.learning.declarations.loading import Declared
 from lastmile.orchestration.dbt.project import project_folder
 from lastmile.orchestration.drop_assets import cleaned_key
 from lastmile.orchestration.drop_metadata import digest
-from lastmile.orchestration.following import when_updated
+from lastmile.orchestration.learning.following import when_updated
 from lastmile.orchestration.learning.shared import (
     GROUP,
+    RETRIES,
     check,
-    described,
+    code_version,
     features_key,
     identity_columns,
     relation_key,
+    source_code,
     table_column,
+    tags,
 )
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.resources import Platform
@@ -42,7 +45,6 @@ def feature_asset(declared: Declared[FeatureSet]) -> dg.AssetsDefinition:
     marts = [relation_key(source) for source in features.sources]
     #: Marts may have no partitions; this dependency says which partitions have rows at all.
     entities = cleaned_key(features.datasets[0])
-    common = described(declared, "features")
 
     @dg.asset(
         key=key,
@@ -55,14 +57,15 @@ def feature_asset(declared: Declared[FeatureSet]) -> dg.AssetsDefinition:
         io_manager_key="frames",
         group_name=GROUP,
         kinds={"pandas", "postgres", "parquet"},
-        **common
-        | {
-            "metadata": {
-                **common["metadata"],
-                "dagster/column_schema": _column_schema(features),
-                "dagster/table_name": features.table,
-                "partition_expr": features.partition_column,
-            }
+        owners=[declared.value.owner],
+        tags=tags(declared),
+        code_version=code_version(declared, "features"),
+        retry_policy=RETRIES,
+        metadata={
+            **source_code(declared),
+            "dagster/column_schema": _column_schema(features),
+            "dagster/table_name": features.table,
+            "partition_expr": features.partition_column,
         },
     )
     def feature_set(context: dg.AssetExecutionContext, platform: Platform) -> Any:

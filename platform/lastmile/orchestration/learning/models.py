@@ -11,9 +11,18 @@ import pandas as pd
 
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.declarations.model import Classification, Model
-from lastmile.orchestration.following import when_updated
+from lastmile.orchestration.learning.following import when_updated
 from lastmile.orchestration.learning.features import measures
-from lastmile.orchestration.learning.shared import GROUP, described, features_key, model_key, nothing_made
+from lastmile.orchestration.learning.shared import (
+    GROUP,
+    RETRIES,
+    code_version,
+    features_key,
+    model_key,
+    nothing_made,
+    source_code,
+    tags,
+)
 from lastmile.orchestration.resources import Platform
 
 if TYPE_CHECKING:
@@ -30,7 +39,6 @@ _CHECK = "beats_the_dummy"
 def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
     model, key = declared.value, model_key(declared.value.name)
     features = features_key(model.features.name)
-    common = described(declared, "models")
 
     @dg.asset(
         key=key,
@@ -42,7 +50,11 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         ],
         group_name=GROUP,
         kinds={"scikitlearn"},
-        **common | {"metadata": {**common["metadata"], "dagster/table_name": "registry.model_versions"}},
+        owners=[declared.value.owner],
+        tags=tags(declared),
+        code_version=code_version(declared, "models"),
+        retry_policy=RETRIES,
+        metadata={**source_code(declared), "dagster/table_name": "registry.model_versions"},
     )
     def trained_model(
         context: dg.AssetExecutionContext, platform: Platform, rows: pd.DataFrame

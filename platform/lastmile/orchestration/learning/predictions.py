@@ -9,16 +9,19 @@ import pandas as pd
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.declarations.model import Classification, Model
 from lastmile.orchestration.drop_metadata import digest
-from lastmile.orchestration.following import when_updated
+from lastmile.orchestration.learning.following import when_updated
 from lastmile.orchestration.learning.shared import (
     GROUP,
+    RETRIES,
     check,
-    described,
+    code_version,
     features_key,
     identity_columns,
     model_key,
     nothing_made,
     predictions_key,
+    source_code,
+    tags,
 )
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.resources import Platform
@@ -29,7 +32,6 @@ _CHECK = "complete"
 def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
     model, key = declared.value, predictions_key(declared.value.name)
     features, trained = features_key(model.features.name), model_key(model.name)
-    common = described(declared, "predictions")
 
     @dg.asset(
         key=key,
@@ -48,14 +50,15 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         io_manager_key="predictions",
         group_name=GROUP,
         kinds={"pandas", "postgres", "parquet"},
-        **common
-        | {
-            "metadata": {
-                **common["metadata"],
-                "dagster/column_schema": _column_schema(model),
-                "dagster/table_name": model.table,
-                "partition_expr": model.features.partition_column,
-            }
+        owners=[declared.value.owner],
+        tags=tags(declared),
+        code_version=code_version(declared, "predictions"),
+        retry_policy=RETRIES,
+        metadata={
+            **source_code(declared),
+            "dagster/column_schema": _column_schema(model),
+            "dagster/table_name": model.table,
+            "partition_expr": model.features.partition_column,
         },
     )
     def predictions(context: dg.AssetExecutionContext, platform: Platform, rows: pd.DataFrame) -> Any:

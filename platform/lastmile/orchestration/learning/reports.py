@@ -9,15 +9,13 @@ import dagster as dg
 
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.declarations.report import Report
-from lastmile.orchestration.drop_metadata import digest
-from lastmile.orchestration.following import when_updated
-from lastmile.orchestration.learning.shared import described, relation_key, report_key
+from lastmile.orchestration.learning.following import when_updated
+from lastmile.orchestration.learning.shared import RETRIES, code_version, relation_key, report_key, source_code, tags
 from lastmile.orchestration.resources import Platform
 
 
 def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
     report, template = declared.value, declared.file.parent / declared.value.template
-    common = described(declared, "reports")
 
     @dg.asset(
         key=report_key(report.name),
@@ -26,7 +24,11 @@ def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
         automation_condition=when_updated(dg.AssetSelection.assets(relation_key(report.follows))),
         group_name="reports",
         kinds={"html"},
-        **common | {"code_version": digest([common["code_version"], template.read_text()])},
+        owners=[declared.value.owner],
+        tags=tags(declared),
+        code_version=code_version(declared, "reports", template.read_text()),
+        retry_policy=RETRIES,
+        metadata=source_code(declared),
     )
     def page(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
         from lastmile.learning.report_data import ReportData

@@ -1,5 +1,6 @@
 """What assets made from declarations have in common: keys, code versions, owners, columns."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,6 +10,7 @@ from lastmile.learning.declarations.loading import Declared
 from lastmile.orchestration.drop_metadata import digest
 
 GROUP = "learning"
+RETRIES = dg.RetryPolicy(max_retries=2, delay=5)
 #: Raise it when the engine makes something else of the same declaration: everything of the kind becomes stale.
 _ENGINE = {"features": "1", "models": "1", "predictions": "1", "reports": "1"}
 _TYPES = {"numeric": "double precision", "categorical": "text", "boolean": "boolean", "time": "timestamp"}
@@ -35,16 +37,18 @@ def relation_key(relation: str) -> dg.AssetKey:
     return dg.AssetKey(relation.replace(".", "/").split("/"))
 
 
-def described(declared: Declared[Any], room: str) -> dict[str, Any]:
-    """Owner, domain, code version, source file and retries of an asset of the room."""
-    source = dg.LocalFileCodeReference(file_path=str(declared.file), label=declared.file.name)
-    return {
-        "owners": [declared.value.owner],
-        "tags": {"domain": declared.domain.replace("_", "-")},
-        "code_version": digest([_ENGINE[room], declared.code_version]),
-        "retry_policy": dg.RetryPolicy(max_retries=2, delay=5),
-        "metadata": {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[source])},
-    }
+def tags(declared: Declared[Any]) -> Mapping[str, str]:
+    return {"domain": declared.domain.replace("_", "-")}
+
+
+def code_version(declared: Declared[Any], room: str, *more: str) -> str:
+    return digest([_ENGINE[room], declared.code_version, *more])
+
+
+def source_code(declared: Declared[Any]) -> Mapping[str, Any]:
+    """The file of the declaration, for the UI to open."""
+    reference = dg.LocalFileCodeReference(file_path=str(declared.file), label=declared.file.name)
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
 
 
 def identity_columns(features: FeatureSet) -> list[dg.TableColumn]:
