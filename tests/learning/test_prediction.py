@@ -1,78 +1,64 @@
-"""Predictions: one per entity, replaced by partition, naming the version that made them."""
+"""Predictions: one per row, naming the version that made them."""
 
-import polars as pl
-import psycopg
+import pandas as pd
 import pytest
-from fields import FIELDS, SEASONS, WINDOW_2020, WINDOW_2021
+from fields import FIELDS, HARVEST, LEVELS, WINDOW_2020, YIELD
 
-from lastmile.learning import feature_table
-from lastmile.learning.predicting import predict, replace_predictions, wrongly_predicted
-from lastmile.learning.registry import Candidate, ModelVersion, register
+from lastmile.learning.evaluation import train_and_evaluate
+from lastmile.learning.prediction import counts, predict, predictions, record
+from lastmile.learning.registry import Candidate, register
 from lastmile.learning.training import fit
-from lastmile.store import Store
 
 
 @pytest.fixture
-def versions(connection: psycopg.Connection, store: Store, marts: pl.DataFrame) -> list[tuple[ModelVersion, object]]:
-    """Two versions of a model, of all fields and of half of them."""
-    for window in (WINDOW_2020, WINDOW_2021):
-        feature_table.fill(connection, FIELDS, window)
-    known = marts.drop_nulls("yield_level")
-    found = []
-    for rows in (known, known.head(150)):
-        model = fit(FIELDS, rows)
-        made_of = {"recipe": "r", "rows": feature_table.content(rows)}
-        candidate = Candidate("fields", model, FIELDS.name, FIELDS.names(), made_of, {"dummy": {}})
-        found.append((register(connection, store, candidate), model))
-    return found
+def estimator(rows: pd.DataFrame):
+    return fit(YIELD, rows)
 
 
-def put(connection, version, window=WINDOW_2020):
-    return replace_predictions(connection, "fields", FIELDS, *version, window, "run 1")
+@pytest.fixture
+def version(connection, store, estimator):
+    made_of = {"recipe": "r", "rows": "d"}
+    candidate = Candidate("fields", estimator, FIELDS.name, FIELDS.names(), made_of, {"dummy": {}})
+    return register(connection, store, candidate)
 
 
-def test_every_row_gets_its_likeliest_level(rows: pl.DataFrame) -> None:
-    found = predict(FIELDS, fit(FIELDS, rows), rows)
-    shares = found.select(FIELDS.probability_columns())
-    assert found["yield_level"].to_list() == [FIELDS.levels[row.index(max(row))] for row in shares.iter_rows()]
+def test_every_row_gets_its_likeliest_level(estimator, rows) -> None:
+    found = predict(YIELD, estimator, rows)
+    shares = found[YIELD.task.probability_columns()]
+    assert list(found["yield_level"]) == [LEVELS[place] for place in shares.to_numpy().argmax(axis=1)]
 
 
-def test_every_field_of_the_partition_is_predicted_also_those_without_a_level(connection, versions, marts) -> None:
-    levels = put(connection, versions[0])
-    fields = [name for (name,) in connection.execute("SELECT field FROM predictions.fields ORDER BY field").fetchall()]
-    assert fields == sorted(marts.filter(pl.col("season") == SEASONS[0])["field"])
-    assert sum(levels.values()) == len(fields)
-    assert wrongly_predicted(connection, "fields", FIELDS, WINDOW_2020) == 0
+def test_a_number_is_predicted_as_a_number(rows) -> None:
+    estimator, _ = train_and_evaluate(HARVEST, rows)
+    found = predict(HARVEST, estimator, rows)
+    assert list(found.columns) == ["harvest_kg"]
+    assert found["harvest_kg"].corr(rows["harvest_kg"]) > 0.9
 
 
-def test_predicting_again_replaces_the_partition_and_no_other(connection, versions) -> None:
-    put(connection, versions[0])
-    put(connection, versions[0], WINDOW_2021)
-    put(connection, versions[1])
-    found = connection.execute(
-        "SELECT season, array_agg(DISTINCT model_version), count(*) = count(DISTINCT field) FROM predictions.fields"
-        " GROUP BY 1 ORDER BY 1"
-    ).fetchall()
-    assert found == [(SEASONS[0], ["2"], True), (SEASONS[1], ["1"], True)]
+def test_predictions_say_who_by_which_version_and_when(estimator, version, rows) -> None:
+    found = predictions(YIELD, version, estimator, rows)
+    pd.testing.assert_frame_equal(found[["field", "village", "season"]], rows[["field", "village", "season"]])
+    assert set(found["model_name"] + " " + found["model_version"]) == {"fields 1"}
+    assert found["predicted_at"].dt.tz is not None
 
 
-def test_the_registry_knows_which_version_predicted_how_many_of_each_level(connection, versions) -> None:
-    for version in versions:
-        levels = put(connection, version)
-    found = connection.execute(
-        "SELECT name, partition_start, model_version, rows, run_id FROM registry.predictions"
-    ).fetchall()
-    assert found == [("fields", SEASONS[0], "2", levels, "run 1")]
+def test_no_rows_are_predicted_as_no_rows_of_the_same_types(estimator, version, rows) -> None:
+    none, some = (predictions(YIELD, version, estimator, part) for part in (rows.head(0), rows))
+    assert none.dtypes.equals(some.dtypes)
+    assert none.attrs == {"model": "fields", "version": "1", "target": "yield_level"}
+    assert counts(YIELD, none) == {}
 
 
-def test_a_field_without_a_prediction_or_with_two_is_noticed(connection, versions) -> None:
-    put(connection, versions[0])
-    connection.execute("DELETE FROM predictions.fields WHERE field = (SELECT min(field) FROM predictions.fields)")
-    connection.execute("INSERT INTO predictions.fields SELECT * FROM predictions.fields ORDER BY field LIMIT 1")
-    assert wrongly_predicted(connection, "fields", FIELDS, WINDOW_2020) == 2
+def test_the_registry_knows_which_version_predicted_how_many_of_each_level(connection, estimator, version, rows) -> None:
+    levels = counts(YIELD, predict(YIELD, estimator, rows))
+    for counted in ({"low": 1}, levels):
+        record(connection, "fields", WINDOW_2020, ("fields", "1"), counted, "run 1")
+    found = connection.execute("SELECT name, partition_start, model_version, rows, run_id FROM registry.predictions")
+    assert found.fetchall() == [("fields", WINDOW_2020[0], "1", levels, "run 1")]
+    assert sum(levels.values()) == len(rows)
 
 
-def test_a_partition_without_rows_is_predicted_empty(connection, versions) -> None:
-    from datetime import date
+def test_columns_name_levels_as_sql_does() -> None:
+    from lastmile.learning import Classification
 
-    assert put(connection, versions[0], (date(2015, 1, 1), date(2016, 1, 1))) == {}
+    assert Classification(("On Track", "low")).probability_columns() == ["probability_on_track", "probability_low"]

@@ -110,8 +110,10 @@ def forbidden_numbers(
         if numbers and set(entity) <= set(frame.columns):
             of_entity = frame[[*entity, *numbers]].drop_duplicates(entity)
             found = found.merge(of_entity, on=entity, how="left", suffixes=("", f" of {name}"))
-    targets = [name for name in features.targets if features.columns[name].kind == "numeric"]
-    return found.drop(columns=entity).join(rows[targets], rsuffix=" as the target")
+    targets = {
+        f"target {name}": rows[name].to_numpy() for name in features.targets if features.columns[name].kind == "numeric"
+    }
+    return found.drop(columns=entity).assign(**targets)
 
 
 def telling_inputs(features: FeatureSet, rows: pd.DataFrame) -> dict[str, float]:
