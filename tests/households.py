@@ -1,13 +1,12 @@
 """Marts of households, small enough for a test and rich enough to learn from, in the columns that dbt gives them."""
 
 from collections.abc import Sequence
-from datetime import date
 
 import numpy as np
-import polars as pl
+import pandas as pd
 from psycopg import Connection
 
-from lastmile.learning.tables import insert
+from lastmile.learning.tables import as_polars, insert
 
 LEVELS = ("On Track", "At Risk", "Struggling", "Severely Struggling")
 BOUNDS = (2.15, 1.77, 1.25)
@@ -15,22 +14,22 @@ COUNTRIES = ("kenya", "mali", "peru")
 
 MARTS = """
 CREATE SCHEMA IF NOT EXISTS marts;
-CREATE TABLE marts.dim_household (hhid text, survey_id text, survey_year integer, partition_start date, country text,
+CREATE TABLE marts.dim_household (hhid text, survey_id text, survey_year bigint, partition_start date, country text,
     region text, large_region text, farming_system text, koeppen text, population_density double precision,
     travel_time_cities_minutes double precision, household_type text, hh_size_members double precision,
     hh_size_mae double precision, land_owned_ha double precision, land_cultivated_ha double precision,
-    livestock_tlu double precision, crop_count integer, livestock_heads double precision, livestock_kinds integer,
-    livestock_product_kinds integer, hfias_status text, hdds_score integer, farmhdds_score integer, fies_score integer,
-    food_shortage_months integer);
-CREATE TABLE marts.fct_household_year (hhid text, survey_id text, survey_year integer, partition_start date,
+    livestock_tlu double precision, crop_count bigint, livestock_heads double precision, livestock_kinds bigint,
+    livestock_product_kinds bigint, hfias_status text, hdds_score bigint, farmhdds_score bigint, fies_score bigint,
+    food_shortage_months bigint);
+CREATE TABLE marts.fct_household_year (hhid text, survey_id text, survey_year bigint, partition_start date,
     total_income_lcu_per_year double precision, value_ppp_per_person_per_day double precision,
     vulnerability_level text);
-CREATE TABLE marts.dim_survey (survey_id text, country text, survey_year integer, households bigint,
+CREATE TABLE marts.dim_survey (survey_id text, country text, survey_year bigint, households bigint,
     conversion_check text, conversion_reason text);
 """
 
 
-def households(years: Sequence[int] = (2018, 2019), surveys: int = 5, size: int = 40, seed: int = 1) -> pl.DataFrame:
+def households(years: Sequence[int] = (2018, 2019), surveys: int = 5, size: int = 40, seed: int = 1) -> pd.DataFrame:
     """Land and animals make most of a household's value; every twentieth household's value is not computable."""
     random = np.random.default_rng(seed)
     count = len(years) * surveys * size
@@ -41,33 +40,33 @@ def households(years: Sequence[int] = (2018, 2019), surveys: int = 5, size: int 
     value = 1 + 0.5 * land + 0.3 * animals - 0.1 * members + random.normal(0, 0.25, count)
     level = np.select([value >= bound for bound in BOUNDS], LEVELS[:3], LEVELS[3])
     known = number % 20 != 0
-    return pl.DataFrame(
+    return pd.DataFrame(
         {
             "hhid": [f"household {n}" for n in number],
             "survey_id": [f"survey {n // size}" for n in number],
             "survey_year": year,
-            "partition_start": [date(int(y), 1, 1) for y in year],
+            "partition_start": [pd.Timestamp(int(y), 1, 1) for y in year],
             "country": random.choice(COUNTRIES, count),
             "hh_size_members": members,
             "land_owned_ha": land,
             "livestock_tlu": animals,
             "hdds_score": random.integers(0, 11, count),
             "total_income_lcu_per_year": value * members * 36_500,
-            "value_ppp_per_person_per_day": pl.Series(value).set(pl.Series(~known), None),
-            "vulnerability_level": pl.Series(level).set(pl.Series(~known), None),
+            "value_ppp_per_person_per_day": pd.Series(value).where(known),
+            "vulnerability_level": pd.Series(level, dtype="str").where(known),
         }
     )
 
 
-def put_marts(connection: Connection, rows: pl.DataFrame | None = None) -> None:
+def put_marts(connection: Connection, rows: pd.DataFrame | None = None) -> None:
     """The rows as marts, in place of what was there; two surveys' conversion factors are in doubt."""
     rows = households() if rows is None else rows
     connection.execute("DROP SCHEMA IF EXISTS marts CASCADE")
     connection.execute(MARTS)
     label = ("total_income_lcu_per_year", "value_ppp_per_person_per_day", "vulnerability_level")
     key = ("hhid", "survey_id", "survey_year", "partition_start")
-    insert(connection, "marts.dim_household", rows.drop(label))
-    insert(connection, "marts.fct_household_year", rows.select(*key, *label))
+    insert(connection, "marts.dim_household", as_polars(rows.drop(columns=list(label)), dates=["partition_start"]))
+    insert(connection, "marts.fct_household_year", as_polars(rows[[*key, *label]], dates=["partition_start"]))
     connection.execute(
         """
         INSERT INTO marts.dim_survey VALUES

@@ -13,8 +13,7 @@ from visits import Site
 
 from lastmile.cli.app import app
 from lastmile.cli.quarantine.selection import parsed
-from lastmile.contracts import column
-from lastmile.contracts import integer, loading
+from lastmile.contracts import column, loading
 from lastmile.embedded.home_lock import exclusive
 from lastmile.errors import UserError
 from lastmile.warehouse.tables import ensure_table

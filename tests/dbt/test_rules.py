@@ -1,11 +1,8 @@
 """What must be true of every model, now and after the next one is added."""
 
 import pytest
+from household_learning import learning_assets
 
-from assets.features import feature_assets
-from assets.models import model_assets
-from assets.predictions import prediction_assets
-from assets.reports import report_assets
 from lastmile.orchestration.dbt.translator import asset_key, layer
 
 LAYERS = {
@@ -137,8 +134,7 @@ def test_every_model_that_works_something_out_has_a_unit_test(manifest, models):
 def test_what_uses_a_mart_outside_dbt_is_an_exposure_whose_assets_there_are(manifest):
     exposures = {exposure["name"]: exposure for exposure in manifest["exposures"].values()}
     assert {"vulnerability_model", "vulnerability_report"} <= set(exposures)
-    sets = (*feature_assets, *model_assets, *prediction_assets, *report_assets)
-    made = {key.to_user_string() for assets in sets for key in assets.keys}
+    made = {key.to_user_string() for assets in learning_assets() for key in assets.keys}
     for exposure in exposures.values():
         assert exposure["owner"]["email"], exposure["name"]
         assert set(exposure["config"]["meta"]["dagster_assets"]) <= made
@@ -146,7 +142,7 @@ def test_what_uses_a_mart_outside_dbt_is_an_exposure_whose_assets_there_are(mani
 
 
 def test_marts_that_assets_read_are_those_their_exposure_names(manifest):
-    read = {dep.asset_key for assets in (*feature_assets, *report_assets) for spec in assets.specs for dep in spec.deps}
+    read = {dep.asset_key for assets in learning_assets() for spec in assets.specs for dep in spec.deps}
     named = {
         asset_key(manifest["nodes"][name])
         for exposure in manifest["exposures"].values()

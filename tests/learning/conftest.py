@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-import polars as pl
+import pandas as pd
 import psycopg
 import pytest
 from fields import fields
 
-from lastmile.learning.tables import insert
+from lastmile.learning.tables import as_polars, insert
 from lastmile.warehouse.connections import connect
 
 
 @pytest.fixture
-def rows() -> pl.DataFrame:
+def rows() -> pd.DataFrame:
     return fields()
 
 
@@ -23,7 +23,7 @@ def connection(database_url: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def marts(connection: psycopg.Connection, rows: pl.DataFrame) -> pl.DataFrame:
+def marts(connection: psycopg.Connection, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows as two marts; every tenth has no level."""
     connection.execute(
         """
@@ -33,7 +33,8 @@ def marts(connection: psycopg.Connection, rows: pl.DataFrame) -> pl.DataFrame:
         CREATE TABLE marts.fct_field (field text, yield_level text, harvest_kg double precision);
         """
     )
-    rows = rows.with_columns(yield_level=pl.when(pl.int_range(pl.len()) % 10 != 0).then(pl.col("yield_level")))
-    insert(connection, "marts.dim_field", rows.drop("yield_level", "harvest_kg"))
-    insert(connection, "marts.fct_field", rows.select("field", "yield_level", "harvest_kg"))
+    rows = rows.assign(yield_level=rows["yield_level"].where(rows.index % 10 != 0))
+    described = rows.drop(columns=["yield_level", "harvest_kg"])
+    insert(connection, "marts.dim_field", as_polars(described, dates=["season"]))
+    insert(connection, "marts.fct_field", as_polars(rows[["field", "yield_level", "harvest_kg"]]))
     return rows

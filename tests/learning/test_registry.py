@@ -6,25 +6,26 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import polars as pl
+import pandas as pd
 import psycopg
 import pytest
 import skops.io
-from fields import FIELDS
+from fields import FIELDS, YIELD
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from lastmile.learning import registry
 from lastmile.learning.registry import ArtifactRefused, Candidate
-from lastmile.learning.training import fit, probabilities
+from lastmile.learning.training import fit, predicted
 from lastmile.store import Store
 
 
 @pytest.fixture
-def candidate(rows: pl.DataFrame) -> Candidate:
+def candidate(rows: pd.DataFrame) -> Candidate:
     return Candidate(
         name="fields",
-        model=fit(FIELDS, rows),
+        estimator=fit(YIELD, rows),
         feature_set=FIELDS.name,
         features=FIELDS.names(),
         data_versions={"recipe": "r1", "rows": "d1", "drops": [1, 2], "partitions": {"2020-01-01": "abc"}},
@@ -87,11 +88,11 @@ def test_models_of_different_names_count_for_themselves(
 
 
 def test_a_loaded_model_predicts_what_the_trained_one_did(
-    connection: psycopg.Connection, store: Store, candidate: Candidate, rows: pl.DataFrame
+    connection: psycopg.Connection, store: Store, candidate: Candidate, rows: pd.DataFrame
 ) -> None:
     version = registry.register(connection, store, candidate)
     loaded = registry.load(store, version)
-    assert np.array_equal(probabilities(FIELDS, loaded, rows), probabilities(FIELDS, candidate.model, rows))
+    assert np.array_equal(predicted(YIELD, loaded, rows), predicted(YIELD, candidate.estimator, rows))
 
 
 def test_an_artifact_with_other_bytes_is_refused(
@@ -123,3 +124,29 @@ def test_a_registration_that_died_before_its_row_leaves_its_number_to_the_next(
     version = registry.register(connection, store, candidate)
     assert version.version == "1"
     registry.load(store, version)
+
+
+class Doubling(TransformerMixin, BaseEstimator):
+    """A transformer of somebody's own."""
+
+    def fit(self, rows, target=None):
+        return self
+
+    def transform(self, rows):
+        return rows * 2
+
+
+def test_an_estimator_of_types_nobody_trusts_is_not_registered(connection, store, candidate) -> None:
+    own = replace(candidate, estimator=Pipeline([("double", Doubling())]))
+    with pytest.raises(ArtifactRefused, match="model fields .*Doubling.*`trusted`"):
+        registry.register(connection, store, own)
+    assert registry.latest(connection, "fields") is None
+
+
+def test_types_that_the_declaration_trusts_are_registered_and_loaded(connection, store, candidate) -> None:
+    trusted = (f"{Doubling.__module__}.Doubling",)
+    own = replace(candidate, estimator=Pipeline([("double", Doubling())]), trusted=trusted)
+    version = registry.register(connection, store, own)
+    assert registry.load(store, version, trusted)["double"].transform(2) == 4
+    with pytest.raises(ArtifactRefused, match="Doubling"):
+        registry.load(store, version)

@@ -3,31 +3,31 @@
 from dataclasses import replace
 
 import numpy as np
-import polars as pl
+import pandas as pd
 import pytest
-from fields import FIELDS, fields
+from fields import FIELDS, LEVELS, SEASONS, YIELD, fields, trees, with_inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lastmile.learning.feature_set import numeric
-from lastmile.learning.training import TooLittleData, classifier, fit, folds, inputs, probabilities, recipe
+from lastmile.learning import ByTime
+from lastmile.learning.training import MISSING, TooLittleData, fit, folds, inputs, predicted, recipe
 
 
 @settings(max_examples=30, deadline=None)
 @given(
     groups=st.lists(st.integers(0, 15), min_size=120, max_size=200),
-    levels=st.lists(st.sampled_from(FIELDS.levels), min_size=200, max_size=200),
+    levels=st.lists(st.sampled_from(LEVELS), min_size=200, max_size=200),
 )
-def test_every_row_is_judged_once_and_no_group_is_on_both_sides(groups: list[int], levels: list[str]) -> None:
+def test_every_row_is_evaluated_once_and_no_group_is_on_both_sides(groups: list[int], levels: list[str]) -> None:
     names = [f"village {group}" for group in groups]
-    rows = pl.DataFrame({"village": names, "yield_level": levels[: len(names)]})
+    rows = pd.DataFrame({"village": names, "yield_level": levels[: len(names)]})
     try:
-        split = folds(FIELDS, rows)
+        split = folds(YIELD, rows)
     except TooLittleData:
         return
-    assert sorted(place for _, judging in split for place in judging) == list(range(rows.height))
-    for training, judging in split:
-        assert not set(rows["village"][training]) & set(rows["village"][judging])
+    assert sorted(place for _, unseen in split for place in unseen) == list(range(len(rows)))
+    for training, unseen in split:
+        assert not set(rows["village"][training]) & set(rows["village"][unseen])
 
 
 @pytest.mark.parametrize(
@@ -35,66 +35,76 @@ def test_every_row_is_judged_once_and_no_group_is_on_both_sides(groups: list[int
     [
         (fields(99), "99 labelled rows"),
         (fields(200, villages=1), "1 village"),
-        (fields(200).with_columns(yield_level=pl.lit("low")), "1 levels"),
+        (fields(200).assign(yield_level="low"), "1 levels"),
         (
-            fields(200, villages=2).with_columns(
-                yield_level=pl.when(pl.col("village") == "village 0").then(pl.lit("low")).otherwise(pl.lit("high"))
+            fields(200, villages=2).pipe(
+                lambda rows: rows.assign(yield_level=np.where(rows["village"] == "village 0", "low", "high"))
             ),
             "only one level is left",
         ),
     ],
 )
-def test_too_little_data_is_refused_with_what_there_is(few: pl.DataFrame, said: str) -> None:
+def test_too_little_data_is_refused_with_what_there_is(few: pd.DataFrame, said: str) -> None:
     with pytest.raises(TooLittleData, match=said):
-        folds(FIELDS, few)
+        folds(YIELD, few)
 
 
-def test_the_same_rows_give_the_same_model(rows: pl.DataFrame) -> None:
-    first, second = (probabilities(FIELDS, fit(FIELDS, rows), rows) for _ in range(2))
+def test_by_time_a_fold_trains_on_earlier_partitions_only() -> None:
+    rows = fields(800).assign(season=pd.date_range("2010-01-01", periods=8, freq="YS").repeat(100))
+    split = folds(replace(YIELD, split=ByTime(folds=3)), rows)
+    assert len(split) == 3
+    for training, unseen in split:
+        assert rows["season"].iloc[training].max() < rows["season"].iloc[unseen].min()
+
+
+def test_by_time_one_partition_is_too_little() -> None:
+    with pytest.raises(TooLittleData, match="in 1 partitions"):
+        folds(replace(YIELD, split=ByTime()), fields().assign(season=SEASONS[0]))
+
+
+def test_an_estimator_is_given_text_without_nulls_and_floats(rows: pd.DataFrame) -> None:
+    unknown = rows.assign(soil=rows["soil"].where(rows.index > 0), rain_mm=rows["rain_mm"].where(rows.index > 0))
+    given = inputs(FIELDS, unknown)
+    assert list(given.columns) == ["soil", "rain_mm", "noise", "irrigated"]
+    assert given["soil"][0] == MISSING
+    assert np.isnan(given["rain_mm"][0])
+    assert [str(kind) for kind in given.dtypes] == ["object", "float64", "float64", "float64"]
+
+
+def test_the_same_rows_give_the_same_model(rows: pd.DataFrame) -> None:
+    first, second = (predicted(YIELD, fit(YIELD, rows), rows) for _ in range(2))
     assert np.array_equal(first, second)
 
 
-def test_probabilities_come_in_the_levels_order_and_add_up_to_one(rows: pl.DataFrame) -> None:
-    found = probabilities(FIELDS, fit(FIELDS, rows), rows)
+def test_probabilities_come_in_the_levels_order_and_add_up_to_one(rows: pd.DataFrame) -> None:
+    found = predicted(YIELD, fit(YIELD, rows), rows)
     assert np.allclose(found.sum(axis=1), 1)
-    predicted = np.array(FIELDS.levels)[found.argmax(axis=1)]
-    assert (predicted == rows["yield_level"].to_numpy()).mean() > 0.9
+    assert (np.array(LEVELS)[found.argmax(axis=1)] == rows["yield_level"]).mean() > 0.9
 
 
-def test_a_level_no_row_has_gets_no_probability(rows: pl.DataFrame) -> None:
-    without = rows.filter(pl.col("yield_level") != "middle")
-    assert not probabilities(FIELDS, fit(FIELDS, without), rows)[:, 1].any()
+def test_a_level_no_row_has_gets_no_probability(rows: pd.DataFrame) -> None:
+    without = rows[rows["yield_level"] != "middle"]
+    assert not predicted(YIELD, fit(YIELD, without), rows)[:, 1].any()
 
 
-def test_no_rows_have_no_probabilities(rows: pl.DataFrame) -> None:
-    assert probabilities(FIELDS, fit(FIELDS, rows), rows.clear()).shape == (0, 3)
+def test_no_rows_have_no_probabilities(rows: pd.DataFrame) -> None:
+    assert predicted(YIELD, fit(YIELD, rows), rows.head(0)).shape == (0, 3)
 
 
-def test_a_category_never_seen_and_a_missing_value_are_predicted(rows: pl.DataFrame) -> None:
-    strange = rows.head(2).with_columns(
-        soil=pl.Series(["peat", None]), rain_mm=pl.Series([None, 300.0]), irrigated=pl.Series([None, True])
-    )
-    assert np.allclose(probabilities(FIELDS, fit(FIELDS, rows), strange).sum(axis=1), 1)
+def test_a_category_never_seen_and_a_missing_value_are_predicted(rows: pd.DataFrame) -> None:
+    strange = rows.head(2).assign(soil=["peat", None], rain_mm=[None, 300.0], irrigated=[None, True])
+    strange = strange.astype({"irrigated": "boolean", "rain_mm": "float64"})
+    assert np.allclose(predicted(YIELD, fit(YIELD, rows), strange).sum(axis=1), 1)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of its mean, which there is none of
-def test_an_input_that_no_row_has_does_no_harm(rows: pl.DataFrame) -> None:
-    without = rows.with_columns(rain_mm=pl.lit(None, pl.Float64), soil=pl.lit(None, pl.String))
-    assert np.allclose(probabilities(FIELDS, fit(FIELDS, without), rows).sum(axis=1), 1)
+def test_the_recipe_changes_with_the_inputs_the_code_and_only_with_what_makes_the_model() -> None:
+    wider = replace(YIELD, features=with_inputs(slope=float))
+    renamed = replace(YIELD, description="The same under another description.")
+    assert recipe(wider, "code") != recipe(YIELD, "code") == recipe(renamed, "code") != recipe(YIELD, "other code")
 
 
-def test_categories_are_numbers_before_they_reach_the_trees(rows: pl.DataFrame) -> None:
-    model = fit(FIELDS, rows)
-    encoded = model[:-1].transform(inputs(FIELDS, rows))
-    assert encoded.dtype == np.float64
-    assert model[-1].is_categorical_ is None
+def test_the_recipe_changes_with_a_hyper_parameter() -> None:
+    def more_trees():
+        return trees().set_params(histgradientboostingclassifier__max_iter=61)
 
-
-def test_the_recipe_changes_with_the_inputs_and_only_with_what_makes_the_model() -> None:
-    wider = replace(FIELDS, inputs=(*FIELDS.inputs, numeric("slope", "Slope.")))
-    renamed = replace(FIELDS, description="The same under another description.")
-    assert recipe(wider) != recipe(FIELDS) == recipe(renamed)
-
-
-def test_a_rare_level_weighs_as_much_as_a_common_one() -> None:
-    assert classifier(FIELDS)[-1].class_weight == "balanced"
+    assert recipe(replace(YIELD, estimator=more_trees), "code") != recipe(YIELD, "code")

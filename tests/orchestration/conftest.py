@@ -4,17 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
-import polars as pl
 import pytest
+from household_learning import VULNERABILITY, learning_assets, learning_resources
 from households import households, put_marts
 from visits import HEADER, VISITS
 
-from assets.features import HOUSEHOLD_VULNERABILITY, feature_assets
-from assets.models import NAME, model_assets
-from assets.predictions import prediction_assets
-from assets.reports import report_assets
 from lastmile.contracts import Contract, load_contracts
-from lastmile.learning.evaluating import train_and_judge
+from lastmile.learning.evaluation import train_and_evaluate
 from lastmile.learning.registry import Candidate, register
 from lastmile.learning.training import recipe
 from lastmile.orchestration.resources import Platform
@@ -82,13 +78,15 @@ def learning_platform(environment: None, home: Path, parsed_dbt_project: Path) -
 
 @pytest.fixture(scope="session")
 def candidate() -> Candidate:
-    """A model of the households, trained and judged once: that takes seconds, and many tests need one."""
-    features, rows = HOUSEHOLD_VULNERABILITY, households().drop_nulls("vulnerability_level")
-    absent = {name: pl.lit(None) for name in features.names() if name not in rows.columns}
-    rows = rows.with_columns(**absent)
-    model, evaluation = train_and_judge(features, rows)
-    made_of = {"recipe": recipe(features), "rows": "those of households()", "row_count": rows.height}
-    return Candidate(NAME, model, features.name, features.names(), made_of, evaluation.as_json())
+    """A model of the households, trained and evaluated once: that takes seconds, and many tests need one."""
+    model, rows = VULNERABILITY.value, households().dropna(subset="vulnerability_level")
+    names = model.features.names()
+    absent = {name: None if name in model.features.names("categorical") else float("nan") for name in names}
+    rows = rows.assign(**{name: value for name, value in absent.items() if name not in rows.columns})
+    estimator, evaluation = train_and_evaluate(model, rows.reset_index(drop=True))
+    code = recipe(model, VULNERABILITY.code_version)
+    made_of = {"recipe": code, "rows": "those of households()", "row_count": len(rows)}
+    return Candidate(model.name, estimator, model.features.name, names, made_of, evaluation.as_json())
 
 
 @pytest.fixture
@@ -103,15 +101,16 @@ def trained(make: Make, learning_platform: Platform, candidate: Candidate) -> Pl
 @pytest.fixture
 def make(learning_platform: Platform, instance: dg.DagsterInstance) -> Make:
     """Run one of the assets made from the marts, by its room's name: of one partition, of a range, or whole."""
-    ours = [*feature_assets, *model_assets, *prediction_assets, *report_assets]
 
-    def make(room: str, first: str | None = None, last: str | None = None) -> dg.ExecuteInProcessResult:
+    def make(
+        room: str, first: str | None = None, last: str | None = None, assets: list[dg.AssetsDefinition] | None = None
+    ) -> dg.ExecuteInProcessResult:
         span = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
         return dg.materialize(
-            ours,
+            assets or learning_assets(),
             selection=dg.AssetSelection.key_prefixes(room),
             instance=instance,
-            resources={"platform": learning_platform},
+            resources=learning_resources(learning_platform),
             partition_key=first if last is None else None,
             tags=span if last else None,
             raise_on_error=False,

@@ -1,6 +1,5 @@
 """The features: every household once, and an alarm for whatever gives the level away."""
 
-import io
 import json
 import shutil
 from collections.abc import Mapping
@@ -9,21 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import polars as pl
+import numpy as np
+import pandas as pd
 import pytest
 from checkout import PROJECT
+from household_learning import FEATURES_KEY, HOUSEHOLDS, LEVELS, VULNERABILITY, learning_assets, learning_resources
 from households import households, put_marts
 
-from assets import features, models
-from assets.features import FEATURES_KEY, HOUSEHOLD_VULNERABILITY
 from lastmile.contracts import load_contracts
-from lastmile.learning.feature_set import FeatureSet, numeric
+from lastmile.learning import field
 from lastmile.learning.leakage import derived_inputs
 from lastmile.learning.lineage import measures
+from lastmile.orchestration.learning.features import CHECKS, feature_asset
 from lastmile.orchestration.resources import Platform
 from lastmile.settings import Settings
 from lastmile.store import Store
 from lastmile.warehouse.dbt.project import MANIFEST, prepared
+
+FEATURES = HOUSEHOLDS.value
 
 
 def checks(result: dg.ExecuteInProcessResult) -> Mapping[str, bool]:
@@ -36,13 +38,18 @@ def count(platform: Platform, where: str = "true") -> int:
     return int(row[0])
 
 
-def smuggling(*inputs: str) -> FeatureSet:
-    """The feature set with further inputs, read from the mart that has the level."""
-    return replace(
-        HOUSEHOLD_VULNERABILITY,
-        source="marts.fct_household_year",
-        inputs=tuple(numeric(name, "Smuggled in.") for name in inputs),
-    )
+def smuggling(name: str, value: Any) -> list[dg.AssetsDefinition]:
+    """The assets, with one more input that the function makes of the mart that has the level."""
+
+    def made(dim_household: pd.DataFrame, fct_household_year: pd.DataFrame) -> pd.DataFrame:
+        found = FEATURES.make(dim_household, fct_household_year)
+        smuggled = fct_household_year.assign(**{name: value})[["hhid", "survey_year", name]]
+        return found.merge(smuggled, on=["hhid", "survey_year"], how="left")
+
+    wider = {name: field("Smuggled in."), "__annotations__": {name: float}, "__module__": __name__}
+    features = replace(FEATURES, schema=type("Wider", (FEATURES.schema,), wider), make=made)
+    model = replace(VULNERABILITY.value, features=features)
+    return learning_assets(replace(HOUSEHOLDS, value=features), replace(VULNERABILITY, value=model))
 
 
 def test_a_range_of_years_is_made_in_one_run_with_every_household_once(make, learning_platform) -> None:
@@ -50,7 +57,7 @@ def test_a_range_of_years_is_made_in_one_run_with_every_household_once(make, lea
     assert result.success
     assert count(learning_platform) == count(learning_platform, "hhid IS NOT NULL") == 400
     assert count(learning_platform, "vulnerability_level IS NULL") == 20
-    assert checks(result) == dict.fromkeys(features.CHECKS, True)
+    assert checks(result) == dict.fromkeys(CHECKS, True)
 
 
 def test_making_a_year_again_doubles_nothing(make, learning_platform) -> None:
@@ -72,14 +79,43 @@ def test_each_year_says_how_many_rows_and_levels_it_has(make, instance: dg.Dagst
     make("features", "2018", "2019")
     records = instance.fetch_materializations(dg.AssetRecordsFilter(FEATURES_KEY, asset_partitions=["2018"]), limit=1)
     metadata = records.records[0].asset_materialization.metadata
-    assert (metadata["dagster/row_count"].value, metadata["labelled"].value, metadata["surveys"].value) == (200, 190, 5)
-    assert sum(metadata[level].value for level in HOUSEHOLD_VULNERABILITY.levels) == 190
+    assert (metadata["dagster/row_count"].value, metadata["labelled"].value, metadata["different survey_id"].value) == (
+        200,
+        190,
+        5,
+    )
+    assert sum(metadata[level].value for level in LEVELS) == 190
 
 
 def test_each_year_is_kept_as_parquet(make, store: Store) -> None:
     make("features", "2018", "2019")
-    file = store.read("features/household_vulnerability/partition=2019.parquet")
-    assert pl.read_parquet(io.BytesIO(file))["survey_year"].unique().to_list() == [2019]
+    assert [found.key for found in store.list("features/")] == [
+        f"features/household_vulnerability/partition={year}.parquet" for year in (2018, 2019)
+    ]
+
+
+def test_a_notebook_gets_a_pandas_frame_whole_by_year_and_by_range(make, learning_platform, instance) -> None:
+    make("features", "2018", "2019")
+    defs = dg.Definitions(assets=learning_assets(), resources=learning_resources(learning_platform))
+    whole = defs.load_asset_value(FEATURES_KEY, instance=instance)
+    assert isinstance(whole, pd.DataFrame)
+    assert list(whole.columns) == ["hhid", "survey_year", "partition_start", *list(FEATURES.columns)[2:]]
+    assert len(whole) == 400
+    of_year = defs.load_asset_value(FEATURES_KEY, instance=instance, partition_key="2019")
+    assert set(of_year["survey_year"]) == {2019}
+    several = defs.get_asset_value_loader(instance).load_asset_value(
+        FEATURES_KEY, partition_key_range=dg.PartitionKeyRange("2017", "2018")
+    )
+    assert set(several["survey_year"]) == {2018}
+
+
+def test_a_year_that_does_not_fit_the_schema_is_refused_and_nothing_of_it_is_kept(
+    make, learning_platform, store
+) -> None:
+    with learning_platform.connect() as connection:
+        put_marts(connection, households().assign(vulnerability_level="Rich"))
+    assert not make("features", "2018").success
+    assert list(store.list("features/")) == []
 
 
 def test_a_year_without_households_is_made_empty(make, learning_platform) -> None:
@@ -88,26 +124,29 @@ def test_a_year_without_households_is_made_empty(make, learning_platform) -> Non
     assert (checks(result)["complete"], count(learning_platform)) == (True, 0)
 
 
-@pytest.mark.parametrize("name", ["total_income_lcu_per_year", "value_ppp_per_person_per_day"])
-def test_income_or_what_is_derived_from_it_as_an_input_fails_both_checks(make, monkeypatch, name: str) -> None:
-    monkeypatch.setattr(features, "HOUSEHOLD_VULNERABILITY", smuggling(name))
-    result = make("features", "2018", "2019")
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda rows: rows["total_income_lcu_per_year"],
+        lambda rows: rows["value_ppp_per_person_per_day"],
+        lambda rows: np.log1p(rows["total_income_lcu_per_year"].clip(0)) * 3,
+    ],
+)
+def test_income_or_what_is_derived_from_it_as_an_input_fails_both_checks(make, value) -> None:
+    result = make("features", "2018", "2019", assets=smuggling("wealth", value))
     failed = {check.check_name: check.description for check in result.get_asset_check_evaluations() if not check.passed}
-    assert set(failed) == {"no_input_makes_the_level", "no_input_gives_the_level_away"}
-    assert failed["no_input_makes_the_level"].startswith(f"{name} is derived from")
+    assert set(failed) == {"no_input_makes_the_target", "no_input_gives_the_target_away"}
+    assert failed["no_input_makes_the_target"].startswith("wealth is derived from")
 
 
 def test_income_that_arrived_under_an_innocent_name_is_noticed_by_its_rows(make, learning_platform) -> None:
     """Lineage cannot know it: the values of another column were made of income before they came."""
     rows = households()
     with learning_platform.connect() as connection:
-        put_marts(connection, rows.with_columns(land_owned_ha=pl.col("total_income_lcu_per_year").log1p()))
-    result = make("features", "2018", "2019")
-    assert checks(result) == {
-        "complete": True,
-        "no_input_makes_the_level": True,
-        "no_input_gives_the_level_away": False,
-    }
+        put_marts(connection, rows.assign(land_owned_ha=np.log1p(rows["total_income_lcu_per_year"].clip(0))))
+    expected = {"complete": True, "no_input_makes_the_target": True, "no_input_gives_the_target_away": False}
+    assert checks(make("features", "2018", "2019")) == expected
+    assert checks(make("features", "2012")) == expected, "the verdict is about all years, not about those of a run"
 
 
 @pytest.mark.parametrize(
@@ -121,23 +160,22 @@ def test_a_column_derived_in_sql_is_found_through_the_real_models(tmp_path: Path
     settings = Settings(tmp_path / "home", None, "", "none of the project's own")
     folder = prepared(settings, load_contracts(), project)
     found = measures(json.loads((folder / MANIFEST).read_text()))
-    assert list(derived_inputs(HOUSEHOLD_VULNERABILITY, found)) == ["land_owned_ha"]
+    rows = households()
+    absent = {name: np.nan for name in FEATURES.names() if name not in rows.columns}
+    frames = {"dim_household": rows.drop(columns="vulnerability_level").assign(**absent), "fct_household_year": rows}
+    assert list(derived_inputs(FEATURES, found, frames)) == ["land_owned_ha"]
 
 
-def test_no_model_is_trained_on_a_leak(make, monkeypatch, learning_platform) -> None:
-    make("features", "2018", "2019")
-    monkeypatch.setattr(models, "HOUSEHOLD_VULNERABILITY", smuggling("total_income_lcu_per_year"))
-    result = make("models")
-    assert not result.success
+def test_no_model_is_trained_on_a_leak(make, learning_platform) -> None:
+    leaking = smuggling("wealth", lambda rows: rows["total_income_lcu_per_year"] / 1000)
+    make("features", "2018", "2019", assets=leaking)
+    assert not make("models", assets=leaking).success
     with learning_platform.connect() as connection:
         assert connection.execute("SELECT count(*) FROM registry.model_versions").fetchone() == (0,)
 
 
-def described(schema: dg.TableSchema) -> dict[str, Any]:
-    return {column.name: column.description for column in schema.columns}
-
-
 def test_every_column_is_described_with_its_unit() -> None:
-    found = described(features.column_schema(HOUSEHOLD_VULNERABILITY))
+    schema = feature_asset(HOUSEHOLDS).metadata_by_key[FEATURES_KEY]["dagster/column_schema"]
+    found = {column.name: column.description for column in schema.columns}
     assert found["land_owned_ha"] == "Land owned. · unit: ha"
     assert all(found.values())

@@ -1,18 +1,29 @@
 """From marts to report by itself: each step once, in one request for all its partitions, and then nothing more."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import dagster as dg
 import pytest
 from dagster._core.asset_graph_view.entity_subset import EntitySubset
+from household_learning import (
+    FEATURES_KEY,
+    HOUSEHOLDS,
+    MARTS,
+    MODEL_KEY,
+    PREDICTIONS_KEY,
+    REPORT_KEY,
+    SURVEY_YEARS,
+    VULNERABILITY,
+    learning_assets,
+    learning_resources,
+)
 
-from assets.features import FEATURES_KEY, HOUSEHOLDS, MARTS, SURVEY_YEARS, feature_assets
-from assets.models import MODEL_KEY, model_assets
-from assets.predictions import PREDICTIONS_KEY, prediction_assets
-from assets.reports import REPORT_KEY, report_assets
+from lastmile.orchestration.drops.assets import cleaned_key
 from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.resources import Platform
 
+SURVEYED = cleaned_key("hhinfo")
 YEARS = ["2018", "2019"]
 PARTITIONED = {FEATURES_KEY, PREDICTIONS_KEY}
 
@@ -24,11 +35,15 @@ class Daemon:
         self.instance = instance
         upstream = [
             *(dg.AssetSpec(mart) for mart in [*MARTS, dg.AssetKey(["marts", "dim_survey"])]),
-            dg.AssetSpec(HOUSEHOLDS, partitions_def=partitions_of(SURVEY_YEARS)),
+            dg.AssetSpec(SURVEYED, partitions_def=partitions_of(SURVEY_YEARS)),
         ]
-        ours = [*feature_assets, *model_assets, *prediction_assets, *report_assets]
-        self.definitions = dg.Definitions(assets=[*upstream, *ours], resources={"platform": Platform()})
+        self.upstream, self.resources = upstream, learning_resources(Platform())
+        self.reload(learning_assets())
         self.cursor: dg.AssetDaemonCursor | None = None
+
+    def reload(self, ours: Sequence[dg.AssetsDefinition]) -> None:
+        """The code as it is from now on."""
+        self.definitions = dg.Definitions(assets=[*self.upstream, *ours], resources=self.resources)
 
     def tick(self) -> dict[dg.AssetKey, list[str] | None]:
         """What is asked for: partitions by asset, None for an asset without partitions."""
@@ -76,14 +91,14 @@ def chain(years: Sequence[str]) -> list[dict[dg.AssetKey, list[str] | None]]:
 
 
 def test_new_marts_carry_every_year_with_households_to_the_report_once(daemon: Daemon) -> None:
-    daemon.make(HOUSEHOLDS, YEARS)
+    daemon.make(SURVEYED, YEARS)
     daemon.make_marts()
     assert daemon.follow() == chain(YEARS)
     assert daemon.tick() == {}
 
 
 def test_new_households_wait_for_the_marts(daemon: Daemon) -> None:
-    daemon.make(HOUSEHOLDS, YEARS)
+    daemon.make(SURVEYED, YEARS)
     assert daemon.tick() == {}
 
 
@@ -93,17 +108,17 @@ def test_marts_without_any_household_start_nothing(daemon: Daemon) -> None:
 
 
 def test_a_year_that_comes_later_is_carried_along_once_with_the_others(daemon: Daemon) -> None:
-    daemon.make(HOUSEHOLDS, YEARS)
+    daemon.make(SURVEYED, YEARS)
     daemon.make_marts()
     daemon.follow()
-    daemon.make(HOUSEHOLDS, ["2015"])
+    daemon.make(SURVEYED, ["2015"])
     assert daemon.follow() == []
     daemon.make_marts()
     assert daemon.follow() == chain(["2015", *YEARS])
 
 
 def test_marts_that_changed_while_features_were_made_from_the_old_ones_are_taken_up(daemon: Daemon) -> None:
-    daemon.make(HOUSEHOLDS, YEARS)
+    daemon.make(SURVEYED, YEARS)
     daemon.make_marts()
     while daemon.tick() != {FEATURES_KEY: YEARS}:
         pass
@@ -116,8 +131,36 @@ def test_marts_that_changed_while_features_were_made_from_the_old_ones_are_taken
 
 
 def test_one_mart_alone_is_enough(daemon: Daemon) -> None:
-    daemon.make(HOUSEHOLDS, YEARS)
+    daemon.make(SURVEYED, YEARS)
     daemon.make_marts()
     daemon.follow()
     daemon.make(MARTS[0])
     assert daemon.follow() == chain(YEARS)
+
+
+def test_new_code_of_a_model_carries_on_from_it_once(daemon: Daemon) -> None:
+    daemon.make(SURVEYED, YEARS)
+    daemon.make_marts()
+    daemon.follow()
+    daemon.reload(learning_assets(model=replace(VULNERABILITY, code_version="edited")))
+    asked = daemon.follow()
+    assert asked[0].keys() >= {MODEL_KEY}
+    assert FEATURES_KEY not in {key for tick in asked for key in tick}
+    assert {key for tick in asked for key in tick} == {MODEL_KEY, PREDICTIONS_KEY, REPORT_KEY}
+    assert daemon.tick() == {}
+
+
+def test_new_code_of_features_makes_the_years_there_are_again_and_all_that_follows(daemon: Daemon) -> None:
+    daemon.make(SURVEYED, YEARS)
+    daemon.make_marts()
+    daemon.follow()
+    daemon.reload(learning_assets(features=replace(HOUSEHOLDS, code_version="edited")))
+    assert daemon.follow() == chain(YEARS)
+
+
+def test_the_same_code_loaded_again_starts_nothing(daemon: Daemon) -> None:
+    daemon.make(SURVEYED, YEARS)
+    daemon.make_marts()
+    daemon.follow()
+    daemon.reload(learning_assets())
+    assert daemon.follow() == []

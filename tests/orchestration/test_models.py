@@ -2,10 +2,9 @@
 
 import dagster as dg
 import pytest
+from household_learning import HOUSEHOLDS, LEVELS, VULNERABILITY
 from households import households, put_marts
 
-from assets.features import HOUSEHOLD_VULNERABILITY
-from assets.models import NAME
 from lastmile.learning import registry
 from lastmile.learning.registry import ModelVersion
 from lastmile.orchestration.resources import Platform
@@ -15,7 +14,7 @@ SCORES = {"balanced_accuracy", "pr_auc_macro", "pr_auc_weighted", "pr_auc_vulner
 
 def newest(platform: Platform) -> ModelVersion:
     with platform.connect() as connection:
-        found = registry.latest(connection, NAME)
+        found = registry.latest(connection, VULNERABILITY.value.name)
     assert found is not None
     return found
 
@@ -54,20 +53,18 @@ def test_the_version_is_the_data_version_and_says_what_made_it(make, learning_pl
     version = newest(learning_platform)
     assert materialization(result).tags is not None
     assert materialization(result).tags["dagster/data_version"] == version.version
-    assert version.features == HOUSEHOLD_VULNERABILITY.names()
+    assert version.features == HOUSEHOLDS.value.names()
     assert version.data_versions["row_count"] == 380
     assert list(version.data_versions["partitions"]) == ["2018-01-01", "2019-01-01"]
     assert version.data_versions["drops"] == [1]
     assert version.run_id == result.run_id
 
 
-def test_a_person_sees_scores_beside_the_dummys_and_two_pictures(make) -> None:
+def test_a_person_sees_scores_next_to_the_dummys_and_two_pictures(make) -> None:
     make("features", "2018", "2019")
     shown = materialization(make("models")).metadata
-    assert {record.data["score"] for record in shown["scores beside the dummy's"].value.records} == SCORES
-    assert [record.data["level"] for record in shown["recall by level"].value.records] == [
-        *HOUSEHOLD_VULNERABILITY.levels
-    ]
+    assert {record.data["score"] for record in shown["scores next to the dummy's"].value.records} == SCORES
+    assert [record.data["level"] for record in shown["recall by level"].value.records] == [*LEVELS]
     for picture in ("confusion matrix", "feature importance"):
         assert "data:image/png;base64," in str(shown[picture].value)
 
@@ -102,13 +99,14 @@ def test_too_little_data_trains_nothing_and_says_why(make, learning_platform, si
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "training needs 100 rows" in (check.description or "")
     with learning_platform.connect() as connection:
-        assert registry.latest(connection, NAME) is None
+        assert registry.latest(connection, VULNERABILITY.value.name) is None
 
 
 def test_a_model_no_better_than_the_dummy_fails_its_check(make, learning_platform) -> None:
     rows = households()
     with learning_platform.connect() as connection:
-        put_marts(connection, rows.with_columns(rows["vulnerability_level"].shuffle(seed=4)))
+        mixed = rows["vulnerability_level"].sample(frac=1, random_state=4).to_numpy()
+        put_marts(connection, rows.assign(vulnerability_level=mixed))
     make("features", "2018", "2019")
     (check,) = make("models").get_asset_check_evaluations()
     assert not check.passed

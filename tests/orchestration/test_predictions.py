@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import dagster as dg
+from household_learning import LEVELS, PREDICTIONS_KEY, VULNERABILITY, learning_assets, learning_resources
 
-from assets.features import HOUSEHOLD_VULNERABILITY
-from assets.predictions import PREDICTIONS_KEY, column_schema
 from lastmile.learning.registry import register
+from lastmile.orchestration.learning.predictions import prediction_asset
 
 
 def query(platform, sql: str) -> list[tuple[Any, ...]]:
@@ -54,9 +54,7 @@ def test_each_year_says_how_many_of_each_level_and_shows_them(make, trained, ins
         dg.AssetRecordsFilter(PREDICTIONS_KEY, asset_partitions=["2018"]), limit=1
     )
     shown = records.records[0].asset_materialization.metadata
-    assert (
-        shown["dagster/row_count"].value == sum(shown[level].value for level in HOUSEHOLD_VULNERABILITY.levels) == 200
-    )
+    assert shown["dagster/row_count"].value == sum(shown[level].value for level in LEVELS) == 200
     assert shown["model version"].value == "1"
     assert "data:image/png;base64," in str(shown["levels"].value)
 
@@ -91,4 +89,14 @@ def test_the_schema_names_every_column_of_the_table(make, trained) -> None:
         "SELECT column_name FROM information_schema.columns WHERE table_schema = 'predictions'"
         " ORDER BY ordinal_position",
     )
-    assert [column.name for column in column_schema(HOUSEHOLD_VULNERABILITY).columns] == [name for (name,) in columns]
+    schema = prediction_asset(VULNERABILITY).metadata_by_key[PREDICTIONS_KEY]["dagster/column_schema"]
+    assert [column.name for column in schema.columns] == [name for (name,) in columns]
+
+
+def test_a_notebook_gets_predictions_as_a_pandas_frame(make, trained, instance: dg.DagsterInstance) -> None:
+    make("predictions", "2018", "2019")
+    defs = dg.Definitions(assets=learning_assets(), resources=learning_resources(trained))
+    found = defs.load_asset_value(PREDICTIONS_KEY, instance=instance, partition_key="2019")
+    assert len(found) == 200
+    assert set(found["vulnerability_level"]) <= set(LEVELS)
+    assert set(found["model_version"]) == {"1"}

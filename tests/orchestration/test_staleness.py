@@ -6,15 +6,16 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.data_version import DATA_VERSION_TAG, CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
+from household_learning import FEATURES_KEY, MARTS, SURVEY_YEARS, learning_assets, learning_resources
 from visits import HEADER, VISITS
 
-from assets.features import FEATURES_KEY, HOUSEHOLDS, MARTS, SURVEY_YEARS, feature_assets
 from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset
 from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.resources import Platform
 
 YEARS = ("2019", "2020", "2021")
 TOTALS = dg.AssetKey(["totals"])
+SURVEYED = cleaned_key("hhinfo")
 
 pytestmark = pytest.mark.behaviour(number=20)
 
@@ -24,14 +25,14 @@ def totals() -> None:
     """What somebody makes from the visits of a year."""
 
 
-@dg.asset(key=HOUSEHOLDS, partitions_def=partitions_of(SURVEY_YEARS))
+@dg.asset(key=SURVEYED, partitions_def=partitions_of(SURVEY_YEARS))
 def cleaned_households() -> None:
     """Stands for the households as taken from surveys."""
 
 
 def status(instance, assets):
     """Dagster's own word, by asset and partition, as its web UI shows it."""
-    graph = dg.Definitions(assets=assets, resources={"platform": Platform()}).resolve_asset_graph()
+    graph = dg.Definitions(assets=assets, resources=learning_resources(Platform())).resolve_asset_graph()
 
     def status(key, *years):
         resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
@@ -106,9 +107,11 @@ def test_a_run_that_took_nothing_makes_nothing_stale(intake):
 def test_features_of_the_year_of_a_late_survey_are_stale_until_made_anew(make, instance):
     def households(year, version):
         tags = {DATA_VERSION_TAG: version}
-        instance.report_runless_asset_event(dg.AssetMaterialization(HOUSEHOLDS, partition=year, tags=tags))
+        instance.report_runless_asset_event(dg.AssetMaterialization(SURVEYED, partition=year, tags=tags))
 
-    standing = status(instance, [dg.AssetSpec(MARTS[0]), dg.AssetSpec(MARTS[1]), cleaned_households, *feature_assets])
+    standing = status(
+        instance, [dg.AssetSpec(MARTS[0]), dg.AssetSpec(MARTS[1]), cleaned_households, learning_assets()[0]]
+    )
     for year in ("2018", "2019"):
         households(year, "first")
     make("features", "2018", "2019")

@@ -61,9 +61,9 @@ def fill(
 
     Example: lastmile rescued fill --dataset hhinfo --column roof_material
     """
-    from lastmile.ingestion.schema_evolution.rescued_values import request_fill
     from lastmile.cli.progress.reingest import await_results
     from lastmile.contracts.lookup import contract_of
+    from lastmile.ingestion.schema_evolution.rescued_values import request_fill
     from lastmile.warehouse.tables import ensure_table
 
     settings, console = Settings.from_environment(), Console()

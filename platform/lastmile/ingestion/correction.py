@@ -18,8 +18,9 @@ from lastmile import ledger
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.lookup import contract_of
 from lastmile.contracts.names import normal_name
+from lastmile.contracts.numbers import NumberFormat
 from lastmile.errors import UserError
-from lastmile.ingestion.batch import NumberFormat, Refused
+from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.corrected import with_corrections
 from lastmile.ingestion.readers import Reader, open_drop
 from lastmile.ingestion.release import only_lines

@@ -17,7 +17,6 @@ from lastmile import ledger
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.batch import QUARANTINE_SCHEMA, RawBatch
-from lastmile.ingestion.batch import QUARANTINE_SCHEMA, RawBatch
 from lastmile.ingestion.corrected import with_corrections
 from lastmile.ingestion.dedup.key_index import KeyIndex
 from lastmile.ingestion.dedup.repeats import (

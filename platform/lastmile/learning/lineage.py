@@ -5,6 +5,8 @@ says what it is `derived_from`, and where its SQL is worked out from columns tha
 lets through is not followed, only what a column's value is made of.
 """
 
+import re
+from collections import defaultdict
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from typing import Any
@@ -58,5 +60,22 @@ def _of_sql(node: Mapping[str, Any], parents: Mapping[str, Measures]) -> Measure
         return {name: unchanged.get(name, everything) for name in {**unchanged, **node["columns"]}}
     return {
         name: NOTHING.union(*(parents[table].get(column, NOTHING) for table, column in pairs))
+        for name, pairs in followed.items()
+    }
+
+
+def query_measures(query: str, sources: Mapping[str, Measures]) -> Measures:
+    """What the columns of a feature set's SQL measure, given the columns of the tables it reads, by table name."""
+    plain = re.sub(r"%\((?:start|end)\)s", "current_date", query)
+    for name in sources:
+        plain = re.sub(rf"\b\w+\.{name}\b", name, plain)
+    node = {"name": "query", "raw_code": plain, "columns": {}}
+    try:
+        followed = origins(node, sources)
+    except NotFollowed:
+        everything = NOTHING.union(*(quantities for columns in sources.values() for quantities in columns.values()))
+        return defaultdict(lambda: everything)
+    return {
+        name: NOTHING.union(*(sources[table].get(column, NOTHING) for table, column in pairs))
         for name, pairs in followed.items()
     }

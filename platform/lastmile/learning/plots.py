@@ -8,12 +8,22 @@ import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 INK, QUIET, ACCENT, GRID = "#1f2933", "#7b8794", "#2b6cb0", "#e4e7eb"
 #: From well off to worst off; told apart in grey and by the colour-blind.
 LEVEL_COLOURS = ("#2a9d8f", "#e9c46a", "#f4a261", "#c8553d")
+
+
+def level_colours(count: int) -> tuple[str, ...]:
+    """A colour for each of so many levels, best first; from five on they come from a colour map."""
+    if count <= len(LEVEL_COLOURS):
+        return LEVEL_COLOURS[:count]
+    shades = colormaps["viridis"](np.linspace(0, 1, count))
+    return tuple(to_hex(shade) for shade in shades)
 
 
 def confusion(levels: Sequence[str], counts: Sequence[Sequence[int]]) -> bytes:
@@ -35,12 +45,12 @@ def confusion(levels: Sequence[str], counts: Sequence[Sequence[int]]) -> bytes:
 
 
 def importance(losses: Mapping[str, float], most: int = 15) -> bytes:
-    """Balanced accuracy lost when a feature is shuffled, the most important ones on top."""
+    """Quality lost when an input is shuffled (balanced accuracy, or R² of a number), the most important ones on top."""
     shown = sorted(losses.items(), key=lambda item: item[1])[-most:]
     figure, axes = _canvas(5.6, 0.24 * len(shown) + 1.2)
     axes.barh([name.replace("_", " ") for name, _ in shown], [loss for _, loss in shown], color=ACCENT, height=0.65)
     axes.axvline(0, color=QUIET, linewidth=0.8)
-    axes.set_xlabel("balanced accuracy lost when shuffled")
+    axes.set_xlabel("quality lost when shuffled")
     axes.grid(False, axis="y")
     return _png(figure, "What the model relies on")
 

@@ -1,11 +1,11 @@
 """Versions of models: what each was made from, how good it is, and where its artifact lies.
 
     current = latest(connection, "vulnerability")
-    model = load(store, current)
+    estimator = load(store, current)
 
 A version is made once and never changed. The row is written after the artifact, so a row's artifact is always there.
-An artifact is read only if its bytes are those of the row and it holds nothing but the types listed here: a list taken
-from the artifact itself would protect nothing.
+An artifact is read only if its bytes are those of the row and it holds nothing but the types listed here or in the
+model's declaration: a list read from the artifact itself would protect nothing.
 """
 
 import hashlib
@@ -18,13 +18,11 @@ import skops.io
 from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
-from sklearn.pipeline import Pipeline
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from lastmile.store import Store
 
-#: Types beyond those skops itself deems safe that our pipelines are made of.
-TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
+#: Types of scikit-learn beyond those skops itself deems safe.
+TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
 
 
 _INSERT = """
@@ -45,12 +43,14 @@ class Candidate:
     """A trained model before it has a version. `data_versions` has at least `recipe` and `rows`, a hash of the rows."""
 
     name: str
-    model: Pipeline
+    estimator: Any
     feature_set: str
     features: list[str]
     data_versions: Mapping[str, Any]
     scores: Mapping[str, Any]
     run_id: str | None = None
+    #: Types the artifact may hold besides scikit-learn's.
+    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,12 @@ def latest(connection: Connection, name: str) -> ModelVersion | None:
 
 
 def register(connection: Connection, store: Store, candidate: Candidate) -> ModelVersion:
-    """Give the candidate the next version; where it equals the latest in rows and recipe, that one is returned."""
+    """Give the candidate the next version; where it equals the latest in rows and recipe, that one is returned.
+
+    Raises ArtifactRefused for an estimator that could not be loaded again.
+    """
+    body = skops.io.dumps(candidate.estimator)
+    _check_types(f"model {candidate.name}", body, candidate.trusted)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"registry.model_versions {candidate.name}"])
         newest = latest(connection, candidate.name)
@@ -89,7 +94,7 @@ def register(connection: Connection, store: Store, candidate: Candidate) -> Mode
         if newest and newest.made_from(versions["rows"], versions["recipe"]):
             return newest
         number = int(newest.version) + 1 if newest else 1
-        key, body = f"models/{candidate.name}/{number}/model.skops", skops.io.dumps(candidate.model)
+        key = f"models/{candidate.name}/{number}/model.skops"
         store.put(key, body)
         row = {
             **vars(candidate),
@@ -104,8 +109,8 @@ def register(connection: Connection, store: Store, candidate: Candidate) -> Mode
             return cursor.execute(_INSERT, row).fetchall()[0]
 
 
-def load(store: Store, version: ModelVersion) -> Pipeline:
-    """The model of a version. Raises ArtifactRefused where the bytes or what they hold are not as registered."""
+def load(store: Store, version: ModelVersion, trusted: tuple[str, ...] = ()) -> Any:
+    """The estimator of a version. Raises ArtifactRefused where the bytes or what they hold are not as registered."""
     body = store.read(version.artifact_key)
     found = hashlib.sha256(body).hexdigest()
     if found != version.sha256:
@@ -113,7 +118,13 @@ def load(store: Store, version: ModelVersion) -> Pipeline:
             f"{version.artifact_key}: its sha256 is {found}, that of version {version.version} in the registry is"
             f" {version.sha256}. Put the registered bytes back, or train anew."
         )
-    try:
-        return skops.io.loads(body, trusted=TRUSTED)
-    except UntrustedTypesFoundException as error:
-        raise ArtifactRefused(f"{version.artifact_key} holds types that no model of ours has: {error}") from None
+    _check_types(version.artifact_key, body, trusted)
+    return skops.io.loads(body, trusted=[*TRUSTED, *trusted])
+
+
+def _check_types(name: str, body: bytes, trusted: tuple[str, ...]) -> None:
+    if strangers := sorted(set(skops.io.get_untrusted_types(data=body)) - {*TRUSTED, *trusted}):
+        raise ArtifactRefused(
+            f"{name} holds types that it may not: {', '.join(strangers)}. If they are the model's own and do no harm"
+            " when loaded, name them in `trusted` of its declaration."
+        )

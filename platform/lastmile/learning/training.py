@@ -1,40 +1,37 @@
-"""Fitting a classifier of a feature set's levels, and parting the rows so that it is judged on groups it never saw.
+"""Fitting a declared model, and splitting the rows so that it is evaluated on what it never saw.
 
 Rows of one group resemble each other, so folds keep groups whole: the scores say how the model does on a new group, not
 on new rows of a known one. The same rows give the same model.
 """
 
 import hashlib
+import re
 import warnings
 from functools import partial
+from typing import Any
 
 import numpy as np
-import polars as pl
+import pandas as pd
 import sklearn
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.feature_selection import VarianceThreshold
-from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OrdinalEncoder
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, TimeSeriesSplit
 from threadpoolctl import threadpool_limits
 
-from lastmile.learning.feature_set import FeatureSet
+from lastmile.learning.declarations.feature_set import FeatureSet
+from lastmile.learning.declarations.model import ByTime, Classification, Model
 
 SEED = 0
-FOLDS = 5
 #: Below this the scores of five folds say nothing.
 FEWEST_ROWS = 100
 #: A missing category is one of its own: strings with nulls do not survive every model format.
 MISSING = "(missing)"
 
-#: Positions of the rows to train on, and of those to judge by.
+#: Positions of the rows to train on, and of those to evaluate on.
 Fold = tuple[NDArray[np.int_], NDArray[np.int_]]
 
 
 #: Threads of one process wait for each other in a spin, which on a busy machine takes longer than the work: five folds
-#: of 2,500 rows take 2.7 s with one thread, 3.6 to 37 s with two beside other processes; a single row, up to 5 s.
+#: of 2,500 rows take 2.7 s with one thread, 3.6 to 37 s with two next to other processes; a single row, up to 5 s.
 one_thread = partial(threadpool_limits, limits=1, user_api="openmp")
 
 
@@ -43,83 +40,89 @@ quiet = partial(warnings.catch_warnings, action="ignore", category=RuntimeWarnin
 
 
 class TooLittleData(Exception):
-    """There are not enough rows, groups or levels to train and judge a model; the message counts them."""
+    """There are not enough rows, groups or levels to train and evaluate a model; the message counts them."""
 
 
-def classifier(features: FeatureSet) -> Pipeline:
-    """An unfitted pipeline from `inputs` to levels.
-
-    Boosted trees, because they take missing numbers as they are. Categories are encoded before the trees: trees that
-    know categories themselves convert to ONNX silently wrong. Levels weigh the same whatever their frequency, so a
-    probability is the evidence for a level where all are equally common, not its frequency.
-    """
-    ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=20)
-    encode = ColumnTransformer(
-        [
-            ("categories", ordinal, features.names("categorical")),
-            ("numbers", "passthrough", features.names("numeric", "boolean")),
-        ],
-        verbose_feature_names_out=False,
-    )
-    trees = HistGradientBoostingClassifier(
-        learning_rate=0.05,
-        max_iter=100,
-        max_leaf_nodes=15,
-        l2_regularization=1.0,
-        class_weight="balanced",
-        early_stopping=False,
-        random_state=SEED,
-    )
-    # Of inputs that no row has, or all the same, the trees would make an error or nothing.
-    return Pipeline([("encode", encode), ("drop_constant", VarianceThreshold()), ("classify", trees)])
+def inputs(features: FeatureSet, rows: pd.DataFrame) -> pd.DataFrame:
+    """What an estimator is given: text without nulls, and everything else as floats with NaN where unknown."""
+    categories, numbers = rows[features.names("categorical")], rows[features.names("numeric", "boolean")]
+    return categories.astype(object).where(categories.notna(), MISSING).join(numbers.astype("float64"))
 
 
-def inputs(features: FeatureSet, rows: pl.DataFrame) -> pl.DataFrame:
-    """The model's columns, typed as it takes them: text without nulls, and Float64 with nulls where unknown."""
-    return rows.select(
-        *(pl.col(name).cast(pl.String).fill_null(MISSING) for name in features.names("categorical")),
-        *(pl.col(name).cast(pl.Float64) for name in features.names("numeric", "boolean")),
-    )
+def target(model: Model, rows: pd.DataFrame) -> NDArray[Any]:
+    """Levels as strings, or numbers."""
+    return rows[model.target].to_numpy(dtype=object if isinstance(model.task, Classification) else np.float64)
 
 
-def target(features: FeatureSet, rows: pl.DataFrame) -> NDArray[np.object_]:
-    return rows[features.target].to_numpy().astype(object)
-
-
-def fit(features: FeatureSet, rows: pl.DataFrame) -> Pipeline:
-    """A pipeline fitted on `rows`, all of which have a level; it takes one thread."""
+def fit(model: Model, rows: pd.DataFrame) -> Any:
+    """The model's estimator fitted on `rows`, all of which have a target; it uses one thread."""
     with one_thread():
-        return classifier(features).fit(inputs(features, rows), target(features, rows))
+        return model.estimator().fit(inputs(model.features, rows), target(model, rows))
 
 
-def folds(features: FeatureSet, rows: pl.DataFrame) -> list[Fold]:
-    """Every row is judged by once, and no group is on both sides. Raises TooLittleData where that cannot be."""
-    count = min(FOLDS, rows[features.group].n_unique())
-    levels, groups = target(features, rows), rows[features.group].to_numpy()
-    if rows.height < FEWEST_ROWS or count < 2 or len(set(levels)) < 2:
+def folds(model: Model, rows: pd.DataFrame) -> list[Fold]:
+    """No row is evaluated twice, nor by a model that saw its group. Raises TooLittleData where that cannot be."""
+    if isinstance(model.split, ByTime):
+        return _folds_by_time(model, rows, model.split.folds)
+    truth, groups = target(model, rows), rows[model.features.group].to_numpy()
+    count = min(model.split.folds, rows[model.features.group].nunique())
+    levels = set(truth) if isinstance(model.task, Classification) else {"any", "number"}
+    if len(rows) < FEWEST_ROWS or count < 2 or len(levels) < 2:
         raise TooLittleData(
-            f"{features.name} has {rows.height} labelled rows, {count} {features.group} and {len(set(levels))} levels; "
-            f"training needs {FEWEST_ROWS} rows, two {features.group} and two levels"
+            f"{model.features.name} has {len(rows)} labelled rows, {count} {model.features.group} and {len(levels)}"
+            f" levels; training needs {FEWEST_ROWS} rows, two {model.features.group} and two levels"
         )
+    if not isinstance(model.task, Classification):
+        return list(GroupKFold(count, shuffle=True, random_state=SEED).split(truth, groups=groups))
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=SEED)
-    split = [fold for fold in splitter.split(levels, levels, groups) if len(fold[1])]
-    if any(len(set(levels[training])) < 2 for training, _ in split):
-        raise TooLittleData(f"{features.name}: without one {features.group}, only one level is left to learn from")
+    split = [fold for fold in splitter.split(truth, truth, groups) if len(fold[1])]
+    return _with_two_levels(model, model.features.group, truth, split)
+
+
+def _folds_by_time(model: Model, rows: pd.DataFrame, most: int) -> list[Fold]:
+    """Whole partitions: each fold trains on all before the ones it is evaluated on."""
+    times = rows[model.features.partition_column].to_numpy()
+    partitions = np.unique(times)
+    count = min(most, len(partitions) - 1)
+    if len(rows) < FEWEST_ROWS or count < 1:
+        raise TooLittleData(
+            f"{model.features.name} has {len(rows)} labelled rows in {len(partitions)} partitions; training needs"
+            f" {FEWEST_ROWS} rows and two partitions"
+        )
+    pairs = TimeSeriesSplit(count).split(partitions) if count > 1 else [(np.array([0]), np.array([1]))]
+    split = [
+        (np.flatnonzero(np.isin(times, partitions[early])), np.flatnonzero(np.isin(times, partitions[late])))
+        for early, late in pairs
+    ]
+    if not isinstance(model.task, Classification):
+        return split
+    return _with_two_levels(model, "partition", target(model, rows), split)
+
+
+def _with_two_levels(model: Model, part: str, truth: NDArray[Any], split: list[Fold]) -> list[Fold]:
+    if any(len(set(truth[training])) < 2 for training, _ in split):
+        raise TooLittleData(f"{model.features.name}: without one {part}, only one level is left to learn from")
     return split
 
 
-def probabilities(features: FeatureSet, model: Pipeline, rows: pl.DataFrame) -> NDArray[np.float64]:
-    """One line per row and one column per level, in the feature set's order; 0 for a level the model never saw."""
-    found = np.zeros((rows.height, len(features.levels)))
-    if rows.height:
-        seen = [features.levels.index(level) for level in model.classes_]
+def predicted(model: Model, estimator: Any, rows: pd.DataFrame) -> NDArray[np.float64]:
+    """A line per row. Classes: a column per level in the task's order, 0 for one it never saw. Numbers: one column."""
+    if not isinstance(model.task, Classification):
         with one_thread():
-            found[:, seen] = model.predict_proba(inputs(features, rows))
+            values = estimator.predict(inputs(model.features, rows)) if len(rows) else []
+        return np.asarray(values, dtype=np.float64).reshape(-1, 1)
+    found = np.zeros((len(rows), len(model.task.levels)))
+    if len(rows):
+        seen = [model.task.levels.index(level) for level in estimator.classes_]
+        with one_thread():
+            found[:, seen] = estimator.predict_proba(inputs(model.features, rows))
     return found
 
 
-def recipe(features: FeatureSet) -> str:
-    """Twelve hex digits that change with how a model is made: inputs, target, parameters, library."""
-    parameters = sorted(classifier(features).get_params().items())
-    made_of = (features.inputs, features.target, features.levels, parameters, sklearn.__version__)
-    return hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
+def recipe(model: Model, code_version: str) -> str:
+    """Twelve hex digits that change with how a model is made: inputs, target, estimator, code, library."""
+    parameters = sorted(model.estimator().get_params().items())
+    columns = [(column.name, column.kind) for column in model.features.inputs]
+    made_of = (columns, model.target, model.task, parameters, code_version, sklearn.__version__)
+    # Of a function, `repr` shows where it lies in memory.
+    return hashlib.sha256(re.sub(r" at 0x[0-9a-f]+", "", repr(made_of)).encode()).hexdigest()[:12]

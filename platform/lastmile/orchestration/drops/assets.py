@@ -59,6 +59,7 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
         owners=[contract.owner],
         kinds={"file"},
         tags=dict(contract.tags),
+        code_version=contract.version,
     )
     def raw(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
         from lastmile.ingestion.discovery.listing import discover
@@ -85,6 +86,7 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
         "owners": [contract.owner],
         "tags": dict(contract.tags),
         "deps": [raw_key(contract.name)],
+        "code_version": contract.version,
     }
 
     @dg.multi_asset(

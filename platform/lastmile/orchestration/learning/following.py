@@ -7,18 +7,19 @@ from dagster import AutomationCondition as When
 
 
 def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = None) -> "When[Any]":
-    """Make the asset's partitions when any of `after` was updated and all of `needs` exist, as soon as no dependency,
-    nor the asset itself, is being made.
+    """Make the asset's partitions when any of `after` was updated, or those there are when its code has changed, and all
+    of `needs` exist, as soon as no dependency, nor the asset itself, is being made.
 
     Unlike `eager()`: every partition counts, not only the latest; an unpartitioned asset does not wait for partitions
     that will never be; what `needs` lacks at the time of the update is not caught up with when it comes, because an
-    update of its own follows; and an update that comes while the asset is being made is not taken for used.
+    update of its own follows; and an update that comes while the asset is being made is not counted as used.
     """
-    due: When[Any] = When.any_deps_match(When.newly_updated()).allow(after)
+    has_new_code: When[Any] = When.code_version_changed() & ~When.missing()
+    due: When[Any] = When.any_deps_match(When.newly_updated()).allow(after) | has_new_code
     if needs is not None:
         due = due & ~When.any_deps_match(When.missing()).allow(needs)
-    # A look in the last second of a run sees some of its partitions, the next one the others: rest is a look later.
-    at_rest = ~When.any_deps_in_progress() & ~When.any_deps_match(When.newly_updated()) & ~When.in_progress()
+    # A look in the last second of a run sees some of its partitions, the next one the others: idle is a look later.
+    idle = ~When.any_deps_in_progress() & ~When.any_deps_match(When.newly_updated()) & ~When.in_progress()
     # What comes at the moment of asking is asked for once more, or it would count as used.
     asked = When.newly_requested() & ~due
-    return (due.since(asked) & at_rest).with_label("when_updated")
+    return (due.since(asked) & idle).with_label("when_updated")

@@ -1,0 +1,1 @@
+"""What is known of a household apart from what makes its level."""

@@ -1,0 +1,59 @@
+"""Predictions of a registered model as a frame, each row naming the version it came from."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from lastmile.learning.declarations.model import Classification, Model
+from lastmile.learning.metrics import values
+from lastmile.learning.registry import ModelVersion
+from lastmile.learning.tables import Window
+from lastmile.learning.training import predicted
+
+_RECORD = """
+    INSERT INTO registry.predictions (name, partition_start, model_name, model_version, rows, run_id)
+    VALUES (%s, %s, %s, %s, %s, %s)
+    ON CONFLICT (name, partition_start) DO UPDATE SET model_name = excluded.model_name,
+        model_version = excluded.model_version, rows = excluded.rows, run_id = excluded.run_id, predicted_at = now()
+"""
+
+
+def predict(model: Model, estimator: Any, rows: pd.DataFrame) -> pd.DataFrame:
+    """A line per row, in the same order and under the same index: the target's likeliest level and each level's
+    probability, which add up to one; or the target's value."""
+    found = predicted(model, estimator, rows)
+    columns: dict[str, Any] = {model.target: values(model, found)}
+    if isinstance(model.task, Classification):
+        columns |= {name: found[:, place] for place, name in enumerate(model.task.probability_columns())}
+    kind = "str" if isinstance(model.task, Classification) else "float64"
+    return pd.DataFrame(columns, index=rows.index).astype({model.target: kind})
+
+
+def predictions(model: Model, version: ModelVersion, estimator: Any, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows' identity, what is predicted for each, by which version, and when; `attrs` say by which, too, since
+    there may be no rows."""
+    features = model.features
+    identity = rows[[*features.entity, features.group, features.partition_column]]
+    made = {"model_name": version.name, "model_version": version.version, "predicted_at": datetime.now(UTC)}
+    kinds = {"model_name": "str", "model_version": "str", "predicted_at": "datetime64[us, UTC]"}
+    found = identity.join(predict(model, estimator, rows)).assign(**made).astype(kinds)
+    found.attrs |= {"model": version.name, "version": version.version, "target": model.target}
+    return found
+
+
+def counts(model: Model, predicted_rows: pd.DataFrame) -> dict[str, int]:
+    """Rows by predicted level, most first; of a regression the number of rows, under the target's name."""
+    if not isinstance(model.task, Classification):
+        return {model.target: len(predicted_rows)} if len(predicted_rows) else {}
+    return {str(level): int(count) for level, count in predicted_rows[model.target].value_counts().items()}
+
+
+def record(
+    connection: Connection, name: str, window: Window, version: tuple[str, str], rows: Mapping[str, int], run_id: str
+) -> None:
+    """Keep in the registry which version (model, version) predicted the partition, and how many rows of each level."""
+    connection.execute(_RECORD, [name, window[0], *version, Jsonb(dict(rows)), run_id])

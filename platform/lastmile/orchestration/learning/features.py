@@ -1,0 +1,147 @@
+"""Feature sets as assets: rows by partition as a pandas frame, and an alarm for whatever gives the target away."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+
+from lastmile.learning.declarations.feature_set import FeatureSet
+from lastmile.learning.declarations.loading import Declared
+from lastmile.orchestration.dbt.project import project_folder
+from lastmile.orchestration.drops.assets import cleaned_key
+from lastmile.orchestration.drops.metadata import digest
+from lastmile.orchestration.learning.following import when_updated
+from lastmile.orchestration.learning.shared import (
+    GROUP,
+    RETRIES,
+    check,
+    code_version,
+    features_key,
+    identity_columns,
+    relation_key,
+    source_code,
+    table_column,
+    tags,
+)
+from lastmile.orchestration.partitions import in_few_runs, partitions_of
+from lastmile.orchestration.resources import Platform
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from lastmile.learning.lineage import Measures
+
+CHECKS = {
+    "no_input_makes_the_target": "No input is, or is derived from, what makes the target.",
+    "no_input_gives_the_target_away": "No input alone tells the target or ranks the rows as what makes it does.",
+    "complete": "Every entity of the partition has one row.",
+}
+
+
+def feature_asset(declared: Declared[FeatureSet]) -> dg.AssetsDefinition:
+    features, key = declared.value, features_key(declared.value.name)
+    marts = [relation_key(source) for source in features.sources]
+    #: Marts may have no partitions; this dependency says which partitions have rows at all.
+    entities = cleaned_key(features.datasets[0])
+
+    @dg.asset(
+        key=key,
+        description=features.description,
+        deps=[*marts, entities],
+        partitions_def=partitions_of(features.partition),
+        backfill_policy=in_few_runs(),
+        automation_condition=when_updated(dg.AssetSelection.assets(*marts), dg.AssetSelection.assets(*marts, entities)),
+        check_specs=[dg.AssetCheckSpec(name, asset=key, description=text) for name, text in CHECKS.items()],
+        io_manager_key="frames",
+        group_name=GROUP,
+        kinds={"pandas", "postgres", "parquet"},
+        owners=[declared.value.owner],
+        tags=tags(declared),
+        code_version=code_version(declared, "features"),
+        retry_policy=RETRIES,
+        metadata={
+            **source_code(declared),
+            "dagster/column_schema": _column_schema(features),
+            "dagster/table_name": features.table,
+            "partition_expr": features.partition_column,
+        },
+    )
+    def feature_set(context: dg.AssetExecutionContext, platform: Platform) -> Any:
+        from lastmile.learning.features import build, expected, snapshot
+        from lastmile.learning.frames import content
+
+        parts: dict[str, pd.DataFrame] = {}
+        incomplete = []
+        with platform.connect() as connection:
+            for partition in context.partition_keys:
+                window = features.partition.window(partition)
+                with snapshot(connection, features):
+                    rows, count = build(connection, features, window), expected(connection, features, window)
+                incomplete += [] if len(rows) == count else [f"{partition}: {len(rows)} rows, {count} entities"]
+                context.add_asset_metadata(_metadata(features, rows), key, partition)
+                parts[partition] = rows
+            leaks = _leak_checks(connection, platform, features, parts)
+        version = digest(f"{partition} {content(rows)}" for partition, rows in parts.items())
+        return dg.MaterializeResult(
+            value=pd.concat(parts.values(), ignore_index=True),
+            data_version=dg.DataVersion(version),
+            check_results=[*leaks, check("complete", incomplete)],
+        )
+
+    return feature_set
+
+
+def measures(platform: Platform) -> "dict[str, Measures]":
+    """What the warehouse's columns are derived from, read from the dbt project that makes them."""
+    from lastmile.learning.lineage import measures
+    from lastmile.warehouse.dbt.project import MANIFEST
+
+    folder = project_folder(platform.contracts())
+    return measures(json.loads((folder / MANIFEST).read_text()))
+
+
+def _column_schema(features: FeatureSet) -> dg.TableSchema:
+    """Who the row is about, the inputs with their units, the targets."""
+    shown = [*features.inputs, *(features.columns[name] for name in features.targets)]
+    return dg.TableSchema([*identity_columns(features), *map(table_column, shown)])
+
+
+def _leak_checks(
+    connection: "Connection", platform: Platform, features: FeatureSet, parts: Mapping[str, pd.DataFrame]
+) -> Sequence[dg.AssetCheckResult]:
+    """Over a sample of all rows, those of other partitions included: a check's verdict is about the whole set."""
+    from lastmile.learning import leakage
+    from lastmile.learning.features import sources_of, stored
+
+    known, sources = stored(features), measures(platform)
+    others = set(known.partitions(platform.store())) - set(parts)
+    rows = [*parts.values(), *([known.read(platform.store(), others)] if others else [])]
+    sample = leakage.sample(features, pd.concat(rows, ignore_index=True))
+    frames = sources_of(connection, features, sample)
+    quantities = leakage.forbidden_numbers(features, sources, frames, sample)
+    derived = leakage.derived_inputs(features, sources, frames)
+    telling, ranking = leakage.telling_inputs(features, sample), leakage.ranking_inputs(features, sample, quantities)
+    faults = [f"{name} alone tells the target: {score:.3f} of 1" for name, score in telling.items()]
+    faults += [f"{name} ranks rows as {other} does: {alike:.3f} of 1" for name, (other, alike) in ranking.items()]
+    return [
+        check(
+            "no_input_makes_the_target", [f"{name} is derived from {' and '.join(q)}" for name, q in derived.items()]
+        ),
+        check("no_input_gives_the_target_away", faults),
+    ]
+
+
+def _metadata(features: FeatureSet, rows: pd.DataFrame) -> Mapping[str, Any]:
+    counts = {
+        f"{level}": int((rows[target] == level).sum())
+        for target in features.targets
+        for level in features.columns[target].levels
+    }
+    return {
+        "dagster/row_count": len(rows),
+        "labelled": int(rows[list(features.targets)].notna().any(axis=1).sum()),
+        **counts,
+        f"different {features.group}": rows[features.group].nunique(),
+    }

@@ -1,0 +1,131 @@
+"""Predictions as assets: the target of every entity, also of those whose own is unknown, by the newest version."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from lastmile.learning.declarations.loading import Declared
+from lastmile.learning.declarations.model import Classification, Model
+from lastmile.orchestration.drops.metadata import digest
+from lastmile.orchestration.learning.following import when_updated
+from lastmile.orchestration.learning.shared import (
+    GROUP,
+    RETRIES,
+    check,
+    code_version,
+    features_key,
+    identity_columns,
+    model_key,
+    nothing_made,
+    predictions_key,
+    source_code,
+    tags,
+)
+from lastmile.orchestration.partitions import in_few_runs, partitions_of
+from lastmile.orchestration.resources import Platform
+
+_CHECK = "complete"
+
+
+def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
+    model, key = declared.value, predictions_key(declared.value.name)
+    features, trained = features_key(model.features.name), model_key(model.name)
+
+    @dg.asset(
+        key=key,
+        description=f"{model.target} of every entity of {model.features.name}, and the version that predicts it.",
+        ins={"rows": dg.AssetIn(features)},
+        deps=[trained],
+        partitions_def=partitions_of(model.features.partition),
+        backfill_policy=in_few_runs(),
+        # The model follows every change of the features, so waiting for it predicts once, not twice.
+        automation_condition=when_updated(
+            dg.AssetSelection.assets(trained), dg.AssetSelection.assets(trained, features)
+        ),
+        check_specs=[
+            dg.AssetCheckSpec(_CHECK, asset=key, description="Every entity of the partition has one prediction.")
+        ],
+        io_manager_key="predictions",
+        group_name=GROUP,
+        kinds={"pandas", "postgres", "parquet"},
+        owners=[declared.value.owner],
+        tags=tags(declared),
+        code_version=code_version(declared, "predictions"),
+        retry_policy=RETRIES,
+        metadata={
+            **source_code(declared),
+            "dagster/column_schema": _column_schema(model),
+            "dagster/table_name": model.table,
+            "partition_expr": model.features.partition_column,
+        },
+    )
+    def predictions(context: dg.AssetExecutionContext, platform: Platform, rows: pd.DataFrame) -> Any:
+        from lastmile.learning import registry
+        from lastmile.learning.prediction import counts
+        from lastmile.learning.prediction import predictions as predicted_by
+
+        with platform.connect() as connection:
+            version = registry.latest(connection, model.name)
+        if version is None:
+            return nothing_made(
+                _CHECK, "nothing predicted", f"there is no version of the model {model.name} yet: nothing predicted"
+            )
+        try:
+            estimator = registry.load(platform.store(), version, model.trusted)
+        except registry.ArtifactRefused as refused:
+            raise dg.Failure(str(refused), allow_retries=False) from refused
+        found = predicted_by(model, version, estimator, rows)
+        contents = []
+        for partition, window in ((name, model.features.partition.window(name)) for name in context.partition_keys):
+            days = found[model.features.partition_column]
+            of_partition = counts(model, found[(days >= pd.Timestamp(window[0])) & (days < pd.Timestamp(window[1]))])
+            contents.append(f"{partition} {sorted(of_partition.items())}")
+            context.add_asset_metadata(_metadata(model, of_partition, version.version), key, partition)
+        return dg.MaterializeResult(
+            value=found,
+            data_version=dg.DataVersion(digest([f"{model.name} {version.version}", *contents])),
+            check_results=[check(_CHECK, _faults(model, rows, found))],
+        )
+
+    return predictions
+
+
+def _column_schema(model: Model) -> dg.TableSchema:
+    numbers = []
+    if isinstance(model.task, Classification):
+        text = "Evidence for the level; those of a row add up to 1."
+        numbers = [dg.TableColumn(name, "double precision", text) for name in model.task.probability_columns()]
+    return dg.TableSchema(
+        [
+            *identity_columns(model.features),
+            dg.TableColumn(model.target, "text" if numbers else "double precision", "Predicted."),
+            *numbers,
+            dg.TableColumn("model_name", "text", "Model."),
+            dg.TableColumn("model_version", "text", "Its version, as in registry.model_versions."),
+            dg.TableColumn("predicted_at", "timestamp with time zone", "When."),
+        ]
+    )
+
+
+def _faults(model: Model, rows: pd.DataFrame, found: pd.DataFrame) -> list[str]:
+    """Entities of the features that have not exactly one prediction, or predictions of others."""
+    entity = list(model.features.entity)
+    wrong = rows[entity].value_counts().sub(found[entity].value_counts(), fill_value=0)
+    count = int((wrong != 0).sum())
+    return [f"{count} entities without exactly one prediction"] if count else []
+
+
+def _metadata(model: Model, counts: Mapping[str, int], version: str) -> Mapping[str, Any]:
+    shown: dict[str, Any] = {"dagster/row_count": sum(counts.values()), "model version": version}
+    if not isinstance(model.task, Classification):
+        return shown
+    from lastmile.learning import plots
+
+    levels = {level: counts.get(level, 0) for level in model.task.levels}
+    if counts:
+        colours = plots.level_colours(len(levels))
+        picture = plots.shares("Predicted levels", {"all": list(levels.values())}, list(levels), colours, "rows")
+        shown["levels"] = dg.MetadataValue.md(plots.as_markdown(picture, "predicted levels"))
+    return {**shown, **levels}

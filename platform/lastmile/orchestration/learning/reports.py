@@ -1,0 +1,68 @@
+"""Reports as assets: pages that need nothing but a browser, kept in the store."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from lastmile.learning.declarations.loading import Declared
+from lastmile.learning.declarations.report import Report
+from lastmile.orchestration.learning.following import when_updated
+from lastmile.orchestration.learning.shared import RETRIES, code_version, relation_key, report_key, source_code, tags
+from lastmile.orchestration.resources import Platform
+
+
+def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
+    report, template = declared.value, declared.file.parent / declared.value.template
+
+    @dg.asset(
+        key=report_key(report.name),
+        description=report.description,
+        deps=[relation_key(source) for source in report.sources],
+        automation_condition=when_updated(dg.AssetSelection.assets(relation_key(report.follows))),
+        group_name="reports",
+        kinds={"html"},
+        owners=[declared.value.owner],
+        tags=tags(declared),
+        code_version=code_version(declared, "reports", template.read_text()),
+        retry_policy=RETRIES,
+        metadata=source_code(declared),
+    )
+    def page(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
+        from lastmile.learning.report_data import ReportData
+
+        store, made_at = platform.store(), datetime.now(UTC)
+        with platform.connect() as connection:
+            contents = report.contents(ReportData(connection, store.url))
+        page = render(template, {**contents, "made_at": made_at, "run_id": context.run_id}).encode()
+        folder = f"reports/{report.name}"
+        kept = f"{folder}/{made_at:%Y-%m-%d}/{context.run_id}.html"
+        for key in (kept, f"{folder}/latest.html"):
+            store.put(key, page)
+        return dg.MaterializeResult(
+            metadata={
+                "report": dg.MetadataValue.url(f"{store.url}/{folder}/latest.html"),
+                "this one": dg.MetadataValue.url(f"{store.url}/{kept}"),
+                **{title: _shown(title, value) for title, value in report.summary(contents).items()},
+            }
+        )
+
+    return page
+
+
+def render(template: Path, contents: Mapping[str, Any]) -> str:
+    """The page, with every text from the data escaped."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template(template.name).render(contents)
+
+
+def _shown(title: str, value: int | float | str | bytes) -> Any:
+    from lastmile.learning.plots import as_markdown
+
+    return dg.MetadataValue.md(as_markdown(value, title)) if isinstance(value, bytes) else value

@@ -1,0 +1,81 @@
+"""What assets made from declarations have in common: keys, code versions, owners, columns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from lastmile.learning.declarations.feature_set import Column, FeatureSet
+from lastmile.learning.declarations.loading import Declared
+from lastmile.orchestration.drops.metadata import digest
+
+GROUP = "learning"
+RETRIES = dg.RetryPolicy(max_retries=2, delay=5)
+#: Raise it when the engine makes something else of the same declaration: everything of the kind becomes stale.
+_ENGINE = {"features": "1", "models": "1", "predictions": "1", "reports": "1"}
+_TYPES = {"numeric": "double precision", "categorical": "text", "boolean": "boolean", "time": "timestamp"}
+
+
+def features_key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(["features", name])
+
+
+def model_key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(["models", name])
+
+
+def predictions_key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(["predictions", name])
+
+
+def report_key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(["reports", name])
+
+
+def relation_key(relation: str) -> dg.AssetKey:
+    """The asset of `schema.table` or `room/name`."""
+    return dg.AssetKey(relation.replace(".", "/").split("/"))
+
+
+def tags(declared: Declared[Any]) -> Mapping[str, str]:
+    return {"domain": declared.domain.replace("_", "-")}
+
+
+def code_version(declared: Declared[Any], room: str, *more: str) -> str:
+    return digest([_ENGINE[room], declared.code_version, *more])
+
+
+def source_code(declared: Declared[Any]) -> Mapping[str, Any]:
+    """The file of the declaration, for the UI to open."""
+    reference = dg.LocalFileCodeReference(file_path=str(declared.file), label=declared.file.name)
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
+
+
+def identity_columns(features: FeatureSet) -> list[dg.TableColumn]:
+    """Who a row is about."""
+    return [
+        *(table_column(features.columns[name]) for name in (*features.entity, features.group)),
+        dg.TableColumn(features.partition_column, "date", "First day of the partition."),
+    ]
+
+
+def table_column(column: Column) -> dg.TableColumn:
+    unit = f"unit: {column.unit}" if column.unit else ""
+    allowed = [f"one of {', '.join(column.levels)}"] if column.levels else []
+    return dg.TableColumn(
+        column.name,
+        _TYPES[column.kind],
+        " · ".join(part for part in (column.description, unit) if part),
+        dg.TableColumnConstraints(other=allowed),
+    )
+
+
+def check(name: str, faults: list[str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(check_name=name, passed=not faults, description="; ".join(faults) or None)
+
+
+def nothing_made(name: str, what: str, reason: str) -> dg.MaterializeResult[Any]:
+    """Still a materialization: a backfill waits for ever for an asset that a successful run left out."""
+    severity = dg.AssetCheckSeverity.WARN
+    result = dg.AssetCheckResult(check_name=name, passed=False, severity=severity, description=reason)
+    return dg.MaterializeResult(metadata={what: reason}, check_results=[result])

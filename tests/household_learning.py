@@ -1,0 +1,37 @@
+"""What the project learns of households, as declared, and as assets on a platform of a test's own."""
+
+import dagster as dg
+
+from lastmile.learning import FeatureSet, Model
+from lastmile.learning.declarations.loading import Declared, load_features, load_models, load_reports
+from lastmile.orchestration.learning.features import feature_asset
+from lastmile.orchestration.learning.io_manager import FrameIOManager, PredictionIOManager
+from lastmile.orchestration.learning.models import model_asset
+from lastmile.orchestration.learning.predictions import prediction_asset
+from lastmile.orchestration.learning.reports import report_asset
+from lastmile.orchestration.learning.shared import features_key, model_key, predictions_key, relation_key, report_key
+from lastmile.orchestration.resources import Platform
+
+HOUSEHOLDS: Declared[FeatureSet] = load_features("assets")["household_vulnerability"]
+VULNERABILITY: Declared[Model] = load_models("assets")["vulnerability"]
+
+
+def learning_assets(
+    features: Declared[FeatureSet] = HOUSEHOLDS, model: Declared[Model] = VULNERABILITY
+) -> list[dg.AssetsDefinition]:
+    """Everything made from the marts of households."""
+    reports = [report_asset(report) for report in load_reports("assets").values() if report.domain == model.domain]
+    return [feature_asset(features), model_asset(model), prediction_asset(model), *reports]
+
+
+def learning_resources(platform: Platform) -> dict[str, object]:
+    frames = {"frames": FrameIOManager(platform=platform), "predictions": PredictionIOManager(platform=platform)}
+    return {"platform": platform, **frames}
+
+
+FEATURES_KEY = features_key(HOUSEHOLDS.value.name)
+MODEL_KEY, PREDICTIONS_KEY = model_key(VULNERABILITY.value.name), predictions_key(VULNERABILITY.value.name)
+REPORT_KEY = report_key("vulnerability")
+MARTS = [relation_key(source) for source in HOUSEHOLDS.value.sources]
+SURVEY_YEARS = HOUSEHOLDS.value.partition
+LEVELS = HOUSEHOLDS.value.columns["vulnerability_level"].levels

@@ -1,0 +1,66 @@
+"""Predictions: one per row, naming the version that made them."""
+
+import pandas as pd
+import pytest
+from fields import FIELDS, HARVEST, LEVELS, WINDOW_2020, YIELD
+
+from lastmile.learning.evaluation import train_and_evaluate
+from lastmile.learning.prediction import counts, predict, predictions, record
+from lastmile.learning.registry import Candidate, register
+from lastmile.learning.training import fit
+
+
+@pytest.fixture
+def estimator(rows: pd.DataFrame):
+    return fit(YIELD, rows)
+
+
+@pytest.fixture
+def version(connection, store, estimator):
+    made_of = {"recipe": "r", "rows": "d"}
+    candidate = Candidate("fields", estimator, FIELDS.name, FIELDS.names(), made_of, {"dummy": {}})
+    return register(connection, store, candidate)
+
+
+def test_every_row_gets_its_likeliest_level(estimator, rows) -> None:
+    found = predict(YIELD, estimator, rows)
+    shares = found[YIELD.task.probability_columns()]
+    assert list(found["yield_level"]) == [LEVELS[place] for place in shares.to_numpy().argmax(axis=1)]
+
+
+def test_a_number_is_predicted_as_a_number(rows) -> None:
+    estimator, _ = train_and_evaluate(HARVEST, rows)
+    found = predict(HARVEST, estimator, rows)
+    assert list(found.columns) == ["harvest_kg"]
+    assert found["harvest_kg"].corr(rows["harvest_kg"]) > 0.9
+
+
+def test_predictions_say_who_by_which_version_and_when(estimator, version, rows) -> None:
+    found = predictions(YIELD, version, estimator, rows)
+    pd.testing.assert_frame_equal(found[["field", "village", "season"]], rows[["field", "village", "season"]])
+    assert set(found["model_name"] + " " + found["model_version"]) == {"fields 1"}
+    assert found["predicted_at"].dt.tz is not None
+
+
+def test_no_rows_are_predicted_as_no_rows_of_the_same_types(estimator, version, rows) -> None:
+    none, some = (predictions(YIELD, version, estimator, part) for part in (rows.head(0), rows))
+    assert none.dtypes.equals(some.dtypes)
+    assert none.attrs == {"model": "fields", "version": "1", "target": "yield_level"}
+    assert counts(YIELD, none) == {}
+
+
+def test_the_registry_knows_which_version_predicted_how_many_of_each_level(
+    connection, estimator, version, rows
+) -> None:
+    levels = counts(YIELD, predict(YIELD, estimator, rows))
+    for counted in ({"low": 1}, levels):
+        record(connection, "fields", WINDOW_2020, ("fields", "1"), counted, "run 1")
+    found = connection.execute("SELECT name, partition_start, model_version, rows, run_id FROM registry.predictions")
+    assert found.fetchall() == [("fields", WINDOW_2020[0], "1", levels, "run 1")]
+    assert sum(levels.values()) == len(rows)
+
+
+def test_columns_name_levels_as_sql_does() -> None:
+    from lastmile.learning import Classification
+
+    assert Classification(("On Track", "low")).probability_columns() == ["probability_on_track", "probability_low"]
