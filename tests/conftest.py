@@ -23,9 +23,8 @@ _numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--every-store", action="store_true", help="run each test that uses a store on every kind of store"
-    )
+    parser.addoption("--every-store", action="store_true", help="run all tests of the intake on every kind of store")
+    parser.addoption("--every-history", action="store_true", help="play every seeded history of faults, not a choice")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
