@@ -35,7 +35,8 @@ def environment(monkeypatch: pytest.MonkeyPatch, settings: Settings, database_ur
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp() as instance:
+    """In memory: making one in a folder takes 0.6 CPU-s, and each of its runs 0.3 more."""
+    with dg.DagsterInstance.ephemeral() as instance:
         yield instance
 
 
