@@ -4,12 +4,14 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from checkout import PROJECT
 from databases import TEMPLATE, Migrated, administer, make_template, own_database
 from s3_server import s3_server_at
+from scheduling import FilesTogether, longest_first
 from visits import Site, checked_site
 
 from lastmile.embedded import postgres as embedded_postgres
@@ -24,9 +26,8 @@ _numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--every-store", action="store_true", help="run each test that uses a store on every kind of store"
-    )
+    parser.addoption("--every-store", action="store_true", help="run all tests of the intake on every kind of store")
+    parser.addoption("--every-history", action="store_true", help="play every seeded history of faults, not a choice")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,8 +43,21 @@ def _depends_on_the_store(test: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Longest first: what starts a whole platform must not come last, when one worker is left to wait for it."""
-    items.sort(key=lambda item: not item.path.is_relative_to(PROJECT / "tests" / "end_to_end"))
+    items.sort(key=longest_first)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogether:
+    return FilesTogether(config, log)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this run have together."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

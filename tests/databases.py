@@ -64,16 +64,15 @@ class Migrated:
         self.server, self.name, self.url = server, name, database(server, name)
         administer(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
         with psycopg.connect(self.url, autocommit=True) as connection:
-            self.made = _objects(connection)
+            self.made = objects(connection)
 
     def emptied(self) -> None:
         """End its sessions, drop what was added, delete all rows; made anew where a migrated table was changed."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(_OTHER_SESSIONS)
-            added = _objects(connection) - self.made
-            if added:
+            if added := objects(connection) - self.made:
                 _drop(connection, added, self.made)
-            if not added or _objects(connection) == self.made:
+            if objects(connection) == self.made:
                 _delete_rows(connection)
                 return
         administer(self.server, f"DROP DATABASE {self.name} WITH (FORCE)")
@@ -104,7 +103,8 @@ def database(server: str, name: str) -> str:
     return f"{server.rpartition('/')[0]}/{name}"
 
 
-def _objects(connection: psycopg.Connection) -> set[Object]:
+def objects(connection: psycopg.Connection) -> set[Object]:
+    """Schemas, tables, views, functions and settings of a database, each with a digest of how it is defined."""
     return set(connection.execute(_OBJECTS.encode()).fetchall())
 
 

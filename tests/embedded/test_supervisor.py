@@ -91,12 +91,13 @@ def test_a_service_that_keeps_dying_is_given_up_with_its_log_named(supervisor, s
     assert len(said) == supervising.MOST_QUICK_DEATHS
 
 
-def test_a_service_that_lived_long_is_not_given_up(supervisor, tmp_path, monkeypatch):
+def test_a_service_that_lived_long_is_not_given_up(supervisor, said, tmp_path, monkeypatch):
     monkeypatch.setattr(supervising, "QUICK_SECONDS", 0.0)
     supervisor.start([Service("speaker", "this", [])])
     for _ in range(2 * supervising.MOST_QUICK_DEATHS):
         await_death(tmp_path)
         supervisor.revive()
+    assert len(said) == 2 * supervising.MOST_QUICK_DEATHS
 
 
 def test_each_quick_death_is_waited_for_longer(tmp_path, monkeypatch):

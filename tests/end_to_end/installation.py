@@ -95,10 +95,11 @@ class Installation:
                 process.wait(60)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-        subprocess.run([LASTMILE, "down"], env=self.environment, timeout=120, capture_output=True, check=True)
+        if self.processes():
+            subprocess.run([LASTMILE, "down"], env=self.environment, timeout=120, capture_output=True, check=True)
 
 
-def wait_for(condition: Any, seconds: float = 120, every: float = 0.2) -> Any:
+def wait_for(condition: Any, seconds: float = 300, every: float = 0.2) -> Any:
     """The first true answer of `condition`; fails the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

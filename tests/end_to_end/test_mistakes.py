@@ -65,7 +65,7 @@ def test_a_home_that_cannot_be_written(installation, tmp_path):
     ],
 )
 def test_a_mistyped_argument(installation, arguments):
-    told(installation, *arguments)
+    assert told(installation, *arguments)
 
 
 def test_every_command_has_help_with_an_example(installation):

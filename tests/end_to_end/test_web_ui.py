@@ -73,7 +73,7 @@ def _finished(address, backfill):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium: apt-get install chromium")
 def test_the_lineage_is_there_to_look_at(platform):
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     _, _, address = platform
     with sync_playwright() as playwright:
@@ -81,7 +81,7 @@ def test_the_lineage_is_there_to_look_at(platform):
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.goto(f"{address}/asset-groups", wait_until="domcontentloaded")
         for group in ("ingestion", "warehouse", "learning", "reports"):
-            page.get_by_text(group, exact=True).first.wait_for(timeout=60_000)
+            expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=60_000)
         browser.close()
 
 

@@ -1,11 +1,13 @@
 """What the histories are played on: databases, stores, workers, a disk that is full."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from databases import own_database
+from faults.choosing import few
 from faults.disk import fill, small_disk
 from faults.history import history
 from faults.playing import Stage
@@ -20,13 +22,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests that ask for a `seed` run once for each of their module's SEEDS, or for the one that was asked for."""
-    one = metafunc.config.getoption("--seed", default=None)
+    """Tests that ask for a `seed` run once for each that `_seeds` chooses of their module's SEEDS."""
     if "seed" in metafunc.fixturenames:
-        metafunc.parametrize("seed", metafunc.module.SEEDS if one is None else [one])
+        metafunc.parametrize("seed", _seeds(metafunc))
     if "orderly_seed" in metafunc.fixturenames:
-        seeds = [seed for seed in metafunc.module.SEEDS if history(seed).is_orderly][:10] if one is None else [one]
-        metafunc.parametrize("orderly_seed", [seed for seed in seeds if history(seed).is_orderly])
+        metafunc.parametrize("orderly_seed", [seed for seed in _seeds(metafunc) if history(seed).is_orderly][:10])
+
+
+def _seeds(metafunc: pytest.Metafunc) -> Sequence[int]:
+    """The one requested, all for `make test-all`, else the few in which everything happens TIMES times."""
+    one = metafunc.config.getoption("--seed", default=None)
+    module: Any = metafunc.module
+    if one is not None:
+        return [one]
+    return module.SEEDS if metafunc.config.getoption("--every-history") else few(module.SEEDS, module.TIMES)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@ from faults.playing import Play, assure, hasty, pictured, told
 
 HERE = "tests/faults/test_histories_in_a_folder.py"
 SEEDS = range(160)
+#: In how many of the histories that `make test` plays each fault strikes: planned once, it may come too late to hit.
+TIMES = 3
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from faults.workers import Workers
 
 HERE = "tests/faults/test_histories_on_s3.py"
 SEEDS = range(1000, 1020)
+TIMES = 1
 VARIABLES = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
