@@ -26,6 +26,7 @@ from lastmile.ingestion.validation.rules import (
     derived_values,
     key_rules,
     misread,
+    partition_rules,
     raw_name,
     text_rules,
 )
@@ -172,6 +173,7 @@ def _rules(contract: Contract, found: dict[str, str], unknown: Sequence[str], nu
     for name in unknown:
         yield from text_rules(name, contract.limits.cell_characters)
     yield from check_rules(contract, None)
+    yield from partition_rules(contract)
     yield from key_rules(contract, found)
 
 

@@ -6,6 +6,7 @@ are called on it, as pandera itself would. Uniqueness needs the whole drop: it i
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import polars as pl
 
@@ -122,6 +123,16 @@ def derived_values(contract: Contract, loaded: Collection[str], missing: Mapping
                 else derived
             )
     return found
+
+
+def partition_rules(contract: Contract) -> Iterator[Rule]:
+    """A row that has its partition by a column needs one that there is."""
+    column = contract.partition.column
+    if column is not None:
+        first, after = contract.partition.bounds()
+        day = pl.col(column).cast(pl.Date)
+        expected = f"a day of a partition, {first} to {after - timedelta(days=1)}"
+        yield _rule("partition", column, expected, ~day.is_between(first, after, closed="left"))
 
 
 def key_rules(contract: Contract, found: Collection[str]) -> Iterator[Rule]:
