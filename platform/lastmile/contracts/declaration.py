@@ -89,7 +89,7 @@ def _of_key(contract: "Contract") -> Iterator[str]:
         yield f"key names {unknown}, which are not among its columns {list(contract.columns)}"
     for name in contract.key:
         if name in contract.kinds and not contract.kinds[name].is_key:
-            yield f"key names {name}, a {contract.kinds[name].name}, by which rows cannot be told apart; name others"
+            yield f"key names {name}, a {contract.kinds[name].name}, which cannot identify a row; name others"
 
 
 def _of_partition(contract: "Contract") -> Iterator[str]:

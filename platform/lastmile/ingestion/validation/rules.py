@@ -16,7 +16,7 @@ from lastmile.contracts.numbers import PLAIN, NumberFormat
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.validation.evaluation import evaluated
 
-#: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it keeps beside them.
+#: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it stores alongside.
 LONGEST_KEY = 2_000
 
 
@@ -51,7 +51,7 @@ def raw_name(column: str) -> str:
 
 
 def cell_name(column: str) -> str:
-    """The name of a column's texts, null where missing, beside the typed column: the blank keeps the names apart."""
+    """The name of a column's texts, null where missing, next to the typed column: the blank keeps the names distinct."""
     return f"cell {column}"
 
 
@@ -140,7 +140,7 @@ def key_rules(contract: Contract, found: Collection[str]) -> Iterator[Rule]:
     texts = [name for name in contract.key if name in found and contract.kinds[name].is_text]
     if texts:
         length = pl.sum_horizontal(cell(name).str.len_bytes() for name in texts)
-        expected = f"a key ({', '.join(contract.key)}) of at most {LONGEST_KEY:,} bytes, by which rows are told apart"
+        expected = f"a key ({', '.join(contract.key)}) of at most {LONGEST_KEY:,} bytes, which identify a row"
         column = contract.key[0] if len(contract.key) == 1 else None
         yield Rule("key_length", column, expected, lambda _: length > LONGEST_KEY, contract.key)
 
