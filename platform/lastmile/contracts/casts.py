@@ -210,7 +210,7 @@ def _by_format(
     excel: Callable[[pl.Expr], pl.Expr],
     other: Callable[[str], pl.Expr],
 ) -> pl.Expr:
-    """The value by whichever format fits; null where two of them fit and differ, since nobody could say which."""
+    """The value by whichever format fits; null where two of them fit and differ, since either could be meant."""
     special = {"iso": iso, "excel": excel}
     values = [
         special[form](cell) if form in special else _of_this_age(other(form), how) for form in how.formats or ("iso",)

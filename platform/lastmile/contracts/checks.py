@@ -20,7 +20,7 @@ LISTED = 12
 
 
 class Unusable(Exception):
-    """A check that cannot be asked of the rows of a batch. The message goes on from its name, with what to do instead."""
+    """A check that cannot be asked of the rows of a batch. The message goes on from its name: why, and what to do."""
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ def faults(contract: "Contract") -> Iterator[str]:
     if misnamed:
         yield f"{misnamed} must be {COLUMN_NAME_IN_WORDS}; headers are matched in any case"
     yield from _of_key(contract)
+    yield from _of_partition(contract)
     for column, spec in contract.table.columns.items():
         yield from _of_column(column, spec)
     for asked, idle, instead in NOT_DONE_BY_TABLE:
@@ -88,7 +89,18 @@ def _of_key(contract: "Contract") -> Iterator[str]:
         yield f"key names {unknown}, which are not among its columns {list(contract.columns)}"
     for name in contract.key:
         if name in contract.kinds and not contract.kinds[name].is_key:
-            yield f"key names {name}, a {contract.kinds[name].name}, by which rows cannot be told apart; name others"
+            yield f"key names {name}, a {contract.kinds[name].name}, which cannot identify a row; name others"
+
+
+def _of_partition(contract: "Contract") -> Iterator[str]:
+    name = contract.partition.column
+    if name is None:
+        return
+    kind = contract.kinds.get(name)
+    if name not in contract.columns or kind is None or kind.name not in ("date", "timestamp"):
+        yield f"partition names column {name}; expected a date or a timestamp among {list(contract.columns)}"
+    elif contract.columns[name].nullable:
+        yield f"partition names column {name}, which may be null, so that a row would have none; make it nullable=False"
 
 
 def _of_column(name: str, spec: pa.Column) -> Iterator[str]:

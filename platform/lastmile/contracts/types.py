@@ -39,7 +39,7 @@ class Kind:
     missing: Sequence[str] = MISSING_CODES
     #: Whether numbers of the file's own format stand in it.
     is_number: bool = False
-    #: Whether rows can be told apart by it.
+    #: Whether it can be part of a key.
     is_key: bool = True
 
     @property

@@ -20,6 +20,7 @@ from lastmile.ingestion.validation.rules import (
     derived_rules,
     derived_values,
     key_rules,
+    partition_rules,
     raw_name,
     text_rules,
 )
@@ -102,6 +103,7 @@ def _rules(contract: Contract, found: Mapping[str, str], unknown: Sequence[str])
     for name in unknown:
         yield from text_rules(name, contract.limits.cell_characters)
     yield from check_rules(contract, None)
+    yield from partition_rules(contract)
     yield from key_rules(contract, found)
 
 

@@ -1,7 +1,7 @@
-"""The contract of a dataset turned, once per header, into the casts and flags that judge each batch of a drop.
+"""The contract of a dataset turned, once per header, into the casts and flags that validate each batch of a drop.
 
 pandera stays the contract without being in the hot loop: its checks become expressions when the plan is made, each
-batch is judged by a few vectorised steps, and no row is ever touched by itself.
+batch is validated in a few vectorised steps, and no row is ever touched by itself.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +26,7 @@ from lastmile.ingestion.validation.rules import (
     derived_values,
     key_rules,
     misread,
+    partition_rules,
     raw_name,
     text_rules,
 )
@@ -36,7 +37,7 @@ FEW_ROWS = 2_000
 
 
 class Plan:
-    """How drops with one header are judged. `change` says how the header differs from the contract.
+    """How drops with one header are validated. `change` says how the header differs from the contract.
 
     Cells of unknown columns go to `_rescued` under the name found, also where the contract says to add such columns:
     whoever adds them gives the contract with them. A text cell is kept as it is, blanks at its ends too; only missing
@@ -172,6 +173,7 @@ def _rules(contract: Contract, found: dict[str, str], unknown: Sequence[str], nu
     for name in unknown:
         yield from text_rules(name, contract.limits.cell_characters)
     yield from check_rules(contract, None)
+    yield from partition_rules(contract)
     yield from key_rules(contract, found)
 
 

@@ -6,6 +6,7 @@ are called on it, as pandera itself would. Uniqueness needs the whole drop: it i
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import polars as pl
 
@@ -15,7 +16,7 @@ from lastmile.contracts.numbers import PLAIN, NumberFormat
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.validation.evaluation import evaluated
 
-#: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it keeps beside them.
+#: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it stores alongside.
 LONGEST_KEY = 2_000
 
 
@@ -50,7 +51,7 @@ def raw_name(column: str) -> str:
 
 
 def cell_name(column: str) -> str:
-    """The name of a column's texts, null where missing, beside the typed column: the blank keeps the names apart."""
+    """The name of a column's texts, null where missing, next to the typed column: the blank keeps the names distinct."""
     return f"cell {column}"
 
 
@@ -124,12 +125,22 @@ def derived_values(contract: Contract, loaded: Collection[str], missing: Mapping
     return found
 
 
+def partition_rules(contract: Contract) -> Iterator[Rule]:
+    """A row that has its partition by a column needs one that there is."""
+    column = contract.partition.column
+    if column is not None:
+        first, after = contract.partition.bounds()
+        day = pl.col(column).cast(pl.Date)
+        expected = f"a day of a partition, {first} to {after - timedelta(days=1)}"
+        yield _rule("partition", column, expected, ~day.is_between(first, after, closed="left"))
+
+
 def key_rules(contract: Contract, found: Collection[str]) -> Iterator[Rule]:
     """What no index can hold, and so no row be found by."""
     texts = [name for name in contract.key if name in found and contract.kinds[name].is_text]
     if texts:
         length = pl.sum_horizontal(cell(name).str.len_bytes() for name in texts)
-        expected = f"a key ({', '.join(contract.key)}) of at most {LONGEST_KEY:,} bytes, by which rows are told apart"
+        expected = f"a key ({', '.join(contract.key)}) of at most {LONGEST_KEY:,} bytes, which identify a row"
         column = contract.key[0] if len(contract.key) == 1 else None
         yield Rule("key_length", column, expected, lambda _: length > LONGEST_KEY, contract.key)
 

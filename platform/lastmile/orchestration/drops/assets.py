@@ -125,6 +125,7 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
         with platform.connect() as connection:
             ingested = _ingested(context, platform, connection, contract)
             context.log.info(f"{contract.name}: {len(ingested)} drops ingested")
+            _report_other_partitions(context, contract, ingested)
             drops = inventory(connection, store.url, contract.name, partitions)
             yield from _results(context, connection, store.url, contract, drops)
             yield from check_results(connection, store.url, contract, partitions, drops, cleaned, quarantine)
@@ -148,6 +149,18 @@ def _ingested(
         return ingest_in_parallel(platform.connect, platform.store(), contract, *of_run, redo, _logger(context))
     worker = WorkerContext(settings, contract.name, contract.version, platform.s3_options())
     return ingest_on_dask(scheduler, worker, *of_run, now(connection) if redo else None, _logger(context))
+
+
+def _report_other_partitions(
+    context: dg.AssetExecutionContext, contract: Contract, ingested: "Sequence[Outcome]"
+) -> None:
+    """Where rows have partitions of their own: report those changed in addition to the run's, for what is downstream."""
+    changed = {key for outcome in ingested for key in (outcome.format or {}).get("partitions", ())}
+    for partition in sorted(changed - set(context.partition_keys)):
+        event = dg.AssetMaterialization(
+            cleaned_key(contract.name), partition=partition, description="Rows of drops that landed elsewhere."
+        )
+        context.instance.report_runless_asset_event(event)
 
 
 def _results(

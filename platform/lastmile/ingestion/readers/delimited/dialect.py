@@ -1,7 +1,7 @@
 """Which dialect a delimited file is in. The contract is the judge: a dialect counts only when the header found fits it.
 
 Of several quotings of one delimiter the one that breaks the fewest records wins, the standard one where it is among
-them. Where two readings fit and differ, the file is refused: nobody guesses.
+them. Where two readings fit and differ, the file is refused rather than guessed at.
 """
 
 import csv

@@ -2,7 +2,7 @@
 
 A workbook is the one format whose parser must be trusted with the whole file at once: a few kilobytes can ask for
 gigabytes, and a damaged one can kill the process. So the archive's declared sizes are looked at first, and the rest is
-done in a child with bounded memory and time, which leaves the rows of every sheet as text for us to judge.
+done in a child with bounded memory and time, which leaves the rows of every sheet as text for validation.
 
 The sheet is the one the contract names, or the first whose header fits; others that fit too are named in the format as
 left out. Records are the rows with any cell filled, lines their numbers in the sheet. Empty cells are null. Cells with
