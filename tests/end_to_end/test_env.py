@@ -33,8 +33,8 @@ def platform(tmp_path_factory):
         file.write_text(ROWS)
         one.run("drop", file, "--dataset", "lstk", "--partition", "2021")
         one.start("up", "--port", str(free_port()))
-        wait_for(lambda: query(one, "SELECT count(*) FROM raw.lstk") == [2], 300)
-        wait_for(lambda: not query(one, "SELECT 1 FROM dagster.runs WHERE status NOT IN ('SUCCESS', 'FAILURE')"), 300)
+        wait_for(lambda: query(one, "SELECT count(*) FROM raw.lstk") == [2], 600)
+        wait_for(lambda: not query(one, "SELECT 1 FROM dagster.runs WHERE status NOT IN ('SUCCESS', 'FAILURE')"), 600)
         yield one
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from lastmile.orchestration.runs.workers import WORKER_TAG, end_all, end_lost, r
 
 LAUNCHER = {"module": "lastmile.orchestration.runs.launcher", "class": "LocalRunLauncher"}
 linux = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
-JOB = "@job\ndef made():\n work()\n"
+JOB = "@job(executor_def=in_process_executor)\ndef made():\n work()\n"
 SLEEP = "import time; print(flush=True); time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
 #: Whoever started the tests may have handed down that the signal is ignored.
@@ -71,6 +72,11 @@ def working_run(instance, process, status=DagsterRunStatus.STARTED):
 def kill(process):
     process.kill()
     psutil.Process(process.pid).wait(10)
+
+
+def wait_for_the_end(server):
+    """Without collecting its exit code, which is multiprocessing's."""
+    os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)
 
 
 def monitor(instance, run_id):
@@ -157,7 +163,7 @@ def job(tmp_path):
 
     def write(instance, body):
         (tmp_path / f"{name}.py").write_text(
-            f"import time\nfrom dagster import job, op\n@op\ndef work():\n {body}\n{JOB}"
+            f"import time\nfrom dagster import job, op, in_process_executor\n@op\ndef work():\n {body}\n{JOB}"
         )
         return create_run_for_test(instance, "made", status=DagsterRunStatus.STARTING, job_code_origin=origin)
 
@@ -234,7 +240,7 @@ def test_a_fork_server_that_has_nothing_to_do_ends_and_the_next_run_gets_another
     first = launch(instance, job(instance, "time.sleep(60)"))
     server = first.parent()
     first.kill()
-    server.wait(20)
+    wait_for_the_end(server)
     second = launch(instance, job(instance, "time.sleep(60)"))
     assert second.parent() not in (server, psutil.Process())
     second.kill()
@@ -246,8 +252,9 @@ def test_when_the_fork_server_is_killed_its_worker_goes_on_and_the_next_run_gets
     run = job(instance, f"while not __import__('os').path.exists({str(go)!r}): time.sleep(0.05)")
     worker = launch(instance, run)
     server = worker.parent()
+    assert server != psutil.Process()
     server.kill()
-    server.wait(10)
+    wait_for_the_end(server)
     time.sleep(0.5)
     assert not instance.get_run_by_id(run.run_id).is_finished
     other = job(instance, "time.sleep(60)")

@@ -32,7 +32,7 @@ class Platform(dg.ConfigurableResource[Any]):
     notifications_url: str | None = None
     dask_scheduler: str | None = None
     #: An S3Resource where the store is on S3.
-    s3: dg.ResourceDependency[Any] = None
+    s3: dg.ResourceDependency[Any] = None  # type: ignore[assignment]  # Dagster knows no optional one
 
     def settings(self) -> Settings:
         found = Settings.from_environment()

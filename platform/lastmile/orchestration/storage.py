@@ -9,6 +9,8 @@ import os
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from dagster import DagsterInstance
+
 from lastmile.errors import UserError
 from lastmile.orchestration.dagster_compat.storage import (
     ConfigurableClass,
@@ -29,7 +31,11 @@ class PlatformStorage(DagsterStorage, ConfigurableClass):
         return {}
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> DagsterStorage:  # noqa: ARG003
+    def from_config_value(  # type: ignore[override]  # any DagsterStorage will do
+        cls,
+        inst_data: ConfigurableClassData | None,
+        config_value: Any,  # noqa: ARG003
+    ) -> DagsterStorage[DagsterInstance]:
         """Raises UserError where a process of an installation, which is one with a DAGSTER_HOME, has no address."""
         if url := os.environ.get(_URL):
             return DagsterPostgresStorage(url, inst_data=inst_data)

@@ -73,13 +73,16 @@ class WorkerProcesses:
             return None if worker.exitcode == _UNKNOWN else worker.exitcode
 
     def _end_idle_server(self) -> None:
-        with self._lock, suppress(ProcessLookupError):
+        with self._lock, suppress(ProcessLookupError, ChildProcessError):
             if self._server and not self._working:
                 os.kill(self._server, signal.SIGTERM)
+                os.waitid(os.P_PID, self._server, os.WEXITED | os.WNOWAIT)  # multiprocessing collects it
 
 
 def _started(context: BaseContext, run_id: str) -> BaseProcess:
-    worker = context.Process(target=_work, args=(run_id,), name=f"worker of {run_id}")  # type: ignore[attr-defined]  # typeshed knows it of the contexts only
+    worker: BaseProcess = context.Process(  # type: ignore[attr-defined]  # typeshed knows it of each context only
+        target=_work, args=(run_id,), name=f"worker of {run_id}"
+    )
     worker.start()
     return worker
 
