@@ -28,6 +28,7 @@ def learning_resources(platform: Platform) -> dict[str, object]:
     frames = {"frames": FrameIOManager(platform=platform), "predictions": PredictionIOManager(platform=platform)}
     return {"platform": platform, **frames}
 
+
 FEATURES_KEY = features_key(HOUSEHOLDS.value.name)
 MODEL_KEY, PREDICTIONS_KEY = model_key(VULNERABILITY.value.name), predictions_key(VULNERABILITY.value.name)
 REPORT_KEY = report_key("vulnerability")

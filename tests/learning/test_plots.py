@@ -15,9 +15,7 @@ def assert_small_png(png: bytes) -> None:
 def test_pictures_are_small_pngs() -> None:
     assert_small_png(plots.confusion(LEVELS, [[5, 1, 0], [2, 3, 1], [0, 0, 0]]))
     assert_small_png(plots.importance({f"feature_{number}": number / 100 - 0.05 for number in range(40)}))
-    assert_small_png(
-        plots.shares("Fields", {"a": [1, 2, 3], "b": [0, 0, 0]}, LEVELS, plots.level_colours(3), "fields")
-    )
+    assert_small_png(plots.shares("Fields", {"a": [1, 2, 3], "b": [0, 0, 0]}, LEVELS, plots.level_colours(3), "fields"))
 
 
 def test_a_picture_is_put_inline() -> None:

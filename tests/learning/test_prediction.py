@@ -49,7 +49,9 @@ def test_no_rows_are_predicted_as_no_rows_of_the_same_types(estimator, version, 
     assert counts(YIELD, none) == {}
 
 
-def test_the_registry_knows_which_version_predicted_how_many_of_each_level(connection, estimator, version, rows) -> None:
+def test_the_registry_knows_which_version_predicted_how_many_of_each_level(
+    connection, estimator, version, rows
+) -> None:
     levels = counts(YIELD, predict(YIELD, estimator, rows))
     for counted in ({"low": 1}, levels):
         record(connection, "fields", WINDOW_2020, ("fields", "1"), counted, "run 1")

@@ -78,7 +78,11 @@ def test_each_year_says_how_many_rows_and_levels_it_has(make, instance: dg.Dagst
     make("features", "2018", "2019")
     records = instance.fetch_materializations(dg.AssetRecordsFilter(FEATURES_KEY, asset_partitions=["2018"]), limit=1)
     metadata = records.records[0].asset_materialization.metadata
-    assert (metadata["dagster/row_count"].value, metadata["labelled"].value, metadata["different survey_id"].value) == (200, 190, 5)
+    assert (metadata["dagster/row_count"].value, metadata["labelled"].value, metadata["different survey_id"].value) == (
+        200,
+        190,
+        5,
+    )
     assert sum(metadata[level].value for level in LEVELS) == 190
 
 
@@ -104,7 +108,9 @@ def test_a_notebook_gets_a_pandas_frame_whole_by_year_and_by_range(make, learnin
     assert set(several["survey_year"]) == {2018}
 
 
-def test_a_year_that_does_not_fit_the_schema_is_refused_and_nothing_of_it_is_kept(make, learning_platform, store) -> None:
+def test_a_year_that_does_not_fit_the_schema_is_refused_and_nothing_of_it_is_kept(
+    make, learning_platform, store
+) -> None:
     with learning_platform.connect() as connection:
         put_marts(connection, households().assign(vulnerability_level="Rich"))
     assert not make("features", "2018").success

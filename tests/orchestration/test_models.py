@@ -64,9 +64,7 @@ def test_a_person_sees_scores_next_to_the_dummys_and_two_pictures(make) -> None:
     make("features", "2018", "2019")
     shown = materialization(make("models")).metadata
     assert {record.data["score"] for record in shown["scores next to the dummy's"].value.records} == SCORES
-    assert [record.data["level"] for record in shown["recall by level"].value.records] == [
-        *LEVELS
-    ]
+    assert [record.data["level"] for record in shown["recall by level"].value.records] == [*LEVELS]
     for picture in ("confusion matrix", "feature importance"):
         assert "data:image/png;base64," in str(shown[picture].value)
 

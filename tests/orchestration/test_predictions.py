@@ -54,9 +54,7 @@ def test_each_year_says_how_many_of_each_level_and_shows_them(make, trained, ins
         dg.AssetRecordsFilter(PREDICTIONS_KEY, asset_partitions=["2018"]), limit=1
     )
     shown = records.records[0].asset_materialization.metadata
-    assert (
-        shown["dagster/row_count"].value == sum(shown[level].value for level in LEVELS) == 200
-    )
+    assert shown["dagster/row_count"].value == sum(shown[level].value for level in LEVELS) == 200
     assert shown["model version"].value == "1"
     assert "data:image/png;base64," in str(shown["levels"].value)
 

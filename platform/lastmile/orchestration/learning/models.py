@@ -11,8 +11,8 @@ import pandas as pd
 
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.declarations.model import Classification, Model
-from lastmile.orchestration.learning.following import when_updated
 from lastmile.orchestration.learning.features import measures
+from lastmile.orchestration.learning.following import when_updated
 from lastmile.orchestration.learning.shared import (
     GROUP,
     RETRIES,
