@@ -7,7 +7,6 @@ import psycopg
 import pytest
 from fields import FIELDS, LEVELS, SEASONS, WINDOW_2020, WINDOW_2021, Fields, with_inputs
 
-from lastmile.learning import FeatureSet
 from lastmile.learning.features import UnfitRows, build, conform, expected, snapshot, sources, sources_of
 
 QUERY = """
@@ -39,9 +38,8 @@ def test_a_source_without_partitions_is_given_whole(connection, marts) -> None:
 
 def test_a_sample_of_the_sources_is_about_the_same_entities(connection, marts) -> None:
     found = sources_of(connection, FIELDS, marts.head(7))
-    assert {name: set(frame["field"]) for name, frame in found.items()} == dict.fromkeys(
-        ("dim_field", "fct_field"), set(marts["field"].head(7))
-    )
+    wanted = set(marts["field"].head(7))
+    assert {name: set(frame["field"]) for name, frame in found.items()} == {"dim_field": wanted, "fct_field": wanted}
 
 
 def test_it_knows_how_many_entities_the_first_source_has(connection, marts) -> None:
@@ -103,7 +101,7 @@ def test_a_time_is_no_input() -> None:
 
 
 def test_inputs_are_what_neither_identifies_a_row_nor_is_a_target() -> None:
-    features: FeatureSet = FIELDS
+    features = FIELDS
     assert features.names() == ["soil", "rain_mm", "noise", "irrigated"]
     assert (features.names("categorical"), features.names("boolean")) == (["soil"], ["irrigated"])
     assert (features.columns["rain_mm"].unit, features.columns["yield_level"].levels) == ("mm", LEVELS)

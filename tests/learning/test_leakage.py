@@ -89,7 +89,7 @@ def test_sql_is_followed_as_it_is_written(wealth: str, found: dict[str, list[str
 
 def test_sql_that_cannot_be_followed_counts_as_made_of_all_it_reads() -> None:
     unreadable = replace(FIELDS, make=None, query="SELECT FROM WHERE marts.fct_field (")
-    assert derived_inputs(unreadable, MEASURES, {}) == dict.fromkeys(FIELDS.names(), ["harvest"])
+    assert derived_inputs(unreadable, MEASURES, {}) == {name: ["harvest"] for name in FIELDS.names()}
 
 
 def test_an_input_that_tells_the_level_alone_is_named(rows: pd.DataFrame) -> None:

@@ -138,7 +138,7 @@ class Doubling(TransformerMixin, BaseEstimator):
 
 def test_an_estimator_of_types_nobody_trusts_is_not_registered(connection, store, candidate) -> None:
     own = replace(candidate, estimator=Pipeline([("double", Doubling())]))
-    with pytest.raises(ArtifactRefused, match="model fields .*Doubling.*`trusted`"):
+    with pytest.raises(ArtifactRefused, match=r"model fields .*Doubling.*`trusted`"):
         registry.register(connection, store, own)
     assert registry.latest(connection, "fields") is None
 

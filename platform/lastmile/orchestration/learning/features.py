@@ -1,7 +1,7 @@
 """Feature sets as assets: rows by partition as a pandas frame, and an alarm for whatever gives the target away."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -68,7 +68,9 @@ def feature_asset(declared: Declared[FeatureSet]) -> dg.AssetsDefinition:
             "partition_expr": features.partition_column,
         },
     )
-    def feature_set(context: dg.AssetExecutionContext, platform: Platform) -> Any:
+    def feature_set(
+        context: dg.AssetExecutionContext, platform: Platform
+    ) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
         from lastmile.learning.features import build, expected, snapshot
         from lastmile.learning.frames import content
 
@@ -84,7 +86,7 @@ def feature_asset(declared: Declared[FeatureSet]) -> dg.AssetsDefinition:
                 parts[partition] = rows
             leaks = _leak_checks(connection, platform, features, parts)
         version = digest(f"{partition} {content(rows)}" for partition, rows in parts.items())
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             value=pd.concat(parts.values(), ignore_index=True),
             data_version=dg.DataVersion(version),
             check_results=[*leaks, check("complete", incomplete)],

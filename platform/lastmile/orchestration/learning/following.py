@@ -7,8 +7,8 @@ from dagster import AutomationCondition as When
 
 
 def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = None) -> "When[Any]":
-    """Make the asset's partitions when any of `after` was updated, or those there are when its code has changed, and all
-    of `needs` exist, as soon as no dependency, nor the asset itself, is being made.
+    """Make the asset's partitions when any of `after` was updated, or those there are when its code has changed, once
+    all of `needs` exist and neither a dependency nor the asset itself is being made.
 
     Unlike `eager()`: every partition counts, not only the latest; an unpartitioned asset does not wait for partitions
     that will never be; what `needs` lacks at the time of the update is not caught up with when it comes, because an

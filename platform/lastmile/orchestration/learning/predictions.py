@@ -1,6 +1,6 @@
 """Predictions as assets: the target of every entity, also of those whose own is unknown, by the newest version."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -61,7 +61,9 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
             "partition_expr": model.features.partition_column,
         },
     )
-    def predictions(context: dg.AssetExecutionContext, platform: Platform, rows: pd.DataFrame) -> Any:
+    def predictions(
+        context: dg.AssetExecutionContext, platform: Platform, rows: pd.DataFrame
+    ) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
         from lastmile.learning import registry
         from lastmile.learning.prediction import counts
         from lastmile.learning.prediction import predictions as predicted_by
@@ -69,9 +71,9 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         with platform.connect() as connection:
             version = registry.latest(connection, model.name)
         if version is None:
-            return nothing_made(
-                _CHECK, "nothing predicted", f"there is no version of the model {model.name} yet: nothing predicted"
-            )
+            reason = f"there is no version of the model {model.name} yet: nothing predicted"
+            yield nothing_made(_CHECK, "nothing predicted", reason)
+            return
         try:
             estimator = registry.load(platform.store(), version, model.trusted)
         except registry.ArtifactRefused as refused:
@@ -83,7 +85,7 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
             of_partition = counts(model, found[(days >= pd.Timestamp(window[0])) & (days < pd.Timestamp(window[1]))])
             contents.append(f"{partition} {sorted(of_partition.items())}")
             context.add_asset_metadata(_metadata(model, of_partition, version.version), key, partition)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             value=found,
             data_version=dg.DataVersion(digest([f"{model.name} {version.version}", *contents])),
             check_results=[check(_CHECK, _faults(model, rows, found))],
