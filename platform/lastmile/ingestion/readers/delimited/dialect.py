@@ -132,19 +132,19 @@ def find_layout(sample: Sample, contract: Contract) -> Layout | None:
         readings = [reading for delimiter in delimiters if (reading := _best(sample, delimiter, contract))]
         if readings:
             return _only(readings).layout()
-    dialects = [dialect for delimiter in COMMON for dialect in _dialects(sample, delimiter)]
-    starts = [sample.rows(dialect, PREAMBLE + 1) for dialect in dialects]
+    tried = [dialect for delimiter in COMMON for dialect in dialects(sample, delimiter)]
+    starts = [sample.rows(dialect, PREAMBLE + 1) for dialect in tried]
     if not any(starts):
         return None
     if _is_binary(sample.text):
         raise Unreadable("this is no text and no format known here: found control characters. Check the file's format.")
-    widest = max(int(sample.walk(dialect, PREAMBLE + 1).fields.max(initial=0)) for dialect in dialects)
+    widest = max(int(sample.walk(dialect, PREAMBLE + 1).fields.max(initial=0)) for dialect in tried)
     if widest > sample.columns:
         raise too_wide(widest, contract)
     raise refusal([row or [] for rows in starts for row in rows], contract)
 
 
-def _dialects(sample: Sample, delimiter: str) -> list[Dialect]:
+def dialects(sample: Sample, delimiter: str) -> list[Dialect]:
     """Those that make a difference to the sample, the standard first.
 
     A table without delimiters is read with commas. Only between tabs are quotes commonly characters like others.
@@ -173,7 +173,7 @@ def _best(sample: Sample, delimiter: str, contract: Contract) -> _Reading | None
 
     Raises Refused where apostrophes may be quotes or not.
     """
-    readings = [reading for dialect in _dialects(sample, delimiter) if (reading := _read(sample, dialect, contract))]
+    readings = [reading for dialect in dialects(sample, delimiter) if (reading := _read(sample, dialect, contract))]
     if len(readings) < 2:
         return next(iter(readings), None)
     quoted = next((reading for reading in readings if reading.dialect.quote == "'"), None)
