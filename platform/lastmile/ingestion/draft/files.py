@@ -1,4 +1,4 @@
-"""Files as sources of a draft: their names are found without a contract, their records read under one of these names."""
+"""Files as sources of a draft: names are found without a contract, records are read under a contract of the names."""
 
 import json
 from collections import Counter

@@ -4,6 +4,7 @@ Stricter than the casts of the intake, so that what passes here is read there. W
 is not decided here.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,27 +20,32 @@ POINT = NumberFormat()
 class Kind:
     """A kind of value: `read` gives the value of each text, null where it is none of this kind.
 
-    `base` is what a contract calls it (`whole`, `number`, `date`, `datetime`, `time`, `json`); `format` how dates are
-    written, in the signs of strftime; `numbers` how numbers are.
+    `base` is what a contract calls it (`whole`, `number`, `date`, ...); `format` how dates are
+    written, in the signs of strftime; `symbol` stands around a number, and `numbers` is how numbers are written.
     """
 
     base: str
     read: Callable[[pl.Series], pl.Series]
     format: str | None = None
+    symbol: str | None = None
     numbers: NumberFormat = POINT
 
 
 #: A number with a zero before it is a code, and one of more digits than a double keeps is an identifier.
-_WHOLE = r"^[+-]?(?:0|[1-9]\d{0,14})(?:\.0+)?$"
+_WHOLE = r"^[+-]?(?:0|[1-9]\d{0,14})$"
+_WHOLE_WITH_POINT = r"^[+-]?(?:0|[1-9]\d{0,14})(?:\.0+)?$"
 _NUMBER = r"^[+-]?(?:(?:0|[1-9]\d{0,30})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?$"
 _COMMA = r"^[+-]?(?:0|[1-9]\d*|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?$"
 _GROUPED = r"^[+-]?(?:0|[1-9]\d{0,2}(?:%s\d{3})*|[1-9]\d*)(?:\.\d+)?$"
+#: Signs that may stand before or behind a number.
+SYMBOLS = ("%", "$", "€", "£")
 _BLANKS = "[ \u00a0\u202f'\u2019]"
-_TIME = r"^(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?$"
+_TIME = r"^(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?$"
 _ISO = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?$"
 
 #: Forms of dates, the more usual first, each with the pattern that chrono is too lenient to keep.
 DATES = {
+    "iso": r"^\d{4}-\d\d-\d\d$",
     "%Y-%m-%d": r"^\d{4}-\d{1,2}-\d{1,2}$",
     "%d/%m/%Y": r"^\d{1,2}/\d{1,2}/\d{4}$",
     "%m/%d/%Y": r"^\d{1,2}/\d{1,2}/\d{4}$",
@@ -79,19 +85,30 @@ def _number(pattern: str, numbers: NumberFormat = POINT, base: str = "number") -
     return Kind(base, lambda texts: _real(texts, pattern, numbers), numbers=numbers)
 
 
+def _symbol(sign: str) -> Kind:
+    either = rf"\s*{re.escape(sign)}\s*"
+    pattern = rf"^[+-]?(?:{either})?(?:0|[1-9]\d*|[1-9]\d{{0,2}}(?:,\d{{3}})+)(?:\.\d+)?(?:{either})?$"
+
+    def read(texts: pl.Series) -> pl.Series:
+        found = _matching(texts, pattern).str.replace_all(either, "").str.replace_all(",", "", literal=True)
+        return found.cast(pl.Float64, strict=False)
+
+    return Kind("number", read, symbol=sign)
+
+
 def _date(form: str, pattern: str) -> Kind:
     def read(texts: pl.Series) -> pl.Series:
-        days = _matching(texts, pattern).str.to_date(form, strict=False, cache=False)
-        return days.set(~days.dt.year().is_between(1, 9999), None)
+        days = _matching(texts, pattern).str.to_date("%Y-%m-%d" if form == "iso" else form, strict=False, cache=False)
+        return days.set(~days.dt.year().is_between(1000, 9999), None)
 
-    return Kind("date", read, form)
+    return Kind("date", read, None if form == "iso" else form)
 
 
 def _datetime(form: str, pattern: str) -> Kind:
     def read(texts: pl.Series) -> pl.Series:
         found = _matching(texts, pattern)
         values = found.str.to_datetime(form, time_unit="us", strict=False, cache=False)
-        return values.set(~values.dt.year().is_between(1, 9999), None)
+        return values.set(~values.dt.year().is_between(1000, 9999), None)
 
     return Kind("datetime", read, form)
 
@@ -101,7 +118,7 @@ def _iso_datetime(texts: pl.Series) -> pl.Series:
     found = _matching(texts, _ISO)
     moments = found.str.head(16).str.replace("T", " ", literal=True)
     values = moments.str.to_datetime("%Y-%m-%d %H:%M", time_unit="us", strict=False, cache=False)
-    return values.set(~values.dt.year().is_between(1, 9999), None)
+    return values.set(~values.dt.year().is_between(1000, 9999), None)
 
 
 def _json(texts: pl.Series) -> pl.Series:
@@ -119,6 +136,7 @@ def _all() -> dict[str, Kind]:
     grouped = NumberFormat(".", ",")
     found: dict[str, Kind] = {
         "whole": _number(_WHOLE, base="whole"),
+        "whole with point": _number(_WHOLE_WITH_POINT, base="number"),
         "number": _number(_NUMBER),
         "comma": _number(_COMMA, NumberFormat(",", ".")),
         "grouped": _number(_GROUPED % ",", grouped),
@@ -127,10 +145,11 @@ def _all() -> dict[str, Kind]:
         "time": Kind("time", lambda texts: _matching(texts, _TIME)),
         "json": Kind("json", _json),
     }
+    found |= {sign: _symbol(sign) for sign in SYMBOLS}
     for form, pattern in DATES.items():
         found[form] = _date(form, pattern)
         for time, behind in TIMES.items():
-            if form != "%Y-%m-%d":
+            if form not in ("iso", "%Y-%m-%d"):
                 found[form + time] = _datetime(form + time, pattern[:-1] + behind)
     return found
 

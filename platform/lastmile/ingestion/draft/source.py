@@ -1,7 +1,7 @@
 """What a draft is made from: anything that gives records as text under a header, as often as it is asked to.
 
-A file, a table of a database and a sample of a stream are drafted alike. What a source shows of its own form (no header,
-encoding, sheet) it gives as a `Form`, which becomes part of the contract.
+A file, a table of a database and a sample of a stream are drafted alike. What a source shows of its own form (no
+header, encoding, sheet) it gives as a `Form`, which becomes part of the contract.
 """
 
 from collections.abc import Callable, Iterable, Sequence
