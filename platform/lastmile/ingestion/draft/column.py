@@ -14,7 +14,7 @@ from lastmile.ingestion.draft.kinds import KINDS, Kind
 from lastmile.ingestion.draft.profile import Fit, Profile, shown
 
 #: Pairs of words for yes and no, the more usual first.
-YES_NO = (
+YES_NO: tuple[tuple[str, str], ...] = (
     *(("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("oui", "non"), ("si", "no"), ("sí", "no")),
     *(("sim", "não"), ("sim", "nao"), ("vrai", "faux"), ("ja", "nein"), ("verdadero", "falso")),
 )
@@ -33,7 +33,8 @@ _MEASURED = {"kg", "km", "cm", "mm", "ha", "%", "lcu", "usd", "eur", "kwh", "mg"
 class Column:
     """A column to be declared. `base` is its type: text, codes, list, whole, number, yes_no, date, ...
 
-    `headers` are those it goes by in the files; `evidence` are short remarks for whoever reads the draft.
+    `headers` are those it goes by in the files; `full` says that no row is without a value, and `evidence`
+    are short remarks for whoever reads the draft.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Column:
     base: str = "text"
     kind: Kind | None = None
     required: bool = False
+    full: bool = False
     personal: bool = False
     unit: str | None = None
     missing: tuple[str, ...] = ()
@@ -64,11 +66,12 @@ def column(name: str, headers: Sequence[str], profile: Profile, files: int, pres
     header = headers[0]
     typed = _typed(header, profile, Column(name, tuple(headers)))
     without = profile.blank + sum(profile.nothing[code] for code in typed.missing) + _sentinels(typed, profile)
-    is_full = not without and present == files and (profile.rows >= ROWS or files >= FILES)
+    is_full = not without and present == files
     personal, why = _personal(header, profile)
     return replace(
         typed,
-        required=is_full,
+        required=is_full and (profile.rows >= ROWS or files >= FILES),
+        full=is_full,
         personal=personal,
         unit=names.unit(header) if typed.base in ("whole", "number", "text") else None,
         evidence=(
@@ -167,7 +170,7 @@ def _textual(header: str, profile: Profile, plain: Column) -> Column:
     if not values:
         return found.saying(f"texts of up to {profile.longest:,} characters")
     if len(values) > MOST_CODES:
-        return found.saying(f"{len(values):,} distinct, such as {shown(list(values), 3)}")
+        return found.saying(f"{len(values):,} distinct, such as {shown(list(values)[:3])}")
     is_closed = min(values.values()) >= SEEN and sum(values.values()) >= ENOUGH and len(values) > 1
     is_code = is_closed and max(map(len, values)) <= 40 and not names.is_identifier(header)
     listed = tuple(sorted(values))

@@ -9,7 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lastmile.contracts import Contract, Limits, Partition, text
+import pandera.polars as pa
+import polars as pl
+
+from lastmile.contracts import Contract, Format, Limits, Partition, column
 from lastmile.contracts.names import normal_name
 from lastmile.errors import UserError
 from lastmile.ingestion.batch import Refused, Unreadable
@@ -64,15 +67,15 @@ def of_names(names: Sequence[str], form: Form) -> Contract:
     if not known:
         raise UserError(f"expected columns with names, found {list(names)[:20]}. Name them in the first line.")
     declared = names if form.headerless else known
+    columns = {f"draft__{number}": column(pl.String, "", aliases=(name,)) for number, name in enumerate(declared, 1)}
+    encodings = (form.encoding,) if form.encoding else ENCODINGS[:1]
     return Contract(
         name="draft",
+        schema=pa.DataFrameSchema(columns),
         description="",
         owner="",
         partition=Partition("year", date(2000, 1, 1)),
-        columns={f"draft__{number}": text("", aliases=(name,)) for number, name in enumerate(declared, 1)},
-        headerless=form.headerless,
-        encodings=(form.encoding,) if form.encoding else ENCODINGS[:1],
-        sheet=form.sheet,
+        format=Format(encodings=encodings, headerless=form.headerless, sheet=form.sheet),
     )
 
 

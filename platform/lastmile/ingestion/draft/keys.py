@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-#: Rows of the sample, columns that may be part of a key, and sets checked on every row.
-SAMPLE, COLUMNS, CANDIDATES = 100_000, 12, 6
+#: Cells of the sample, columns that may be part of a key, and sets checked on every row.
+CELLS, COLUMNS, CANDIDATES = 4_000_000, 12, 6
 #: Pairs of equal rows to be expected by chance, for it to mean something that there are none.
 BY_CHANCE = 3
 #: The column of a frame that says which partition its rows are of.
@@ -39,7 +39,7 @@ class KeySample:
         first = -self.seen % self.stride
         self.seen += frame.height
         self.frames.append(frame.gather_every(self.stride, first).select(pl.all().hash()))
-        if sum(part.height for part in self.frames) > SAMPLE:
+        if sum(part.height * part.width for part in self.frames) > CELLS:
             whole = pl.concat(self.frames, how="diagonal")
             self.frames, self.stride = [whole.gather_every(2)], self.stride * 2
 

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 import orjson
 import polars as pl
 
-from lastmile.ingestion.batch import NumberFormat
-
-POINT = NumberFormat()
+from lastmile.contracts.numbers import PLAIN, NumberFormat
 
 
 @dataclass(frozen=True)
@@ -28,12 +26,12 @@ class Kind:
     read: Callable[[pl.Series], pl.Series]
     format: str | None = None
     symbol: str | None = None
-    numbers: NumberFormat = POINT
+    numbers: NumberFormat = PLAIN
 
 
 #: A number with a zero before it is a code, and one of more digits than a double keeps is an identifier.
 _WHOLE = r"^[+-]?(?:0|[1-9]\d{0,14})$"
-_WHOLE_WITH_POINT = r"^[+-]?(?:0|[1-9]\d{0,14})(?:\.0+)?$"
+_WHOLE_WITH_PLAIN = r"^[+-]?(?:0|[1-9]\d{0,14})(?:\.0+)?$"
 _NUMBER = r"^[+-]?(?:(?:0|[1-9]\d{0,30})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?$"
 _COMMA = r"^[+-]?(?:0|[1-9]\d*|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?$"
 _GROUPED = r"^[+-]?(?:0|[1-9]\d{0,2}(?:%s\d{3})*|[1-9]\d*)(?:\.\d+)?$"
@@ -71,7 +69,7 @@ def _matching(texts: pl.Series, pattern: str) -> pl.Series:
     return texts.set(~texts.str.contains(pattern), None)
 
 
-def _real(texts: pl.Series, pattern: str, numbers: NumberFormat = POINT) -> pl.Series:
+def _real(texts: pl.Series, pattern: str, numbers: NumberFormat = PLAIN) -> pl.Series:
     found = _matching(texts, pattern)
     for sign in numbers.thousands:
         found = found.str.replace_all(sign, "", literal=True)
@@ -81,7 +79,7 @@ def _real(texts: pl.Series, pattern: str, numbers: NumberFormat = POINT) -> pl.S
     return values.set(~values.is_finite(), None)
 
 
-def _number(pattern: str, numbers: NumberFormat = POINT, base: str = "number") -> Kind:
+def _number(pattern: str, numbers: NumberFormat = PLAIN, base: str = "number") -> Kind:
     return Kind(base, lambda texts: _real(texts, pattern, numbers), numbers=numbers)
 
 
@@ -136,7 +134,7 @@ def _all() -> dict[str, Kind]:
     grouped = NumberFormat(".", ",")
     found: dict[str, Kind] = {
         "whole": _number(_WHOLE, base="whole"),
-        "whole with point": _number(_WHOLE_WITH_POINT, base="number"),
+        "whole with point": _number(_WHOLE_WITH_PLAIN, base="number"),
         "number": _number(_NUMBER),
         "comma": _number(_COMMA, NumberFormat(",", ".")),
         "grouped": _number(_GROUPED % ",", grouped),

@@ -49,8 +49,8 @@ RANGES: dict[str, tuple[int, int]] = {
 }
 #: Words for what is counted or weighed, and so never negative.
 _AMOUNTS = _set(
-    "age amount area bought consumed cost count distance duration harvest height length members n nb number num "
-    "persons pieces population prix price produced production rain rainfall salary size sold weight "
+    "age amount area bought consumed count distance duration harvest height length members n nb number num "
+    "persons pieces population produced production rain rainfall salary size sold weight "
     "width yield"
 )
 _UNITS_OF_AMOUNTS = {"kg", "km", "cm", "mm", "ha", "kcal", "kwh", "mg", "l", "acres"}
