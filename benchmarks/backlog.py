@@ -16,10 +16,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
+import pandera.polars as pa
 from rich.console import Console
 from rich.table import Table
 
-from lastmile.contracts import Contract, Partition, integer, number, text
+from lastmile.contracts import Arrival, Contract, Partition, field
 from lastmile.embedded import postgres
 from lastmile.ingestion.worker import ingest_pending
 from lastmile.orchestration.drop_assets import cleaned_assets, raw_asset
@@ -28,19 +29,22 @@ from lastmile.orchestration.sensors import landing_sensor
 from lastmile.store import Store
 from lastmile.warehouse.migrate import migrate
 
+
+class Readings(pa.DataFrameModel):
+    reading: str = field("Number of the reading.")
+    device: str = field("Who read.")
+    degrees: float | None = field("Temperature of the air.", unit="°C", ge=-60, le=60)
+    battery: int | None = field("Charge left.", unit="%", ge=0, le=100)
+
+
 READINGS = Contract(
     name="readings",
     description="Readings of field devices; one row per device and hour.",
     owner="team:field-data",
     partition=Partition("year", start=date(2015, 1, 1)),
     key=("reading",),
-    columns={
-        "reading": text("Number of the reading.", required=True),
-        "device": text("Who read.", required=True),
-        "degrees": number("Temperature of the air.", unit="°C", at_least=-60, at_most=60),
-        "battery": integer("Charge left.", unit="%", at_least=0, at_most=100),
-    },
-    settle=timedelta(0),
+    schema=Readings,
+    arrival=Arrival(quiet_period=timedelta(0)),
 )
 ROWS = 3
 YEARS = [str(year) for year in range(2016, 2026)]

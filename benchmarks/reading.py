@@ -27,11 +27,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandera.polars as pa
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from lastmile.contracts import Contract, Partition, normal_name, text
+from lastmile.contracts import Contract, Format, Partition, column
+from lastmile.contracts.names import normal_name
 
 #: Seconds a reader may take for one file.
 PATIENCE = 30
@@ -155,20 +157,28 @@ def declared(truth: Truth) -> Contract:
         for place, name in enumerate(truth.header, 1)
     ]
     names = names or [f"column {number}" for number in range(truth.columns)]
-    columns = {f"c{place}": text("As found.", required=True, aliases=(name,)) for place, name in enumerate(names)}
-    contract = Contract("file", "A file.", "nobody@example.org", Partition("year", start=date(2020, 1, 1)), columns)
-    return replace(contract, headerless=not truth.header)
+    columns = {
+        f"c{place}": column(str, "As found.", required=True, aliases=(name,)) for place, name in enumerate(names)
+    }
+    return Contract(
+        name="file",
+        schema=pa.DataFrameSchema(columns),
+        description="A file.",
+        owner="nobody@example.org",
+        partition=Partition("year", start=date(2020, 1, 1)),
+        format=Format(headerless=not truth.header),
+    )
 
 
 def filled(contract: Contract, truth: Truth) -> Contract:
     """The contract as who knows the data writes it: a value is required in the columns that always have one."""
     always = map(all, zip(*truth.rows, strict=False)) if truth.rows else ()
     columns = {
-        name: text("As found.", required=has_all, aliases=contract.metadata(name)["aliases"])
+        name: column(str, "As found.", required=has_all, aliases=contract.metadata(name)["aliases"])
         for name, has_all in zip_longest(contract.columns, always, fillvalue=False)
         if name
     }
-    return replace(contract, columns=columns)
+    return replace(contract, schema=pa.DataFrameSchema(columns))
 
 
 def is_same(given: Any, true: str) -> bool:

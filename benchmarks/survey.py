@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+import pandera.polars as pa
 import polars as pl
 
-from lastmile.contracts import Contract, Partition, boolean, code, day, integer, moment, number, text
+from lastmile.contracts import Arrival, Contract, Partition, Policy, column
 
 BATCH = 100_000
 #: The partition that benchmarks put the survey in.
@@ -37,33 +38,34 @@ AMOUNTS = (
     "income_off_farm",
 )
 
+COLUMNS = {
+    "visit_id": column(str, "Number of the visit.", required=True, str_matches="^(?:V[0-9]{10})$"),
+    "household": column(str, "Who was visited.", required=True, personal=True),
+    "country": column(str, "Where.", isin=COUNTRIES, required=True),
+    "district": column(str, "District of the household."),
+    "village": column(str, "Village of the household."),
+    "enumerator": column(str, "Who asked.", personal=True),
+    "visited_on": column(date, "When.", ge=date(2000, 1, 1)),
+    "uploaded_at": column(datetime, "When the answers arrived."),
+    "latitude": column(float, "Degrees north.", ge=-90, le=90),
+    "longitude": column(float, "Degrees east.", ge=-180, le=180),
+    "members": column(int, "People in the household.", ge=1, le=60),
+    "children": column(int, "Of them below 15.", ge=0, le=50),
+    "land_ha": column(float, "Land cultivated.", unit="ha", ge=0, le=1_000),
+    "owns_land": column(bool, "Whether any of it is theirs."),
+    "water_source": column(str, "Where water comes from.", isin=SOURCES),
+    **{name: column(float, f"{name} in the year.", ge=0, le=10_000_000) for name in AMOUNTS},
+    "remarks": column(str, "What else was said."),
+}
 SURVEY = Contract(
     name="survey",
     description="Visits to households; one row per visit.",
     owner="team:field-data",
     partition=Partition("year", start=date(2015, 1, 1)),
     key=("visit_id",),
-    max_bad_share=1.0,
-    settle=timedelta(0),
-    columns={
-        "visit_id": text("Number of the visit.", required=True, matches="V[0-9]{10}"),
-        "household": text("Who was visited.", required=True, personal=True),
-        "country": code("Where.", COUNTRIES, required=True),
-        "district": text("District of the household."),
-        "village": text("Village of the household."),
-        "enumerator": text("Who asked.", personal=True),
-        "visited_on": day("When.", at_least=date(2000, 1, 1)),
-        "uploaded_at": moment("When the answers arrived."),
-        "latitude": number("Degrees north.", at_least=-90, at_most=90),
-        "longitude": number("Degrees east.", at_least=-180, at_most=180),
-        "members": integer("People in the household.", at_least=1, at_most=60),
-        "children": integer("Of them below 15.", at_least=0, at_most=50),
-        "land_ha": number("Land cultivated.", unit="ha", at_least=0, at_most=1_000),
-        "owns_land": boolean("Whether any of it is theirs."),
-        "water_source": code("Where water comes from.", SOURCES),
-        **{name: number(f"{name} in the year.", at_least=0, at_most=10_000_000) for name in AMOUNTS},
-        "remarks": text("What else was said."),
-    },
+    schema=pa.DataFrameSchema(COLUMNS),
+    policy=Policy(max_bad_share=1.0),
+    arrival=Arrival(quiet_period=timedelta(0)),
 )
 
 

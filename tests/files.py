@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import pytest
+from declaring import dataset
 
-from lastmile.contracts import Contract, Partition, text
+from lastmile.contracts import Contract, column
 from lastmile.ingestion.batch import BrokenRecord, RawBatch
 from lastmile.ingestion.readers import Reader, open_drop
 
@@ -16,13 +16,9 @@ def requiring(
     *required: str, optional: tuple[str, ...] = ("note",), encodings: tuple[str, ...] = ("cp1252",)
 ) -> Contract:
     """A contract of text columns."""
-    columns = {name: text("Must be there.", required=True) for name in required}
-    return Contract(
-        name="visits",
-        description="Whatever is written in a file.",
-        owner="field-data@example.org",
-        partition=Partition("year", start=date(2010, 1, 1)),
-        columns=columns | {name: text("May be there.") for name in optional},
+    columns = {name: column(str, "Must be there.", required=True) for name in required}
+    return dataset(
+        columns=columns | {name: column(str, "May be there.") for name in optional},
         encodings=encodings,
     )
 

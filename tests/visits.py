@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ from urllib.parse import unquote, urlparse
 
 import polars as pl
 import psycopg
+from declaring import changed, dataset, rule
 from psycopg.rows import dict_row
 
-from lastmile.contracts import Contract, Partition, code, integer, number, rule, text
+from lastmile.contracts import Contract, Partition, column
 from lastmile.ingestion.discovery.listing import discover
 from lastmile.ingestion.worker import ingest_pending
 from lastmile.ledger import Outcome
@@ -20,24 +21,22 @@ from lastmile.ledger.audit import violations
 from lastmile.store import Store
 from lastmile.warehouse.tables import ensure_table
 
-VISITS = Contract(
-    name="visits",
+VISITS = dataset(
     description="Visits of a field team; one row per visit.",
-    owner="team:field-data",
     partition=Partition("year", start=date(2015, 1, 1)),
     key=("visit",),
     columns={
-        "visit": text("Number of the visit.", required=True),
-        "persons": integer("Persons met.", unit="persons", at_least=0, at_most=50),
-        "hours": number("Time spent.", unit="h", at_least=0, aliases=("duration",)),
-        "travel_hours": number("Of which on the way.", unit="h", at_least=0),
-        "outcome": code("How it ended.", ["done", "absent"]),
+        "visit": column(str, "Number of the visit.", required=True),
+        "persons": column(int, "Persons met.", unit="persons", ge=0, le=50),
+        "hours": column(float, "Time spent.", unit="h", ge=0, aliases=("duration",)),
+        "travel_hours": column(float, "Of which on the way.", unit="h", ge=0),
+        "outcome": column(str, "How it ended.", isin=["done", "absent"]),
     },
-    rules=[
+    checks=[
         rule("travel_within_hours", pl.col("travel_hours") <= pl.col("hours"), "travel takes part of the time only")
     ],
     max_bad_share=0.5,
-    settle=timedelta(0),
+    quiet_period=timedelta(0),
 )
 HEADER = "visit,persons,hours,travel_hours,outcome"
 YEARS = ["2019", "2020", "2021"]
@@ -79,7 +78,7 @@ class Site:
 
     def under(self, **changes: Any) -> "Site":
         """The same site under a changed contract."""
-        self.contract = replace(self.contract, **changes)
+        self.contract = changed(self.contract, **changes)
         return self
 
     def query(self, sql: str, *values: Any) -> list[dict[str, Any]]:

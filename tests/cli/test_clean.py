@@ -1,9 +1,9 @@
 """`lastmile clean`: looks first, asks, and removes only what was said."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from declaring import changed
 from typer.testing import CliRunner
 
 from lastmile.cli.app import app
@@ -22,7 +22,7 @@ def run(site, monkeypatch):
 
     def run(*arguments, retention=None):
         monkeypatch.setattr(
-            contracts, "load_contracts", lambda _: {"visits": replace(site.contract, retention=retention)}
+            contracts, "load_contracts", lambda _: {"visits": changed(site.contract, retention=retention)}
         )
         return CliRunner().invoke(app, ["clean", *arguments])
 

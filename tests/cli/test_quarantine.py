@@ -12,7 +12,7 @@ from visits import Site
 
 from lastmile.cli.app import app
 from lastmile.cli.quarantine.selection import parsed
-from lastmile.contracts import integer
+from lastmile.contracts import column
 from lastmile.embedded.home_lock import exclusive
 from lastmile.errors import UserError
 from lastmile.warehouse.tables import ensure_table
@@ -50,7 +50,7 @@ def mistake(*arguments):
 
 
 def mend(site):
-    site.under(columns={**site.contract.columns, "persons": integer("Persons met.", at_least=0, at_most=100)})
+    site.under(columns={**site.contract.columns, "persons": column(int, "Persons met.", ge=0, le=100)})
 
 
 @pytest.mark.parametrize("command", ["list", "show", "export", "release", "discard"])

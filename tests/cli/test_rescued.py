@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 from visits import VISITS, YEARS, Site
 
 from lastmile.cli.app import app
+from lastmile.contracts import column
 from lastmile.contracts import loading as contracts
-from lastmile.contracts import number
 from lastmile.errors import UserError
 from lastmile.ingestion.worker import ingest_pending
 from lastmile.warehouse.tables import ensure_table
@@ -40,7 +40,7 @@ def said(*arguments):
 
 
 def declare_wind(site):
-    site.under(columns={**VISITS.columns, "wind_kmh": number("Wind.", aliases=("Wind (km/h)",))})
+    site.under(columns={**VISITS.columns, "wind_kmh": column(float, "Wind.", aliases=("Wind (km/h)",))})
 
 
 @pytest.mark.parametrize("command", ["list", "fill"])

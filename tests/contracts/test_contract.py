@@ -8,24 +8,18 @@ from datetime import date
 import pandera.polars as pa
 import polars as pl
 import pytest
+from declaring import dataset, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastmile.contracts import Contract, Misdeclared, Partition, column, load_contracts, number, rule, text
+from lastmile.contracts import Misdeclared, Partition, column, load_contracts
 from lastmile.settings import PROJECT
 
 YEARLY = Partition("year", start=date(2010, 1, 1))
 
 
 def contract(**changes):
-    parts = {
-        "name": "visits",
-        "description": "",
-        "owner": "team:x",
-        "partition": YEARLY,
-        "columns": {"visit": text("id")},
-    }
-    return Contract(**{**parts, **changes})
+    return dataset(**{"columns": {"visit": column(str, "id")}, **changes})
 
 
 def test_a_key_must_name_declared_columns():
@@ -35,7 +29,7 @@ def test_a_key_must_name_declared_columns():
 
 def test_names_are_lower_case_so_that_sql_needs_no_quotes():
     with pytest.raises(ValueError, match="must be lower-case names"):
-        contract(columns={"Visit": text("id")})
+        contract(columns={"Visit": column(str, "id")})
 
 
 def test_the_version_is_the_same_in_every_process():
@@ -50,10 +44,10 @@ def test_the_version_is_the_same_in_every_process():
 
 def test_the_version_changes_with_the_meaning_and_not_without():
     assert contract().version == contract().version
-    assert contract(columns={"visit": text("id", required=True)}).version != contract().version
+    assert contract(columns={"visit": column(str, "id", required=True)}).version != contract().version
     assert (
-        contract(columns={"visit": number("id", at_most=3)}).version
-        != contract(columns={"visit": number("id")}).version
+        contract(columns={"visit": column(float, "id", le=3)}).version
+        != contract(columns={"visit": column(float, "id")}).version
     )
 
 
@@ -114,28 +108,28 @@ def visits(*columns, **more):
 
 
 def test_a_name_that_postgres_keeps_for_itself_is_no_column():
-    assert "xmin" in visits(("xmin", number("West.")))
+    assert "xmin" in visits(("xmin", column(float, "West.")))
 
 
 @pytest.mark.behaviour(number=21)
 def test_an_alias_of_two_columns_is_refused_with_both_named():
-    hours, minutes = number("h", aliases=("Duration",)), number("m", aliases=("duration ",))
+    hours, minutes = column(float, "h", aliases=("Duration",)), column(float, "m", aliases=("duration ",))
     told = visits(("hours", hours), ("minutes", minutes))
     assert "header 'duration ' of column minutes and header 'Duration' of column hours are the same" in told
 
 
 @pytest.mark.behaviour(number=21)
 def test_an_alias_that_is_another_columns_name_is_refused():
-    told = visits(("hours", number("h")), ("minutes", number("m", aliases=("HOURS",))))
+    told = visits(("hours", column(float, "h")), ("minutes", column(float, "m", aliases=("HOURS",))))
     assert "header 'HOURS' of column minutes and header 'hours' of column hours are the same" in told
 
 
 def test_an_alias_may_repeat_its_own_column_in_another_form():
-    assert contract(columns={"farm_size": number("ha", aliases=("Farm size", "farm-size"))})
+    assert contract(columns={"farm_size": column(float, "ha", aliases=("Farm size", "farm-size"))})
 
 
 def test_an_alias_without_letters_is_refused():
-    assert "no letter or digit" in visits(("hours", number("h", aliases=("#",))))
+    assert "no letter or digit" in visits(("hours", column(float, "h", aliases=("#",))))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +146,7 @@ def test_a_type_that_no_column_can_have_is_refused():
 
 
 def test_a_rule_that_names_an_unknown_column_is_refused():
-    told = visits(("hours", number("h")), rules=[rule("short", pl.col("hours") < pl.col("day"), "short")])
+    told = visits(("hours", column(float, "h")), checks=[rule("short", pl.col("hours") < pl.col("day"), "short")])
     assert "rule short names columns ['day']; expected some of ['hours']" in told
 
 
@@ -162,12 +156,12 @@ def test_a_rule_that_cannot_be_asked_or_gives_no_verdict_is_refused():
         rule("sum", pl.col("hours") + 1, "a number"),
         rule("mixed", pl.col("hours") > pl.col("visit").dt.date(), "types that do not go together"),
     ]
-    told = visits(("visit", text("id")), ("hours", number("h")), rules=rules)
-    assert "rule called cannot be asked of a row: unable to find column" in told
+    told = visits(("visit", column(str, "id")), ("hours", column(float, "h")), checks=rules)
+    assert "rule called cannot be asked of its columns: unable to find column" in told
     assert "rule sum gives Float64 for a row; expected true or false" in told
-    assert "rule mixed cannot be asked of a row" in told
+    assert "rule mixed cannot be asked of its columns" in told
 
 
 def test_a_policy_that_does_not_exist_is_refused():
-    told = visits(("visit", text("id")), unknown_columns="ignore")
+    told = visits(("visit", column(str, "id")), unknown_columns="ignore")
     assert "unknown_columns is 'ignore'; expected one of 'add', 'rescue', 'refuse'" in told

@@ -58,7 +58,7 @@ def test_all_real_rows_are_good_but_a_handful_that_are_impossible(judged, table,
 def test_no_real_drop_comes_near_being_refused_as_a_whole(judged, table):
     contract = CONTRACTS[table]
     shares = [one.bad.height / max(1, one.bad.height + one.valid.height) for one in judged[table].values()]
-    assert max(shares) < contract.max_bad_share / 2
+    assert max(shares) < contract.policy.max_bad_share / 2
 
 
 @pytest.mark.parametrize(

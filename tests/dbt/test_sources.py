@@ -1,10 +1,11 @@
 """dbt's sources are the contracts: nothing more, nothing less, nothing to edit twice."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import yaml
+from declaring import dataset
 
-from lastmile.contracts import Contract, Partition, moment, number, text
+from lastmile.contracts import Partition, column
 from lastmile.settings import PROJECT
 from lastmile.warehouse.dbt.project import SOURCES
 from lastmile.warehouse.dbt.sources import sources_yaml, write_sources
@@ -12,16 +13,16 @@ from lastmile.warehouse.tables import ensure_table
 
 #: Read before any test runs: loading the code location brings the file up to date.
 COMMITTED = (PROJECT / "dbt_project" / SOURCES).read_text()
-SALES = Contract(
+SALES = dataset(
     name="sales",
     description="Lines of invoices.",
     owner="team:shop",
     partition=Partition("day", start=date(2010, 12, 1)),
     expected_every=timedelta(hours=36),
     columns={
-        "customer": text("Buyer.", personal=True),
-        "price": number("Price of a piece.", unit="GBP", measures="revenue"),
-        "sold_at": moment("When it was sold."),
+        "customer": column(str, "Buyer.", personal=True),
+        "price": column(float, "Price of a piece.", unit="GBP", measures="revenue"),
+        "sold_at": column(datetime, "When it was sold."),
     },
 )
 

@@ -2,23 +2,28 @@
 
 from datetime import date
 
-from lastmile.contracts import Contract, Partition, integer, number, text
+import pandera.polars as pa
+
+from lastmile.contracts import Contract, Partition, Policy, field
+
+
+class Air(pa.DataFrameModel):
+    station: str = field("Place of measuring.")
+    year: int = field("Year.", ge=2013)
+    month: int = field("Month.", ge=1, le=12)
+    day: int = field("Day.", ge=1, le=31)
+    hour: int = field("Hour.", ge=0, le=23)
+    fine_dust: float | None = field("Particles below 2.5 um.", unit="ug/m3", ge=0, le=998, aliases=("PM2.5",))
+    temp: float | None = field("Temperature.", unit="degrees C", ge=-40, le=50)
+    wd: str | None = field("Where the wind comes from.", missing=("", "NA"), str_matches="^[NESW]{1,3}$")
+
 
 contract = Contract(
     name="air",
+    schema=Air,
     description="What a station measured; one row per station and hour.",
     owner="team:air",
     partition=Partition("month", start=date(2013, 3, 1)),
     key=("station", "year", "month", "day", "hour"),
-    duplicates="quarantine",
-    columns={
-        "station": text("Place of measuring.", required=True),
-        "year": integer("Year.", required=True, at_least=2013),
-        "month": integer("Month.", required=True, at_least=1, at_most=12),
-        "day": integer("Day.", required=True, at_least=1, at_most=31),
-        "hour": integer("Hour.", required=True, at_least=0, at_most=23),
-        "fine_dust": number("Particles below 2.5 um.", unit="ug/m3", at_least=0, at_most=998, aliases=("PM2.5",)),
-        "temp": number("Temperature.", unit="degrees C", at_least=-40, at_most=50),
-        "wd": text("Where the wind comes from.", missing=("", "NA"), matches="[NESW]{1,3}"),
-    },
+    policy=Policy(duplicates="quarantine"),
 )

@@ -128,7 +128,7 @@ class _Author:
         if self.random.random() < 0.15:
             contract["duplicates"] = "keep"
         if self.random.random() < 0.15:
-            contract["same_bytes"] = "load"
+            contract["same_content"] = "load"
         rounds = [self.round(is_orderly, number) for number in range(self.random.randint(2, 3))]
         return History(seed, is_orderly, contract, rounds, large=Random(seed).choice([LARGE, LARGE, 150, 0]))
 

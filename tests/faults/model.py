@@ -94,7 +94,7 @@ def _states(
     bodies = [contents[key, one.ledger["version"]].body for one in there]
     for number, one in enumerate(there):
         content = contents[key, one.ledger["version"]]
-        may_skip = content.body in elsewhere and contract.get("same_bytes") != "load"
+        may_skip = content.body in elsewhere and contract.get("same_content") != "load"
         is_racy = one.ledger["version"] in racy
         ways = {way for before in ways for way in _next(before, bodies[: number + 1], content, may_skip, is_racy)}
     found = tuple(one.ledger["state"] for one in there)

@@ -7,7 +7,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ import boto3  # noqa: F401  # imported here once, and not in each worker
 import botocore.session  # noqa: F401
 import polars as pl
 import psycopg
+from declaring import changed
 
 import lastmile.ingestion.readers.excel.reader  # noqa: F401
 from lastmile import ledger
-from lastmile.contracts import Contract, integer
+from lastmile.contracts import Contract, column
 from lastmile.errors import UserError
 from lastmile.ingestion import load, release, worker
 from lastmile.ingestion.discovery import listing
@@ -84,13 +84,13 @@ def contract_of(job: dict[str, Any]) -> Contract:
     """VISITS in this history's flavour; once mended, it takes up to 60 persons."""
     from visits import VISITS
 
-    contract = replace(VISITS, **job.get("contract", {}))
+    contract = changed(VISITS, **job.get("contract", {}))
     return mended(contract) if job.get("mended") else contract
 
 
 def mended(contract: Contract) -> Contract:
-    columns = {**contract.columns, "persons": integer("Persons met.", unit="persons", at_least=0, at_most=60)}
-    return replace(contract, columns=columns)
+    columns = {**contract.columns, "persons": column(int, "Persons met.", unit="persons", ge=0, le=60)}
+    return changed(contract, columns=columns)
 
 
 def prepare(job: dict[str, Any]) -> None:

@@ -48,7 +48,7 @@ def test_the_same_bytes_under_another_key_are_skipped_and_named(site):
 
 @pytest.mark.behaviour(number=16)
 def test_a_contract_may_load_the_same_bytes_under_another_key_flagged(site):
-    site.under(same_bytes="load", duplicates="keep").arrive("a.csv", "v1,3,2,1,done")
+    site.under(same_content="load", duplicates="keep").arrive("a.csv", "v1,3,2,1,done")
     assert site.arrive("b.csv", "v1,3,2,1,done").loaded == 1
     assert "although drop 1 has the same bytes" in site.drops()[1]["message"]
 

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 from visits import VISITS, Site
 
-from lastmile.contracts import code, integer, number, text
+from lastmile.contracts import column
 from lastmile.ingestion.schema_evolution import rescued_values
 from lastmile.ingestion.schema_evolution.rescued_values import ask, rescued_names
 
-WEATHER = code("Weather at the visit.", ["rain", "sun"], aliases=("Wetter",))
+WEATHER = column(str, "Weather at the visit.", isin=["rain", "sun"], aliases=("Wetter",))
 pytestmark = pytest.mark.behaviour(number=21)
 
 
@@ -46,7 +46,7 @@ def with_column(site: Site, **columns: Any) -> Site:
 
 def test_a_column_declared_later_is_filled_in_as_a_redo_would_load_it(site):
     bring(site, "visit,persons,Wetter,Wind", "v1,3,rain,2", "v2,3,NA,", "v3,3,sun,4", "v4,3,,1")
-    with_column(site, weather=WEATHER, wind=integer("Wind."))
+    with_column(site, weather=WEATHER, wind=column(int, "Wind."))
     (outcome,) = fill(site)
     filled = rows(site), cleaned(site), site.drops()[0]
     assert [(row["weather"], row["wind"], row["_rescued"]) for row in filled[0]] == [
@@ -78,8 +78,8 @@ def test_filling_in_again_changes_nothing(site):
 
 def test_values_that_do_not_fit_stay_rescued_and_are_counted_with_the_reason(site):
     bring(site, "visit,hours,Wetter,start_hours", "v1,3,hail,1", "v2,3,sun,5", "v3,3,rain,x")
-    rules = [*VISITS.rules]
-    with_column(site, weather=WEATHER, start_hours=number("Start.", at_most=4)).under(rules=rules)
+    rules = [*VISITS.table.checks]
+    with_column(site, weather=WEATHER, start_hours=column(float, "Start.", le=4)).under(checks=rules)
     (outcome,) = fill(site)
     assert [(row["weather"], row["start_hours"], row["_rescued"]) for row in rows(site)] == [
         (None, 1.0, {"Wetter": "hail"}),
@@ -92,9 +92,9 @@ def test_values_that_do_not_fit_stay_rescued_and_are_counted_with_the_reason(sit
 
 def test_a_value_that_would_break_a_rule_across_columns_stays_rescued(site):
     columns = {name: spec for name, spec in VISITS.columns.items() if name != "travel_hours"}
-    site.under(columns=columns, rules=[])
+    site.under(columns=columns, checks=[])
     bring(site, "visit,hours,travel_hours", "v1,3,4", "v2,3,1")
-    site.under(columns=VISITS.columns, rules=VISITS.rules)
+    site.under(columns=VISITS.columns, checks=VISITS.table.checks)
     (outcome,) = fill(site, "travel_hours")
     assert [(row["travel_hours"], row["_rescued"]) for row in rows(site)] == [
         (None, {"travel_hours": "4"}),
@@ -106,7 +106,7 @@ def test_a_value_that_would_break_a_rule_across_columns_stays_rescued(site):
 def test_a_value_of_the_wrong_type_is_filled_in_once_the_column_is_wide_enough(site):
     site.under(wrong_type="rescue")
     bring(site, "visit,persons", "v1,2.5", "v2,3")
-    with_column(site, persons=number("Persons met, on average."))
+    with_column(site, persons=column(float, "Persons met, on average."))
     fill(site)
     assert [(row["persons"], row["_rescued"]) for row in rows(site)] == [(2.5, None), (3.0, None)]
     assert cleaned(site)["persons"].to_list() == [2.5, 3.0]
@@ -115,14 +115,14 @@ def test_a_value_of_the_wrong_type_is_filled_in_once_the_column_is_wide_enough(s
 def test_numbers_mean_what_they_meant_in_their_drop(site):
     bring(site, "visit;hours;Wind", "v1;2,5;0,5", "v2;3,25;1.234")
     assert site.drops()[0]["format"]["decimal"] == ","
-    with_column(site, wind=number("Wind."))
+    with_column(site, wind=column(float, "Wind."))
     fill(site)
     assert [(row["wind"], row["_rescued"]) for row in rows(site)] == [(0.5, None), (None, {"Wind": "1.234"})]
 
 
 def test_numbers_that_only_another_reading_can_tell_are_left_with_what_to_do(site):
     bring(site, "visit;hours;Wind", "v1;2;0,5", "v2;3;1.234")
-    with_column(site, wind=number("Wind."))
+    with_column(site, wind=column(float, "Wind."))
     assert fill(site) == []
     assert [row["wind"] for row in rows(site)] == [None, None]
     message = site.drops()[0]["message"]
@@ -133,7 +133,7 @@ def test_numbers_that_only_another_reading_can_tell_are_left_with_what_to_do(sit
 def test_a_column_that_drops_added_as_text_may_be_declared_with_its_type(site):
     site.under(unknown_columns="add")
     bring(site, "visit,Score", "v1,7", "v2,many", "v3,")
-    with_column(site, score=integer("Points."))
+    with_column(site, score=column(int, "Points."))
     site.take()
     assert [(row["score"], row["_rescued"]) for row in rows(site)] == [
         (None, {"score": "7"}),
@@ -203,5 +203,5 @@ def test_what_is_rescued_is_told_with_the_column_that_it_is_for_by_now(site):
 
 def test_a_column_of_the_key_is_not_filled_in(site):
     bring(site, "visit,Round", "v1,2")
-    with_column(site, round=text("Round of visits.")).under(key=("visit", "round"))
+    with_column(site, round=column(str, "Round of visits.")).under(key=("visit", "round"))
     assert fill(site) == []

@@ -132,7 +132,7 @@ def test_files_still_being_written_and_folder_markers_are_left_alone(site):
 
 @pytest.mark.behaviour(number=18)
 def test_a_drop_that_grows_is_taken_only_once_it_was_left_alone(site):
-    site.under(settle=timedelta(seconds=0.5))
+    site.under(quiet_period=timedelta(seconds=0.5))
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     assert ledger.claim_next(site.connection, site.store.url, "visits", ["2020"], "too early") is None
@@ -148,7 +148,7 @@ def test_a_drop_that_grows_is_taken_only_once_it_was_left_alone(site):
 
 @pytest.mark.behaviour(number=18)
 def test_a_drop_due_much_later_asks_for_no_run_yet(site):
-    site.under(settle=timedelta(minutes=10)).put_rows("slow.csv", "v1,3,2,1,done")
+    site.under(quiet_period=timedelta(minutes=10)).put_rows("slow.csv", "v1,3,2,1,done")
     site.discover()
     assert ledger.pending(site.connection, site.store.url) == []
     assert site.take() == []
@@ -158,7 +158,7 @@ def test_a_drop_due_much_later_asks_for_no_run_yet(site):
 
 @pytest.mark.behaviour(number=18)
 def test_where_a_contract_says_nothing_files_in_a_folder_settle_and_objects_come_whole(site):
-    site.under(settle=None).put_rows("a.csv", "v1,3,2,1,done")
+    site.under(quiet_period=None).put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     (drop,) = site.drops()
     expected = timedelta(0) if site.store.url.startswith("s3://") else timedelta(seconds=3)

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from visits import VISITS, Site
 
-from lastmile.contracts import text
+from lastmile.contracts import column
 from lastmile.ingestion import load
 from lastmile.warehouse import drop_tables
 from lastmile.warehouse.tables import ensure_table
@@ -153,7 +153,7 @@ def test_a_refused_drop_leaves_no_rows(site):
 
 def test_columns_that_come_later_are_in_it_too(site):
     site.arrive("a.csv", "v1,3,2,1,done")
-    site.under(columns={**VISITS.columns, "mood": text("Mood.")})
+    site.under(columns={**VISITS.columns, "mood": column(str, "Mood.")})
     site.put("b.csv", "visit,mood\nv2,good\n")
     site.discover()
     site.take()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 import pytest
+from declaring import changed
 from visits import HEADER, VISITS, checked_site
 
 from lastmile.ingestion import worker
@@ -135,7 +136,7 @@ def test_what_was_tried_before_is_taken_alone_so_that_a_deadly_drop_uses_up_no_a
 
 def test_a_check_of_all_rows_at_once_is_asked_of_each_drop_alone(here):
     unlike = pa.Check(lambda data: data.lazyframe.select(pl.col("hours").is_unique()), name="no hours twice")
-    here.contract = replace(VISITS, rules=[unlike], max_bad_share=1.0)
+    here.contract = changed(VISITS, checks=[unlike], max_bad_share=1.0)
     put_many(here)
     here.put_rows("same.csv", "x,3,2,1,done", "y,3,2,1,done")
     here.discover()

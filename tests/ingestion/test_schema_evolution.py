@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from visits import VISITS
 
-from lastmile.contracts import number, text
+from lastmile.contracts import column
 from lastmile.ingestion.schema_evolution import added_columns
 
 pytestmark = pytest.mark.behaviour(number=21)
@@ -37,7 +37,7 @@ def test_a_column_of_a_name_that_postgres_keeps_for_itself_is_rescued(site):
 
 def test_a_column_that_was_declared_with_another_type_once_is_rescued(site):
     columns = {name: spec for name, spec in VISITS.columns.items() if name != "travel_hours"}
-    site.under(unknown_columns="add", columns=columns, rules=[])
+    site.under(unknown_columns="add", columns=columns, checks=[])
     assert bring(site, "visit,travel_hours", "v1,many").loaded == 1
     assert site.query("SELECT travel_hours, _rescued FROM raw.visits") == [
         {"travel_hours": None, "_rescued": {"travel_hours": "many"}}
@@ -67,7 +67,7 @@ def test_a_key_too_long_for_an_index_sets_its_row_aside_and_the_others_are_loade
 
 
 def test_a_key_of_many_columns_is_measured_as_a_whole(site):
-    columns = {"visit": text("Visit."), "village": text("Village.")}
+    columns = {"visit": column(str, "Visit."), "village": column(str, "Village.")}
     site.under(columns={**VISITS.columns, **columns}, key=("village", "visit"))
     outcome = bring(site, "visit,village", f"{'v' * 1200},{'w' * 1200}", f"v2,{'w' * 1200}", "v3,w")
     assert (outcome.loaded, outcome.quarantined) == (2, 1)
@@ -75,7 +75,7 @@ def test_a_key_of_many_columns_is_measured_as_a_whole(site):
 
 def test_a_row_with_more_in_it_than_postgres_can_hold_refuses_the_drop_with_what_to_do(site):
     names = [f"n{place}" for place in range(700)]
-    site.under(columns={**VISITS.columns, **{name: text("A note.") for name in names}})
+    site.under(columns={**VISITS.columns, **{name: column(str, "A note.") for name in names}})
     outcome = bring(site, f"visit,{','.join(names)}", f"v1,{','.join(['twenty characters !!!'] * 700)}")
     assert outcome.state == "quarantined"
     message = site.drops()[0]["message"]
@@ -85,7 +85,9 @@ def test_a_row_with_more_in_it_than_postgres_can_hold_refuses_the_drop_with_what
 
 def test_cleaned_files_from_before_and_after_a_change_are_read_together(site, tmp_path):
     bring(site, "visit,persons", "v1,3")
-    site.under(columns={**VISITS.columns, "persons": number("Persons, on average."), "mood": text("Mood.")})
+    site.under(
+        columns={**VISITS.columns, "persons": column(float, "Persons, on average."), "mood": column(str, "Mood.")}
+    )
     bring(site, "visit,persons,mood", "v2,2.5,good", name="b.csv")
     files = []
     for drop in site.drops():

@@ -1,10 +1,10 @@
 """A dataset that nothing comes in for any more shows as stale without a run, once, and as fresh again once."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import dagster as dg
 import pytest
+from declaring import changed
 from visits import HEADER, VISITS, YEARS
 
 from lastmile.ingestion.discovery.listing import discover
@@ -13,7 +13,7 @@ from lastmile.orchestration.drop_assets import cleaned_key
 from lastmile.orchestration.freshness import freshness_sensor
 from lastmile.orchestration.resources import Platform
 
-DAILY = replace(VISITS, expected_every=timedelta(days=1))
+DAILY = changed(VISITS, expected_every=timedelta(days=1))
 FRESH = dg.AssetCheckKey(cleaned_key("visits"), "fresh")
 
 

@@ -1,12 +1,11 @@
 """What the quarantine asset shows: the trend over drops, what was discarded; and that a release makes it anew."""
 
-from dataclasses import replace
-
 import dagster as dg
 import pytest
+from declaring import changed
 from visits import VISITS
 
-from lastmile.contracts import integer
+from lastmile.contracts import column
 from lastmile.orchestration.drop_assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset
 from lastmile.orchestration.sensors import landing_sensor
 from lastmile.quarantine import query
@@ -38,7 +37,7 @@ def check(result, name):
 
 
 def mended():
-    return replace(VISITS, columns={**VISITS.columns, "persons": integer("Persons met.", at_least=0, at_most=100)})
+    return changed(VISITS, columns={**VISITS.columns, "persons": column(int, "Persons met.", ge=0, le=100)})
 
 
 def release_all(visits_platform):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lastmile import ledger
-from lastmile.contracts import integer, text
+from lastmile.contracts import column
 from lastmile.ingestion import worker
 from lastmile.quarantine import query
 from lastmile.quarantine.discard import discard
@@ -24,7 +24,7 @@ COUNTS = ("rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate")
 
 def allow(site, persons=100):
     """The contract mended: more persons may be met."""
-    columns = {**site.contract.columns, "persons": integer("Persons met.", at_least=0, at_most=persons)}
+    columns = {**site.contract.columns, "persons": column(int, "Persons met.", ge=0, le=persons)}
     return site.under(columns=columns)
 
 
@@ -271,7 +271,7 @@ def test_nothing_is_released_of_a_drop_that_was_replaced_after_somebody_asked(si
 
 def test_nothing_is_released_under_a_contract_that_refuses_the_drop(site):
     site.arrive("a.csv", *ROWS)
-    columns = {**site.contract.columns, "team": text("Who went.", required=True)}
+    columns = {**site.contract.columns, "team": column(str, "Who went.", required=True)}
     assert release(site.under(columns=columns), lines=[3]) == []
     assert "'team'" in site.drops()[0]["message"]
     assert (counts(site), site.visits()) == ((6, 3, 3, 0), ["v1", "v5", "v6"])

@@ -53,7 +53,7 @@ def test_repeated_rows_are_those_counted_and_come_after_the_first(plain):
     for drop in truth.drops:
         contract = CONTRACTS[drop.dataset]
         valid = judge(contract, read(folder / drop.key)).valid
-        repeated = 0 if contract.duplicates == "keep" else valid.height - valid.unique(contract.key).height
+        repeated = 0 if contract.policy.duplicates == "keep" else valid.height - valid.unique(contract.key).height
         assert repeated == drop.duplicate == drop.dirt.get("repeated_rows", 0)
 
 
@@ -71,7 +71,7 @@ def test_the_counts_of_a_drop_add_up(dirty):
 
 
 def test_no_drop_has_so_many_bad_rows_that_it_would_be_refused(dirty):
-    assert all(drop.quarantined <= CONTRACTS[drop.dataset].max_bad_share * drop.read for drop in dirty[1].drops)
+    assert all(drop.quarantined <= CONTRACTS[drop.dataset].policy.max_bad_share * drop.read for drop in dirty[1].drops)
 
 
 def test_a_drop_sent_twice_has_the_same_bytes_under_another_name(dirty):

@@ -91,7 +91,7 @@ def _ages(settings: Settings, dataset: str | None, given: timedelta | None) -> d
 
     contracts = load_contracts(settings.assets)
     chosen = contracts.values() if dataset is None else [contract_of(dataset, contracts)]
-    return {contract.name: contract.retention if given is None else given for contract in chosen}
+    return {contract.name: contract.arrival.retention if given is None else given for contract in chosen}
 
 
 def _remove(

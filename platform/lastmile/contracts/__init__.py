@@ -1,35 +1,22 @@
 """What a dataset declares, once: its columns, rules, partitions, and what becomes of what does not fit."""
 
-from lastmile.contracts.contract import (
-    Contract,
-    Misdeclared,
-    boolean,
-    code,
-    column,
-    day,
-    integer,
-    moment,
-    number,
-    rule,
-    text,
-)
+from lastmile.contracts.contract import Contract, Misdeclared
+from lastmile.contracts.fields import Json, column, field
 from lastmile.contracts.limits import Limits
 from lastmile.contracts.loading import load_contracts
 from lastmile.contracts.partition import Partition
+from lastmile.contracts.settings import Arrival, Format, Policy
 
 __all__ = [
+    "Arrival",
     "Contract",
+    "Format",
+    "Json",
     "Limits",
     "Misdeclared",
     "Partition",
-    "boolean",
-    "code",
+    "Policy",
     "column",
-    "day",
-    "integer",
+    "field",
     "load_contracts",
-    "moment",
-    "number",
-    "rule",
-    "text",
 ]

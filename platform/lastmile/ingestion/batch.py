@@ -1,8 +1,8 @@
 """What passes between the rooms of the intake: a batch of raw records, the same batch judged, and a drop's refusal."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import polars as pl
 
@@ -43,22 +43,6 @@ class RawBatch:
     @property
     def records(self) -> int:
         return self.frame.height + len(self.broken)
-
-
-@dataclass(frozen=True)
-class NumberFormat:
-    """How the numbers of one drop are written: `1.234,5` has decimal `,` and thousands `.`; "" where none are grouped.
-
-    It is found once for the whole drop and stands in the ledger, so that no text of the drop ever changes its meaning.
-    """
-
-    decimal: str = "."
-    thousands: str = ""
-
-    @classmethod
-    def of(cls, found: Mapping[str, Any]) -> Self:
-        """The number format among what was found about a file, under the names `decimal` and `thousands`."""
-        return cls(found.get("decimal", "."), found.get("thousands", ""))
 
 
 #: Of rows set aside, whatever for.

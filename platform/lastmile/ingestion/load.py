@@ -15,7 +15,8 @@ from psycopg import Connection, sql
 
 from lastmile import ledger
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import QUARANTINE_SCHEMA, NumberFormat, RawBatch
+from lastmile.contracts.numbers import NumberFormat
+from lastmile.ingestion.batch import QUARANTINE_SCHEMA, RawBatch
 from lastmile.ingestion.dedup.key_index import KeyIndex
 from lastmile.ingestion.dedup.repeats import (
     deduplicates,
@@ -106,7 +107,9 @@ def load(
             outcome = Outcome("superseded", message="a newer version of this object is loaded")
         elif same := ledger.same_content(connection, drop, sha256):
             outcome = Outcome("duplicate", message=f"the same bytes as drop {same}, which is in force")
-        elif (twin := ledger.same_content_elsewhere(connection, drop, sha256)) and contract.same_bytes == "skip":
+        elif (
+            twin := ledger.same_content_elsewhere(connection, drop, sha256)
+        ) and contract.policy.same_content == "skip":
             message = f"the same bytes as drop {twin} under another name; its contract says to skip such drops"
             outcome = Outcome("duplicate", message=message)
             stale = _replace_older(connection, contract, drop, run_id)
@@ -165,7 +168,7 @@ def _load_file(work: Load, store: Store, pinned: PinnedFile) -> tuple[Outcome, l
     found = Outcome(
         "loaded", read=work.read, format=reader.format, schema_change=change, contract_version=contract.version
     )
-    if work.bad - work.decided > contract.max_bad_share * work.read:
+    if work.bad - work.decided > contract.policy.max_bad_share * work.read:
         clear(connection, contract.name, [drop.id])
         whole = replace(found, state="quarantined", quarantined=work.read, message=_over_the_threshold(work))
         return whole, _named([drop.cleaned_key])
@@ -261,7 +264,7 @@ def take_out_duplicates(work: Load, part: Path, lines: Sequence[int] | None = No
 
 
 def _over_the_threshold(work: Load) -> str:
-    bad, most = work.bad - work.decided, work.contract.max_bad_share
+    bad, most = work.bad - work.decided, work.contract.policy.max_bad_share
     return (
         f"{bad} of {work.read} rows ({bad / work.read:.0%}) broke the contract; at most {most:.0%} may."
         f" Nothing was loaded; see the reasons with `lastmile quarantine show --drop {work.drop.id}`, then send the"

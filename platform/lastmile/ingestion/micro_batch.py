@@ -20,7 +20,8 @@ from psycopg import Connection
 
 from lastmile import ledger
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import NumberFormat, RawBatch
+from lastmile.contracts.numbers import NumberFormat
+from lastmile.ingestion.batch import RawBatch
 from lastmile.ingestion.dedup.repeats import deduplicates, drops_with_table_duplicates, duplicates_in_drop, kind
 from lastmile.ingestion.load import cleaned_key
 from lastmile.ingestion.readers import open_drop
@@ -127,7 +128,7 @@ def _read(contract: Contract, drop: Drop, file: Path, sha256: str, plans: dict[t
     numbers = NumberFormat.of(reader.format)
     known = (*reader.header, numbers)
     plan = plans[known] = plans.get(known) or Plan(contract, reader.header, numbers)
-    grows = contract.unknown_columns == "add" and plan.change.rescued
+    grows = contract.policy.unknown_columns == "add" and plan.change.rescued
     if len(batches) != 1 or grows or drop.size > contract.limits.bytes:
         return None
     return Read(drop, sha256, plan, reader.format, batches[0])
@@ -139,7 +140,9 @@ def _judged(contract: Contract, drops: Sequence[Read]) -> _Judged:
     judged = _Judged(*(pl.concat([getattr(part, name) for part in parts]) for name in ("valid", "bad", "duplicate")))
     bad = _counts(judged.bad)
     too_bad = [
-        one.drop.id for place, one in enumerate(drops) if bad.get(place, 0) > contract.max_bad_share * one.batch.records
+        one.drop.id
+        for place, one in enumerate(drops)
+        if bad.get(place, 0) > contract.policy.max_bad_share * one.batch.records
     ]
     if too_bad:
         raise NotBatchable(too_bad)

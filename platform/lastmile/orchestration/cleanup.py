@@ -12,9 +12,9 @@ def clean_up(context: dg.OpExecutionContext, platform: Platform) -> None:
     store = platform.store()
     with platform.connect() as connection:
         for name, contract in platform.contracts().items():
-            if contract.retention is None:
+            if contract.arrival.retention is None:
                 continue
-            gone, swept = clean(connection, store, name, contract.retention), sweep(connection, store, name)
+            gone, swept = clean(connection, store, name, contract.arrival.retention), sweep(connection, store, name)
             kept = ", ".join(f"{count} {why}" for why, count in gone.kept.most_common()) or "none"
             context.log.info(
                 f"{name}: removed {gone.objects} objects ({gone.bytes} bytes) and {swept.objects} cleaned files of no"
@@ -34,6 +34,6 @@ def clean_landing() -> None:
     description="Every night, if any contract declares a retention.",
 )
 def nightly_clean_up(platform: Platform) -> dg.RunRequest | dg.SkipReason:
-    if all(contract.retention is None for contract in platform.contracts().values()):
+    if all(contract.arrival.retention is None for contract in platform.contracts().values()):
         return dg.SkipReason("no contract declares a retention, so every object is kept")
     return dg.RunRequest()

@@ -93,9 +93,13 @@ def _unsettled(drops: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _stale(contract: Contract, newest: datetime | None) -> list[str]:
-    if contract.expected_every is None or newest is None or datetime.now(UTC) - newest <= contract.expected_every:
+    if (
+        contract.arrival.expected_every is None
+        or newest is None
+        or datetime.now(UTC) - newest <= contract.arrival.expected_every
+    ):
         return []
-    return [f"the newest drop came {newest:%Y-%m-%d %H:%M}; one is expected every {contract.expected_every}"]
+    return [f"the newest drop came {newest:%Y-%m-%d %H:%M}; one is expected every {contract.arrival.expected_every}"]
 
 
 def _header_result(asset: dg.AssetKey, contract: Contract, drops: Sequence[Mapping[str, Any]]) -> dg.AssetCheckResult:

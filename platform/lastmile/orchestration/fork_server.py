@@ -21,7 +21,7 @@ from threading import Lock, Thread
 
 #: What most runs need. Training's are left out: two runs in a dozen need them, and each worker would hold 70 MB more.
 LIBRARIES = (
-    "dagster._grpc.impl", "dagster_dbt", "dagster_postgres", "lastmile.contracts.lean_pandera", "obstore", "pgpq",
+    "dagster._grpc.impl", "dagster_dbt", "dagster_postgres", "pandera.polars", "obstore", "pgpq",
     "polars", "psycopg", "pyarrow.parquet", "python_calamine",
 )  # fmt: skip
 #: Threads of an allocator and of polars' spilling, which a worker can do without. Those with no name of their own have

@@ -7,21 +7,12 @@ text column that was added because a drop brought it may be declared with any ty
 
 from collections.abc import Sequence
 
-import polars as pl
 import psycopg
 from psycopg import Connection, sql
 
 from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
 
-_TYPES = {
-    pl.Float64: "double precision",
-    pl.Int64: "bigint",
-    pl.Boolean: "boolean",
-    pl.Date: "date",
-    pl.Datetime: "timestamp with time zone",
-    pl.String: "text",
-}
 #: Where a row came from: drop, line, first day of its partition, run, moment; and what the contract had no column for.
 ORIGIN = {
     "_drop_id": "bigint NOT NULL",
@@ -36,14 +27,6 @@ _WIDENINGS = {("bigint", "double precision")}
 _LARGEST_EXACT = 2**53
 #: Marks a column that no contract declared.
 ADDED = "Added because a drop brought it."
-
-
-def postgres_type(dtype: pl.DataType | type[pl.DataType]) -> str:
-    """The Postgres type of a contract's column. Raises ValueError for a polars type that contracts do not use."""
-    try:
-        return _TYPES[dtype.base_type()]
-    except KeyError:
-        raise ValueError(f"no Postgres type for {dtype}: expected one of {', '.join(map(str, _TYPES))}") from None
 
 
 def ensure_table(connection: Connection, contract: Contract) -> None:
@@ -63,7 +46,7 @@ def ensure_table(connection: Connection, contract: Contract) -> None:
 
 
 def _declared(contract: Contract) -> dict[str, str]:
-    return {name: postgres_type(dtype) for name, dtype in contract.types().items()}
+    return {name: kind.postgres for name, kind in contract.kinds.items()}
 
 
 def _column(name: str, kind: str) -> sql.Composed:

@@ -5,12 +5,12 @@ import gzip
 import lzma
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pytest
+from declaring import changed
 from files import VISITS, content, read, refusal, requiring
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,7 +141,7 @@ def test_repeated_names_may_be_declared_by_their_place(tmp_path: Path) -> None:
 
 
 def test_drops_without_a_header_are_read_where_the_contract_says_so(tmp_path: Path) -> None:
-    bare = replace(requiring("id", optional=("note", "kg")), headerless=True)
+    bare = changed(requiring("id", optional=("note", "kg")), headerless=True)
     found = read(tmp_path, "1;a,b;2\n2;c;3\n4;d\n", contract=bare)
 
     assert found.header == ["id", "note", "kg"]

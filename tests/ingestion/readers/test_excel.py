@@ -3,11 +3,11 @@
 import json
 import os
 import sys
-from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from declaring import changed
 from files import VISITS, content, read, refusal, requiring
 from workbooks import MAIN, sheet_xml, workbook, workbook_of_xml
 
@@ -20,7 +20,7 @@ NAME = "visits.xlsx"
 
 def read_cells(file: Path) -> list[tuple[str | None, ...]]:
     """The cells of a workbook that has no header."""
-    return content(open_drop(file, file.name, replace(requiring("id", optional=("b", "c")), headerless=True))).rows
+    return content(open_drop(file, file.name, changed(requiring("id", optional=("b", "c")), headerless=True))).rows
 
 
 def test_cells_are_read_as_text_that_loses_nothing(tmp_path: Path) -> None:
@@ -83,12 +83,12 @@ def test_the_first_sheet_whose_header_fits_is_read_and_others_that_fit_are_named
 def test_the_sheet_that_the_contract_names_is_read(tmp_path: Path) -> None:
     data = workbook({"2018": [["id", "note"], ["1", "a"]], "2019": [["id", "note"], ["2", "b"]]})
 
-    assert read(tmp_path, data, NAME, replace(VISITS, sheet="2019")).rows == [("2", "b")]
-    assert "found ['2018', '2019']" in refusal(tmp_path, data, NAME, replace(VISITS, sheet="2020"), of=Refused)
+    assert read(tmp_path, data, NAME, changed(VISITS, sheet="2019")).rows == [("2", "b")]
+    assert "found ['2018', '2019']" in refusal(tmp_path, data, NAME, changed(VISITS, sheet="2020"), of=Refused)
 
 
 def test_a_sheet_without_a_header_is_read_where_the_contract_says_so(tmp_path: Path) -> None:
-    found = read(tmp_path, workbook({"V": [["1", "a"], ["2"]]}), NAME, replace(VISITS, headerless=True))
+    found = read(tmp_path, workbook({"V": [["1", "a"], ["2"]]}), NAME, changed(VISITS, headerless=True))
 
     assert (found.rows, found.lines) == ([("1", "a"), ("2", None)], [1, 2])
 

@@ -1,26 +1,26 @@
 """How it is found out whether a file writes its numbers with points or commas, and in groups or not."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from files import content, read, refusal, requiring
+from declaring import changed, dataset
+from files import content, read, refusal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastmile.contracts import Contract, integer, number, text
-from lastmile.ingestion.batch import NumberFormat, Refused
+from lastmile.contracts import Contract, column
+from lastmile.contracts.numbers import NumberFormat
+from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.readers import open_drop
 from lastmile.ingestion.readers.delimited.number_format import Evidence, evidence
 
-BASE = requiring("id")
 COLUMNS = {
-    "id": text("Key.", required=True),
-    "kg": number("Weight."),
-    "price": number("Price."),
-    "n": integer("Count."),
+    "id": column(str, "Key.", required=True),
+    "kg": column(float, "Weight."),
+    "price": column(float, "Price."),
+    "n": column(int, "Count."),
 }
-HARVEST = Contract(BASE.name, BASE.description, BASE.owner, BASE.partition, COLUMNS)
+HARVEST = dataset(COLUMNS)
 
 CELLS = st.one_of(st.from_regex(r"-?[0-9]{1,4}\.[0-9]{1,5}", fullmatch=True), st.text("0123.,-+e '\nNA", max_size=7))
 
@@ -73,11 +73,11 @@ def test_a_stray_cell_of_the_other_kind_costs_its_row_and_not_the_file(
 
 
 def test_what_the_contract_says_of_decimals_needs_no_evidence(tmp_path: Path) -> None:
-    german = replace(HARVEST, decimal=",")
+    german = changed(HARVEST, decimal=",")
 
     assert found(tmp_path, "1.234", contract=german) == NumberFormat(",", ".")
     assert found(tmp_path, "1.5", contract=german) == NumberFormat(",", "")
-    assert found(tmp_path, "1,234", contract=replace(HARVEST, decimal=".")) == NumberFormat(".", ",")
+    assert found(tmp_path, "1,234", contract=changed(HARVEST, decimal=".")) == NumberFormat(".", ",")
 
 
 def test_texts_are_no_evidence(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_comma_far_down_costs_its_row_only_where_points_are_known_for_decimals
 
 @given(st.lists(CELLS, max_size=12))
 def test_a_column_shows_what_its_cells_show_one_by_one(cells):
-    contract = replace(HARVEST, columns={"kg": number("Weight.")})
+    contract = changed(HARVEST, columns={"kg": column(float, "Weight.")})
     shown, expected = evidence(["kg"], [[cell] for cell in cells], contract).get("kg", Evidence()), Evidence()
     for cell in map(str.strip, cells):
         if cell and cell not in contract.missing("kg"):

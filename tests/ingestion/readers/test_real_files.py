@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from declaring import dataset
 from files import Content, content, requiring
 
-from lastmile.contracts import Contract, text
+from lastmile.contracts import Contract, column
 from lastmile.contracts.names import normal_name
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.readers import open_drop
@@ -24,9 +25,8 @@ CONTROLS = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code
 def naming(names: list[str]) -> Contract:
     """A contract that requires all these headers, whatever characters are in them."""
     known = list(dict.fromkeys(name for name in names if normal_name(name)))
-    columns = {f"c{number}": text(name, required=True, aliases=(name,)) for number, name in enumerate(known)}
-    contract = requiring("id")
-    return Contract(contract.name, contract.description, contract.owner, contract.partition, columns)
+    columns = {f"c{number}": column(str, name, required=True, aliases=(name,)) for number, name in enumerate(known)}
+    return dataset(columns)
 
 
 def taken(file: Path, contract: Contract) -> Content | None:

@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import date
 from typing import Any
 
 import pandera.polars as pa
 import polars as pl
 import pytest
+from declaring import dataset
 from hypothesis import settings
 
-from lastmile.contracts import Contract, Partition
-from lastmile.ingestion.batch import BrokenRecord, NumberFormat, RawBatch, ValidatedBatch
+from lastmile.contracts import Contract
+from lastmile.contracts.numbers import NumberFormat
+from lastmile.ingestion.batch import BrokenRecord, RawBatch, ValidatedBatch
 from lastmile.ingestion.validation import Plan
 
 Judge = Callable[..., ValidatedBatch]
@@ -22,7 +23,7 @@ settings.load_profile("busy machines")
 @pytest.fixture(scope="session")
 def make_contract() -> Callable[..., Contract]:
     def make(columns: dict[str, pa.Column], **more: Any) -> Contract:
-        return Contract("visits", "Visits.", "team@example.org", Partition("year", date(2010, 1, 1)), columns, **more)
+        return dataset(columns, **more)
 
     return make
 

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastmile.contracts import integer, text
+from lastmile.contracts import column
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.validation import Plan
 
 COLUMNS = {
-    "hhid": text("Household.", required=True),
-    "crop_name": text("Crop.", aliases=("Crop", "culture")),
-    "harvest": integer("Harvest."),
+    "hhid": column(str, "Household.", required=True),
+    "crop_name": column(str, "Crop.", aliases=("Crop", "culture")),
+    "harvest": column(int, "Harvest."),
 }
 
 
@@ -59,7 +59,7 @@ def test_two_headers_for_one_column_refuse_the_drop(make_contract):
 
 def test_a_header_with_no_known_column_refuses_the_drop(make_contract):
     with pytest.raises(Refused, match="none of them"):
-        Plan(make_contract({"harvest": integer("Harvest.")}), ["12", "13"])
+        Plan(make_contract({"harvest": column(int, "Harvest.")}), ["12", "13"])
 
 
 def test_a_header_with_nul_characters_refuses_the_drop(make_contract):

@@ -6,22 +6,23 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 
 import pytest
+from declaring import dataset
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lastmile.contracts import boolean, code, day, integer, moment, number, text
-from lastmile.ingestion.batch import NumberFormat
+from lastmile.contracts import column
+from lastmile.contracts.numbers import NumberFormat
 
 COLUMNS = {
-    "n": number("A number."),
-    "i": integer("A count."),
-    "b": boolean("A question."),
-    "d": day("A day."),
-    "m": moment("A moment."),
-    "t": text("A text."),
-    "c": code("A code.", ["a", "1", "1.234"]),
+    "n": column(float, "A number."),
+    "i": column(int, "A count."),
+    "b": column(bool, "A question."),
+    "d": column(date, "A day."),
+    "m": column(datetime, "A moment."),
+    "t": column(str, "A text."),
+    "c": column(str, "A code.", isin=["a", "1", "1.234"]),
 }
-MISSING = {name: set(column.metadata["missing"]) for name, column in COLUMNS.items()}
+MISSING = {name: set(dataset(COLUMNS).missing(name)) for name in COLUMNS}
 FORMATS = [NumberFormat(), NumberFormat(","), NumberFormat(",", "."), NumberFormat(".", ","), NumberFormat(".", " ")]
 #: Texts near to numbers, dates and words that mean something, and any others.
 NEAR = st.text("0123456789+-.,eE '_\u00a0\u0661x:TZ/", max_size=12)

@@ -1,27 +1,29 @@
 """Plain rows are a shortcut: with it or without, each row comes out the same, value by value and reason by reason."""
 
-from datetime import date
+from datetime import date, datetime
 from unittest import mock
 
 import polars as pl
 import pytest
+from declaring import rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastmile.contracts import boolean, code, day, integer, moment, number, rule, text
-from lastmile.ingestion.batch import NumberFormat, RawBatch
+from lastmile.contracts import column
+from lastmile.contracts.numbers import NumberFormat
+from lastmile.ingestion.batch import RawBatch
 from lastmile.ingestion.validation import Plan, plan
 
 COLUMNS = {
-    "f": number("f", at_least=-3, at_most=1e9),
-    "g": number("g", missing=("", "-99", "nan"), required=True),
-    "i": integer("i", at_most=4),
-    "b": boolean("b"),
-    "d": day("d", at_least=date(2019, 1, 1)),
-    "m": moment("m"),
-    "c": code("c", ["a", "NA", "NAB"], missing=("", "NA")),
-    "t": text("t", matches="[a-z ]*", required=True),
-    "u": text("u", missing=("", "NA")),
+    "f": column(float, "f", ge=-3, le=1e9),
+    "g": column(float, "g", missing=("", "-99", "nan"), required=True),
+    "i": column(int, "i", le=4),
+    "b": column(bool, "b"),
+    "d": column(date, "d", ge=date(2019, 1, 1)),
+    "m": column(datetime, "m"),
+    "c": column(str, "c", isin=["a", "NA", "NAB"], missing=("", "NA")),
+    "t": column(str, "t", str_matches="^(?:[a-z ]*)$", required=True),
+    "u": column(str, "u", missing=("", "NA")),
 }
 RULES = (rule("ordered", pl.col("f") <= pl.col("i"), "f is at most i"),)
 ODD = ["", " ", "NA", "nan", "inf", "-99", "-99.0", " 1", "1 ", "4.0", "1e3", "0x1", "a", "NA ", "NAB", "\xa0",
@@ -46,7 +48,7 @@ NUMBERS = [NumberFormat(), NumberFormat(",", ".")]
 
 @pytest.fixture(scope="module")
 def contract(make_contract):
-    return make_contract(COLUMNS, rules=RULES, wrong_type="rescue", key=("t",))
+    return make_contract(COLUMNS, checks=RULES, wrong_type="rescue", key=("t",))
 
 
 def judged(contract, rows, numbers, few):

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastmile.contracts import integer, text
+from lastmile.contracts import column
 from lastmile.contracts.names import normal_name
 
-KNOWN = {"k": text("k")}
+KNOWN = {"k": column(str, "k")}
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 
 
@@ -27,19 +27,19 @@ def test_an_unknown_column_may_be_called_anything(judge, make_contract, name):
 
 
 def test_a_wrong_type_is_rescued_where_the_contract_says_so(judge, make_contract):
-    contract = make_contract({"n": integer("n", at_least=0), "m": integer("m")}, wrong_type="rescue")
+    contract = make_contract({"n": column(int, "n", ge=0), "m": column(int, "m")}, wrong_type="rescue")
     judged = judge(contract, {"n": ["abc", "1"], "m": ["2", " 4.5"]})
     assert judged.valid.drop("_line").rows() == [(None, 2, '{"n":"abc"}'), (1, None, '{"m":"4.5"}')]
     assert judged.bad.is_empty()
 
 
 def test_a_wrong_type_in_a_required_column_cannot_be_rescued(judge, make_contract, reasons):
-    contract = make_contract({"k": integer("k", required=True)}, wrong_type="rescue")
+    contract = make_contract({"k": column(int, "k", required=True)}, wrong_type="rescue")
     assert [found["rule"] for found in reasons(judge(contract, {"k": ["abc"]}))[2]] == ["type"]
 
 
 def test_a_nul_character_cannot_be_rescued(judge, make_contract, reasons):
-    contract = make_contract({"n": integer("n")}, wrong_type="rescue")
+    contract = make_contract({"n": column(int, "n")}, wrong_type="rescue")
     assert [found["rule"] for found in reasons(judge(contract, {"n": ["\0"]}))[2]] == ["nul"]
 
 

@@ -6,8 +6,9 @@ from datetime import date
 import pandera.polars as pa
 import polars as pl
 import pytest
+from declaring import rule
 
-from lastmile.contracts import boolean, code, column, day, integer, number, rule, text
+from lastmile.contracts import column
 from lastmile.ingestion.batch import BrokenRecord, RawBatch
 from lastmile.ingestion.validation import Plan
 
@@ -19,7 +20,7 @@ def only(reasons, judged):
 
 
 def test_a_wrong_type_is_set_aside_with_what_was_found(judge, make_contract, reasons):
-    judged = judge(make_contract({"n": integer("A count.")}), {"n": ["1", "abc", "NA"]})
+    judged = judge(make_contract({"n": column(int, "A count.")}), {"n": ["1", "abc", "NA"]})
     assert reasons(judged) == {
         3: [{"column": "n", "rule": "type", "found": "abc", "message": "n: expected a whole number; found 'abc'"}]
     }
@@ -32,26 +33,26 @@ def test_a_wrong_type_is_set_aside_with_what_was_found(judge, make_contract, rea
     [("", "k: expected a value; found none"), ("NA", "k: expected a value; found 'NA', which stands for none")],
 )
 def test_a_required_value_that_is_missing_is_set_aside(judge, make_contract, reasons, cell, message):
-    judged = judge(make_contract({"k": integer("A key.", required=True)}), {"k": [cell]})
+    judged = judge(make_contract({"k": column(int, "A key.", required=True)}), {"k": [cell]})
     assert only(reasons, judged) == {"column": "k", "rule": "required", "found": cell or None, "message": message}
 
 
 def test_a_required_value_of_the_wrong_type_is_said_to_be_that_and_not_missing(judge, make_contract, reasons):
-    judged = judge(make_contract({"k": integer("A key.", required=True)}), {"k": ["abc"]})
+    judged = judge(make_contract({"k": column(int, "A key.", required=True)}), {"k": ["abc"]})
     assert only(reasons, judged)["rule"] == "type"
 
 
 @pytest.mark.parametrize(
     ("spec", "cell", "rule_name", "expected"),
     [
-        (number("n", at_least=0), "-1.5", "at_least", "at least 0"),
-        (integer("n", at_most=10), "11", "at_most", "at most 10;"),
-        (number("n", at_most=1e9), "1e10", "at_most", "at most 1,000,000,000;"),
-        (number("n", at_least=-0.25), "-1", "at_least", "at least -0.25;"),
-        (day("d", at_least=date(2015, 1, 1)), "2014-12-31", "at_least", "at least 2015-01-01"),
-        (code("c", ["maize", "rice"]), "Maize", "allowed", "one of maize, rice"),
-        (code("c", [f"c{n}" for n in range(20)]), "x", "allowed", "... (20 in all)"),
-        (text("t", matches="[a-z]{2}_[0-9]+"), "ke_1x", "matches", "the form [a-z]{2}_[0-9]+"),
+        (column(float, "n", ge=0), "-1.5", "at_least", "at least 0"),
+        (column(int, "n", le=10), "11", "at_most", "at most 10;"),
+        (column(float, "n", le=1e9), "1e10", "at_most", "at most 1,000,000,000;"),
+        (column(float, "n", ge=-0.25), "-1", "at_least", "at least -0.25;"),
+        (column(date, "d", ge=date(2015, 1, 1)), "2014-12-31", "at_least", "at least 2015-01-01"),
+        (column(str, "c", isin=["maize", "rice"]), "Maize", "allowed", "one of maize, rice"),
+        (column(str, "c", isin=[f"c{n}" for n in range(20)]), "x", "allowed", "... (20 in all)"),
+        (column(str, "t", str_matches="^(?:[a-z]{2}_[0-9]+)$"), "ke_1x", "matches", "the form [a-z]{2}_[0-9]+"),
     ],
 )
 def test_a_value_outside_what_is_allowed_is_set_aside(judge, make_contract, reasons, spec, cell, rule_name, expected):
@@ -62,14 +63,14 @@ def test_a_value_outside_what_is_allowed_is_set_aside(judge, make_contract, reas
 
 
 def test_bounds_hold_at_their_ends(judge, make_contract):
-    judged = judge(make_contract({"n": integer("n", at_least=0, at_most=10)}), {"n": ["0", "10", "NA"]})
+    judged = judge(make_contract({"n": column(int, "n", ge=0, le=10)}), {"n": ["0", "10", "NA"]})
     assert judged.bad.is_empty()
 
 
 def test_a_row_rule_tells_the_cells_it_compared(judge, make_contract, reasons):
-    columns = {"sold": number("Sold."), "harvest": number("Harvested.")}
+    columns = {"sold": column(float, "Sold."), "harvest": column(float, "Harvested.")}
     rules = (rule("sold_within_harvest", pl.col("sold") <= pl.col("harvest"), "Sold at most the harvest."),)
-    judged = judge(make_contract(columns, rules=rules), {"harvest": ["3", "3", "NA"], "sold": ["5", "3", "5"]})
+    judged = judge(make_contract(columns, checks=rules), {"harvest": ["3", "3", "NA"], "sold": ["5", "3", "5"]})
     assert reasons(judged) == {
         2: [
             {
@@ -83,15 +84,15 @@ def test_a_row_rule_tells_the_cells_it_compared(judge, make_contract, reasons):
 
 
 def test_a_row_rule_over_an_absent_column_passes(judge, make_contract):
-    columns = {"sold": number("Sold."), "harvest": number("Harvested.")}
+    columns = {"sold": column(float, "Sold."), "harvest": column(float, "Harvested.")}
     rules = (rule("sold_within_harvest", pl.col("sold") <= pl.col("harvest"), "Sold at most the harvest."),)
-    assert judge(make_contract(columns, rules=rules), {"sold": ["5"]}).bad.is_empty()
+    assert judge(make_contract(columns, checks=rules), {"sold": ["5"]}).bad.is_empty()
 
 
 def test_every_broken_rule_is_listed_in_the_order_of_the_contract(judge, make_contract, reasons):
-    columns = {"b": boolean("b"), "n": integer("n", at_least=0), "k": text("k", required=True)}
+    columns = {"b": column(bool, "b"), "n": column(int, "n", ge=0), "k": column(str, "k", required=True)}
     rules = (rule("never", pl.col("n") > 100, "More than 100."),)
-    judged = judge(make_contract(columns, rules=rules), {"k": [""], "n": ["-1"], "b": ["?"]})
+    judged = judge(make_contract(columns, checks=rules), {"k": [""], "n": ["-1"], "b": ["?"]})
     assert [(found["column"], found["rule"]) for found in reasons(judged)[2]] == [
         ("b", "type"),
         ("n", "at_least"),
@@ -113,7 +114,9 @@ def test_any_other_check_of_pandera_is_called_with_its_own_words(judge, make_con
 
 def test_a_check_of_the_whole_row_is_called_too(judge, make_contract, reasons):
     filled = pa.Check(lambda data: data.lazyframe.select(pl.col("a").is_not_null()), name="filled", error="a is filled")
-    judged = judge(make_contract({"a": integer("a"), "b": integer("b")}, rules=(filled,)), {"a": ["NA"], "b": ["1"]})
+    judged = judge(
+        make_contract({"a": column(int, "a"), "b": column(int, "b")}, rules=(filled,)), {"a": ["NA"], "b": ["1"]}
+    )
     assert only(reasons, judged) == {"column": None, "rule": "filled", "found": None, "message": "a is filled"}
 
 
@@ -136,24 +139,24 @@ def test_a_built_in_check_may_have_words_of_its_own(judge, make_contract, reason
 
 @pytest.mark.parametrize("cells", [{"t": ["a\0b"]}, {"t": ["a"], "unknown": ["a\0b"]}])
 def test_a_nul_character_is_set_aside_and_shown_as_a_sign(judge, make_contract, reasons, cells):
-    found = only(reasons, judge(make_contract({"t": text("t")}), cells))
+    found = only(reasons, judge(make_contract({"t": column(str, "t")}), cells))
     assert (found["rule"], found["found"]) == ("nul", "a␀b")
 
 
 def test_a_cell_of_more_than_a_million_characters_is_set_aside(judge, make_contract, reasons):
-    judged = judge(make_contract({"t": text("t")}), {"t": ["é" * 1_000_000, "é" * 1_000_000 + "x"]})
+    judged = judge(make_contract({"t": column(str, "t")}), {"t": ["é" * 1_000_000, "é" * 1_000_000 + "x"]})
     assert [found["rule"] for found in reasons(judged)[3]] == ["size"]
     assert judged.valid.height == 1
 
 
 def test_a_reason_repeats_at_most_200_characters(judge, make_contract, reasons):
-    found = only(reasons, judge(make_contract({"n": integer("n")}), {"n": ["x" * 1000]}))
+    found = only(reasons, judge(make_contract({"n": column(int, "n")}), {"n": ["x" * 1000]}))
     assert found["found"] == "x" * 200 + "…"
 
 
 def test_a_record_that_never_became_a_row_is_set_aside_in_its_place(judge, make_contract, reasons):
     broken = [BrokenRecord(3, "1,2,3\0", "expected 1 field; found 3")]
-    judged = judge(make_contract({"n": integer("n")}), {"n": ["x", "1", "y"]}, broken)
+    judged = judge(make_contract({"n": column(int, "n")}), {"n": ["x", "1", "y"]}, broken)
     assert judged.bad["line"].to_list() == [2, 3, 4]
     assert reasons(judged)[3] == [
         {"column": None, "rule": "record", "found": "1,2,3␀", "message": "expected 1 field; found 3"}
@@ -161,7 +164,7 @@ def test_a_record_that_never_became_a_row_is_set_aside_in_its_place(judge, make_
 
 
 def test_a_batch_without_rows_is_judged_too(judge, make_contract):
-    judged = judge(make_contract({"n": integer("n")}), {"n": []})
+    judged = judge(make_contract({"n": column(int, "n")}), {"n": []})
     assert (judged.valid.height, judged.bad.height) == (0, 0)
 
 
@@ -171,13 +174,13 @@ def test_the_raw_text_is_asked_for_bad_rows_only(make_contract):
     batch = RawBatch(
         frame, pl.Series([2, 3, 5, 9], dtype=pl.UInt64), lambda rows: asked.append(list(rows)) or ["a", "b"]
     )
-    bad = Plan(make_contract({"n": integer("n")}), ["n"]).validate(batch).bad
+    bad = Plan(make_contract({"n": column(int, "n")}), ["n"]).validate(batch).bad
     assert asked == [[1, 3]]
     assert bad.select("line", "raw").rows() == [(3, "a"), (9, "b")]
 
 
 def test_reasons_are_json_that_postgres_takes(judge, make_contract):
-    judged = judge(make_contract({"n": integer("n")}), {"n": ['"\\\n\x01\0é']})
+    judged = judge(make_contract({"n": column(int, "n")}), {"n": ['"\\\n\x01\0é']})
     (found,) = judged.bad["reasons"]
     assert "\\u0000" not in found
     assert json.loads(found)[0]["found"] == '"\\\n\x01␀é'

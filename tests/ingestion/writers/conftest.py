@@ -1,28 +1,27 @@
 """A dataset with a column of every type, its table, and the warehouse it is in."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 
 import psycopg
 import pytest
+from declaring import dataset
 
-from lastmile.contracts import Contract, Partition, boolean, day, integer, moment, number, text
+from lastmile.contracts import Contract, column
 from lastmile.warehouse.tables import ensure_table
 
 
 @pytest.fixture(scope="session")
 def contract() -> Contract:
     columns = {
-        "f": number("f"),
-        "i": integer("i"),
-        "b": boolean("b"),
-        "d": day("d"),
-        "m": moment("m"),
-        "t": text("t"),
+        "f": column(float, "f"),
+        "i": column(int, "i"),
+        "b": column(bool, "b"),
+        "d": column(date, "d"),
+        "m": column(datetime, "m"),
+        "t": column(str, "t"),
     }
-    return Contract(
-        "kinds", "A column of every type.", "team@example.org", Partition("year", date(2010, 1, 1)), columns
-    )
+    return dataset(columns, name="kinds", description="A column of every type.")
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ from lastmile.warehouse.locks import Lock, lock
 
 def deduplicates(contract: Contract) -> bool:
     """Whether a row may repeat another one: rows without a key do not, nor those that are all to be kept."""
-    return bool(contract.key) and contract.duplicates != "keep"
+    return bool(contract.key) and contract.policy.duplicates != "keep"
 
 
 def kind(contract: Contract) -> Kind:
     """How the contract counts a repeated row."""
-    return "bad" if contract.duplicates == "quarantine" else "duplicate"
+    return "bad" if contract.policy.duplicates == "quarantine" else "duplicate"
 
 
 def duplicates_in_drop(contract: Contract, batch: RawBatch, repeated: pl.DataFrame) -> pl.DataFrame:

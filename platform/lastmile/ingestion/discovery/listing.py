@@ -54,7 +54,11 @@ def place(listed: StoredObject, contracts: Mapping[str, Contract], settle: timed
         return found
     contract = contracts[dataset]
     _, end = contract.partition.window(partition)
-    return replace(found, partition_end=end, settle=settle if contract.settle is None else contract.settle)
+    return replace(
+        found,
+        partition_end=end,
+        settle=settle if contract.arrival.quiet_period is None else contract.arrival.quiet_period,
+    )
 
 
 def _problem(dataset: str, rest: str, partition: str, contracts: Mapping[str, Contract]) -> str | None:

@@ -82,7 +82,7 @@ def _suffix(name: str) -> str:
 
 
 def _open_text(path: Path, suffix: str, contract: Contract, found: dict[str, str | int]) -> Reader:
-    text = next(as_utf8(blocks(path, contract.limits), contract.encodings, {}), b"").lstrip()
+    text = next(as_utf8(blocks(path, contract.limits), contract.format.encodings, {}), b"").lstrip()
     named_json = suffix in (*JSON_SUFFIXES, *JSON_LINES_SUFFIXES)
     looks_json = text.startswith((b"{", b"[")) or (named_json and not text)
     if not looks_json and not named_json:

@@ -39,7 +39,7 @@ def find_heading(records: Iterable[Sequence[str]], contract: Contract) -> Headin
     is the first record. Raises Refused where one has more columns than the contract's limit.
     """
     rows = [list(names) for names in records]
-    if contract.headerless and not (rows and _fitting(rows[0], contract)):
+    if contract.format.headerless and not (rows and _fitting(rows[0], contract)):
         return _declared(rows, contract)
     single = next((place for place, names in enumerate(rows) if _fitting(names, contract)), None)
     if single is None:
@@ -135,7 +135,7 @@ def refusal(candidates: Iterable[Sequence[str]], contract: Contract) -> Refused:
             f"quoted and has at most {contract.limits.columns:,} columns. Raise limits.columns in the contract if "
             "there are more."
         )
-    if contract.headerless:
+    if contract.format.headerless:
         declared = list(contract.columns)
         return Refused(
             f"dataset {contract.name}: expected records of {len(declared)} fields, {declared[:SHOWN_NAMES]}, or a "
@@ -184,4 +184,4 @@ def told_apart(names: Sequence[str]) -> list[str]:
 
 
 def _aliases(contract: Contract) -> list[str]:
-    return [alias for column in contract.columns for alias in contract.metadata(column).get("aliases", ())]
+    return [alias for column in contract.columns for alias in contract.metadata(column)["aliases"]]

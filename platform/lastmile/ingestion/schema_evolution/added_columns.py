@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import polars as pl
+import pandera.polars as pa
 from psycopg import Connection
 
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.declaration import headers
-from lastmile.contracts.lean_pandera import pa
 from lastmile.contracts.names import COLUMN_NAME, normal_name
 from lastmile.warehouse.tables import ADDED, columns, ensure_table
 
@@ -22,7 +21,7 @@ def grown(connection: Connection, contract: Contract, header: Sequence[str]) -> 
     Those whose name cannot be a column's, or is not alone, or is that of a column of another type, or for which the
     table is too wide, stay unknown: they go to `_rescued` like anywhere else.
     """
-    if contract.unknown_columns != "add":
+    if contract.policy.unknown_columns != "add":
         return contract
     known = {normal_name(name) for name, _ in headers(contract.columns)}
     names = [normal_name(name) for name in header]
@@ -33,12 +32,10 @@ def grown(connection: Connection, contract: Contract, header: Sequence[str]) -> 
     room = max(WIDEST - len(there), 0)
     fresh = [name for name in new if name not in there][:room]
     added = [name for name in new if name in fresh or there.get(name) == "text"]
-    larger = replace(contract, columns={**contract.columns, **{name: _column() for name in added}})
+    larger = replace(contract, schema=contract.table.add_columns({name: _column() for name in added}))
     ensure_table(connection, larger)
     return larger
 
 
 def _column() -> pa.Column:
-    return pa.Column(
-        pl.String, nullable=True, required=False, description=ADDED, metadata={"missing": ("",), "added": True}
-    )
+    return pa.Column(str, nullable=True, required=False, description=ADDED, metadata={"added": True})

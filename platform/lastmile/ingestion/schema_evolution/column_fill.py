@@ -15,7 +15,8 @@ import polars as pl
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.declaration import headers
 from lastmile.contracts.names import normal_name
-from lastmile.ingestion.batch import NumberFormat, RawBatch, ValidatedBatch
+from lastmile.contracts.numbers import NumberFormat
+from lastmile.ingestion.batch import RawBatch, ValidatedBatch
 from lastmile.ingestion.validation import Plan
 
 #: What was rescued of some rows, by the row's place in its batch.

@@ -17,7 +17,7 @@ from psycopg import Connection, sql
 from lastmile import ledger
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.names import normal_name
-from lastmile.ingestion.batch import NumberFormat
+from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.load import cleaned_key, fetch_cleaned
 from lastmile.ingestion.readers.reader import ROWS
 from lastmile.ingestion.schema_evolution.column_fill import ColumnFill, as_declared, declared
@@ -25,7 +25,7 @@ from lastmile.ingestion.writers.parquet_file import ParquetFile
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
 from lastmile.store import Store
 from lastmile.warehouse.binary_copy import BinaryCopy
-from lastmile.warehouse.tables import columns, postgres_type
+from lastmile.warehouse.tables import columns
 
 #: A number with a comma, which stands for a decimal sign or for thousands.
 _COMMA = r"^\s*[+-]?[0-9.]*,[0-9.,]*\s*$"
@@ -140,7 +140,7 @@ def _expect_known_numbers(connection: Connection, filling: ColumnFill, drop: Dro
     ).fetchall()
     known = declared(filling.contract, [name for name, _ in found])
     for name, value in found:
-        if name in known and filling.contract.types()[known[name]].is_numeric():
+        if name in known and filling.contract.kinds[known[name]].is_number:
             raise RequestRefused(
                 f"column {name!r}: expected numbers as they are written in the rest of the file, found {value!r} with a"
                 f" comma; take the drop whole with `lastmile backfill --drop {drop.id}`"
@@ -168,7 +168,7 @@ def _rewrite(connection: Connection, filling: ColumnFill, cleaned: Path | None, 
             filled, changed = filling.fill(rows)
             parquet.write(filled)
             if changed.height:
-                with BinaryCopy(connection, sql.Identifier("pg_temp", "filled"), types, jsonb=["_rescued"]) as copy:
+                with BinaryCopy(connection, sql.Identifier("pg_temp", "filled"), types, jsonb=_jsonb(filling)) as copy:
                     copy.write(changed)
             count += changed.height
     return count
@@ -190,8 +190,13 @@ def _types(filling: ColumnFill) -> dict[str, pl.DataType]:
     return {"_line": pl.Int64(), **{name: types[name] for name in filling.columns}, "_rescued": pl.String()}
 
 
+def _jsonb(filling: ColumnFill) -> list[str]:
+    return [name for name, kind in _kinds(filling).items() if kind == "jsonb"]
+
+
 def _kinds(filling: ColumnFill) -> dict[str, str]:
-    return {name: postgres_type(dtype) for name, dtype in _types(filling).items()} | {"_rescued": "jsonb"}
+    kinds = {name: filling.contract.kinds[name].postgres for name in filling.columns}
+    return {"_line": "bigint", **kinds, "_rescued": "jsonb"}
 
 
 def _update(connection: Connection, filling: ColumnFill, drop: Drop, changed: int) -> None:

@@ -6,13 +6,12 @@ whole row is left to the plan, which knows every form a value can have and every
 plain row has the very values the plan would have found in it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import NumberFormat
-from lastmile.ingestion.validation.casts import FALSE, PLAIN, TRUE, day, reading, usual_moment
+from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.validation.rules import (
     Rule,
     any_broken,
@@ -20,7 +19,6 @@ from lastmile.ingestion.validation.rules import (
     check_rules,
     key_rules,
     raw_name,
-    row_rules,
     text_rules,
 )
 
@@ -39,12 +37,12 @@ class FastPath:
     ) -> None:
         types = contract.types()
         self._contract = contract
-        self._texts = [name for name in found if types[name] == pl.String]
-        self._others = [name for name in found if types[name] != pl.String]
+        self._texts = [name for name in found if contract.kinds[name].is_text]
+        self._others = [name for name in found if not contract.kinds[name].is_text]
         self._cells = [_text(name, contract).alias(cell_name(name)) for name in self._texts]
         self._values = [
             *(pl.col(cell_name(name)).alias(name) for name in self._texts),
-            *(_value(name, contract, types[name], numbers).alias(name) for name in self._others),
+            *(_value(name, contract, numbers).alias(name) for name in self._others),
             *(pl.lit(None, dtype).alias(name) for name, dtype in types.items() if name not in found),
         ]
         self._rules = list(_rules(contract, found, unknown))
@@ -93,7 +91,7 @@ def _rules(contract: Contract, found: Mapping[str, str], unknown: Sequence[str])
             yield from check_rules(contract, column)
     for name in unknown:
         yield from text_rules(name, contract.limits.cell_characters)
-    yield from row_rules(contract)
+    yield from check_rules(contract, None)
     yield from key_rules(contract, found)
 
 
@@ -102,26 +100,9 @@ def _text(column: str, contract: Contract) -> pl.Expr:
     return pl.when(~raw.is_in(contract.missing(column))).then(raw)
 
 
-def _value(column: str, contract: Contract, dtype: pl.DataType, numbers: NumberFormat) -> pl.Expr:
+def _value(column: str, contract: Contract, numbers: NumberFormat) -> pl.Expr:
     raw, missing = pl.col(raw_name(column)), contract.missing(column)
-    cast = _CASTS[dtype] if numbers == PLAIN or not dtype.is_numeric() else reading(dtype, numbers)[0]
-    is_a_value = pl.select(cast(pl.lit(pl.Series(missing, dtype=pl.String)))).to_series().is_not_null().any()
-    return cast(pl.when(~raw.is_in(missing)).then(raw) if is_a_value else raw)
-
-
-def _yes_or_no(raw: pl.Expr) -> pl.Expr:
-    is_yes, is_no = (raw.is_in(_any_case(words)) for words in (TRUE, FALSE))
-    return pl.when(is_yes | is_no).then(is_yes)
-
-
-def _any_case(words: Sequence[str]) -> list[str]:
-    return [*words, *(word.title() for word in words), *(word.upper() for word in words)]
-
-
-_CASTS: dict[pl.DataType | type[pl.DataType], Callable[[pl.Expr], pl.Expr]] = {
-    pl.Float64: lambda raw: raw.cast(pl.Float64, strict=False),
-    pl.Int64: lambda raw: raw.cast(pl.Int64, strict=False),
-    pl.Boolean: _yes_or_no,
-    pl.Date: day,
-    pl.Datetime("us", "UTC"): usual_moment,
-}
+    kind, how = contract.kinds[column], contract.reading(column, numbers)
+    of_missing = pl.select(kind.usual(pl.lit(pl.Series(missing, dtype=pl.String)), how)).to_series()
+    is_a_value = of_missing.is_not_null().any()
+    return kind.usual(pl.when(~raw.is_in(missing)).then(raw) if is_a_value else raw, how)

@@ -41,7 +41,7 @@ def fit(contract: Contract, header: Sequence[str]) -> tuple[dict[str, str], Sche
 def _change(contract: Contract, header: Sequence[str], found: dict[str, str]) -> SchemaChange:
     known = set(found.values())
     return SchemaChange(
-        added=[name for column, name in found.items() if contract.metadata(column).get("added")],
+        added=[name for column, name in found.items() if contract.metadata(column)["added"]],
         rescued=[name for name in header if name not in known],
         missing=[column for column in contract.columns if column not in found],
         renamed={name: column for column, name in found.items() if normal_name(name) != normal_name(column)},
@@ -61,7 +61,7 @@ def _refuse_misfits(contract: Contract, header: Sequence[str], found: dict[str, 
             f"dataset {contract.name}: expected columns such as {list(contract.columns)[:10]}; the file has "
             f"{listed(header)}, none of them. Check that it is a file of this dataset and has a header."
         )
-    if change.rescued and contract.unknown_columns == "refuse":
+    if change.rescued and contract.policy.unknown_columns == "refuse":
         raise Refused(
             f"dataset {contract.name}: unknown columns {listed(change.rescued)}, and the contract refuses them. "
             "Remove them from the file, or declare them in the contract."

@@ -10,8 +10,8 @@ from functools import cache
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import NumberFormat, RawBatch, SchemaChange, ValidatedBatch
-from lastmile.ingestion.validation.casts import PLAIN, reading
+from lastmile.contracts.numbers import PLAIN, NumberFormat
+from lastmile.ingestion.batch import RawBatch, SchemaChange, ValidatedBatch
 from lastmile.ingestion.validation.fast_path import FastPath
 from lastmile.ingestion.validation.header_match import fit
 from lastmile.ingestion.validation.rules import (
@@ -19,11 +19,11 @@ from lastmile.ingestion.validation.rules import (
     any_broken,
     cell,
     cell_name,
+    check_rules,
     column_rules,
     key_rules,
     misread,
     raw_name,
-    row_rules,
     text_rules,
 )
 from lastmile.ingestion.validation.violations import bad_rows, broken_rows
@@ -116,7 +116,7 @@ def _cell(contract: Contract, column: str) -> pl.Expr:
     """The text of each cell, null where it is a missing code; without blanks at its ends, but for text columns."""
     text = pl.col(raw_name(column))
     stripped = text.str.strip_chars()
-    is_text = contract.columns[column].dtype.type == pl.String
+    is_text = contract.kinds[column].is_text
     return (
         pl.when(~stripped.is_in(contract.missing(column))).then(text if is_text else stripped).alias(cell_name(column))
     )
@@ -131,9 +131,9 @@ def _typed(
     contract: Contract, found: dict[str, str], numbers: NumberFormat, loaded: Sequence[str]
 ) -> Iterator[pl.Expr]:
     for column, dtype in contract.types().items():
-        cast, _ = reading(dtype, numbers)
         if column not in loaded:
-            value = cast(cell(column)) if column in found else pl.lit(None, dtype)
+            how = contract.reading(column, numbers)
+            value = contract.kinds[column].read(cell(column), how) if column in found else pl.lit(None, dtype)
             yield value.alias(column)
 
 
@@ -143,14 +143,14 @@ def _rules(contract: Contract, found: dict[str, str], unknown: Sequence[str], nu
             yield from column_rules(contract, column, numbers)
     for name in unknown:
         yield from text_rules(name, contract.limits.cell_characters)
-    yield from row_rules(contract)
+    yield from check_rules(contract, None)
     yield from key_rules(contract, found)
 
 
 def _rescued(contract: Contract, found: dict[str, str], unknown: Sequence[str]) -> pl.Expr:
     """A JSON object of what has no column to go to, put together from one member per cell; null where there is none."""
     members = [_member(name, cell(name)) for name in unknown]
-    if contract.wrong_type == "rescue":
+    if contract.policy.wrong_type == "rescue":
         members += [_member(column, pl.when(misread(column)).then(cell(column))) for column in found]
     if not members:
         return pl.lit(None, pl.String)

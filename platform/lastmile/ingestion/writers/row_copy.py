@@ -37,7 +37,8 @@ class RowCopy(BinaryCopy):
         table = own or DropTable(sql.Identifier("raw", contract.name))
         types = contract.types() | ORIGIN
         sent = {name: dtype for name, dtype in types.items() if name not in table.filled}
-        super().__init__(connection, table.name, sent, jsonb=["_rescued"])
+        jsonb = [name for name, kind in contract.kinds.items() if kind.postgres == "jsonb"]
+        super().__init__(connection, table.name, sent, jsonb=[*jsonb, "_rescued"])
         self._provenance = [
             pl.lit(value, ORIGIN[name]).alias(name) for name, value in provenance.items() if name in sent
         ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lastmile.contracts.contract import Contract
-from lastmile.warehouse.tables import ORIGIN, postgres_type
+from lastmile.warehouse.tables import ORIGIN
 
 SOURCE = "raw"
 HEADER = "# Made from the contracts each time the code location loads; edit those instead.\n"
@@ -57,7 +57,7 @@ def _table(contract: Contract) -> dict[str, Any]:
     return {
         "name": contract.name,
         "description": contract.description,
-        "config": {"meta": meta, **_freshness(contract.expected_every)},
+        "config": {"meta": meta, **_freshness(contract.arrival.expected_every)},
         "columns": [_column(contract, name) for name in contract.columns]
         + [
             {"name": name, "data_type": kind.removesuffix(" NOT NULL"), "description": _ORIGIN[name]}
@@ -76,12 +76,12 @@ def _freshness(expected_every: timedelta | None) -> dict[str, Any]:
 
 def _column(contract: Contract, name: str) -> dict[str, Any]:
     spec, extra = contract.columns[name], contract.metadata(name)
-    facts = {fact: extra[fact] for fact in ("unit", "measures") if extra[fact]}
+    facts = {fact: said for fact, said in (("unit", extra["unit"]), ("measures", extra["measures"])) if said}
     meta = facts | ({"personal": True} if extra["personal"] else {})
     unit = f" Unit: {extra['unit']}." if extra["unit"] else ""
     return {
         "name": name,
-        "data_type": postgres_type(spec.dtype.type),
+        "data_type": contract.kinds[name].postgres,
         "description": f"{spec.description}{unit}",
         **({"config": {"meta": meta}} if meta else {}),
     }

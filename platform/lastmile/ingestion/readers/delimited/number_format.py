@@ -65,13 +65,13 @@ def number_format(columns: Mapping[str, Evidence], contract: Contract) -> dict[s
     points = [cell for column in columns.values() for cell in column.points]
     commas = [cell for column in columns.values() for cell in column.commas]
     is_mixture = len(points) < _STRAY * len(commas) and len(commas) < _STRAY * len(points)
-    if contract.decimal is None and is_mixture:
+    if contract.format.decimal is None and is_mixture:
         _refuse_either(columns, points[0], commas[0])
     shows_commas = len(commas) > len(points) and not is_mixture
-    is_comma = contract.decimal == "," or (contract.decimal is None and shows_commas)
+    is_comma = contract.format.decimal == "," or (contract.format.decimal is None and shows_commas)
     decimal, other = (",", ".") if is_comma else (".", ",")
     groups = set().union(*(column.groups for column in columns.values())) - {"", decimal}
-    if contract.decimal is not None and any(column.either for column in columns.values()):
+    if contract.format.decimal is not None and any(column.either for column in columns.values()):
         groups |= {other}
     thousands = groups.pop() if len(groups) == 1 else ""
     return {"decimal": decimal, "thousands": thousands} if is_comma or thousands else {}
@@ -84,7 +84,7 @@ def evidence(header: Sequence[str], rows: Iterable[Sequence[str] | None], contra
     return {
         name: _shown_by(cells.get(name, ()), contract.missing(column))
         for column, name in found.items()
-        if contract.types()[column].is_numeric()
+        if contract.kinds[column].is_number
     }
 
 
@@ -114,7 +114,7 @@ def _refuse_either(columns: Mapping[str, Evidence], point: str, comma: str) -> N
 
 def is_undecided(columns: Mapping[str, Evidence], contract: Contract) -> bool:
     """Whether nothing in the start of a file shows what a point is, so that later rows may."""
-    return contract.decimal is None and not any(column.points or column.commas for column in columns.values())
+    return contract.format.decimal is None and not any(column.points or column.commas for column in columns.values())
 
 
 def watched(batches: Iterator[RawBatch], contract: Contract) -> Iterator[RawBatch]:
@@ -122,7 +122,7 @@ def watched(batches: Iterator[RawBatch], contract: Contract) -> Iterator[RawBatc
     either: tuple[str, int] | None = None
     for batch in batches:
         found, _ = fit(contract, batch.frame.columns)
-        for column in (name for name in found if contract.types()[name].is_numeric()):
+        for column in (name for name in found if contract.kinds[name].is_number):
             cells = batch.frame[found[column]]
             either = either or _first(cells, batch.lines, ".", COMMA)
             comma = either and _first(cells, batch.lines, ",", COMMA)

@@ -43,7 +43,7 @@ def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) 
     """Raises Refused where no dialect fits the contract, Unreadable where the file is no text."""
 
     def text() -> Iterator[bytes]:
-        return without_c1(as_utf8(blocks(path, contract.limits), contract.encodings, found), found)
+        return without_c1(as_utf8(blocks(path, contract.limits), contract.format.encodings, found), found)
 
     stream = text()
     sample = Sample(next(stream, b""), whole=next(stream, None) is None, columns=contract.limits.columns)

@@ -94,14 +94,14 @@ def _check_sizes(path: Path, limits: Limits) -> None:
 
 def _chosen(sheets: dict[str, Path], contract: Contract) -> dict[str, Path]:
     """The sheet the contract names, or all of them."""
-    if contract.sheet is None or not sheets:
+    if contract.format.sheet is None or not sheets:
         return sheets
-    if contract.sheet not in sheets:
+    if contract.format.sheet not in sheets:
         raise Refused(
-            f"dataset {contract.name}: expected a sheet named {contract.sheet!r}, found {list(sheets)}. Rename it, or "
+            f"dataset {contract.name}: expected a sheet named {contract.format.sheet!r}, found {list(sheets)}. Rename it, or "
             "name another in the contract."
         )
-    return {contract.sheet: sheets[contract.sheet]}
+    return {contract.format.sheet: sheets[contract.format.sheet]}
 
 
 def _sheets(path: Path, folder: Path, limits: Limits) -> dict[str, Path]:

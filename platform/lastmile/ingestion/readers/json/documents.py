@@ -111,7 +111,7 @@ def open_json_document(path: Path, contract: Contract, found: dict[str, str | in
 
 def _text(path: Path, contract: Contract, found: dict[str, str | int]) -> str:
     parts, size, limits = [], 0, contract.limits
-    for block in as_utf8(blocks(path, limits), contract.encodings, found):
+    for block in as_utf8(blocks(path, limits), contract.format.encodings, found):
         parts.append(block)
         size += len(block)
         if size > limits.document_bytes:

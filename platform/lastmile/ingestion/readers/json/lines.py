@@ -44,7 +44,7 @@ def open_json_lines(path: Path, contract: Contract, found: dict[str, str | int])
     """Raises Refused where the keys do not fit the contract, Unreadable where no line is an object."""
 
     def lines() -> Iterator[list[Line]]:
-        text = as_utf8(blocks(path, contract.limits), contract.encodings, found)
+        text = as_utf8(blocks(path, contract.limits), contract.format.encodings, found)
         return _lines(text, contract.limits.record_bytes)
 
     limits = contract.limits

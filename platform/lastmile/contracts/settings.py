@@ -1,0 +1,50 @@
+"""What a dataset declares besides its columns, grouped by concern: its files, what becomes of misfits, when drops come."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """How the files are written, where that is known better than the readers can detect it."""
+
+    #: Encodings tried for text files that are neither UTF-8 nor marked with a byte order mark.
+    encodings: Sequence[str] = ("cp1252",)
+    #: Delimited files and sheets may come without a header: their columns are then those declared, in that order.
+    headerless: bool = False
+    #: The sheet of a workbook that is read; None: the first whose header fits.
+    sheet: str | None = None
+    #: What stands before the fraction of numbers in delimited text; None: what the file's own numbers show.
+    decimal: Literal[".", ","] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What becomes of rows and drops that do not fit."""
+
+    #: A row whose key its drop or its partition of the table already has: quarantined as a duplicate, so that the first
+    #: stays; quarantined as bad; or loaded.
+    duplicates: Literal["first", "quarantine", "keep"] = "first"
+    #: A column nobody declared: becomes a text column of the table, goes to `_rescued`, or refuses the drop.
+    unknown_columns: Literal["add", "rescue", "refuse"] = "rescue"
+    #: A cell that does not fit its type: quarantines the row, or goes to `_rescued` and leaves the column null.
+    wrong_type: Literal["quarantine", "rescue"] = "quarantine"
+    #: A drop with the same bytes as another one of its partition that is loaded.
+    same_content: Literal["skip", "load"] = "skip"
+    #: Share of bad rows over which the whole drop is quarantined and nothing of it is loaded.
+    max_bad_share: float = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """When drops come, and how long they stay."""
+
+    #: How long after the newest drop the dataset counts as stale; None where drops come when they come.
+    expected_every: timedelta | None = None
+    #: How long an object must have been left alone before it is read; None: a few seconds in a folder, where files grow
+    #: before our eyes, and no time in a bucket, where objects come whole.
+    quiet_period: timedelta | None = None
+    #: How long the object of a loaded drop stays in the landing area; None means for ever.
+    retention: timedelta | None = None
