@@ -6,6 +6,7 @@ import typer
 
 from lastmile.cli.backfill import backfill
 from lastmile.cli.clean import clean
+from lastmile.cli.contract import contract
 from lastmile.cli.dbt import dbt
 from lastmile.cli.dbt_ci import dbt_ci
 from lastmile.cli.doctor import doctor
@@ -31,6 +32,7 @@ app = typer.Typer(
 for command in (up, down, reload, status, drop, sample, backfill, serve, clean, doctor, dbt_ci):
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
+app.add_typer(contract, name="contract")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(rescued, name="rescued")
 

@@ -65,6 +65,8 @@ def column(name: str, headers: Sequence[str], profile: Profile, files: int, pres
     """What is seen in `present` of `files` files, under any of the headers."""
     header = headers[0]
     typed = _typed(header, profile, Column(name, tuple(headers)))
+    if typed.base == "codes" and 2 * profile.varied < present:
+        typed = typed.as_text(f"one value a file, so far {shown(typed.codes)}")
     without = profile.blank + sum(profile.nothing[code] for code in typed.missing) + _sentinels(typed, profile)
     is_full = not without and present == files
     personal, why = _personal(header, profile)
@@ -148,7 +150,7 @@ def _yes_no(header: str, profile: Profile) -> tuple[str, str] | None:
     for pair in (*YES_NO, *(YES_NO_DIGITS if names.is_yes_or_no(header) else ())):
         is_enough = len(seen) == 2 or (len(seen) == 1 and min(map(len, pair)) > 1)
         if seen <= set(pair) and is_enough:
-            return pair
+            return pair[0], pair[1]
     return None
 
 
@@ -227,4 +229,6 @@ def _counted(typed: Column, profile: Profile, without: int) -> str:
 
 
 def _text(value: Any) -> str:
-    return f"{value:,.10g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.12g}" if abs(value) >= 10_000 else f"{value:.12g}"  # years have no thousands

@@ -16,7 +16,7 @@ from lastmile.ingestion.draft.column import Column, column
 from lastmile.ingestion.draft.files import distinct, of_names
 from lastmile.ingestion.draft.keys import PARTITION, KeySample
 from lastmile.ingestion.draft.partition import Cut, cut
-from lastmile.ingestion.draft.profile import Profile, shown
+from lastmile.ingestion.draft.profile import Profile, Profiles, shown
 from lastmile.ingestion.draft.proposal import Draft
 from lastmile.ingestion.draft.render import render
 from lastmile.ingestion.draft.source import Source
@@ -62,7 +62,7 @@ def _by_source(sources: Sequence[Source]) -> list[dict[str, str]]:
     Raises UserError where a source has less than half of its columns in common with the others.
     """
     found: dict[str, str] = {}
-    by_source = []
+    by_source: list[dict[str, str]] = []
     identify = _identity(sources)
     for source in sources:
         own: dict[str, str] = {}
@@ -104,13 +104,18 @@ def _expect_alike(
 
 def _see(sources: Sequence[Source], columns: Sequence[Mapping[str, str]], done: Callable[[int], None]) -> Seen:
     seen = Seen({column: Profile() for own in columns for column in own.values()})
+    waiting = Profiles(seen.profiles)
     partitions = cut([source.name for source in sources], []).keys or [""] * len(sources)
     for source, own, partition in zip(sources, columns, partitions, strict=True):
+        varied: set[str] = set()
         for frame in _frames(source, own, seen):
-            for name in frame.columns:
-                seen.profiles[name].add(frame[name])
+            waiting.add(frame)
             seen.sample.add(frame.with_columns(pl.lit(partition).alias(PARTITION)))
+            varied |= {name for name in frame.columns if name not in varied and frame[name].n_unique() > 1}
             done(frame.height)
+        for name in varied:
+            seen.profiles[name].varied += 1
+    waiting.flush()
     if not seen.rows:
         raise UserError(f"{sources[0].name}: expected rows to draft from, found a header only. Give a file with rows.")
     return seen

@@ -33,6 +33,8 @@ CONTENT = {
     "positions": r"^-?\d{1,2}\.\d{3,}[ ,;]+-?\d{1,3}\.\d{3,}([ ,;]+-?[\d.]+){0,2}$",
     "addresses of computers": r"^(?:\d{1,3}\.){3}\d{1,3}$",
 }
+#: Rows counted together.
+AT_ONCE = 25_000
 _TOKEN = re.compile(r"[^\s,;|]{1,40}")
 _MOST_TOKENS = 60
 
@@ -61,6 +63,12 @@ class Fit:
             self.most = found.max() if self.most is None else max(self.most, found.max())
 
     @property
+    def may_hold(self) -> bool:
+        """Whether most values are of the kind, and those that are not are few."""
+        unknown = sum(self.unknown.values())
+        return len(self.strays) <= STRAYS and (not unknown or unknown <= self.fitting)
+
+    @property
     def unknown(self) -> dict[str, int]:
         """Those of the strays that do not stand for "no value"."""
         return {text: times for text, times in self.strays.items() if text.lower() not in NOTHING}
@@ -68,11 +76,15 @@ class Fit:
 
 @dataclass
 class Profile:
-    """One column. `values` counts the distinct values as they stand; None where there are too many."""
+    """One column. `values` counts the distinct values as they stand; None where there are too many.
+
+    `varied` is the number of sources in which there are several of them.
+    """
 
     rows: int = 0
     blank: int = 0
     longest: int = 0
+    varied: int = 0
     values: Counter[str] | None = field(default_factory=Counter)
     fits: dict[str, Fit] = field(default_factory=lambda: {name: Fit() for name in KINDS})
     nothing: Counter[str] = field(default_factory=Counter)
@@ -100,9 +112,7 @@ class Profile:
         self.nothing.update(dict(zip(texts.filter(is_nothing), times.filter(is_nothing), strict=True)))
         for name in list(self.fits):
             self.fits[name].add(KINDS[name].read(texts), times, texts)
-            if len(self.fits[name].strays) > STRAYS or (
-                len(self.fits[name].unknown) > 3 and not self.fits[name].fitting
-            ):
+            if not self.fits[name].may_hold:
                 del self.fits[name]
         for name, pattern in CONTENT.items():
             self.content[name] += int(times.filter(texts.str.contains(pattern)).sum())
@@ -126,9 +136,25 @@ class Profile:
             self.several += times * (len(found) > 1)
 
 
-def add(found: Mapping[str, Profile], frame: pl.DataFrame, names: Mapping[str, str]) -> None:
-    for header, column in names.items():
-        found[column].add(frame[header])
+@dataclass
+class Profiles:
+    """The columns of all sources. Small frames are counted together, which costs little more than one of them."""
+
+    columns: dict[str, Profile]
+    _waiting: dict[str, list[pl.Series]] = field(default_factory=dict)
+    _rows: int = 0
+
+    def add(self, frame: pl.DataFrame) -> None:
+        for column in frame.columns:
+            self._waiting.setdefault(column, []).append(frame[column])
+        self._rows += frame.height
+        if self._rows >= AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        for column, parts in self._waiting.items():
+            self.columns[column].add(pl.concat(parts))
+        self._waiting, self._rows = {}, 0
 
 
 def shown(texts: Sequence[str], most: int = 8) -> str:

@@ -1,13 +1,13 @@
 """A draft as the Python file of a contract: formatted, importable, with what was seen as comments."""
 
 import ast
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lastmile.ingestion.draft.column import Column
-from lastmile.ingestion.draft.names import words
 from lastmile.ingestion.draft.proposal import Draft, missing
 
 WIDTH = 120
@@ -106,9 +106,11 @@ def _arguments(column: Column, draft: Draft) -> dict[str, str]:
 
 
 def _description(header: str) -> str:
-    found = " ".join(header.split())
-    plain = " ".join(words(header)) if header.isascii() else found
-    return f"{(plain or found)[:1].upper()}{(plain or found)[1:]}."
+    """The header as a person would write it, for whoever knows better."""
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", header)
+    found = " ".join(parted.split())
+    plain = " ".join(word if word.isupper() else word.lower() for word in found.split())
+    return f"{plain[:1].upper()}{plain[1:]}."
 
 
 def _call(before: str, arguments: Mapping[str, str], indent: str) -> list[str]:
