@@ -48,7 +48,7 @@ def checks(contract: Contract, name: str) -> dict[str, object]:
         ("at", ["08:00", "23:59", "00:00"], "time of day"),
         ("payload", ['{"a":1}', "[1,2]", "{}"], "JSON"),
         ("share", ["12 %", "7 %", "100 %"], "number"),
-        ("price", ["$1.50", "$2", "$1,200.00"], "number"),
+        ("price", ["$1.50", "$2", "$1200.00"], "number"),
         ("note", ["fine", "4", "late"], "text"),
         ("empty", ["", None, "NA"], "text"),
     ],

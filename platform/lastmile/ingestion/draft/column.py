@@ -114,6 +114,7 @@ def _of_kind(header: str, name: str, fitting: Sequence[str], profile: Profile, p
     if base in ("whole", "number"):
         found = replace(found, bounds=_bounds(header, least, most))
         found = found.saying("all whole so far" if name == "whole with point" and base == "number" else "")
+        found = found.saying("yes or no?" if (least, most) in ((0, 1), (1, 2)) else "")
     twin = _twin(name)
     return found.saying("day and month could be the other way round" if twin in fitting else "")
 

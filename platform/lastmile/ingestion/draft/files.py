@@ -42,7 +42,10 @@ def open_file(path: Path) -> Source:
         reader = open_drop(path, path.name, of_names(names, form))
     except (Refused, OSError) as error:
         raise UserError(f"{path}: {error}") from None
-    return Source(str(path), reader.header, partial(_reopen, path), form, path.stat().st_size)
+    made_up = [name for name in told_apart(names) if name not in names]
+    known = [name for name in distinct(reader.header) if name not in made_up]
+    left_out = [name for name in reader.header if name not in known]
+    return Source(str(path), known, partial(_reopen, path), form, left_out)
 
 
 def files_in(paths: Sequence[Path]) -> list[Path]:
@@ -59,15 +62,15 @@ def files_in(paths: Sequence[Path]) -> list[Path]:
 
 
 def of_names(names: Sequence[str], form: Form) -> Contract:
-    """A contract under which whatever has these names is read as text.
-
-    Names that no contract can tell apart are left out of it, so that their values are kept as those of unknown columns.
-    """
+    """A contract under which whatever has these names is read as text. Raises Refused where none can be declared."""
     known = distinct(names)
     if not known:
-        raise UserError(f"expected columns with names, found {list(names)[:20]}. Name them in the first line.")
+        raise Refused(f"expected columns with names, found {list(names)[:20]}. Name them in the first line.")
     declared = names if form.headerless else known
-    columns = {f"draft__{number}": column(pl.String, "", aliases=(name,)) for number, name in enumerate(declared, 1)}
+    columns = {
+        name if form.headerless else f"draft__{number}": column(pl.String, "", aliases=(name,))
+        for number, name in enumerate(declared, 1)
+    }
     encodings = (form.encoding,) if form.encoding else ENCODINGS[:1]
     return Contract(
         name="draft",
@@ -80,7 +83,10 @@ def of_names(names: Sequence[str], form: Form) -> Contract:
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Those of the names that are not the same as others to a contract, which knows no case or punctuation."""
+    """Those of the names that a contract can declare: it knows no case or punctuation, nor names made up for a file.
+
+    Values under the others are kept as those of unknown columns.
+    """
     unique = told_apart(names)
     times = Counter(map(normal_name, [*names, *(name for name in unique if name not in names)]))
     return [name for name in unique if normal_name(name) and times[normal_name(name)] == 1 and name in names]

@@ -32,9 +32,9 @@ class Kind:
 #: A number with a zero before it is a code, and one of more digits than a double keeps is an identifier.
 _WHOLE = r"^[+-]?(?:0|[1-9]\d{0,14})$"
 _WHOLE_WITH_PLAIN = r"^[+-]?(?:0|[1-9]\d{0,14})(?:\.0+)?$"
-_NUMBER = r"^[+-]?(?:(?:0|[1-9]\d{0,30})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?$"
-_COMMA = r"^[+-]?(?:0|[1-9]\d*|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?$"
-_GROUPED = r"^[+-]?(?:0|[1-9]\d{0,2}(?:%s\d{3})*|[1-9]\d*)(?:\.\d+)?$"
+_NUMBER = r"^[+-]?(?:(?:0|[1-9]\d{0,14})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?$"
+_COMMA = r"^[+-]?(?:0|[1-9]\d{0,14}|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?$"
+_GROUPED = r"^[+-]?(?:0|[1-9]\d{0,2}(?:%s\d{3})*|[1-9]\d{0,14})(?:\.\d+)?$"
 #: Signs that may stand before or behind a number.
 SYMBOLS = ("%", "$", "€", "£")
 _BLANKS = "[ \u00a0\u202f'\u2019]"
@@ -85,7 +85,7 @@ def _number(pattern: str, numbers: NumberFormat = PLAIN, base: str = "number") -
 
 def _symbol(sign: str) -> Kind:
     either = rf"\s*{re.escape(sign)}\s*"
-    pattern = rf"^[+-]?(?:{either})?(?:0|[1-9]\d*|[1-9]\d{{0,2}}(?:,\d{{3}})+)(?:\.\d+)?(?:{either})?$"
+    pattern = rf"^[+-]?(?:{either})?(?:0|[1-9]\d{{0,14}}|[1-9]\d{{0,2}}(?:,\d{{3}})+)(?:\.\d+)?(?:{either})?$"
 
     def read(texts: pl.Series) -> pl.Series:
         found = _matching(texts, pattern).str.replace_all(either, "").str.replace_all(",", "", literal=True)

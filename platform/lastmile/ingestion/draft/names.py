@@ -18,9 +18,9 @@ LONGEST_NAME = 63
 #: Attributes of a pandera model, which no column of it may hide.
 _RESERVED = {*keyword.kwlist, *keyword.softkwlist, *(name.lower() for name in dir(pa.DataFrameModel)), "config"}
 
+_PERCENT = {"pct", "percent", "percentage", "perc"}
 UNITS = {
     **{word: word for word in ("kg", "km", "cm", "mm", "ha", "kcal", "lcu", "usd", "eur", "kwh", "mg")},
-    **dict.fromkeys(("pct", "percent", "percentage", "perc"), "%"),
     "litres": "l",
     "liters": "l",
     "hectares": "ha",
@@ -41,12 +41,14 @@ def _set(text: str) -> set[str]:
 _PARTS_OF_TIME = {"day", "year", "month", "week"}
 #: Ranges that hold for whatever goes by the name.
 RANGES: dict[str, tuple[int, int]] = {
-    **dict.fromkeys(("pct", "percent", "percentage", "perc"), (0, 100)),
+    **dict.fromkeys(_PERCENT, (0, 100)),
     **dict.fromkeys(("lat", "latitude"), (-90, 90)),
     **dict.fromkeys(("lon", "lng", "long", "longitude"), (-180, 180)),
     "month": (1, 12),
     "hour": (0, 23),
 }
+#: Of these, those that mean something else behind other words (`diet_last_month`).
+_ALONE = {"month", "hour"}
 #: Words for what is counted or weighed, and so never negative.
 _AMOUNTS = _set(
     "age amount area bought consumed count distance duration harvest height length members n nb number num "
@@ -105,15 +107,16 @@ def unit(header: str) -> str | None:
     found = words(header)
     if len(found) > 2 and found[-2] in ("per", "a") and found[-1] in _PARTS_OF_TIME and found[-3] in UNITS:
         return f"{UNITS[found[-3]]}/{found[-1]}"
-    return UNITS.get(found[-1]) if len(found) > 1 else None
+    if len(found) < 2 or found[-2] == "per":
+        return None
+    return "%" if _PERCENT & set(found) else UNITS.get(found[-1])
 
 
 def value_range(header: str) -> tuple[int | None, int | None]:
     """The bounds that any value under this header keeps, as far as its words say so."""
     found = words(header)
-    for word in found[-1:] if len(found) > 1 else found:
-        if word in RANGES:
-            return RANGES[word]
+    if found[-1:] and found[-1] in RANGES and (len(found) == 1 or found[-1] not in _ALONE):
+        return RANGES[found[-1]]
     is_amount = bool(_AMOUNTS & set(found)) or unit(header) in _UNITS_OF_AMOUNTS | _TIMES
     return (0 if is_amount else None), None
 

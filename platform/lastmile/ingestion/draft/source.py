@@ -28,14 +28,14 @@ class Form:
 class Source:
     """Records under one header. `open` reads them as a contract says, from the first on at each call.
 
-    `name` is a path or the like, in which a partition may be written.
+    `name` is a path or the like, in which a partition may be written; `left_out` are columns that cannot be declared.
     """
 
     name: str
     header: Sequence[str]
     open: Callable[[Contract], Reader]
     form: Form = Form()
-    size: int = 0
+    left_out: Sequence[str] = ()
 
 
 def of_frames(name: str, header: Sequence[str], frames: Callable[[], Iterable[pl.DataFrame]]) -> Source:
