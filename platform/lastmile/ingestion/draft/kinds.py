@@ -31,7 +31,7 @@ class Kind:
 
 #: A number with a zero before it is a code, and one of more digits than a double keeps is an identifier.
 _WHOLE = r"^[+-]?(?:0|[1-9]\d{0,14})$"
-_WHOLE_WITH_PLAIN = r"^[+-]?(?:0|[1-9]\d{0,14})(?:\.0+)?$"
+_WHOLE_AS_REAL = r"^[+-]?(?:0|[1-9]\d{0,14})(?:\.0+)?$"
 _NUMBER = r"^[+-]?(?:(?:0|[1-9]\d{0,14})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?$"
 _COMMA = r"^[+-]?(?:0|[1-9]\d{0,14}|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?$"
 _GROUPED = r"^[+-]?(?:0|[1-9]\d{0,2}(?:%s\d{3})*|[1-9]\d{0,14})(?:\.\d+)?$"
@@ -134,7 +134,7 @@ def _all() -> dict[str, Kind]:
     grouped = NumberFormat(".", ",")
     found: dict[str, Kind] = {
         "whole": _number(_WHOLE, base="whole"),
-        "whole with point": _number(_WHOLE_WITH_PLAIN, base="number"),
+        "whole with point": _number(_WHOLE_AS_REAL, base="number"),
         "number": _number(_NUMBER),
         "comma": _number(_COMMA, NumberFormat(",", ".")),
         "grouped": _number(_GROUPED % ",", grouped),

@@ -136,10 +136,12 @@ def _items(text: str) -> list[str]:
 
 
 def _comments(remarks: Sequence[str], indent: str) -> list[str]:
+    """Lines that go on begin with dots, so that no list of values is taken for code that was left."""
+    width = WIDTH - len(indent) - 4
     return [
-        f"{indent}# {line}"
+        f"{indent}# {'… ' * (number > 0)}{line}"
         for remark in remarks
-        for line in textwrap.wrap(printable(remark), WIDTH - len(indent) - 2, break_on_hyphens=False)
+        for number, line in enumerate(textwrap.wrap(printable(remark), width, break_on_hyphens=False))
     ]
 
 
