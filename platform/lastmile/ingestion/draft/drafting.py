@@ -127,7 +127,7 @@ def _frames(source: Source, own: Mapping[str, str], seen: Seen) -> Iterator[pl.D
         for batch in reader.batches():
             seen.rows += batch.frame.height
             seen.broken += len(batch.broken)
-            yield batch.frame.select(pl.col(header).alias(column) for header, column in own.items())
+            yield pl.DataFrame([batch.frame[header].alias(column) for header, column in own.items()])
     except Refused as error:
         raise UserError(f"{source.name}: {error}") from None
     seen.formats.append(reader.format)

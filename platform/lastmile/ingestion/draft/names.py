@@ -15,8 +15,8 @@ from lastmile.contracts.names import COLUMN_NAME
 
 #: Characters of a name in Postgres.
 LONGEST_NAME = 63
-#: Attributes of a pandera model, which no column of it may hide.
-_RESERVED = {*keyword.kwlist, *keyword.softkwlist, *(name.lower() for name in dir(pa.DataFrameModel)), "config"}
+#: Attributes of a pandera model, which no column of it may hide, and a name that looks like a digit.
+_RESERVED = {*keyword.kwlist, *keyword.softkwlist, *(name.lower() for name in dir(pa.DataFrameModel)), "config", "l"}
 
 _PERCENT = {"pct", "percent", "percentage", "perc"}
 UNITS = {
