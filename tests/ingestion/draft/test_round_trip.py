@@ -132,20 +132,20 @@ def test_real_drops_load_with_their_draft(shared_data, pattern):
     assert is_clean(text)
 
 
-#: Corpora of files made to be misread, and how many of them must be drafted from; the others are refused.
+#: Corpora of files made to be misread, the share that must be drafted from (others are refused), and how many are tried.
 CORPORA = {
-    "cases_field": 0.7,
-    "nasty_csv_testdata/csv": 0.7,
-    "nasty_csv_duckdb": 0.6,
-    "nasty_csv_pollock_survey/csv": 0.7,
+    "cases_field": (0.8, 1),
+    "nasty_csv_testdata/csv": (0.6, 1),
+    "nasty_csv_duckdb": (0.6, 4),
+    "nasty_csv_pollock_survey/csv": (0.7, 4),
 }
 
 
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_files_made_to_be_misread_load_with_their_draft_or_are_refused(shared_data, corpus):
-    files = [
-        file for file in sorted((shared_data / corpus).rglob("*")) if file.suffix not in (".md", "") and file.is_file()
-    ]
+    share, every = CORPORA[corpus]
+    found_files = sorted(file for file in (shared_data / corpus).rglob("*") if file.is_file())
+    files = [file for file in found_files if file.suffix not in (".md", "")][::every]
     found = 0
     for file in files:
         try:
@@ -155,4 +155,4 @@ def test_files_made_to_be_misread_load_with_their_draft_or_are_refused(shared_da
             continue
         assert loaded(contract, file)[1] == 0, file
         found += 1
-    assert found >= CORPORA[corpus] * len(files)
+    assert found >= share * len(files)

@@ -117,7 +117,8 @@ def _see(sources: Sequence[Source], columns: Sequence[Mapping[str, str]], done: 
             seen.profiles[name].varied += 1
     waiting.flush()
     if not seen.rows:
-        raise UserError(f"{sources[0].name}: expected rows to draft from, found a header only. Give a file with rows.")
+        found = f"{seen.broken:,} records, all broken" if seen.broken else "a header only"
+        raise UserError(f"{sources[0].name}: expected rows to draft from, found {found}. Give a file with rows.")
     return seen
 
 

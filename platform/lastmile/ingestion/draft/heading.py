@@ -54,7 +54,7 @@ def of_rows(rows: Iterable[Sequence[str] | None], rare: bool = False) -> Heading
         names, fit = (names, fit) if is_header else (list(data[0]) if data else names, fit / 2)
     if _is_header(names, data):
         return Heading(names, False, fit)
-    return Heading([f"column_{number}" for number in range(1, len(names) + 1)], True, fit * 0.9)
+    return Heading([f"field_{number}" for number in range(1, len(names) + 1)], True, fit * 0.9)
 
 
 def _is_header(names: Sequence[str], data: Sequence[Sequence[str]]) -> bool:
