@@ -6,6 +6,7 @@ import typer
 
 from lastmile.cli.backfill import backfill
 from lastmile.cli.clean import clean
+from lastmile.cli.contract import contract
 from lastmile.cli.dbt import dbt
 from lastmile.cli.dbt_ci import dbt_ci
 from lastmile.cli.dbt_sources import dbt_sources
@@ -37,6 +38,7 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
+app.add_typer(contract, name="contract")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(rescued, name="rescued")
 

@@ -68,7 +68,7 @@ def _known(names: Sequence[str], contract: Contract) -> int:
 
 def _fitting(names: list[str], contract: Contract) -> list[str]:
     """The names, or those distinguished by their place, if they fit; else none."""
-    return next((these for these in (names, _distinguished(names)) if fits(these, contract)), [])
+    return next((these for these in (names, distinguished(names)) if fits(these, contract)), [])
 
 
 def _stacks(rows: Sequence[list[str]], contract: Contract, starts: Iterable[int]) -> Iterator[Heading]:
@@ -159,7 +159,7 @@ def named(names: Sequence[str], contract: Contract) -> list[str]:
     """
     if len(names) > contract.limits.columns:
         raise too_wide(len(names), contract)
-    unique = _distinguished(names)
+    unique = distinguished(names)
     if len(set(unique)) < len(unique) or fit(contract, unique)[0] != fit(contract, names)[0]:
         raise Refused(
             f"dataset {contract.name}: columns of one name cannot be told apart in {list(names)[:SHOWN_NAMES]}. "
@@ -175,7 +175,7 @@ def too_wide(columns: int, contract: Contract) -> Refused:
     )
 
 
-def _distinguished(names: Sequence[str]) -> list[str]:
+def distinguished(names: Sequence[str]) -> list[str]:
     times = Counter(names)
     return [
         name if name and times[name] == 1 else f"{name or 'column'} ({position})"

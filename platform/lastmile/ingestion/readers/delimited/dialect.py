@@ -133,21 +133,21 @@ def find_layout(sample: Sample, contract: Contract) -> Layout | None:
         readings = [reading for delimiter in delimiters if (reading := _best(sample, delimiter, contract))]
         if readings:
             return _only(readings).layout()
-    dialects = [
-        dialect for delimiter in said.delimiter or COMMON for dialect in _dialects(sample, delimiter, said.quote)
+    tried = [
+        dialect for delimiter in said.delimiter or COMMON for dialect in dialects(sample, delimiter, said.quote)
     ]
-    starts = [sample.rows(dialect, PREAMBLE + 1) for dialect in dialects]
+    starts = [sample.rows(dialect, PREAMBLE + 1) for dialect in tried]
     if not any(starts):
         return None
     if _is_binary(sample.text):
         raise Unreadable("this is no text and no format known here: found control characters. Check the file's format.")
-    widest = max(int(sample.walk(dialect, PREAMBLE + 1).fields.max(initial=0)) for dialect in dialects)
+    widest = max(int(sample.walk(dialect, PREAMBLE + 1).fields.max(initial=0)) for dialect in tried)
     if widest > sample.columns:
         raise too_wide(widest, contract)
     raise refusal([row or [] for rows in starts for row in rows], contract)
 
 
-def _dialects(sample: Sample, delimiter: str, quote: str | None) -> list[Dialect]:
+def dialects(sample: Sample, delimiter: str, quote: str | None = None) -> list[Dialect]:
     """Those that make a difference to the sample, the standard first; or the one with the quote given.
 
     A table without delimiters is read with commas. Only between tabs are quotes commonly characters like others.
@@ -157,14 +157,14 @@ def _dialects(sample: Sample, delimiter: str, quote: str | None) -> list[Dialect
         return []
     if quote is not None:
         return [Dialect(delimiter, quote, line_end=line_end)]
-    dialects = [Dialect(delimiter, line_end=line_end)]
+    found = [Dialect(delimiter, line_end=line_end)]
     if b"'" in text:
-        dialects.append(Dialect(delimiter, "'", line_end=line_end))
+        found.append(Dialect(delimiter, "'", line_end=line_end))
     if b'\\"' in text:
-        dialects.append(Dialect(delimiter, escape=True, line_end=line_end))
+        found.append(Dialect(delimiter, escape=True, line_end=line_end))
     if b'"' in text and delimiter == "\t":
-        dialects.append(Dialect(delimiter, "", line_end=line_end))
-    return dialects
+        found.append(Dialect(delimiter, "", line_end=line_end))
+    return found
 
 
 def _line_end(text: bytes) -> str:
@@ -180,7 +180,7 @@ def _best(sample: Sample, delimiter: str, contract: Contract) -> _Reading | None
     """
     readings = [
         reading
-        for dialect in _dialects(sample, delimiter, contract.format.quote)
+        for dialect in dialects(sample, delimiter, contract.format.quote)
         if (reading := _read(sample, dialect, contract))
     ]
     if len(readings) < 2:

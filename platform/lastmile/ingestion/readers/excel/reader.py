@@ -72,6 +72,14 @@ def open_excel(path: Path, contract: Contract, found: dict[str, str | int]) -> R
     return Reader(found, heading.names, produce)
 
 
+def first_rows(path: Path, limits: Limits, rows: int) -> dict[str, list[list[str]]]:
+    """The names that may stand in a header: of each sheet so many rows. Raises as `open_excel` does."""
+    _check_sizes(path, limits)
+    with TemporaryDirectory(prefix="lastmile-workbook-") as folder:
+        sheets = _sheets(path, Path(folder), limits)
+        return {name: [_names(row) for row in islice(_rows(file), rows)] for name, file in sheets.items()}
+
+
 def _check_sizes(path: Path, limits: Limits) -> None:
     with path.open("rb") as file:
         if not file.read(4).startswith(ZIP):
