@@ -121,7 +121,7 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
         with platform.connect() as connection:
             taken = _taken(context, platform, connection, contract)
             context.log.info(f"{contract.name}: {len(taken)} drops taken")
-            _report_other_partitions(context, contract, taken)
+            report_other_partitions(context, contract, taken)
             drops = inventory(connection, store.url, contract.name, partitions)
             yield from _results(context, connection, store.url, contract, drops)
             yield from check_results(connection, store.url, contract, partitions, drops, cleaned, quarantine)
@@ -147,7 +147,7 @@ def _taken(
     return ingest_on_dask(scheduler, place, *of_run, now(connection) if redo else None, _logger(context))
 
 
-def _report_other_partitions(context: dg.AssetExecutionContext, contract: Contract, taken: "Sequence[Outcome]") -> None:
+def report_other_partitions(context: dg.AssetExecutionContext, contract: Contract, taken: "Sequence[Outcome]") -> None:
     """Where rows have partitions of their own: report those changed besides the run's, for what is downstream."""
     changed = {key for outcome in taken for key in (outcome.format or {}).get("partitions", ())}
     for partition in sorted(changed - set(context.partition_keys)):
