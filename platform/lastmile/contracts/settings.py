@@ -37,7 +37,7 @@ class Policy:
     #: A row whose key its drop or its partition of the table already has: quarantined as a duplicate, so that the first
     #: stays; quarantined as bad; or loaded.
     duplicates: Literal["first", "quarantine", "keep"] = "first"
-    #: A column that the schema does not declare: becomes a text column of the table, goes to `_rescued`, or refuses the drop.
+    #: A column the schema does not declare: becomes a text column of the table, goes to `_rescued`, or refuses drops.
     unknown_columns: Literal["add", "rescue", "refuse"] = "rescue"
     #: A cell that does not fit its type: quarantines the row, or goes to `_rescued` and leaves the column null.
     wrong_type: Literal["quarantine", "rescue"] = "quarantine"

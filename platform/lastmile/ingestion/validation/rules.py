@@ -51,7 +51,7 @@ def raw_name(column: str) -> str:
 
 
 def cell_name(column: str) -> str:
-    """The name of a column's texts, null where missing, next to the typed column: the blank keeps the names distinct."""
+    """The name of a column's texts, null where missing, next to the typed column: a blank keeps the names distinct."""
     return f"cell {column}"
 
 

@@ -125,7 +125,7 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
         with platform.connect() as connection:
             ingested = _ingested(context, platform, connection, contract)
             context.log.info(f"{contract.name}: {len(ingested)} drops ingested")
-            _report_other_partitions(context, contract, ingested)
+            report_other_partitions(context, contract, ingested)
             drops = inventory(connection, store.url, contract.name, partitions)
             yield from _results(context, connection, store.url, contract, drops)
             yield from check_results(connection, store.url, contract, partitions, drops, cleaned, quarantine)
@@ -151,7 +151,7 @@ def _ingested(
     return ingest_on_dask(scheduler, worker, *of_run, now(connection) if redo else None, _logger(context))
 
 
-def _report_other_partitions(
+def report_other_partitions(
     context: dg.AssetExecutionContext, contract: Contract, ingested: "Sequence[Outcome]"
 ) -> None:
     """Where rows have partitions of their own: report those changed in addition to the run's, for what is downstream."""

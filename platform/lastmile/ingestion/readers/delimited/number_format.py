@@ -1,6 +1,6 @@
 """How a delimited file writes its numbers: with decimal points or commas, and in groups of thousands or not.
 
-`1.234` is one number in Berlin and another in Boston, so no cell is interpreted by itself. Cells that can be read in one way
+`1.234` is one number in Berlin and another in Boston, so no cell is read by itself. Cells that can be read in one way
 only (`0,5`, `1.234,5`, `1,234,567`) are evidence, and the format they show holds for the whole file. Without evidence a
 point is a decimal point. Where evidence goes both ways, that of at least nine in ten cells holds, and the stray ones
 cost their rows; a file that is more of a mixture is refused where a cell depends on it.
@@ -31,7 +31,7 @@ def _number(decimal: str, thousands: str) -> str:
     return rf"^{SIGN}(?:(?:{groups}|\d+)(?:{fraction})?|{fraction}){EXPONENT}$"
 
 
-#: What most columns are, recognised at once: digits, with a point or none; and which of these could be of either format.
+#: What most columns are, seen at once: digits, with a point or none; and which of these could be of either format.
 _POINTED = re.compile(r"(?:[+-]?\d*+(?:\.\d*+)?\n)*+")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 POINT, COMMA = re.compile(_number(".", ",")), re.compile(_number(",", "."))
