@@ -109,7 +109,7 @@ def built(
     with own_database(postgres, template) as url, psycopg.connect(url, autocommit=True) as connection:
         for contract in contracts.values():
             ensure_table(connection, contract)
-        settings = Settings(home=home, given_database_url=url, store_url="", contracts="assets")
+        settings = Settings(home=home, given_database_url=url, store_url="", assets="assets")
         warehouse = Warehouse(settings, connection)
         with warehouse.environment():
             warehouse.project = prepared(settings, contracts)
