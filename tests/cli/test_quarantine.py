@@ -147,7 +147,7 @@ def test_a_release_waits_for_the_running_platform_and_tells_what_came_of_it(site
         run_of_the_platform.start()
         told = said("release", "--drop", "1", "--yes")
         run_of_the_platform.join()
-    assert f"released 2 of 3 rows under contract {site.contract.version}; 1 are still set aside" in " ".join(
+    assert f"released 2 of 3 rows under contract {site.contract.version}; 1 are still quarantined" in " ".join(
         told.split()
     )
 

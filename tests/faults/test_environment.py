@@ -141,7 +141,7 @@ def test_faults_of_the_environment_never_add_up_to_giving_a_drop_up(site, monkey
     with monkeypatch.context() as ill:
         ill.setattr(worker, "load", lambda *_: (_ for _ in ()).throw(MemoryError("out of memory")))
         for _ in range(ledger.MOST_ATTEMPTS + 1):
-            with pytest.raises(UserError, match="stays in the queue"):
+            with pytest.raises(UserError, match="remains in the queue"):
                 site.take()
             site.query("UPDATE ledger.drops SET not_before = now() RETURNING id")
     assert_is_taken_now(site)

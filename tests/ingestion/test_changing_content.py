@@ -135,7 +135,7 @@ def test_an_object_gone_before_it_was_read_is_missing_after_bounded_tries(site, 
     site.store.delete(key)
     (outcome,) = site.take()
     assert outcome.state == "missing"
-    assert "tried 3 times" in site.drops()[0]["message"]
+    assert "attempted 3 times" in site.drops()[0]["message"]
     assert (site.discover(), site.take()) == (0, [])
 
 

@@ -127,7 +127,7 @@ def test_numbers_that_only_another_reading_can_tell_are_left_with_what_to_do(sit
     assert [row["wind"] for row in rows(site)] == [None, None]
     message = site.drops()[0]["message"]
     assert "not filled, rows kept: column 'Wind': expected numbers as they are written in the rest" in message
-    assert "take the drop whole with `lastmile backfill --drop" in message
+    assert "re-ingest the whole drop with `lastmile backfill --drop" in message
 
 
 def test_a_column_that_drops_added_as_text_may_be_declared_with_its_type(site):

@@ -96,7 +96,7 @@ def test_a_redo_takes_each_drop_once_though_many_tasks_carry_it_out(here, contex
 
 def test_a_worker_with_another_contract_takes_nothing(here, context, cluster):
     put_many(here)
-    with pytest.raises(UserError, match=r"expected its contract in version older .*Give the workers the same code"):
+    with pytest.raises(UserError, match=r"expected its contract in version older .*Deploy the same code to the workers"):
         ingest_on_dask(cluster.scheduler_address, replace(context, contract_version="older"), YEARS, "dask")
     assert set(here.states()) == {"discovered"}
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastmile.ingestion.dedup import key_index
-from lastmile.ingestion.dedup.key_index import KeyIndex
+from lastmile.ingestion import dedup
+from lastmile.ingestion.dedup import KeyIndex
 
 SCHEMA = {"hhid": pl.String, "n": pl.Int64, "f": pl.Float64, "d": pl.Date}
 KEYS = st.tuples(
@@ -56,7 +56,7 @@ def test_columns_outside_the_key_do_not_matter():
 
 @pytest.mark.parametrize("longest_run", [1, 3_000, 1_000_000])
 def test_keys_are_remembered_over_many_batches_of_any_length(monkeypatch, longest_run):
-    monkeypatch.setattr(key_index, "LONGEST_RUN", longest_run)
+    monkeypatch.setattr(dedup, "MAX_RUN_KEYS", longest_run)
     random, index, seen = np.random.default_rng(1), KeyIndex(["n"]), set()
     for length in random.integers(0, 2_000, 60):
         keys = random.integers(0, 30_000, length).tolist()

@@ -203,9 +203,9 @@ def test_while_it_is_loaded_another_large_drop_is_loaded_and_rows_are_read(site,
         other.put_rows("b.csv", "v2,3,2,1,done", year="2019")
         other.discover()
         seen.extend([site_visits, [outcome.state for outcome in other.take(run_id="another")]])
-        return load.take_out_duplicates(*args)
+        return load.reject_table_duplicates(*args)
 
-    monkeypatch.setattr(load, "take_out_duplicates", meanwhile)
+    monkeypatch.setattr(load, "reject_table_duplicates", meanwhile)
     site.arrive("a.csv", "v1,3,2,1,done")
     assert seen == [[], ["loaded"]]
     assert site.visits() == ["v1", "v2"]

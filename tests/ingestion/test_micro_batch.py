@@ -97,7 +97,7 @@ def test_taken_together_or_one_by_one_drops_end_the_same(here, monkeypatch, cont
     )
     for listed in list(here.store.list("")):
         here.store.delete(listed.key)
-    monkeypatch.setattr(worker, "MAX_BATCH", 1)
+    monkeypatch.setattr(worker, "MAX_BATCH_DROPS", 1)
     put_all_kinds(here)
     here.take()
     assert commits(here) > many

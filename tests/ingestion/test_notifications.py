@@ -120,7 +120,7 @@ def test_a_hostile_key_in_a_message_is_not_asked_for(site, queue, sqs):
 
 def test_a_message_stays_on_the_queue_until_its_drop_is_entered(site, queue, sqs, monkeypatch):
     site.put_rows("a.csv", "v1,3,2,1,done")
-    monkeypatch.setattr(notifications, "_HIDDEN_SECONDS", 1)
+    monkeypatch.setattr(notifications, "_VISIBILITY_SECONDS", 1)
     with monkeypatch.context() as broken:
         broken.setattr(notifications, "enter", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -130,7 +130,7 @@ def test_a_message_stays_on_the_queue_until_its_drop_is_entered(site, queue, sqs
 
 @pytest.mark.behaviour(number=8)
 def test_a_long_queue_is_drained_in_bounded_parts(site, queue, monkeypatch):
-    monkeypatch.setattr(notifications, "MOST_MESSAGES", 20)
+    monkeypatch.setattr(notifications, "MAX_MESSAGES", 20)
     for number in range(30):
         site.put_rows(f"{number}.csv", f"v{number},3,2,1,done")
     found = []

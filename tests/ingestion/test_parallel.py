@@ -22,7 +22,7 @@ def connecting(site):
 
 
 def take(site, **more):
-    return ingest_in_parallel(connecting(site), site.store, VISITS, YEARS, "side by side", at_once=2, **more)
+    return ingest_in_parallel(connecting(site), site.store, VISITS, YEARS, "side by side", threads=2, **more)
 
 
 def put_many(site):
@@ -108,11 +108,11 @@ def test_what_is_larger_than_the_budget_waits_for_all_of_it_and_what_asks_later_
     budget, order = Budget(10), []
 
     def hold(name, amount):
-        with budget.hold(amount):
+        with budget.reserve(amount):
             order.append(name)
 
     threads = [Thread(target=hold, args=asked) for asked in (("large", 1000), ("small", 1))]
-    with budget.hold(6):
+    with budget.reserve(6):
         for thread in threads:
             thread.start()
             thread.join(0.2)

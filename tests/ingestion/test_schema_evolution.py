@@ -45,7 +45,7 @@ def test_a_column_that_was_declared_with_another_type_once_is_rescued(site):
 
 
 def test_a_table_grows_no_wider_than_a_row_can_be(site, monkeypatch):
-    monkeypatch.setattr(added_columns, "WIDEST", 13)
+    monkeypatch.setattr(added_columns, "MAX_TABLE_COLUMNS", 13)
     site.under(unknown_columns="add")
     bring(site, "visit,a,b,c,d", "v1,1,2,3,4")
     bring(site, "visit,d,c,b,a,e", "v2,4,3,2,1,5", name="b.csv")

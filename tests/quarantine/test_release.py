@@ -74,7 +74,7 @@ def test_a_released_row_says_the_drop_and_line_it_came_from_and_the_run_that_rel
 def test_a_release_is_told_in_the_ledger_with_the_contract_it_was_judged_by(site):
     site.arrive("a.csv", *ROWS)
     release(allow(site), drop=site.drops()[0]["id"])
-    told = f"released 2 of 3 rows under contract {site.contract.version}; 1 are still set aside"
+    told = f"released 2 of 3 rows under contract {site.contract.version}; 1 are still quarantined"
     assert site.drops()[0]["message"] == told
     assert events(site)[-3:] == ["asked to release 3 rows", None, told]
 

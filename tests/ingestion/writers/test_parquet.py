@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from lastmile.ingestion.writers.parquet_file import ParquetFile
+from lastmile.ingestion.writers import ParquetFile
 
 FRAME = pl.DataFrame({"hhid": ["a", None], "n": [1, 2]})
 

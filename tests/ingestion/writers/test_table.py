@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lastmile.ingestion.writers.row_copy import RowCopy
+from lastmile.ingestion.writers import RowCopy
 
 PROVENANCE = {
     "_drop_id": 7,

@@ -1,4 +1,4 @@
-"""Columns that nobody declared, where a contract says to add them: they become text columns of the dataset's table."""
+"""Undeclared columns, where the contract says to add them: they become text columns of the dataset's table."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,30 +12,28 @@ from lastmile.contracts.lean_pandera import pa
 from lastmile.contracts.names import COLUMN_NAME, normal_name
 from lastmile.warehouse.tables import ADDED_COMMENT, column_types, ensure_table
 
-#: A table grows to this many columns. A row of Postgres has 8,160 bytes, of which a text, however short, may take 25.
-WIDEST = 300
+#: Columns up to which a table is extended: a row of Postgres has 8,160 bytes, and even a short text may use 25.
+MAX_TABLE_COLUMNS = 300
 
 
-def grown(connection: Connection, contract: Contract, header: Sequence[str]) -> Contract:
-    """The contract with the drop's unknown columns added as text, where it says to add them.
+def with_added_columns(connection: Connection, contract: Contract, header: Sequence[str]) -> Contract:
+    """The contract with the drop's unknown columns added as text, in the table too.
 
-    Those whose name cannot be a column's, or is not alone, or is that of a column of another type, or for which the
-    table is too wide, stay unknown: they go to `_rescued` like anywhere else.
+    Those whose name is invalid, repeated, or that of a column of another type, or for which the table has no room,
+    stay unknown: their values are rescued.
     """
-    if contract.unknown_columns != "add":
-        return contract
     known = {normal_name(name) for name, _ in headers(contract.columns)}
     names = [normal_name(name) for name in header]
     new = [name for name in names if name not in known and COLUMN_NAME.fullmatch(name) and names.count(name) == 1]
     if not new:
         return contract
-    there = column_types(connection, contract.name)
-    room = max(WIDEST - len(there), 0)
-    fresh = [name for name in new if name not in there][:room]
-    added = [name for name in new if name in fresh or there.get(name) == "text"]
-    larger = replace(contract, columns={**contract.columns, **{name: _column() for name in added}})
-    ensure_table(connection, larger)
-    return larger
+    existing = column_types(connection, contract.name)
+    room = max(MAX_TABLE_COLUMNS - len(existing), 0)
+    fresh = [name for name in new if name not in existing][:room]
+    added = [name for name in new if name in fresh or existing.get(name) == "text"]
+    extended = replace(contract, columns={**contract.columns, **{name: _column() for name in added}})
+    ensure_table(connection, extended)
+    return extended
 
 
 def _column() -> pa.Column:

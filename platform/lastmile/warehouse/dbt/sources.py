@@ -10,19 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from lastmile.contracts.contract import Contract
-from lastmile.warehouse.tables import ORIGIN, postgres_type
+from lastmile.warehouse.provenance import PROVENANCE
+from lastmile.warehouse.tables import postgres_type
 
 SOURCE = "raw"
 HEADER = "# Made from the contracts each time the code location loads; edit those instead.\n"
-
-_ORIGIN = {
-    "_drop_id": "Drop the row came in: `id` in `ledger.drops`.",
-    "_line": "Line of the drop's file, or row of its sheet, that the row starts on.",
-    "_partition_start": "First day of the row's partition.",
-    "_run_id": "Dagster run that loaded the row.",
-    "_loaded_at": "When the row was loaded.",
-    "_rescued": "Values of columns that the contract does not know.",
-}
 
 
 def sources_yaml(contracts: Mapping[str, Contract]) -> str:
@@ -60,8 +52,8 @@ def _table(contract: Contract) -> dict[str, Any]:
         "config": {"meta": meta, **_freshness(contract.expected_every)},
         "columns": [_column(contract, name) for name in contract.columns]
         + [
-            {"name": name, "data_type": kind.removesuffix(" NOT NULL"), "description": _ORIGIN[name]}
-            for name, kind in ORIGIN.items()
+            {"name": name, "data_type": column.postgres.removesuffix(" NOT NULL"), "description": column.description}
+            for name, column in PROVENANCE.items()
         ],
     }
 
