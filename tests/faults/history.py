@@ -130,7 +130,9 @@ class _Author:
         if self.random.random() < 0.15:
             contract["same_bytes"] = "load"
         rounds = [self.round(is_orderly, number) for number in range(self.random.randint(2, 3))]
-        return History(seed, is_orderly, contract, rounds, large=Random(seed).choice([LARGE_BYTES, LARGE_BYTES, 150, 0]))
+        return History(
+            seed, is_orderly, contract, rounds, large=Random(seed).choice([LARGE_BYTES, LARGE_BYTES, 150, 0])
+        )
 
     def round(self, is_orderly: bool, number: int) -> Round:
         random = self.random

@@ -247,7 +247,11 @@ def test_a_worker_whose_clock_is_a_day_off_takes_what_waits_and_no_more(site, tm
         }
     finally:
         workers.close()
-    assert [outcome.state for outcome in (worker.ingest_drop(site.connection, site.store, VISITS, held, "other"),) if outcome]
+    assert [
+        outcome.state
+        for outcome in (worker.ingest_drop(site.connection, site.store, VISITS, held, "other"),)
+        if outcome
+    ]
 
 
 @pytest.mark.usefixtures("nothing_faked_before")

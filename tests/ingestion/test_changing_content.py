@@ -7,7 +7,7 @@ import pytest
 from visits import HEADER, checked_site
 
 from lastmile.ingestion import worker
-from lastmile.ingestion.readers.reader import Reader
+from lastmile.ingestion.batch import Reader
 from lastmile.settings import Settings
 from lastmile.store import open_store
 

@@ -51,9 +51,7 @@ def test_a_file_just_written_is_copied(folder: Store, tmp_path: Path) -> None:
     assert pinned.path.read_bytes() == BODY
 
 
-def test_a_file_that_cannot_be_linked_is_copied(
-    folder: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_linked_is_copied(folder: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def far(*_: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 

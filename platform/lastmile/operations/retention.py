@@ -20,7 +20,7 @@ from lastmile import ledger
 from lastmile.errors import UserError
 from lastmile.store import Changed, Missing, Store, StoredObject
 from lastmile.store.landing import LANDING
-from lastmile.store.removal import restore_interrupted, remove
+from lastmile.store.removal import remove, restore_interrupted
 
 _PAGE = 500
 _CLEANED = "cleaned/"

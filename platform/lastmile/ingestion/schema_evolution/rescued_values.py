@@ -17,9 +17,8 @@ from psycopg import Connection, sql
 from lastmile import ledger
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.names import normal_name
-from lastmile.ingestion.batch import NumberFormat
+from lastmile.ingestion.batch import BATCH_ROWS, NumberFormat
 from lastmile.ingestion.load import cleaned_key, fetch_cleaned
-from lastmile.ingestion.readers.reader import ROWS
 from lastmile.ingestion.schema_evolution.column_fill import ColumnFill, as_declared, declared
 from lastmile.ingestion.writers import ParquetFile
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
@@ -186,7 +185,7 @@ def _batches(contract: Contract, cleaned: Path) -> Iterator[pl.DataFrame]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(cleaned) as file:
-        for batch in file.iter_batches(ROWS):
+        for batch in file.iter_batches(BATCH_ROWS):
             try:
                 yield as_declared(contract, pl.DataFrame(batch))
             except ValueError as error:
