@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from visits import VISITS, checked_site
+from visits import checked_site
 
 import lastmile
 from lastmile.ingestion import load
