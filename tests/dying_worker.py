@@ -1,4 +1,4 @@
-"""Takes the drops of a site and kills itself, hard, at a point: `dying_worker.py DATABASE_URL STORE_URL WHERE`."""
+"""Ingests the drops of a site and kills itself at a point: `dying_worker.py DATABASE_URL STORE_URL WHERE`."""
 
 import os
 import signal

@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests that ask for a `seed` run once for each of their module's SEEDS, or for the one that was asked for."""
+    """Tests with a `seed` run once for each of their module's SEEDS, or for the requested one only."""
     one = metafunc.config.getoption("--seed", default=None)
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", metafunc.module.SEEDS if one is None else [one])

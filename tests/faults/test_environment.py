@@ -1,4 +1,4 @@
-"""Disk, files, clock and database failing: never held against a drop, which is taken when all is well again."""
+"""Failures of disk, files, clock and database: never counted against a drop, which is ingested afterwards."""
 
 import os
 import subprocess
@@ -75,7 +75,7 @@ def assert_is_taken_now(site):
 
 
 def test_a_full_temporary_folder_is_not_the_drops_fault(site, workers, disk):
-    """The first has no room for the copy, the second for the Parquet file beside it."""
+    """The first has no space for the copy, the second for the Parquet file next to it."""
     site.put_rows("a.csv", *ROWS)
     site.discover()
     fill(disk)
@@ -147,7 +147,7 @@ def test_faults_of_the_environment_never_add_up_to_giving_a_drop_up(site, monkey
     assert_is_taken_now(site)
 
 
-def test_a_drop_that_cannot_be_had_lets_the_others_go_first_the_next_time(site, monkeypatch):
+def test_an_unavailable_drop_lets_the_others_go_first_the_next_time(site, monkeypatch):
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.put_rows("b.csv", "v2,3,2,1,done")
     site.discover()
@@ -224,7 +224,7 @@ def nothing_faked_before():
 @pytest.mark.usefixtures("nothing_faked_before")
 @pytest.mark.skipif(not FAKETIME.exists(), reason=f"needs libfaketime at {FAKETIME}")
 @pytest.mark.parametrize("shift", ["-1d", "+1d"])
-def test_a_worker_whose_clock_is_a_day_off_takes_what_waits_and_no_more(site, tmp_path, shift):
+def test_a_worker_whose_clock_is_a_day_off_ingests_what_is_due_and_nothing_else(site, tmp_path, shift):
     """Claims and waits go by the database's clock alone."""
     site.put_rows("held.csv", "v1,3,2,1,done")
     site.put_rows("waiting.csv", "v2,3,2,1,done")

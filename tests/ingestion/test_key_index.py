@@ -1,4 +1,4 @@
-"""The first row of each key is told from its repeats, however the rows are cut into batches."""
+"""The first row of each key is distinguished from duplicates, however the rows are split into batches."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Partitions taken at once in one process: what comes of it is what taking them one after the other gives."""
+"""Partitions ingested in parallel in one process, with the result of ingesting them sequentially."""
 
 from threading import Barrier, Thread
 
@@ -34,7 +34,7 @@ def put_many(site):
     site.discover()
 
 
-def pictured(site):
+def state_of(site):
     return (
         site.query("SELECT key, state, message, rows_read, rows_loaded, rows_duplicate FROM ledger.drops ORDER BY key"),
         site.query("SELECT visit, persons, _drop_id, _line, _partition_start FROM raw.visits ORDER BY _drop_id, _line"),
@@ -42,19 +42,19 @@ def pictured(site):
     )
 
 
-def test_what_comes_of_it_is_what_one_after_the_other_gives_and_so_it_is_redone(here):
+def test_the_result_is_that_of_a_sequential_ingest_and_of_its_redo(here):
     put_many(here)
     reported = []
     outcomes = take(here, report=lambda drop, outcome: reported.append((drop.id, outcome.state)))
     assert len(outcomes) == len(reported) == 3 * 13
-    at_once = pictured(here)
+    at_once = state_of(here)
     assert len(take(here, redo=True)) == 3 * 13
-    assert pictured(here) == at_once
+    assert state_of(here) == at_once
     here.take(redo=True)
-    assert pictured(here) == at_once
+    assert state_of(here) == at_once
 
 
-def test_two_partitions_are_taken_at_the_same_time(here, monkeypatch):
+def test_two_partitions_are_ingested_in_parallel(here, monkeypatch):
     for year in YEARS[:2]:
         here.put_rows("a.csv", f"{year},3,2,1,done", year=year)
     here.discover()
@@ -104,7 +104,7 @@ def test_when_a_run_is_canceled_the_drops_not_begun_are_left_for_another(here):
     assert set(here.states()) == {"loaded"}
 
 
-def test_what_is_larger_than_the_budget_waits_for_all_of_it_and_what_asks_later_waits_behind():
+def test_a_request_above_the_budget_waits_for_all_of_it_and_later_requests_wait_behind():
     budget, order = Budget(10), []
 
     def hold(name, amount):
