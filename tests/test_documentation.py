@@ -14,7 +14,7 @@ from lastmile.settings import PROJECT
 PAGES = sorted([PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")])
 #: What a running platform makes, an example, and rooms that are being rebuilt.
 NOT_YET = re.compile(
-    r"dbt_project/profiles\.yml|.*_by_region\.sql|target/|cleaned/|models/|reports/|\.lastmile/|orchestration/(learning|drops)/|learning/"
+    r"dbt_project/profiles\.yml|.*_region\.sql|target/|cleaned/|models/|reports/|\.lastmile/|orchestration/(learning|drops)/|learning/"
 )
 COMMANDS = [
     line.split(" #")[0].strip()

@@ -9,6 +9,7 @@ from visits import VISITS, YEARS, checked_site
 from lastmile import ledger
 from lastmile.errors import UserError
 from lastmile.ingestion.parallel import Budget, ingest_in_parallel
+from lastmile.store import Store
 
 
 @pytest.fixture
@@ -70,17 +71,20 @@ def test_two_partitions_are_ingested_in_parallel(here, monkeypatch):
 
 def test_an_error_in_one_partition_is_raised_and_no_drop_is_lost(here, monkeypatch):
     put_many(here)
-    fetch = type(here.store).fetch
 
-    def full(store, drop, file):
-        if "/2021/" in drop.key:
-            raise OSError(28, "No space left on device")
-        return fetch(store, drop, file)
+    def full_for_2021(read):
+        def full(store, drop, file):
+            if "/2021/" in drop.key:
+                raise OSError(28, "No space left on device")
+            return read(store, drop, file)
 
-    monkeypatch.setattr(type(here.store), "fetch", full)
-    with pytest.raises(UserError, match="No space left"):
-        take(here)
-    monkeypatch.setattr(type(here.store), "fetch", fetch)
+        return full
+
+    with monkeypatch.context() as patched:
+        for read in (Store.fetch, Store.pin):  # a file is pinned once it is idle
+            patched.setattr(Store, read.__name__, full_for_2021(read))
+        with pytest.raises(UserError, match="No space left"):
+            take(here)
     here.query("UPDATE ledger.drops SET not_before = now() RETURNING id")
     take(here)
     assert set(here.states()) == {"loaded", "quarantined"}
