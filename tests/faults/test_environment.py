@@ -139,7 +139,7 @@ def test_faults_of_the_environment_never_add_up_to_giving_a_drop_up(site, monkey
     site.put_rows("a.csv", *ROWS)
     site.discover()
     with monkeypatch.context() as ill:
-        ill.setattr(worker, "load", lambda *_: (_ for _ in ()).throw(MemoryError("out of memory")))
+        ill.setattr(worker, "load_drop", lambda *_: (_ for _ in ()).throw(MemoryError("out of memory")))
         for _ in range(ledger.MOST_ATTEMPTS + 1):
             with pytest.raises(UserError, match="remains in the queue"):
                 site.take()
@@ -151,14 +151,15 @@ def test_an_unavailable_drop_lets_the_others_go_first_the_next_time(site, monkey
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.put_rows("b.csv", "v2,3,2,1,done")
     site.discover()
-    fetch = type(site.store).fetch
+    pin = type(site.store).pin
 
-    def ill(store, wanted, to):
+    def denied(store, wanted, to):
         if wanted.key.endswith("a.csv"):
             raise UserError("access is denied")
-        return fetch(store, wanted, to)
+        return pin(store, wanted, to)
 
-    monkeypatch.setattr(type(site.store), "fetch", ill)
+    monkeypatch.setattr(worker, "read_batch", lambda *_: {})  # each is read individually
+    monkeypatch.setattr(type(site.store), "pin", denied)
     monkeypatch.setattr(worker, "OUTAGE_WAIT", timedelta(seconds=1))
     for _ in range(2):
         with pytest.raises(UserError, match="access is denied"):
