@@ -22,7 +22,9 @@ SECTIONS = ("peers", "growth", "dirt", "stores", "formats", "small", "imports", 
 def main(
     sections: Annotated[list[str] | None, typer.Argument(help=f"Some of: {', '.join(SECTIONS)}.")] = None,
     rounds: Annotated[int, typer.Option(help="Times each contender is run, in turn.")] = 3,
-    rows: Annotated[int, typer.Option(help="Usual rows of the survey; all else is told in parts of it.")] = 1_000_000,
+    rows: Annotated[
+        int, typer.Option(help="Usual rows of the survey; others are fractions and multiples of it.")
+    ] = 1_000_000,
 ) -> None:
     """Measures and prints tables, and writes them to benchmarks/results.
 

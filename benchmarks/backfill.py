@@ -1,6 +1,6 @@
-"""What a backfill of years of daily partitions costs beside its SQL, and what dbt's own strategies cost for the same.
+"""What a backfill of years of daily partitions costs on top of its SQL, and what dbt's own strategies cost for it.
 
-It starts a Postgres, a home and the platform of its own, takes some days of a shop through the daemon, repeats their
+It starts a Postgres, a home and the platform of its own, ingests some days of a shop through the daemon, repeats their
 rows over all days, and then makes one table of all of them again in five ways. Nothing is left.
 
     python benchmarks/backfill.py --days 1800 --invoices 125 --batches 30
@@ -42,12 +42,12 @@ STRATEGIES = {
     "microbatch": "incremental_strategy='microbatch', event_time='partition_start', batch_size='day',"
     " begin='2019-01-01', unique_key=['drop_id', 'line_number']",
 }
-#: The rows of the days taken, on every later day; each with a drop of its own, so that no two lines are the same.
+#: The rows of the days ingested, on every later day; each with a drop of its own, so that no two lines are the same.
 REPEAT = """
 INSERT INTO raw.retail_lines
 SELECT invoice_no, stock_code, description, quantity, invoice_date + days * interval '1 day', unit_price, customer_id,
     country, _drop_id + days * 1000, _line, _partition_start + days, _run_id, _loaded_at, _rescued
-FROM raw.retail_lines, generate_series(%(taken)s, %(all)s - 1, %(taken)s) AS days
+FROM raw.retail_lines, generate_series(%(ingested)s, %(all)s - 1, %(ingested)s) AS days
 WHERE _partition_start + days < %(end)s
 """
 
@@ -92,14 +92,14 @@ def _cpu(process: psutil.Process) -> float:
 def through_the_daemon(running: Session, meter: Meter, wanted: Range) -> dict[str, float]:
     used: dict[str, float] = {}
     with meter.over(used):
-        asked = request(running.instance, running.settings.dagster_home / "workspace.yaml", wanted, {})
-        while asked.is_done(running.instance) is None:
+        backfill = request(running.instance, running.settings.dagster_home / "workspace.yaml", wanted, {})
+        while backfill.is_done(running.instance) is None:
             running.keep_up()
             time.sleep(0.5)
-    if not asked.is_done(running.instance):
-        raise SystemExit(f"backfill {asked.backfill_id} failed; see {running.settings.home / 'logs'}")
-    made, _ = asked.progress(running.instance)
-    runs = running.instance.get_runs_count(RunsFilter(tags={"dagster/backfill": asked.backfill_id}))
+    if not backfill.is_done(running.instance):
+        raise SystemExit(f"backfill {backfill.backfill_id} failed; see {running.settings.home / 'logs'}")
+    made, _ = backfill.progress(running.instance)
+    runs = running.instance.get_runs_count(RunsFilter(tags={"dagster/backfill": backfill.backfill_id}))
     return {**used, "runs": runs, "partitions": made}
 
 
@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--invoices", type=int, default=50, help="a day, of 22 lines each")
-    parser.add_argument("--taken", type=int, default=28, help="days taken through the intake")
+    parser.add_argument("--ingested", type=int, default=28, help="days ingested")
     parser.add_argument("--without-daemon", action="store_true", help="dbt and its SQL only")
     parser.add_argument("--batches", type=int, default=30, help="days made by microbatch")
     given = parser.parse_args(arguments)
@@ -173,15 +173,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.environ.update(LASTMILE_HOME=f"{folder}/home", LASTMILE_DATABASE_URL=url)
         settings = Settings.from_environment()
         meter, console, found = Meter(url, Path(folder, "server")), Console(), {}
-        days, invoices = _days(given.taken), given.invoices
+        days, invoices = _days(given.ingested), given.invoices
         land(
             open_store(settings), lambda to, done: generate_shop(to, days, invoices, done=lambda _, drops: done(drops))
         )
         if given.without_daemon:
-            take(settings, url, _days(given.taken))
-            repeat(url, given.taken, given.days)
+            take(settings, url, _days(given.ingested))
+            repeat(url, given.ingested, given.days)
         else:
-            found |= by_daemon(settings, url, meter, given.taken, given.days)
+            found |= by_daemon(settings, url, meter, given.ingested, given.days)
         dbt = Dbt(settings, url, Path(folder, "stock"))
         dbt.run("stg_retail_lines", FIRST, end)
         select = dbt.run(MODEL, FIRST, end)
@@ -203,14 +203,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         show(console, found, rows[0])
 
 
-def by_daemon(settings: Settings, url: str, meter: Meter, taken: int, days: int) -> dict[str, dict[str, float]]:
+def by_daemon(settings: Settings, url: str, meter: Meter, ingested: int, days: int) -> dict[str, dict[str, float]]:
     """The intake of some days, then the table of all days made again."""
     whole = Range(f'key:"intermediate/{MODEL}"', str(FIRST), str(_days(days)[-1]))
     with session(settings, None) as running:
-        first = Range(rooms(["retail_lines"]), str(FIRST), str(_days(taken)[-1]))
+        first = Range(rooms(["retail_lines"]), str(FIRST), str(_days(ingested)[-1]))
         intake = through_the_daemon(running, meter, first)
         settle(running)
-        repeat(url, taken, days)
+        repeat(url, ingested, days)
         through_the_daemon(running, meter, whole)
         settle(running)
         again = through_the_daemon(running, meter, whole)
@@ -232,9 +232,9 @@ def take(settings: Settings, url: str, days: Sequence[date]) -> None:
         ingest_pending(connection, store, contracts["retail_lines"], [str(day) for day in days], "a run")
 
 
-def repeat(url: str, taken: int, days: int) -> None:
+def repeat(url: str, ingested: int, days: int) -> None:
     with psycopg.connect(url) as connection:
-        connection.execute(REPEAT, {"taken": taken, "all": days, "end": FIRST + timedelta(days=days)})
+        connection.execute(REPEAT, {"ingested": ingested, "all": days, "end": FIRST + timedelta(days=days)})
 
 
 def _days(count: int) -> list[date]:

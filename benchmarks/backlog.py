@@ -1,7 +1,7 @@
-"""How a backlog drains: many small drops at once, found by the real sensor and taken by the real engine.
+"""How a backlog drains: many small drops, discovered by the real sensor and ingested by the real engine.
 
 It starts a Postgres and a folder of objects of its own, puts the drops, and then does as the daemon does: a look of
-the landing sensor, one call of the engine for each partition it asks for, until it asks for nothing. Nothing is left.
+the landing sensor, one call of the engine for each partition it requests, until it requests none. No drop is left.
 
     python benchmarks/backlog.py --drops 10000 --partitions 1 3
 """
@@ -65,7 +65,7 @@ def put(store: Store, drops: int, partitions: int) -> None:
 
 
 def look(platform: Platform, instance: dg.DagsterInstance) -> tuple[float, list[str]]:
-    """Seconds that one look of the sensor takes, and the partitions it asks runs for."""
+    """Seconds of one tick of the sensor, and the partitions it requests runs for."""
     assets = [raw_asset(READINGS), cleaned_assets(READINGS)]
     sensor = landing_sensor(dg.AssetSelection.assets(*assets), every_seconds=10)
     definitions = dg.Definitions(assets=assets, sensors=[sensor], resources={"platform": platform})
@@ -76,14 +76,14 @@ def look(platform: Platform, instance: dg.DagsterInstance) -> tuple[float, list[
 
 
 def drain(platform: Platform, instance: dg.DagsterInstance) -> Iterator[tuple[float, float, float, int]]:
-    """Per look of the sensor: its seconds, those of the runs it asked for and of CPU in them, and the drops taken."""
+    """Per tick of the sensor: its seconds, those of the requested runs and of CPU in them, and the drops ingested."""
     while True:
         ticked, partitions = look(platform, instance)
-        began, worked, taken = time.monotonic(), time.process_time(), 0
+        began, worked, ingested = time.monotonic(), time.process_time(), 0
         with platform.connect() as connection:
             for partition in partitions:
-                taken += len(ingest_pending(connection, platform.store(), READINGS, [partition], "benchmark"))
-        yield ticked, time.monotonic() - began, time.process_time() - worked, taken
+                ingested += len(ingest_pending(connection, platform.store(), READINGS, [partition], "benchmark"))
+        yield ticked, time.monotonic() - began, time.process_time() - worked, ingested
         if not partitions:
             return
 
@@ -96,15 +96,15 @@ def measured(drops: int, partitions: int) -> Mapping[str, str]:
             os.environ |= {"LASTMILE_HOME": folder, "LASTMILE_DATABASE_URL": url, "LASTMILE_STORE_URL": home.as_uri()}
             platform = Devices()
             put(platform.store(), drops, partitions)
-            looks = list(drain(platform, instance))
-    longest = max(ticked for ticked, *_ in looks)
-    seconds, worked, taken = (sum(part) for part in list(zip(*looks, strict=True))[1:])
-    if taken != drops:
-        raise SystemExit(f"{taken} of {drops} drops were taken")
+            ticks = list(drain(platform, instance))
+    longest = max(ticked for ticked, *_ in ticks)
+    seconds, worked, ingested = (sum(part) for part in list(zip(*ticks, strict=True))[1:])
+    if ingested != drops:
+        raise SystemExit(f"{ingested} of {drops} drops were ingested")
     return {
         "drops": f"{drops:,}",
         "partitions": str(partitions),
-        "looks": str(len(looks)),
+        "ticks": str(len(ticks)),
         "seconds": f"{seconds:.1f}",
         "ms a drop": f"{seconds / drops * 1000:.1f}",
         "of it CPU": f"{worked / drops * 1000:.1f}",
@@ -117,8 +117,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--drops", type=int, default=10_000, help=f"how many, of {ROWS} rows each (10000)")
     parser.add_argument("--partitions", type=int, nargs="+", default=[1, 3], help="over how many years (1 3)")
-    asked = parser.parse_args()
-    results = [measured(asked.drops, partitions) for partitions in asked.partitions]
+    options = parser.parse_args()
+    results = [measured(options.drops, partitions) for partitions in options.partitions]
     table = Table(*results[0], title="A backlog of small drops")
     for result in results:
         table.add_row(*result.values())

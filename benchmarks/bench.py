@@ -11,7 +11,7 @@ from benchmarks.surveys import Surveys
 
 @dataclass(frozen=True)
 class Bench:
-    """`rows` is the usual size of the survey; what is smaller or larger is told in parts of it."""
+    """`rows` is the usual size of the survey; smaller and larger ones are fractions and multiples of it."""
 
     site: Site
     surveys: Surveys

@@ -52,8 +52,8 @@ def interleaved(contenders: Sequence[Contender], rounds: int, site: Site, consol
             if tally.failed is None:
                 with console.status(f"round {number} of {rounds}: {contender.name}"):
                     _run(contender, tally, site)
-                told = tally.failed or f"{tally.costs[-1].seconds:7.2f} s, {tally.costs[-1].peak_mb:6,.0f} MB"
-                console.print(f"[dim]round {number} of {rounds}  {contender.name:32} {told}", highlight=False)
+                result = tally.failed or f"{tally.costs[-1].seconds:7.2f} s, {tally.costs[-1].peak_mb:6,.0f} MB"
+                console.print(f"[dim]round {number} of {rounds}  {contender.name:32} {result}", highlight=False)
     return tallies
 
 
@@ -80,7 +80,7 @@ def copy(site: Site, survey: Survey, table: str = SAME) -> Contender:
 
 
 def whole_job(site: Site, survey: Survey, name: str = "the whole job", file: Path | None = None) -> Contender:
-    """The engine on the survey, dirt and all: its bad rows must be set aside and all others loaded.
+    """The engine on the survey, with its dirt: its bad rows must be quarantined and all others loaded.
 
     `file` is the same survey in another format.
     """
@@ -92,7 +92,7 @@ def whole_job(site: Site, survey: Survey, name: str = "the whole job", file: Pat
     def check(cost: Cost) -> None:
         found = (cost.said["loaded"], cost.said["quarantined"], site.rows(f"raw.{SURVEY.name}"))
         if found != (survey.good, survey.bad, survey.good):
-            raise Failed(f"expected {survey.good:,} rows loaded and {survey.bad:,} set aside, found {found}")
+            raise Failed(f"expected {survey.good:,} rows loaded and {survey.bad:,} quarantined, found {found}")
 
     command = [sys.executable, "-m", "benchmarks.whole_job"]
     return Contender(name, command, before, check, site.environment)

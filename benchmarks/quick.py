@@ -1,4 +1,4 @@
-"""The whole job beside a bare COPY of the clean file, in minutes, from nothing but what is locked.
+"""The whole job compared with a bare COPY of the clean file, in minutes, from nothing but what is locked.
 
     python -m benchmarks.quick --rows 1000000 --rounds 5 --bad 0.01
 
@@ -58,9 +58,9 @@ def main(
     found = results.Found(title, [row(name, tally, base) for name, tally in tallies.items()])
     to.with_suffix(".md").write_text(f"{results.markdown(found)}\n{', '.join(machine.values())}\n")
     results.screen().print(results.table(found))
-    told = "The whole job takes {whole_job_vs_copy:.2f} times a COPY into the same table"
-    told += ", {whole_job_vs_bare_copy:.2f} times one into a bare table; its peak is {peak_mb:,.0f} MB."
-    results.screen().print(told.format(**figures), highlight=False)
+    summary = "The whole job takes {whole_job_vs_copy:.2f} times a COPY into the same table"
+    summary += ", {whole_job_vs_bare_copy:.2f} times one into a bare table; its peak is {peak_mb:,.0f} MB."
+    results.screen().print(summary.format(**figures), highlight=False)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which reader reads most real files right: ours beside pandas, polars, pyarrow and DuckDB with their defaults.
+"""Which reader reads most real files right: ours next to pandas, polars, pyarrow and DuckDB with their defaults.
 
     uv run benchmarks/reading.py ../shared/data/nasty_csv_pollock_survey ../shared/data/nasty_csv_testdata
 
@@ -9,8 +9,8 @@ value in every row, as it always is: that is the difference.
 
 A column is right if it has its name and all its values: blanks at the ends do not count, nor do the types a reader
 chose (`1.0` is `1`, but `7` is not `007`), nor `NA` for none. It is refused if the file is, with an error; that is
-right where the file must be refused. Ours may set rows aside, each with a reason; the file is then right if all other
-rows are, and it is counted in a column of its own. Whatever else a reader gives is silently wrong.
+right where the file must be refused. Ours may quarantine rows, each with a reason; the file is then right if all
+other rows are, and it is counted in a column of its own. Whatever else a reader gives is silently wrong.
 """
 
 import csv
@@ -33,6 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lastmile.contracts import Contract, Format, Partition, column
+from lastmile.contracts import Contract, Partition, text
 from lastmile.contracts.names import normal_name
 
 #: Seconds a reader may take for one file.
@@ -56,11 +57,11 @@ class Truth:
 
 @dataclass(frozen=True)
 class Given:
-    """What a reader gave, or the error it raised; `aside` is how many records it set aside with a reason."""
+    """What a reader gave, or the error it raised; `quarantined` is how many records it quarantined with a reason."""
 
     header: list[str]
     rows: list[Row]
-    aside: int = 0
+    quarantined: int = 0
     error: str | None = None
 
 
@@ -132,12 +133,12 @@ def read_ours(truth: Truth) -> Given:
         return Given([], [])
     plan = Plan(filled(contract, truth), reader.header)
     rows: list[Row] = []
-    aside = 0
+    quarantined = 0
     for batch in reader.batches():
-        judged = plan.validate(batch)
-        rows += judged.valid.select(*contract.columns).rows()
-        aside += judged.bad.height
-    return Given(truth.header or list(contract.columns), rows, aside)
+        validated = plan.validate(batch)
+        rows += validated.valid.select(*contract.columns).rows()
+        quarantined += validated.bad.height
+    return Given(truth.header or list(contract.columns), rows, quarantined)
 
 
 READERS: dict[str, Callable[[Truth], Given]] = {
@@ -164,7 +165,7 @@ def declared(truth: Truth) -> Contract:
         name="file",
         schema=pa.DataFrameSchema(columns),
         description="A file.",
-        owner="nobody@example.org",
+        owner="owner@example.org",
         partition=Partition("year", start=date(2020, 1, 1)),
         format=Format(headerless=not truth.header),
     )
@@ -202,14 +203,14 @@ def is_named(given: str, true: str, truth: Truth) -> bool:
 
 
 def judge(given: Given, truth: Truth) -> Counter[str]:
-    """How many columns are what: right, right but for rows set aside, silently wrong, refused, crashed."""
+    """How many columns are what: right, right except for quarantined rows, silently wrong, refused, crashed."""
     if truth.rows is None:
         return Counter({"silently wrong" if given.rows else "right": truth.columns})
     if given.error is not None:
         return Counter({given.error: truth.columns})
-    if given.aside:
+    if given.quarantined:
         is_right = _are_all_but(given, truth)
-        return Counter({"rows aside" if is_right else "silently wrong": truth.columns})
+        return Counter({"rows quarantined" if is_right else "silently wrong": truth.columns})
     if len(given.rows) != len(truth.rows) or (truth.rows and len(given.header) != truth.columns):
         return Counter({"silently wrong": truth.columns})
     columns = zip_longest(*given.rows, fillvalue=None)
@@ -223,7 +224,7 @@ def judge(given: Given, truth: Truth) -> Counter[str]:
 
 
 def _are_all_but(given: Given, truth: Truth) -> bool:
-    """Whether the rows are the true ones in order, and no more are missing than were set aside."""
+    """Whether the rows are the true ones in order, and no more are missing than were quarantined."""
     left = iter(given.rows)
     row, missing = next(left, None), 0
     for true in truth.rows or []:
@@ -231,11 +232,11 @@ def _are_all_but(given: Given, truth: Truth) -> bool:
             row = next(left, None)
         else:
             missing += 1
-    return row is None and missing <= given.aside
+    return row is None and missing <= given.quarantined
 
 
 def serve(reader: str, pipe: Connection) -> None:
-    """Judges files for the process at the other end, until it is told to stop; it may crash or hang."""
+    """Reads files for the process at the other end, until it is stopped; it may crash or hang."""
     while (truth := pipe.recv()) is not None:
         try:
             given = READERS[reader](truth)
@@ -273,7 +274,7 @@ class Child:
         return None
 
 
-VERDICTS = ("right", "rows aside", "silently wrong", "refused", "crashed")
+VERDICTS = ("right", "rows quarantined", "silently wrong", "refused", "crashed")
 
 
 def score(corpus: Path, verbose: Console | None) -> Table:

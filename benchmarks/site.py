@@ -27,7 +27,7 @@ _ORIGIN = {"bigint": "1", "date": "'2020-01-01'", "timestamp with time zone": "n
 
 @dataclass(frozen=True)
 class Site:
-    """`postmaster` is the process of the server, by which its CPU is told."""
+    """`postmaster` is the process of the server, by which its CPU is measured."""
 
     home: Path
     url: str

@@ -1,8 +1,8 @@
-"""The drop all benchmarks load: a household survey of 25 columns, some 281 bytes a row, with as much dirt as asked for.
+"""The drop all benchmarks load: a household survey of 25 columns, some 281 bytes a row, with a given share of dirt.
 
 Rows are made in batches, so that any number takes the same memory, and the same arguments always give the same bytes.
-A bad row breaks one rule of its contract: an impossible number, a word where a number belongs, a code nobody allowed or
-a missing identifier. The clean rows alone, under the header of the table, are what a bare COPY can take.
+A bad row breaks one rule of its contract: an impossible number, a word where a number belongs, an unknown code or a
+missing identifier. The clean rows alone, under the header of the table, are what a bare COPY can load.
 
     python benchmarks/survey.py --rows 1000000 --bad 0.01 --to /tmp/survey.csv --clean-to /tmp/clean.csv
 """
@@ -145,7 +145,7 @@ def _dirtied(clean: pl.DataFrame, is_bad: pl.Series, random: np.random.Generator
 
 
 def write(rows: int, bad: float, to: Path, clean_to: Path | None = None) -> int:
-    """Write the survey, and its clean rows if asked; returns how many rows are bad."""
+    """Write the survey, and its clean rows if requested; returns how many rows are bad."""
     found = 0
     with ExitStack() as files:
         survey = files.enter_context(to.open("wb"))
@@ -168,9 +168,9 @@ def main() -> None:
     parser.add_argument("--bad", type=float, default=0.01, help="share of rows that break a rule (0.01)")
     parser.add_argument("--to", type=Path, required=True)
     parser.add_argument("--clean-to", type=Path)
-    asked = parser.parse_args()
-    bad = write(asked.rows, asked.bad, asked.to, asked.clean_to)
-    print(f"{asked.rows:,} rows, {bad:,} of them bad, {asked.to.stat().st_size:,} bytes")
+    options = parser.parse_args()
+    bad = write(options.rows, options.bad, options.to, options.clean_to)
+    print(f"{options.rows:,} rows, {bad:,} of them bad, {options.to.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The surveys that one run of the benchmarks loads, each made once, when first asked for."""
+"""The surveys that one run of the benchmarks loads, each made once, when first requested."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +36,7 @@ class Surveys:
         return self._made[rows, bad]
 
     def forget(self, survey: Survey) -> None:
-        """Free the disk of one that is not asked for again."""
-        self._made = {asked: made for asked, made in self._made.items() if made != survey}
+        """Free the disk of one that is not requested again."""
+        self._made = {requested: made for requested, made in self._made.items() if made != survey}
         survey.file.unlink()
         survey.clean.unlink()

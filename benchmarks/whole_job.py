@@ -1,4 +1,4 @@
-"""The intake's whole job on the drop that lies in the landing area, as a process of its own: found, taken, committed.
+"""The whole job on the drop in the landing area, as a process of its own: discovered, ingested, committed.
 
 python -m benchmarks.whole_job [--sampled]
 """
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sampled", action="store_true", help="say where its threads were, looked at now and then")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     settings = Settings.from_environment()
     with work() as said, ExitStack() as stack:
-        seen = stack.enter_context(sampled()) if asked.sampled else None
+        seen = stack.enter_context(sampled()) if options.sampled else None
         with connect(running_url(settings)) as connection:
             store = open_store(settings)
             found = discover(connection, store, {SURVEY.name: SURVEY})
             outcomes: list[Outcome] = []
-            # A call takes a bounded number of drops.
+            # A call ingests a bounded number of drops.
             while len(outcomes) < found and (
                 more := ingest_pending(connection, store, SURVEY, [PARTITION], "benchmark")
             ):

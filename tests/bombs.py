@@ -1,4 +1,4 @@
-"""Files that ask for far more than they are, each with what its refusal says, and how they are measured."""
+"""Bombs: files that expand far beyond their size, with the message of each refusal, and their measurement."""
 
 import bz2
 import gzip
@@ -58,7 +58,7 @@ class Measured:
 
 
 def measure(files: Sequence[tuple[Path, str]]) -> list[Measured]:
-    """What becomes of each file under the name beside it, read one after the other in a fresh process."""
+    """The result of each file under the name next to it, read sequentially in a fresh process."""
     named = [str(part) for file in files for part in file]
     command = [sys.executable, "-c", MEASURE, str(Path(__file__).parent), *named]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)

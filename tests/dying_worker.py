@@ -1,4 +1,4 @@
-"""Takes the drops of a site and kills itself, hard, at a point: `dying_worker.py DATABASE_URL STORE_URL WHERE`."""
+"""Ingests the drops of a site and kills itself at a point: `dying_worker.py DATABASE_URL STORE_URL WHERE`."""
 
 import os
 import signal
@@ -24,13 +24,13 @@ def then_die(way):
 
 def arrange_to_die(where):
     if where == "after the claim":
-        worker.load = worker.release = worker.read_batch = die
+        worker.load_drop = worker.release_rows = worker.read_batch = die
     elif where == "after the first batch":
-        load.quarantine_table_duplicates = micro_batch._publish = die
+        load.delete_table_duplicates = micro_batch._publish = die
     elif where == "before the commit":
         ledger.settle = ledger.record_release = die
     elif where == "after the commit":
-        for way in ("load", "release", "load_batch"):
+        for way in ("load_drop", "release_rows", "load_batch"):
             setattr(worker, way, then_die(getattr(worker, way)))
     else:
         raise ValueError(where)

@@ -1,4 +1,4 @@
-"""What do bad rows cost? The same survey with 0, 1, 10 and 50 % of its rows bad, all of them set aside with reasons."""
+"""What do bad rows cost? The same survey with 0, 1, 10 and 50 % of its rows bad, all of them quarantined."""
 
 from benchmarks.bench import Bench, row
 from benchmarks.comparing import interleaved, whole_job

@@ -79,7 +79,7 @@ def run(bench: Bench) -> list[Found]:
     drawn = {str(entry["what"]): entry for entry in reversed(rows) if "time, COPY = 1" in entry}
     bars(list(drawn.values()), FOLDER / "peers.png", "Seconds, in those of a COPY of as many rows into the same table")
     note = "COPY and the loaders get the clean rows only."
-    return [Found(f"Background other tools, median of {bench.rounds}", rows, note)]
+    return [Found(f"Next to other tools, median of {bench.rounds}", rows, note)]
 
 
 def _installed(peers: Iterable[Peer], bench: Bench) -> tuple[list[Peer], dict[str, str]]:

@@ -1,4 +1,4 @@
-"""How many small drops a second does the engine take? One for each hundred rows of the usual survey.
+"""How many small drops a second does the engine ingest? One for each hundred rows of the usual survey.
 
 `python benchmarks/backlog.py` does the same through the landing sensor, in several partitions.
 """

@@ -1,4 +1,4 @@
-"""What does a drop on S3 cost beside one in a folder? The S3 server is ministack, in memory, on the same machine."""
+"""What does a drop on S3 cost, compared to a folder? The S3 server is ministack, in memory, on the same machine."""
 
 import os
 import sys

@@ -1,6 +1,6 @@
 """How fast does a table become a frame to train on? All rows and the survey's 25 columns, from Postgres to memory.
 
-Background them, the cleaned Parquet file that the intake leaves in the store as well.
+Next to them, the cleaned Parquet file that the intake leaves in the store as well.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A process of this installation, told from a stranger that got its number later."""
+"""A process of this installation, identified by its start time, since numbers are reused."""
 
 import os
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests that ask for a `seed` run once for each that `_seeds` chooses of their module's SEEDS."""
+    """Tests with a `seed` run once for each that `_seeds` chooses of their module's SEEDS."""
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", _seeds(metafunc))
     if "orderly_seed" in metafunc.fixturenames:

@@ -21,7 +21,7 @@ Kind = Literal["rows", "refused", "unreadable", "over the threshold"]
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a file. `fate` is what its contract says of it alone; `mendable` ones fit once that is mended."""
+    """A line of a file. `fate` is what its contract says of it; `mendable` ones fit once that is corrected."""
 
     visit: str
     values: tuple[Any, ...]
@@ -50,7 +50,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Change:
-    """Somebody puts `content` under a key, or removes the object where it is None; `late`: while workers are at it."""
+    """A user puts `content` under a key, or removes the object where it is None; `late`: while workers read."""
 
     key: str
     content: Content | None
@@ -64,7 +64,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Shift:
-    """Workers that start at once, each with its steps and what goes wrong with it."""
+    """Workers that start concurrently, each with its steps and its fault."""
 
     workers: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...]
 
@@ -154,7 +154,7 @@ class _Author:
         return one
 
     def change(self, busy: set[str]) -> Change:
-        """Something done to an object that nobody does anything else to in this round."""
+        """One action on an object, the only one on it in this round."""
         random = self.random
         there = sorted(set(self.versions) - self.gone - busy)
         deed = random.choices(
@@ -252,7 +252,7 @@ def _shared(number: int) -> Row:
 
 
 def _points(steps: Sequence[str]) -> list[str]:
-    """Those that workers with these steps may come by: only one that is sent for it alone is there to release."""
+    """The points that workers with these steps may pass: only one sent for a release passes that."""
     return [point for point in POINTS if ("release" in point) <= (steps == ("take",))]
 
 

@@ -1,4 +1,4 @@
-"""What must come out of a history, known without the engine: the oracle against which its end is checked."""
+"""The expected result of a history, computed without the engine: the oracle for its end."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ States = tuple[str, ...]
 
 @dataclass
 class Version:
-    """An object as somebody put it; `is_racy` where it was replaced while workers might have read it."""
+    """An object as a user put it; `is_racy` where it was replaced while workers might have read it."""
 
     version: str
     content: Content
@@ -118,7 +118,7 @@ def _next(before: States, bodies: Sequence[bytes], content: Content, may_skip: b
     """What may have become of one more version of an object, and of its older ones by that."""
     replaced = tuple("superseded" if state in ("loaded", "quarantined", "duplicate") else state for state in before)
     in_force = {body for body, state in zip(bodies, before, strict=False) if state in ("loaded", "quarantined")}
-    is_readable = content.kind in ("rows", "over the threshold")  # what is refused at its header is judged each time
+    is_readable = content.kind in ("rows", "over the threshold")  # what is refused at its header is validated each time
     if is_racy:
         yield (*before, "superseded")
         yield (*before, "duplicate")

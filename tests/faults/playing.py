@@ -1,4 +1,4 @@
-"""Plays a history on a stage: with real workers and everything that goes wrong with them, or with nothing wrong."""
+"""Plays a history on a stage, with real workers: with its faults, or without any."""
 
 import re
 import time
@@ -53,7 +53,7 @@ class Stage:
     calm: Callable[[], None] = lambda: None
 
     def clear(self) -> None:
-        """Begin anew, whatever a history that went wrong has left behind."""
+        """Reset, whatever a failed history has left behind."""
         self.workers.kill_all()
         self.calm()
         self.connection.close()
@@ -80,7 +80,7 @@ class Play:
     started: int = 0
 
     def with_faults(self) -> list[str]:
-        """Play it with everything that goes wrong; what is wrong with its end."""
+        """Play it with its faults; returns what is wrong with its end."""
         self.stage.clear()
         random = Random(self.history.seed)
         for one in self.history.rounds:
@@ -130,7 +130,7 @@ class Play:
             known.append(model.Version(version, change.content))
 
     def release(self, random: Random) -> None:
-        """Ask for the rows set aside of half of the drops to be released, and for one drop to be taken whole."""
+        """Request the release of the quarantined rows of half of the drops, and the re-ingest of one drop."""
         query = "SELECT drop_id, array_agg(DISTINCT line) FROM quarantine.rows GROUP BY drop_id ORDER BY drop_id"
         rows = {drop: lines for drop, lines in self.stage.connection.execute(query).fetchall() if random.random() < 0.5}
         aside = self.stage.connection.execute("SELECT id FROM ledger.drops WHERE state = 'quarantined' ORDER BY id")
@@ -138,7 +138,7 @@ class Play:
         self.released |= {drop for drop in release(self.stage.connection, rows, whole) if self.has_bytes(drop)}
 
     def has_bytes(self, drop: int) -> bool:
-        """Whether what was taken can still be read: without versions, other bytes put over it are the end of it."""
+        """Whether what was ingested can still be read: without versions, overwritten bytes are gone."""
         query = "SELECT key, version, modified_at FROM ledger.drops WHERE id = %s"
         ((key, taken, modified_at),) = self.stage.connection.execute(query, [drop]).fetchall()
         (body,) = {version.content.body for version in self.put[key] if version.version == taken}
@@ -203,7 +203,7 @@ class Play:
                 self.stage.connection.execute(END_SESSIONS)
 
     def overtake(self, pid: int) -> int:
-        """The worker stood still for longer than its claim is good for, and goes on while another takes its drop."""
+        """The worker is suspended for longer than its claim is valid, and continues while another ingests its drop."""
         self.stage.connection.execute(
             "UPDATE ledger.drops SET claim_expires_at = now() - interval '1 minute' WHERE id IN"
             " (SELECT id FROM ledger.drops WHERE claim IS NOT NULL FOR UPDATE SKIP LOCKED)"
@@ -305,7 +305,7 @@ def told(taken: Sequence[model.Taken]) -> list[str]:
 
 
 def assure(play: Play, action: Callable[[], list[str]], place: str) -> None:
-    """Carry out the action; where it finds anything wrong, tell the whole history and how to play it again."""
+    """Execute the action; on failure, report the whole history and how to repeat it."""
     try:
         found = action()
     except (AssertionError, TimeoutError, RuntimeError, psycopg.Error) as error:

@@ -1,4 +1,4 @@
-"""Plays histories of new seeds for as long as asked: `python -m faults.soak --minutes 30 [--seed 1234]`.
+"""Plays histories of new seeds for a given time: `python -m faults.soak --minutes 30 [--seed 1234]`.
 
 Every other history is played in a folder, the rest on S3 behind the proxy that makes the way there a bad one. Exits
 with 1 where any ended wrong.

@@ -1,4 +1,4 @@
-"""Disk, files, clock and database failing: never held against a drop, which is taken when all is well again."""
+"""Failures of disk, files, clock and database: never counted against a drop, which is ingested afterwards."""
 
 import os
 import subprocess
@@ -75,7 +75,7 @@ def assert_is_taken_now(site):
 
 
 def test_a_full_temporary_folder_is_not_the_drops_fault(site, workers, disk):
-    """The first has no room for the copy, the second for the Parquet file beside it."""
+    """The first has no space for the copy, the second for the Parquet file next to it."""
     site.put_rows("a.csv", *ROWS)
     site.discover()
     fill(disk)
@@ -139,26 +139,27 @@ def test_faults_of_the_environment_never_add_up_to_giving_a_drop_up(site, monkey
     site.put_rows("a.csv", *ROWS)
     site.discover()
     with monkeypatch.context() as ill:
-        ill.setattr(worker, "load", lambda *_: (_ for _ in ()).throw(MemoryError("out of memory")))
+        ill.setattr(worker, "load_drop", lambda *_: (_ for _ in ()).throw(MemoryError("out of memory")))
         for _ in range(ledger.MOST_ATTEMPTS + 1):
-            with pytest.raises(UserError, match="stays in the queue"):
+            with pytest.raises(UserError, match="remains in the queue"):
                 site.take()
             site.query("UPDATE ledger.drops SET not_before = now() RETURNING id")
     assert_is_taken_now(site)
 
 
-def test_a_drop_that_cannot_be_had_lets_the_others_go_first_the_next_time(site, monkeypatch):
+def test_an_unavailable_drop_lets_the_others_go_first_the_next_time(site, monkeypatch):
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.put_rows("b.csv", "v2,3,2,1,done")
     site.discover()
-    fetch = type(site.store).fetch
+    pin = type(site.store).pin
 
-    def ill(store, wanted, to):
+    def denied(store, wanted, to):
         if wanted.key.endswith("a.csv"):
             raise UserError("access is denied")
-        return fetch(store, wanted, to)
+        return pin(store, wanted, to)
 
-    monkeypatch.setattr(type(site.store), "fetch", ill)
+    monkeypatch.setattr(worker, "read_batch", lambda *_: {})  # each is read individually
+    monkeypatch.setattr(type(site.store), "pin", denied)
     monkeypatch.setattr(worker, "OUTAGE_WAIT", timedelta(seconds=1))
     for _ in range(2):
         with pytest.raises(UserError, match="access is denied"):
@@ -224,7 +225,7 @@ def nothing_faked_before():
 @pytest.mark.usefixtures("nothing_faked_before")
 @pytest.mark.skipif(not FAKETIME.exists(), reason=f"needs libfaketime at {FAKETIME}")
 @pytest.mark.parametrize("shift", ["-1d", "+1d"])
-def test_a_worker_whose_clock_is_a_day_off_takes_what_waits_and_no_more(site, tmp_path, shift):
+def test_a_worker_whose_clock_is_a_day_off_ingests_what_is_due_and_nothing_else(site, tmp_path, shift):
     """Claims and waits go by the database's clock alone."""
     site.put_rows("held.csv", "v1,3,2,1,done")
     site.put_rows("waiting.csv", "v2,3,2,1,done")

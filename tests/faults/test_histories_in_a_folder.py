@@ -15,7 +15,7 @@ def stage(make_stage, tmp_path_factory):
     return make_stage((tmp_path_factory.mktemp("store") / "objects").as_uri())
 
 
-def test_a_history_ends_as_it_must_whatever_goes_wrong(stage, seed):
+def test_a_history_ends_correctly_whatever_fails(stage, seed):
     play = Play(stage, history(seed))
     assure(play, play.with_faults, HERE)
 

@@ -45,6 +45,6 @@ def stage(request, proxy, make_stage):
     return one
 
 
-def test_a_history_ends_as_it_must_whatever_goes_wrong(stage, seed):
+def test_a_history_ends_correctly_whatever_fails(stage, seed):
     play = Play(stage, history(seed))
     assure(play, play.with_faults, HERE)

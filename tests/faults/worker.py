@@ -1,4 +1,4 @@
-"""What a forked worker does: look for drops and take them as a run does, and die where it is told to."""
+"""A forked worker: discovers drops and ingests them as a run does, and dies at a given point."""
 
 import faulthandler
 import os
@@ -30,7 +30,7 @@ from lastmile.store import Store, open_store
 from lastmile.warehouse.binary_copy import BinaryCopy
 from lastmile.warehouse.connections import connect
 
-#: Where a worker can be told to die or to stop, in the order in which a drop passes these points.
+#: Points at which a worker can be killed or suspended, in the order in which a drop passes them.
 POINTS: dict[str, tuple[Any, str, str]] = {
     "before entering drops": (listing, "register", "before"),
     "after the claim": (worker, "ingest_drop", "before"),
@@ -43,13 +43,13 @@ POINTS: dict[str, tuple[Any, str, str]] = {
     "after indexing tables of others": (load, "index_keys", "after"),
     "mid COPY": (BinaryCopy, "send", "halfway"),
     "after a batch": (BinaryCopy, "__exit__", "after"),
-    "before looking for repeats": (load, "quarantine_table_duplicates", "before"),
-    "after looking for repeats": (load, "quarantine_table_duplicates", "after"),
+    "before looking for repeats": (load, "delete_table_duplicates", "before"),
+    "after looking for repeats": (load, "delete_table_duplicates", "after"),
     "before publishing the Parquet file": (Store, "publish", "before"),
     "after publishing the Parquet file": (Store, "publish", "after"),
     "before the ledger's row": (ledger, "settle", "before"),
     "before the commit": (ledger, "settle", "after"),
-    "after the commit": (worker, "load", "after"),
+    "after the commit": (worker, "load_drop", "after"),
     "after the commit of several": (worker, "load_batch", "after"),
     "before removing a stale file": (Store, "delete", "before"),
     "mid release": (release, "_publish", "before"),
@@ -82,7 +82,7 @@ def work(job: dict[str, Any]) -> bool:
 
 
 def contract_of(job: dict[str, Any]) -> Contract:
-    """VISITS in this history's flavour; once mended, it takes up to 60 persons."""
+    """VISITS with this history's policies; once corrected, it allows up to 60 persons."""
     from visits import VISITS
 
     contract = changed(VISITS, **job.get("contract", {}))
@@ -113,7 +113,7 @@ def die(*_: object) -> None:
 
 
 def stop(*_: object) -> None:
-    """Wait until somebody lets us go on."""
+    """Wait until we are continued."""
     os.kill(os.getpid(), signal.SIGSTOP)
 
 

@@ -16,7 +16,7 @@ TESTS = Path(__file__).parents[1]
 
 
 class Workers:
-    """Starts workers and tells what became of them. `log` holds what they wrote, all in one file."""
+    """Starts workers and reports what became of them. `log` has the output of all."""
 
     def __init__(self, log: Path, environment: Mapping[str, str] | None = None) -> None:
         self.log = log
@@ -65,9 +65,9 @@ class Workers:
         os.kill(pid, signal.SIGCONT)
 
     def kill(self, pid: int) -> None:
-        """As hard as can be; a no-op where it has ended: its number is not given anew before we are told of that."""
+        """By SIGKILL; a no-op where it has ended: its number is not reused before it is waited for."""
         if not self.has_ended(pid):
-            with suppress(ProcessLookupError):  # it has ended, and we are about to be told
+            with suppress(ProcessLookupError):  # it has ended, and is about to be reported
                 os.kill(pid, signal.SIGKILL)
             self._stopped.discard(pid)
 

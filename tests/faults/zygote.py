@@ -65,7 +65,7 @@ def fork(job: dict, closing: tuple[int, ...]) -> int:
 
 
 def reap() -> None:
-    """Say of every child that ended or stopped; a signal is told as its negative number."""
+    """Report every child that ended or stopped; a signal as its negative number."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)

@@ -1,4 +1,4 @@
-"""Whatever kills a worker, a drop is loaded exactly once and whole, or not at all."""
+"""Whatever kills a worker, a drop is loaded exactly once and completely, or not at all."""
 
 import signal
 import subprocess
@@ -53,7 +53,7 @@ def test_a_drop_killed_mid_load_leaves_no_rows_and_the_retry_all_of_them(site, w
 
 
 @pytest.mark.behaviour(number=13)
-def test_a_drop_of_a_worker_whose_session_ends_late_is_taken_by_another_of_the_same_run(site):
+def test_a_drop_of_a_worker_whose_session_ends_late_is_ingested_by_another_of_the_same_run(site):
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     dying = psycopg.connect(site.database_url, autocommit=True)
@@ -65,7 +65,7 @@ def test_a_drop_of_a_worker_whose_session_ends_late_is_taken_by_another_of_the_s
 
 @pytest.mark.behaviour(number=9)
 @pytest.mark.behaviour(number=15)
-def test_a_worker_killed_while_replacing_a_version_leaves_the_old_one_in_force(site):
+def test_a_worker_killed_while_replacing_a_version_leaves_the_old_one_current(site):
     site.arrive("a.csv", "v1,3,2,1,done", "v2,3,2,1,done")
     site.put_rows("a.csv", "v2,4,2,1,done", "v3,3,2,1,done")
     site.discover()
@@ -77,7 +77,7 @@ def test_a_worker_killed_while_replacing_a_version_leaves_the_old_one_in_force(s
 
 @pytest.mark.behaviour(number=10)
 @pytest.mark.every_store
-def test_a_drop_killed_after_the_commit_is_not_loaded_again_and_tells_the_same_numbers(site):
+def test_a_drop_killed_after_the_commit_is_not_loaded_again_and_reports_the_same_numbers(site):
     site.put_rows("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done")
     site.discover()
     _killed(site, "after the commit")
@@ -100,7 +100,7 @@ def test_two_workers_on_the_same_drops_load_each_once(site, new_connection):
 
 
 @pytest.mark.behaviour(number=13)
-def test_a_claim_whose_worker_died_is_taken_by_another_at_once(site):
+def test_the_claim_of_a_dead_worker_is_free_for_another_immediately(site):
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     dying = psycopg.connect(site.database_url, autocommit=True)

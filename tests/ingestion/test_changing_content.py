@@ -7,7 +7,7 @@ import pytest
 from visits import HEADER, checked_site
 
 from lastmile.ingestion import worker
-from lastmile.ingestion.readers.reader import Reader
+from lastmile.ingestion.batch import Reader
 from lastmile.settings import Settings
 from lastmile.store import open_store
 
@@ -64,7 +64,7 @@ def test_going_back_to_earlier_bytes_loads_them_again(site):
 
 
 @pytest.mark.behaviour(number=15)
-def test_bytes_that_return_before_the_ones_between_were_read_stay_in_force(site):
+def test_bytes_that_return_before_the_ones_between_were_read_stay_current(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     site.put_rows("a.csv", "v2,3,2,1,done")
     site.discover()
@@ -107,7 +107,7 @@ def test_an_object_that_becomes_a_copy_of_another_gives_up_its_old_rows(site):
 
 
 @pytest.mark.behaviour(number=15)
-def test_a_new_version_that_must_be_refused_leaves_the_old_rows_in_force(site):
+def test_a_new_version_that_is_refused_leaves_the_old_rows_current(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     outcome = site.arrive("a.csv", "v1,x,2,1,done", "v2,x,2,1,done")
     assert outcome.state == "quarantined"
@@ -115,7 +115,7 @@ def test_a_new_version_that_must_be_refused_leaves_the_old_rows_in_force(site):
 
 
 @pytest.mark.behaviour(number=17)
-def test_bytes_that_change_after_listing_are_taken_as_the_new_version_only(site):
+def test_bytes_that_change_after_listing_are_ingested_as_the_new_version_only(site):
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     site.put_rows("a.csv", "v2,3,2,1,done")  # of the same length
@@ -128,19 +128,19 @@ def test_bytes_that_change_after_listing_are_taken_as_the_new_version_only(site)
 
 
 @pytest.mark.behaviour(number=19)
-def test_an_object_gone_before_it_was_read_is_missing_after_bounded_tries(site, monkeypatch):
+def test_an_object_gone_before_it_was_read_is_missing_after_bounded_attempts(site, monkeypatch):
     monkeypatch.setattr(worker, "FIRST_RETRY_WAIT", worker.FIRST_RETRY_WAIT / 100)
     key = site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     site.store.delete(key)
     (outcome,) = site.take()
     assert outcome.state == "missing"
-    assert "tried 3 times" in site.drops()[0]["message"]
+    assert "attempted 3 times" in site.drops()[0]["message"]
     assert (site.discover(), site.take()) == (0, [])
 
 
 @pytest.mark.behaviour(number=19)
-def test_an_object_that_was_missing_is_taken_when_it_is_there_again(site, monkeypatch):
+def test_an_object_that_was_missing_is_ingested_when_it_returns(site, monkeypatch):
     monkeypatch.setattr(worker, "FIRST_RETRY_WAIT", worker.FIRST_RETRY_WAIT / 100)
     key = site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
@@ -209,7 +209,7 @@ def while_it_is_read(monkeypatch, change):
 
 @pytest.mark.behaviour(number=17)
 @pytest.mark.parametrize("rows", [["v2,3,2,1,done"], ["nothing like it"]], ids=["good", "unreadable"])
-def test_a_file_written_into_while_it_is_read_is_taken_as_its_new_version_only(folder_site, monkeypatch, rows):
+def test_a_file_written_to_while_it_is_read_is_ingested_as_its_new_version_only(folder_site, monkeypatch, rows):
     site = folder_site
     file = left_alone(site, site.put_rows("a.csv", "v1,3,2,1,done"))
     site.discover()

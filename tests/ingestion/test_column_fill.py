@@ -1,4 +1,4 @@
-"""Values that no column could take are filled in once the contract has a column for them."""
+"""Rescued values are filled in once the contract has a column for them."""
 
 import json
 from typing import Any
@@ -120,14 +120,14 @@ def test_numbers_mean_what_they_meant_in_their_drop(site):
     assert [(row["wind"], row["_rescued"]) for row in rows(site)] == [(0.5, None), (None, {"Wind": "1.234"})]
 
 
-def test_numbers_that_only_another_reading_can_tell_are_left_with_what_to_do(site):
+def test_numbers_that_only_reading_again_can_decide_are_left_with_what_to_do(site):
     bring(site, "visit;hours;Wind", "v1;2;0,5", "v2;3;1.234")
     with_column(site, wind=column(float, "Wind."))
     assert fill(site) == []
     assert [row["wind"] for row in rows(site)] == [None, None]
     message = site.drops()[0]["message"]
     assert "not filled, rows kept: column 'Wind': expected numbers as they are written in the rest" in message
-    assert "take the drop whole with `lastmile backfill --drop" in message
+    assert "re-ingest the whole drop with `lastmile backfill --drop" in message
 
 
 def test_a_column_that_drops_added_as_text_may_be_declared_with_its_type(site):
@@ -169,7 +169,7 @@ def test_a_fill_that_dies_before_its_end_leaves_the_drop_as_it_was(site, monkeyp
     assert [row["weather"] for row in rows(site)] == ["rain"]
 
 
-def test_a_drop_whose_cleaned_file_is_gone_is_left_alone_with_what_to_do(site):
+def test_a_drop_whose_cleaned_file_is_gone_is_unchanged_and_says_what_to_do(site):
     bring(site, "visit,Wetter", "v1,rain")
     with_column(site, weather=WEATHER)
     key = site.drops()[0]["cleaned_key"]
@@ -190,7 +190,7 @@ def test_two_headers_of_one_column_are_not_chosen_between(site):
     assert "expected one header for it, found" in outcome.message
 
 
-def test_what_is_rescued_is_told_with_the_column_that_it_is_for_by_now(site):
+def test_rescued_values_are_listed_with_the_column_that_is_now_declared_for_them(site):
     bring(site, "visit,Wetter,Wind", "v1,rain,2", "v2,sun,")
     with_column(site, weather=WEATHER)
     site.take()

@@ -1,4 +1,4 @@
-"""Drops taken by the workers of a Dask cluster end as those taken in one process, also where a worker is killed."""
+"""Drops ingested on a Dask cluster end as those ingested in one process, even where a worker is killed."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ def put_many(site):
     site.discover()
 
 
-def pictured(site):
+def state_of(site):
     return (
         site.query(
             "SELECT key, state, message, rows_read, rows_loaded, rows_quarantined FROM ledger.drops ORDER BY key"
@@ -64,7 +64,7 @@ def pictured(site):
 
 
 @pytest.mark.behaviour(number=13)
-def test_a_worker_killed_midway_changes_nothing_of_what_comes_out(here, context, cluster):
+def test_a_worker_killed_midway_does_not_change_the_result(here, context, cluster):
     put_many(here)
     workers = list(cluster.workers.values())
     victim = workers[0].pid
@@ -77,14 +77,14 @@ def test_a_worker_killed_midway_changes_nothing_of_what_comes_out(here, context,
     kill_once.is_due = True
     outcomes = ingest_on_dask(cluster.scheduler_address, context, YEARS, "dask", report=kill_once, drops_per_task=3)
     assert not kill_once.is_due
-    assert DROPS + 2 - 3 <= len(outcomes) <= DROPS + 2  # what it had done since its last report is done, but not told
-    on_dask = pictured(here)
+    assert DROPS + 2 - 3 <= len(outcomes) <= DROPS + 2  # the rest was committed after the worker's last report
+    on_dask = state_of(here)
     here.query("UPDATE ledger.drops SET retake = '{}' RETURNING id")
     here.take()
-    assert on_dask == pictured(here)
+    assert on_dask == state_of(here)
 
 
-def test_a_redo_takes_each_drop_once_though_many_tasks_carry_it_out(here, context, cluster):
+def test_a_redo_ingests_each_drop_once_although_many_tasks_execute_it(here, context, cluster):
     put_many(here)
     here.take()
     outcomes = ingest_on_dask(
@@ -96,20 +96,20 @@ def test_a_redo_takes_each_drop_once_though_many_tasks_carry_it_out(here, contex
     ]
 
 
-def test_a_worker_with_another_contract_takes_nothing(here, context, cluster):
+def test_a_worker_with_another_contract_ingests_nothing(here, context, cluster):
     put_many(here)
-    with pytest.raises(UserError, match=r"expected its contract in version older .*Give the workers the same code"):
+    with pytest.raises(UserError, match=r"expected its contract in version older .*Deploy the same code"):
         ingest_on_dask(cluster.scheduler_address, replace(context, contract_version="older"), YEARS, "dask")
     assert set(here.states()) == {"discovered"}
 
 
-def test_a_scheduler_that_is_not_there_is_told(context, monkeypatch):
+def test_an_unreachable_scheduler_is_reported(context, monkeypatch):
     monkeypatch.setattr("lastmile.ingestion.dask_cluster.TIMEOUT_SECONDS", 1)
     with pytest.raises(UserError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9:"):
         ingest_on_dask("tcp://127.0.0.1:9", context, YEARS, "dask")
 
 
-def test_the_run_of_an_asset_takes_its_drops_on_the_cluster_that_the_settings_name(here, context, cluster, monkeypatch):
+def test_the_run_of_an_asset_ingests_on_the_cluster_in_the_settings(here, context, cluster, monkeypatch):
     for name, value in {"DASK_SCHEDULER": cluster.scheduler_address, "ASSETS": context.settings.assets}.items():
         monkeypatch.setenv(f"LASTMILE_{name}", value)
     monkeypatch.setattr(parallel, "ingest_in_parallel", None)  # in this process; the workers have their own

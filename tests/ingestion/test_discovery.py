@@ -95,7 +95,7 @@ def test_deleting_old_objects_breaks_nothing(site):
     assert site.states() == ["loaded", "loaded"]
 
 
-def test_an_object_without_a_contract_is_entered_with_the_reason_and_taken_once_one_fits(site):
+def test_an_object_without_a_contract_is_registered_with_the_reason_and_ingested_once_one_fits(site):
     key = site.put_rows("a.csv", "v1,3,2,1,done")
     discover(site.connection, site.store, {})
     (drop,) = site.drops()
@@ -106,7 +106,7 @@ def test_an_object_without_a_contract_is_entered_with_the_reason_and_taken_once_
     assert site.visits() == ["v1"]
 
 
-def test_a_partition_that_does_not_exist_is_told_with_what_was_expected(site):
+def test_an_invalid_partition_is_reported_with_what_was_expected(site):
     site.put_rows("a.csv", "v1,3,2,1,done", year="20-20")
     site.put_rows("b.csv", "v1,3,2,1,done", year="1999")
     site.discover()
@@ -121,7 +121,7 @@ def test_a_drop_is_entered_with_the_end_of_its_partition(site):
 
 
 @pytest.mark.behaviour(number=18)
-def test_files_still_being_written_and_folder_markers_are_left_alone(site):
+def test_files_still_being_written_and_folder_markers_are_ignored(site):
     for name in ("a.csv.tmp", "b.part", ".c.csv", "_SUCCESS", "d.csv~", "e.crdownload"):
         assert is_unfinished(f"landing/visits/2020/{name}")
         site.put(name, "half a ")
@@ -133,7 +133,7 @@ def test_files_still_being_written_and_folder_markers_are_left_alone(site):
 
 
 @pytest.mark.behaviour(number=18)
-def test_a_drop_that_grows_is_taken_only_once_it_was_left_alone(site):
+def test_a_growing_drop_is_ingested_only_once_it_is_idle(site):
     site.under(quiet_period=timedelta(seconds=0.5))
     site.put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
@@ -149,7 +149,7 @@ def test_a_drop_that_grows_is_taken_only_once_it_was_left_alone(site):
 
 
 @pytest.mark.behaviour(number=18)
-def test_a_drop_due_much_later_asks_for_no_run_yet(site):
+def test_a_drop_due_much_later_requests_no_run_yet(site):
     site.under(quiet_period=timedelta(minutes=10)).put_rows("slow.csv", "v1,3,2,1,done")
     site.discover()
     assert ledger.pending(site.connection, site.store.url) == []
@@ -159,7 +159,7 @@ def test_a_drop_due_much_later_asks_for_no_run_yet(site):
 
 
 @pytest.mark.behaviour(number=18)
-def test_where_a_contract_says_nothing_files_in_a_folder_settle_and_objects_come_whole(site):
+def test_by_default_files_in_a_folder_have_a_quiet_period_and_objects_of_a_bucket_none(site):
     site.under(quiet_period=None).put_rows("a.csv", "v1,3,2,1,done")
     site.discover()
     (drop,) = site.drops()
@@ -229,7 +229,7 @@ def test_ten_thousand_objects_are_entered_in_pages(site):
 
 
 @pytest.mark.behaviour(number=8)
-def test_a_backlog_is_taken_in_bounded_batches_and_what_is_left_waits_for_the_next(site, monkeypatch):
+def test_a_backlog_is_ingested_in_bounded_batches_and_the_rest_waits_for_the_next(site, monkeypatch):
     monkeypatch.setattr(worker, "MAX_DROPS", 3)
     for number in range(7):
         site.put_rows(f"{number}.csv", f"v{number},3,2,1,done", year=str(2019 + number % 3))
@@ -249,7 +249,7 @@ def test_a_redo_of_many_drops_is_not_cut_short(site, monkeypatch):
 
 
 @pytest.mark.behaviour(number=8)
-def test_claiming_from_a_long_backlog_looks_at_few_drops(site):
+def test_claiming_from_a_long_backlog_reads_few_drops(site):
     found = [
         ledger.ListedDrop("visits", year, f"landing/visits/{year}/{number}.csv", "1", 1, ledger.now(site.connection))
         for year in ("2019", "2020", "2021")

@@ -1,15 +1,15 @@
-"""The first row of each key is told from its repeats, however the rows are cut into batches."""
+"""The first row of each key is distinguished from duplicates, however the rows are split into batches."""
 
 from datetime import date
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lastmile.ingestion.dedup import key_index
-from lastmile.ingestion.dedup.key_index import KeyIndex
+from lastmile.ingestion import dedup
+from lastmile.ingestion.dedup import KeyIndex
 
 SCHEMA = {"hhid": pl.String, "n": pl.Int64, "f": pl.Float64, "d": pl.Date}
 KEYS = st.tuples(
@@ -24,6 +24,7 @@ def first_seen(index, rows, schema=SCHEMA):
     return index.first_seen(pl.DataFrame(rows, schema=schema, orient="row")).to_list()
 
 
+@settings(deadline=None)  # a busy machine is not a fault
 @given(st.lists(st.lists(KEYS, max_size=30), max_size=6))
 def test_a_row_is_first_when_no_row_before_it_has_its_key(batches):
     index, seen = KeyIndex(list(SCHEMA)), set()
@@ -35,7 +36,7 @@ def test_a_row_is_first_when_no_row_before_it_has_its_key(batches):
         assert first_seen(index, rows) == expected
 
 
-def test_a_row_with_a_part_of_its_key_missing_is_never_a_repeat():
+def test_a_row_with_a_part_of_its_key_missing_is_never_a_duplicate():
     index = KeyIndex(["hhid", "n"])
     rows = [("a", None), (None, 1), (None, None), ("a", 1)]
     schema = {"hhid": pl.String, "n": pl.Int64}
@@ -56,7 +57,7 @@ def test_columns_outside_the_key_do_not_matter():
 
 @pytest.mark.parametrize("longest_run", [1, 3_000, 1_000_000])
 def test_keys_are_remembered_over_many_batches_of_any_length(monkeypatch, longest_run):
-    monkeypatch.setattr(key_index, "LONGEST_RUN", longest_run)
+    monkeypatch.setattr(dedup, "MAX_RUN_KEYS", longest_run)
     random, index, seen = np.random.default_rng(1), KeyIndex(["n"]), set()
     for length in random.integers(0, 2_000, 60):
         keys = random.integers(0, 30_000, length).tolist()

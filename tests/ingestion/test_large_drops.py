@@ -1,4 +1,4 @@
-"""A large drop has a table of its own, and nobody who asks the dataset's table can tell."""
+"""A large drop has its own table, which queries of the dataset's table do not notice."""
 
 import psycopg
 import pytest
@@ -67,7 +67,7 @@ def test_its_keys_are_indexed_for_small_drops_too(site):
     assert [indexed(site, table) for table in own_tables(site)] == [["(visit)"]]
 
 
-def test_keys_that_somebody_writes_are_compared_without_an_index(site, new_connection):
+def test_keys_of_a_table_being_written_are_compared_without_an_index(site, new_connection):
     site.arrive("a.csv", "v1,3,2,1,done")
     with new_connection().transaction() as writing:
         writing.connection.execute("UPDATE raw.visits SET persons = 3")
@@ -96,14 +96,14 @@ def test_keys_that_a_large_drop_has_are_known_to_later_drops_and_the_other_way_r
     assert site.visits() == ["v1", "v2", "v3", "v4"]
 
 
-def test_only_the_repeated_row_goes_though_others_lie_at_its_place_in_other_tables(site):
+def test_only_the_repeated_row_is_deleted_although_other_tables_have_rows_at_its_ctid(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     site.arrive("b.csv", "v2,3,2,1,done")
     assert site.arrive("c.csv", "v2,3,2,1,done", "v3,3,2,1,done").duplicate == 1
     assert site.visits() == ["v1", "v2", "v3"]
 
 
-def test_a_new_version_replaces_it_and_its_empty_table_goes_an_hour_later(site):
+def test_a_new_version_replaces_it_and_its_empty_table_is_removed_an_hour_later(site):
     site.arrive("a.csv", "v1,3,2,1,done", "v2,3,2,1,done")
     site.arrive("a.csv", "v1,4,2,1,done")
     assert site.visits() == ["v1"]
@@ -115,7 +115,7 @@ def test_a_new_version_replaces_it_and_its_empty_table_goes_an_hour_later(site):
     assert own_tables(site) == [f"large_drops.drop_{drop_id}" for drop_id in loaded]
 
 
-def test_a_table_somebody_reads_is_left_for_another_time(site, new_connection):
+def test_a_table_being_read_is_removed_another_time(site, new_connection):
     site.arrive("a.csv", "v1,3,2,1,done")
     site.arrive("a.csv", "v2,4,2,1,done")
     make_old(site)
@@ -125,7 +125,7 @@ def test_a_table_somebody_reads_is_left_for_another_time(site, new_connection):
     assert len(own_tables(site)) == 3
 
 
-def test_taken_again_it_has_the_same_rows_from_the_later_run(site):
+def test_re_ingested_it_has_the_same_rows_from_the_later_run(site):
     site.arrive("a.csv", "v1,3,2,1,done", "v2,3,2,1,done")
     (before,) = site.query("SELECT DISTINCT _loaded_at FROM raw.visits")
     site.take(redo=True, run_id="later")
@@ -136,7 +136,7 @@ def test_taken_again_it_has_the_same_rows_from_the_later_run(site):
     assert len(own_tables(site)) == 1
 
 
-def test_there_are_only_so_many_and_what_comes_then_lies_with_the_rest(site, monkeypatch):
+def test_beyond_the_limit_a_large_drop_goes_into_the_common_table(site, monkeypatch):
     monkeypatch.setattr(drop_tables, "MAX_TABLES", 1)
     site.arrive("a.csv", "v1,3,2,1,done")
     site.arrive("b.csv", "v2,3,2,1,done")
@@ -151,7 +151,7 @@ def test_a_refused_drop_leaves_no_rows(site):
     assert site.visits() == []
 
 
-def test_columns_that_come_later_are_in_it_too(site):
+def test_columns_added_later_are_in_it_too(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     site.under(columns={**VISITS.columns, "mood": column(str, "Mood.")})
     site.put("b.csv", "visit,mood\nv2,good\n")
@@ -167,7 +167,7 @@ def test_a_key_declared_later_is_indexed_in_it_too(site):
     assert indexed(site, own_tables(site)[0]) == ["(visit, persons)"]
 
 
-def test_who_asks_for_another_drop_or_partition_does_not_look_into_it(site):
+def test_a_query_for_another_drop_or_partition_does_not_scan_it(site):
     site.arrive("a.csv", "v1,3,2,1,done", year="2019")
     site.arrive("b.csv", "v2,3,2,1,done", year="2020")
     first, second = own_tables(site)
@@ -203,9 +203,9 @@ def test_while_it_is_loaded_another_large_drop_is_loaded_and_rows_are_read(site,
         other.put_rows("b.csv", "v2,3,2,1,done", year="2019")
         other.discover()
         seen.extend([site_visits, [outcome.state for outcome in other.take(run_id="another")]])
-        return load.take_out_duplicates(*args)
+        return load.reject_table_duplicates(*args)
 
-    monkeypatch.setattr(load, "take_out_duplicates", meanwhile)
+    monkeypatch.setattr(load, "reject_table_duplicates", meanwhile)
     site.arrive("a.csv", "v1,3,2,1,done")
     assert seen == [[], ["loaded"]]
     assert site.visits() == ["v1", "v2"]

@@ -1,4 +1,4 @@
-"""What a drop may ask of us: every limit holds before it is too late, and a bomb is refused at bounded memory."""
+"""Limits hold before a drop is parsed, and a bomb is refused at bounded memory."""
 
 import gzip
 import io

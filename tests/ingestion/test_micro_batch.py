@@ -1,4 +1,4 @@
-"""Many small drops are committed together, and nobody can tell but by the time it takes."""
+"""Many small drops are committed together, with the result of ingesting them individually."""
 
 import signal
 import subprocess
@@ -86,7 +86,7 @@ def pictured(site):
 @pytest.mark.parametrize(
     "contract", [{}, {"duplicates": "quarantine"}, {"unknown_columns": "add"}, {"key": ()}], ids=str
 )
-def test_taken_together_or_one_by_one_drops_end_the_same(here, monkeypatch, contract):
+def test_in_a_micro_batch_or_individually_drops_end_the_same(here, monkeypatch, contract):
     monkeypatch.setattr(worker, "FIRST_RETRY_WAIT", timedelta(milliseconds=1))
     here.contract = replace(VISITS, **contract)
     put_all_kinds(here)
@@ -98,7 +98,7 @@ def test_taken_together_or_one_by_one_drops_end_the_same(here, monkeypatch, cont
     )
     for listed in list(here.store.list("")):
         here.store.delete(listed.key)
-    monkeypatch.setattr(worker, "MAX_BATCH", 1)
+    monkeypatch.setattr(worker, "MAX_BATCH_DROPS", 1)
     put_all_kinds(here)
     here.take()
     assert commits(here) > many
@@ -124,7 +124,7 @@ def test_killed_after_the_commit_of_many_none_is_loaded_again(here):
 
 
 @pytest.mark.behaviour(number=13)
-def test_what_was_tried_before_is_taken_alone_so_that_a_deadly_drop_uses_up_no_attempts_of_others(here):
+def test_what_was_attempted_before_is_ingested_individually_so_that_a_deadly_drop_uses_no_attempts_of_others(here):
     put_many(here)
     killed(here, "after the claim")
     assert [drop["attempts"] for drop in here.drops()] == [1] * 5
@@ -134,7 +134,7 @@ def test_what_was_tried_before_is_taken_alone_so_that_a_deadly_drop_uses_up_no_a
     assert commits(here) == 5
 
 
-def test_a_check_of_all_rows_at_once_is_asked_of_each_drop_alone(here):
+def test_a_check_of_all_rows_together_is_applied_to_each_drop_individually(here):
     unlike = pa.Check(lambda data: data.lazyframe.select(pl.col("hours").is_unique()), name="no hours twice")
     here.contract = changed(VISITS, checks=[unlike], max_bad_share=1.0)
     put_many(here)

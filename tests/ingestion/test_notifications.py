@@ -1,4 +1,4 @@
-"""Notifications of a bucket make drops known sooner, whatever comes through the queue, and need not come at all."""
+"""Notifications of a bucket make discovery faster; it works whatever the queue delivers, or without it."""
 
 import json
 from urllib.parse import quote_plus
@@ -58,7 +58,7 @@ def entered(site, queue):
 
 
 @pytest.mark.behaviour(number=4)
-def test_a_drop_that_the_bucket_tells_of_several_times_is_loaded_once(site, queue, sqs):
+def test_a_drop_with_several_notifications_is_loaded_once(site, queue, sqs):
     site.put_rows("a.csv", "v1,3,2,1,done")
     bucket, _, prefix = site.store.url.removeprefix("s3://").partition("/")
     for _ in range(3):
@@ -67,11 +67,11 @@ def test_a_drop_that_the_bucket_tells_of_several_times_is_loaded_once(site, queu
     assert (entered(site, queue), site.discover(), entered(site, queue)) == (1, 0, 0)
     assert waiting(sqs, queue) == 0
     assert [outcome.state for outcome in site.take()] == ["loaded"]
-    assert entered(site, queue) == 0  # though the bucket told of the cleaned file
+    assert entered(site, queue) == 0  # although the bucket sent a notification of the cleaned file
 
 
 @pytest.mark.behaviour(number=5)
-def test_notifications_out_of_order_end_with_the_newest_version_in_force(site, queue, sqs):
+def test_notifications_out_of_order_end_with_the_newest_version_current(site, queue, sqs):
     for rows in ("v1,3,2,1,done", "v2,3,2,1,done", "v3,3,2,1,done"):
         site.put_rows("a.csv", rows)
     sent = []
@@ -101,7 +101,7 @@ def test_a_notification_of_what_is_gone_is_no_drop(site, queue, sqs):
     assert waiting(sqs, queue) == 0
 
 
-def test_messages_that_are_none_of_ours_are_taken_off_the_queue_and_told(site, queue, sqs, caplog):
+def test_unrelated_messages_are_deleted_from_the_queue_and_logged(site, queue, sqs, caplog):
     odd = ["", "no json", "[1]", "null", '{"Records": 5}', '{"Records": [{"s3": 1}]}', "[" * 50_000, '{"hello": "you"}']
     for body in [*filter(None, odd), json.dumps(sent_by_s3("landing/visits/2020/x.csv", "foreign-bucket"))]:
         sqs.send_message(QueueUrl=queue, MessageBody=body)
@@ -112,7 +112,7 @@ def test_messages_that_are_none_of_ours_are_taken_off_the_queue_and_told(site, q
     assert "foreign-bucket" in caplog.text
 
 
-def test_a_hostile_key_in_a_message_is_not_asked_for(site, queue, sqs):
+def test_a_hostile_key_in_a_message_is_not_requested_from_the_store(site, queue, sqs):
     bucket, _, prefix = site.store.url.removeprefix("s3://").partition("/")
     for name in ("../../x", "b\x01c", "/etc/passwd"):
         body = json.dumps(sent_by_s3(f"{prefix}/landing/visits/2020/{name}", bucket))
@@ -122,7 +122,7 @@ def test_a_hostile_key_in_a_message_is_not_asked_for(site, queue, sqs):
 
 def test_a_message_stays_on_the_queue_until_its_drop_is_entered(site, queue, sqs, monkeypatch):
     site.put_rows("a.csv", "v1,3,2,1,done")
-    monkeypatch.setattr(notifications, "_HIDDEN_SECONDS", 1)
+    monkeypatch.setattr(notifications, "_VISIBILITY_SECONDS", 1)
     with monkeypatch.context() as broken:
         broken.setattr(notifications, "enter", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -132,7 +132,7 @@ def test_a_message_stays_on_the_queue_until_its_drop_is_entered(site, queue, sqs
 
 @pytest.mark.behaviour(number=8)
 def test_a_long_queue_is_drained_in_bounded_parts(site, queue, monkeypatch):
-    monkeypatch.setattr(notifications, "MOST_MESSAGES", 20)
+    monkeypatch.setattr(notifications, "MAX_MESSAGES", 20)
     for number in range(30):
         site.put_rows(f"{number}.csv", f"v{number},3,2,1,done")
     found = []
@@ -142,12 +142,12 @@ def test_a_long_queue_is_drained_in_bounded_parts(site, queue, monkeypatch):
     assert max(found) <= 20
 
 
-def test_a_queue_that_is_not_there_is_told_with_what_to_check(site):
+def test_an_unreachable_queue_is_reported_with_what_to_check(site):
     with pytest.raises(UserError, match=r"cannot read the queue .*/nothing: .* check LASTMILE_NOTIFICATIONS_URL"):
         entered(site, f"{boto3.client('sqs').meta.endpoint_url}/000000000000/nothing")
 
 
-def test_the_doctor_tells_how_many_notifications_wait_and_what_is_wrong_with_the_queue(site, queue, sqs, monkeypatch):
+def test_the_doctor_reports_how_many_notifications_wait_and_what_is_wrong_with_the_queue(site, queue, sqs, monkeypatch):
     for address, expected in ((queue, " wait in "), (f"{queue}-elsewhere", "check LASTMILE_NOTIFICATIONS_URL")):
         monkeypatch.setenv("LASTMILE_NOTIFICATIONS_URL", address)
         sqs.send_message(QueueUrl=queue, MessageBody="{}")
@@ -163,7 +163,7 @@ def test_the_doctor_tells_how_many_notifications_wait_and_what_is_wrong_with_the
         {"source": "aws.s3", "detail": {"bucket": {"name": "bucket"}, "object": {"key": f"a/prefix/{KEY}"}}},
     ],
 )
-def test_notifications_come_from_s3_itself_through_sns_or_through_eventbridge(message):
+def test_notifications_are_read_from_s3_itself_from_sns_and_from_eventbridge(message):
     assert keys_in(json.dumps(message), BUCKET) == [KEY]
 
 
@@ -173,7 +173,7 @@ def test_keys_are_read_as_s3_writes_them():
 
 
 @pytest.mark.parametrize("key", ["other/prefix/landing/visits/2020/a.csv", "a/prefix/cleaned/x", "a/prefix/landing/.x"])
-def test_what_lies_elsewhere_or_is_unfinished_is_not_looked_at(key):
+def test_objects_elsewhere_or_unfinished_are_not_inspected(key):
     assert keys_in(json.dumps(sent_by_s3(key)), BUCKET) == []
 
 

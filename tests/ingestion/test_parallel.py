@@ -1,4 +1,4 @@
-"""Partitions taken at once in one process: what comes of it is what taking them one after the other gives."""
+"""Partitions ingested in parallel in one process, with the result of ingesting them sequentially."""
 
 from threading import Barrier, Thread
 
@@ -9,6 +9,7 @@ from visits import VISITS, YEARS, checked_site
 from lastmile import ledger
 from lastmile.errors import UserError
 from lastmile.ingestion.parallel import Budget, ingest_in_parallel
+from lastmile.store import Store
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def connecting(site):
 
 
 def take(site, **more):
-    return ingest_in_parallel(connecting(site), site.store, VISITS, YEARS, "side by side", at_once=2, **more)
+    return ingest_in_parallel(connecting(site), site.store, VISITS, YEARS, "side by side", threads=2, **more)
 
 
 def put_many(site):
@@ -34,7 +35,7 @@ def put_many(site):
     site.discover()
 
 
-def pictured(site):
+def state_of(site):
     return (
         site.query("SELECT key, state, message, rows_read, rows_loaded, rows_duplicate FROM ledger.drops ORDER BY key"),
         site.query("SELECT visit, persons, _drop_id, _line, _partition_start FROM raw.visits ORDER BY _drop_id, _line"),
@@ -42,19 +43,19 @@ def pictured(site):
     )
 
 
-def test_what_comes_of_it_is_what_one_after_the_other_gives_and_so_it_is_redone(here):
+def test_the_result_is_that_of_a_sequential_ingest_and_of_its_redo(here):
     put_many(here)
     reported = []
     outcomes = take(here, report=lambda drop, outcome: reported.append((drop.id, outcome.state)))
     assert len(outcomes) == len(reported) == 3 * 13
-    at_once = pictured(here)
+    at_once = state_of(here)
     assert len(take(here, redo=True)) == 3 * 13
-    assert pictured(here) == at_once
+    assert state_of(here) == at_once
     here.take(redo=True)
-    assert pictured(here) == at_once
+    assert state_of(here) == at_once
 
 
-def test_two_partitions_are_taken_at_the_same_time(here, monkeypatch):
+def test_two_partitions_are_ingested_in_parallel(here, monkeypatch):
     for year in YEARS[:2]:
         here.put_rows("a.csv", f"{year},3,2,1,done", year=year)
     here.discover()
@@ -70,17 +71,20 @@ def test_two_partitions_are_taken_at_the_same_time(here, monkeypatch):
 
 def test_an_error_in_one_partition_is_raised_and_no_drop_is_lost(here, monkeypatch):
     put_many(here)
-    fetch = type(here.store).fetch
 
-    def full(store, drop, file):
-        if "/2021/" in drop.key:
-            raise OSError(28, "No space left on device")
-        return fetch(store, drop, file)
+    def full_for_2021(read):
+        def full(store, drop, file):
+            if "/2021/" in drop.key:
+                raise OSError(28, "No space left on device")
+            return read(store, drop, file)
 
-    monkeypatch.setattr(type(here.store), "fetch", full)
-    with pytest.raises(UserError, match="No space left"):
-        take(here)
-    monkeypatch.setattr(type(here.store), "fetch", fetch)
+        return full
+
+    with monkeypatch.context() as patched:
+        for read in (Store.fetch, Store.pin):  # a file is pinned once it is idle
+            patched.setattr(Store, read.__name__, full_for_2021(read))
+        with pytest.raises(UserError, match="No space left"):
+            take(here)
     here.query("UPDATE ledger.drops SET not_before = now() RETURNING id")
     take(here)
     assert set(here.states()) == {"loaded", "quarantined"}
@@ -104,15 +108,15 @@ def test_when_a_run_is_canceled_the_drops_not_begun_are_left_for_another(here):
     assert set(here.states()) == {"loaded"}
 
 
-def test_what_is_larger_than_the_budget_waits_for_all_of_it_and_what_asks_later_waits_behind():
+def test_a_request_above_the_budget_waits_for_all_of_it_and_later_requests_wait_behind():
     budget, order = Budget(10), []
 
     def hold(name, amount):
-        with budget.hold(amount):
+        with budget.reserve(amount):
             order.append(name)
 
     threads = [Thread(target=hold, args=asked) for asked in (("large", 1000), ("small", 1))]
-    with budget.hold(6):
+    with budget.reserve(6):
         for thread in threads:
             thread.start()
             thread.join(0.2)

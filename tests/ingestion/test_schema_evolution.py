@@ -1,4 +1,4 @@
-"""What becomes of columns and keys that are not as declared: nothing is lost, and no drop fails for it."""
+"""Columns and keys that are not as declared: no value is lost, and no drop fails for it."""
 
 import polars as pl
 import pytest
@@ -45,7 +45,7 @@ def test_a_column_that_was_declared_with_another_type_once_is_rescued(site):
 
 
 def test_a_table_grows_no_wider_than_a_row_can_be(site, monkeypatch):
-    monkeypatch.setattr(added_columns, "WIDEST", 13)
+    monkeypatch.setattr(added_columns, "MAX_TABLE_COLUMNS", 13)
     site.under(unknown_columns="add")
     bring(site, "visit,a,b,c,d", "v1,1,2,3,4")
     bring(site, "visit,d,c,b,a,e", "v2,4,3,2,1,5", name="b.csv")
@@ -55,7 +55,7 @@ def test_a_table_grows_no_wider_than_a_row_can_be(site, monkeypatch):
     ]
 
 
-def test_a_key_too_long_for_an_index_sets_its_row_aside_and_the_others_are_loaded(site):
+def test_a_key_too_long_for_an_index_quarantines_its_row_and_the_others_are_loaded(site):
     outcome = bring(site, "visit,persons", f"{'v' * 3000},3", "v2,3", f"{'é' * 1000},3")
     assert (outcome.state, outcome.loaded, outcome.quarantined) == ("loaded", 2, 1)
     (reason,) = site.aside()[0]["reasons"]
@@ -98,5 +98,5 @@ def test_cleaned_files_from_before_and_after_a_change_are_read_together(site, tm
 
 
 def test_a_large_first_drop_is_not_compared_row_by_row_with_itself(site):
-    site.connection.execute("SET statement_timeout = '10s'")  # a second is enough; row by row takes a minute
+    site.connection.execute("SET statement_timeout = '10s'")  # a second is enough; joined row by row it is a minute
     assert bring(site, "visit,persons", *(f"v{number},3" for number in range(30_000))).loaded == 30_000

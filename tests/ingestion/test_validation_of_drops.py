@@ -1,4 +1,4 @@
-"""Rows and drops that do not fit their contract are set aside with the reason; everything else is loaded."""
+"""Rows and drops that break their contract are quarantined with the reason; everything else is loaded."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_a_contract_may_refuse_new_columns(site):
 
 
 @pytest.mark.behaviour(number=22)
-def test_a_value_of_the_wrong_type_sets_the_row_aside_with_its_raw_text(site):
+def test_a_value_of_the_wrong_type_quarantines_the_row_with_its_raw_text(site):
     site.arrive("a.csv", "v1,many,2,1,done", "v2,3,2,1,done")
     (row,) = site.aside()
     assert (row["line"], row["raw"], row["kind"]) == (2, "v1,many,2,1,done", "bad")
@@ -101,7 +101,7 @@ def test_too_many_bad_rows_quarantine_the_whole_drop(site):
 
 
 @pytest.mark.behaviour(number=26)
-def test_a_drop_that_cannot_be_parsed_is_tried_a_few_times_and_holds_up_no_other(site, monkeypatch):
+def test_a_drop_that_cannot_be_parsed_is_retried_a_few_times_and_blocks_no_other(site, monkeypatch):
     monkeypatch.setattr(worker, "FIRST_RETRY_WAIT", worker.FIRST_RETRY_WAIT / 10)
     site.put("a.parquet", b"PAR1 this is no parquet PAR1")
     site.put_rows("b.csv", "v1,3,2,1,done")
@@ -137,7 +137,7 @@ def test_every_loaded_row_says_where_it_came_from_in_which_run_and_when(site):
     assert all(drop["discovered_at"] <= row["_loaded_at"] <= drop["settled_at"] for row in rows)
 
 
-def test_a_repeated_key_is_set_aside_as_a_duplicate_within_the_drop_and_against_the_table(site):
+def test_a_repeated_key_is_a_duplicate_within_the_drop_and_against_the_table(site):
     site.arrive("a.csv", "v1,3,2,1,done", "v2,3,2,1,done", "v1,4,2,1,done")
     outcome = site.arrive("b.csv", "v2,5,2,1,done", "v3,3,2,1,done")
     assert (outcome.loaded, outcome.duplicate) == (1, 1)

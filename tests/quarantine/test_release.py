@@ -158,9 +158,9 @@ def test_a_release_reads_every_kind_of_row_again(site):
 
 
 def test_rows_are_found_again_in_a_drop_of_many_batches(site, monkeypatch):
-    from lastmile.ingestion.readers import reader
+    from lastmile.ingestion.batch import Reader
 
-    monkeypatch.setattr(reader, "ROWS", 10)
+    monkeypatch.setattr(Reader.batches, "__defaults__", (10,))
     site.arrive("a.csv", *(f"v{number:03},{60 if number % 7 == 0 else 3},2,1,done" for number in range(100)))
     wanted = [row["line"] for row in site.aside() if row["line"] % 2 == 0]
     release(allow(site), lines=wanted)

@@ -56,7 +56,7 @@ def test_the_url_names_the_store_with_or_without_a_final_slash(s3_store_url: str
     assert opened(f"{s3_store_url}/").url == opened(s3_store_url).url == s3_store_url
 
 
-def test_an_endpoint_that_is_down_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_endpoint_is_reported_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

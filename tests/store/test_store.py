@@ -57,7 +57,7 @@ def test_bytes_of_the_same_length_written_in_the_same_moment_are_another_version
     assert len(versions) == 10
 
 
-def test_a_fetch_copies_the_bytes_and_tells_their_hash(store: Store, tmp_path: Path) -> None:
+def test_a_fetch_copies_the_bytes_and_returns_their_hash(store: Store, tmp_path: Path) -> None:
     body = os.urandom(20_000_000)
     (tmp_path / "source").write_bytes(body)
     store.put("big.bin", tmp_path / "source")
@@ -155,7 +155,7 @@ def test_a_reader_never_sees_half_an_object(store: Store, tmp_path: Path) -> Non
     writer.join()
 
 
-def test_a_source_that_is_not_there_is_not_mistaken_for_an_object(store: Store, tmp_path: Path) -> None:
+def test_a_missing_source_is_not_mistaken_for_an_object(store: Store, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         store.put("a.csv", tmp_path / "nothing")
     with pytest.raises(FileNotFoundError):
@@ -175,7 +175,7 @@ names = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters=
 
 @given(key=st.lists(names, min_size=1, max_size=4).map("/".join), body=st.binary(max_size=50))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
-def test_any_name_people_write_comes_back_as_it_was(store: Store, key: str, body: bytes) -> None:
+def test_any_name_is_returned_unchanged(store: Store, key: str, body: bytes) -> None:
     folder = f"names/{next(numbers)}"
     store.put(f"{folder}/{key}", body)
     assert keys(store, folder) == [f"{folder}/{key}"]

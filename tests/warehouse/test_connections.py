@@ -32,7 +32,7 @@ def test_a_given_address_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert running_url(Settings.from_environment()) == "postgresql://a/b"
 
 
-def test_a_given_database_takes_the_place_of_the_embedded_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configured_database_replaces_the_embedded_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LASTMILE_DATABASE_URL", "postgresql://a/b")
     with database(Settings.from_environment()) as url:
         assert url == "postgresql://a/b"
@@ -89,7 +89,7 @@ def test_a_database_that_is_not_there_is_named(postgres: str) -> None:
         connect(f"{postgres.rpartition('/')[0]}/nowhere")
 
 
-def test_a_server_that_is_down_is_told_at_once() -> None:
+def test_an_unreachable_server_is_reported_immediately() -> None:
     with pytest.raises(UserError, match=r"127\.0\.0\.1:9/db: connection refused; is the server up"):
         connect("postgresql://lastmile:secret@127.0.0.1:9/db")
 

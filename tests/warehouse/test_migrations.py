@@ -33,7 +33,7 @@ def test_migrating_again_keeps_what_is_there(database_url: str) -> None:
         assert connection.execute("SELECT to_regclass('raw.kept') IS NOT NULL").fetchone() == (True,)
 
 
-def test_processes_that_migrate_at_once_take_turns(empty_database_url: str) -> None:
+def test_concurrent_migrations_are_serialised(empty_database_url: str) -> None:
     with ThreadPoolExecutor(4) as racers:
         list(racers.map(migrate, [empty_database_url] * 4))
     with connect(empty_database_url) as connection:
@@ -46,7 +46,7 @@ def test_the_version_is_kept_in_the_ledgers_schema(database_url: str) -> None:
         assert connection.execute("SELECT to_regclass('ledger.alembic_version') IS NOT NULL").fetchone() == (True,)
 
 
-def test_a_database_ahead_of_this_code_is_left_alone(database_url: str) -> None:
+def test_a_database_ahead_of_this_code_is_not_changed(database_url: str) -> None:
     with connect(database_url) as connection:
         connection.execute("UPDATE ledger.alembic_version SET version_num = '9999'")
     with pytest.raises(UserError, match="migrated by newer code"):

@@ -110,7 +110,7 @@ def test_a_column_no_longer_declared_stays_for_the_rows_that_have_it(connection:
     assert "dry" in columns(connection)
 
 
-def test_whole_numbers_become_real_ones_under_a_view_that_shows_them(connection: Connection) -> None:
+def test_integers_are_widened_to_reals_under_a_view_that_uses_them(connection: Connection) -> None:
     ensure_table(connection, WELLS)
     connection.execute(
         "INSERT INTO raw.wells (well, _drop_id, _line, _partition_start, _loaded_at) VALUES (7, 1, 1, now(), now())"
@@ -197,7 +197,7 @@ def test_a_type_change_that_could_change_values_is_refused_with_what_to_do(conne
     assert "lastmile backfill --dataset wells --redo" in str(told.value)
 
 
-def test_a_text_column_that_drops_brought_may_become_any_type_and_its_values_are_rescued(
+def test_an_added_text_column_may_become_any_type_and_its_values_are_rescued(
     connection: Connection,
 ) -> None:
     brought = {**WELLS.columns, "pump": column(str, ADDED_COMMENT)}

@@ -1,1 +1,1 @@
-"""From a drop found in the landing area to its rows in the warehouse: discovery, readers, validation, load."""
+"""From an object in the landing area to its rows in the warehouse: discovery, readers, validation, load."""

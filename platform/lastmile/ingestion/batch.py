@@ -1,18 +1,23 @@
-"""What passes between the rooms of the intake: a batch of raw records, the same batch judged, and a drop's refusal."""
+"""What passes between the stages of ingestion: an opened drop, its batches raw and validated, its refusal."""
 
 from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
+#: More gain nothing and need more memory; with fewer, blocks of delimited text would be split, at a fifth more time.
+BATCH_ROWS = 25_000
+
 
 class Refused(Exception):
-    """A drop that cannot be taken as a whole. The message says what was expected, what was found, and what to do."""
+    """A drop that cannot be ingested as a whole. The message says what was expected, what was found, what to do."""
 
 
 class Unreadable(Refused):
-    """A drop whose bytes cannot be parsed at all: tried again a bounded number of times, then quarantined."""
+    """A drop whose bytes cannot be parsed at all: retried a bounded number of times, then quarantined."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,12 @@ class BrokenRecord:
 
 @dataclass(frozen=True)
 class RawBatch:
-    """Records as read: every column text, under the header names found; null where the record has no such field.
+    """Records as read: every column text, under the headers found; null where the record has no such field.
 
     `lines` (UInt64, one per row, ascending) is the 1-based line a record starts on (text formats) or its 1-based row
-    number in the sheet, table or array (other formats). `raw` gives the source text of the rows asked for by position;
-    it is called for bad rows only, so a reader may do the work then. `nul_free` says that no cell has a NUL character,
-    where the reader knows; else whoever cares must look.
+    number in the sheet, table or array (other formats). `raw` returns the source text of the rows at these positions;
+    it is called for bad rows only, so a reader may defer the work to it. `nul_free` is True where the reader knows that
+    no cell has a NUL character.
     """
 
     frame: pl.DataFrame
@@ -45,27 +50,67 @@ class RawBatch:
         return self.frame.height + len(self.broken)
 
 
-#: Of rows set aside, whatever for.
+@dataclass(frozen=True)
+class Reader:
+    """An opened drop. `header` is empty for a file without content; then, and for a header only, there are no batches.
+
+    `format` is what was detected: format, compression, encoding, delimiter, sheet, lines before the header. A file
+    whose first megabytes are plain ASCII has encoding `ascii` until a later batch decides it; read it after the last
+    batch. Every frame has exactly the header's columns, in its order.
+    """
+
+    format: dict[str, str | int]
+    header: list[str]
+    produce: Callable[[int], Iterator[RawBatch]] = field(repr=False)
+
+    def batches(self, rows: int = BATCH_ROWS) -> Iterator[RawBatch]:
+        """The records in file order, at most `rows` in a batch; each call starts again at the first.
+
+        Raises Refused or Unreadable where the file turns out to be damaged: then no earlier batch may be kept.
+        """
+        return self.produce(rows)
+
+
+#: Columns of quarantined rows: `reasons` is a JSON list of objects with column, rule, found, message.
 QUARANTINE_SCHEMA = {"line": pl.UInt64, "raw": pl.String, "reasons": pl.String}
 
 
 @dataclass(frozen=True)
 class ValidatedBatch:
-    """A batch after its contract: `valid` rows typed, in the contract's column order, then `_line` and `_rescued`.
+    """A batch after validation: `valid` rows typed, in the contract's column order, then `_line` and `_rescued`.
 
-    `_rescued` is a JSON object text, or null where nothing was rescued. `bad` has columns line (UInt64), raw (String)
-    and reasons (String: a JSON list of objects with column, rule, found, message).
+    `_rescued` is a JSON object as text, or null where nothing was rescued. `bad` has the columns of QUARANTINE_SCHEMA.
     """
 
     valid: pl.DataFrame
     bad: pl.DataFrame
+
+    def without_discarded(self, batch: RawBatch, discarded: Mapping[int, str]) -> "ValidatedBatch":
+        """The batch with valid rows on `discarded` lines moved to the bad ones, for the reason given by line.
+
+        Rows that were discarded by decision stay out when their drop is re-ingested.
+        """
+        is_discarded = self.valid["_line"].is_in(list(discarded)) if discarded else None
+        if is_discarded is None or not is_discarded.any():
+            return self
+        lines = self.valid["_line"].filter(is_discarded)
+        texts = batch.raw(batch.lines.search_sorted(lines).to_list())
+        reasons = [_discard_reason(discarded[line]) for line in lines]
+        rows = pl.DataFrame([lines.to_list(), texts, reasons], schema=self.bad.schema)
+        bad = pl.concat([self.bad, rows]).sort("line", maintain_order=True)
+        return ValidatedBatch(self.valid.filter(~is_discarded), bad)
+
+
+def _discard_reason(why: str) -> str:
+    reason = {"column": None, "rule": "discarded", "found": None, "message": f"discarded by decision: {why}"}
+    return json.dumps([reason], ensure_ascii=False)
 
 
 @dataclass(frozen=True)
 class SchemaChange:
     """How a drop's header differs from its contract; nothing here is an error by itself.
 
-    Columns that nobody declared are `added` to the table or `rescued`; `renamed` gives header and column.
+    Undeclared columns are `added` to the table or `rescued`; `renamed` maps header to column.
     """
 
     added: Sequence[str] = ()
@@ -75,6 +120,7 @@ class SchemaChange:
     reordered: bool = False
 
     def as_json(self) -> dict[str, Any]:
+        """The differences only; empty where the header is as declared."""
         found = {
             "added": list(self.added),
             "rescued": list(self.rescued),

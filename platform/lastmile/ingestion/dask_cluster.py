@@ -1,7 +1,8 @@
-"""The intake on many machines: the drops of one run, taken by the workers of a Dask cluster.
+"""Ingestion on many machines: the drops of one run, ingested by the workers of a Dask cluster.
 
-The ledger says who takes which drop, as it does among workers of one machine. A task only says: take some of what
-waits. So one that Dask tries again, or carries out twice, finds done what was done; a worker that dies loses its time.
+The ledger decides who ingests which drop, as it does among workers of one machine. A task only says: ingest some of the
+pending drops. So a task that Dask retries, or runs twice, finds finished what is finished; a worker that dies loses
+only its time.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 
     from lastmile.ledger import Drop, Outcome
 
-#: In context of a scheduler's address: a cluster of this machine's cores, for as long as the run takes.
+#: Instead of a scheduler's address: a cluster of this machine's cores, for the duration of the run.
 LOCAL = "local"
-#: Drops of one task. After them its worker reports, and another may have joined the cluster.
+#: After each task its worker reports, and another may have joined the cluster.
 DROPS_PER_TASK = 200
-#: Seconds for a scheduler to answer, and for the first worker to be there.
+#: For a scheduler to answer, and for the first worker to join.
 TIMEOUT_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """What a worker opens database and store with, and the contract it takes drops by, which it has among its own.
+    """What a worker needs: where database and store are, and which contract of its own code it ingests by.
 
     `settings` name a database and a store that every worker can reach; `s3_options` are those of `open_store`.
     """
@@ -48,10 +49,10 @@ def ingest_on_dask(
     report: "Callable[[Drop, Outcome], None]" = lambda drop, outcome: None,
     drops_per_task: int = DROPS_PER_TASK,
 ) -> "list[Outcome]":
-    """Take the pending drops of the partitions on the cluster of this scheduler, until none waits that can be taken.
+    """Ingest the pending drops of the partitions on this scheduler's cluster, until none is left.
 
-    With `redo_before`, those settled before that moment are taken too. Raises UserError where there is no cluster, or
-    a worker cannot do its work: what was taken until then is taken.
+    With `redo_before`, those settled before that time are re-ingested too. Raises UserError where there is no cluster,
+    or a worker fails: what was committed until then stays.
     """
     from distributed import as_completed
 
@@ -60,26 +61,26 @@ def ingest_on_dask(
 
         def submit() -> Any:
             arguments = (context, list(partitions), run_id, redo_before, drops_per_task)
-            return client.submit(_take, *arguments, pure=False)
+            return client.submit(_ingest_some, *arguments, pure=False)
 
         tasks = as_completed([submit() for _ in client.nthreads()])
         for task in tasks:
-            taken = _result(task)
-            for drop, outcome in taken:
+            ingested = _result(task)
+            for drop, outcome in ingested:
                 outcomes.append(outcome)
                 report(drop, outcome)
-            if len(taken) == drops_per_task:
+            if len(ingested) == drops_per_task:
                 tasks.add(submit())
     return outcomes
 
 
 @contextmanager
 def cluster(scheduler: str) -> "Iterator[Client]":
-    """A client of the cluster, once it has a worker. Raises UserError where there is none to be had."""
+    """A client of the cluster, once it has a worker. Raises UserError where it is unavailable."""
     try:
         from distributed import Client, LocalCluster
     except ImportError as error:
-        raise UserError("taking drops on Dask needs its package: install lastmile[dask]") from error
+        raise UserError("ingesting on Dask needs its package: install lastmile[dask]") from error
     if scheduler == LOCAL:
         with LocalCluster(threads_per_worker=1, dashboard_address=None) as local, Client(local) as client:
             yield client
@@ -102,19 +103,19 @@ def _result(task: Any) -> "list[tuple[Drop, Outcome]]":
     from distributed.scheduler import KilledWorker
 
     try:
-        taken: list[tuple[Drop, Outcome]] = task.result()
+        ingested: list[tuple[Drop, Outcome]] = task.result()
     except KilledWorker as error:
         raise UserError(
-            "several Dask workers died on the same task, perhaps of one drop. Run it again: a drop that goes on killing"
-            f" workers is given up by the ledger, and the others are taken. {error}"
+            "several Dask workers died on the same task, perhaps of one drop. Run it again: the ledger gives up a drop"
+            f" that keeps killing workers, and the others are ingested. {error}"
         ) from error
-    return taken
+    return ingested
 
 
-def _take(
-    context: WorkerContext, partitions: Sequence[str], run_id: str, redo_before: datetime | None, most: int
+def _ingest_some(
+    context: WorkerContext, partitions: Sequence[str], run_id: str, redo_before: datetime | None, limit: int
 ) -> "list[tuple[Drop, Outcome]]":
-    """What a worker does: take drops until none waits, `most` at most."""
+    """The task of a worker: ingest pending drops, `limit` at most."""
     from lastmile.contracts.loading import load_contracts
     from lastmile.ingestion.worker import ingest_pending
     from lastmile.store import open_store
@@ -124,14 +125,14 @@ def _take(
     if contract is None or contract.version != context.contract_version:
         found = "none" if contract is None else f"version {contract.version}"
         raise UserError(
-            f"dataset {context.dataset}: expected its contract in version {context.contract_version} on every Dask worker,"
-            f" found {found}. Give the workers the same code."
+            f"dataset {context.dataset}: expected its contract in version {context.contract_version} on every Dask"
+            f" worker, found {found}. Deploy the same code to the workers."
         )
-    taken: list[tuple[Drop, Outcome]] = []
+    ingested: list[tuple[Drop, Outcome]] = []
     store = open_store(context.settings, context.s3_options)
     with connect(database_url(context.settings)) as connection:
         redo = redo_before or False
         ingest_pending(
-            connection, store, contract, partitions, run_id, redo, lambda *drop: taken.append(drop), most=most
+            connection, store, contract, partitions, run_id, redo, lambda *drop: ingested.append(drop), limit=limit
         )
-    return taken
+    return ingested

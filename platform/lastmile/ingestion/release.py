@@ -1,8 +1,8 @@
-"""Taking again what was set aside, after its contract was mended: single rows of a loaded drop, or drops as a whole.
+"""Releases quarantined rows of a loaded drop, after its contract was corrected, alongside the drop's other rows.
 
-Asking is a mark in the ledger, which the next run of the partition carries out under the drop's claim. So it does not
-matter who asks, whether the platform is up, or how often a run is killed: a release happens whole or not at all. The
-rows are read again from the drop itself, since raw text alone has no header, and judged by the contract as it is then.
+A release is requested by a mark in the ledger, which the next run of the partition executes under the drop's claim, so
+it is atomic however often a run is killed. The rows are read from the drop again, since raw text alone has no header,
+and validated against the contract as it is now.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,16 @@ from psycopg import Connection
 from lastmile import ledger
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch, Refused
-from lastmile.ingestion.load import Load, begin, cleaned_key, fetch_cleaned, load_batches, take_out_duplicates
+from lastmile.ingestion.load import (
+    Load,
+    begin,
+    cleaned_key,
+    fetch_cleaned,
+    load_batches,
+    reject_table_duplicates,
+)
 from lastmile.ingestion.readers import Reader, open_drop
-from lastmile.ingestion.schema_evolution.added_columns import grown
+from lastmile.ingestion.schema_evolution.added_columns import with_added_columns
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
 from lastmile.quarantine.corrections import corrected_cells
 from lastmile.quarantine.discard import discarded_lines
@@ -25,30 +32,31 @@ from lastmile.quarantine.rows import count_of_drop, delete_rows, undiscarded_lin
 from lastmile.store import PinnedFile, Store
 
 
-def release(
+def release_rows(
     connection: Connection, store: Store, contract: Contract, drop: Drop, pinned: PinnedFile, run_id: str
 ) -> Outcome:
-    """Load those rows asked for that now fit the contract, beside the drop's other rows; renew the others' reasons.
+    """Load the requested rows that now satisfy the contract, alongside the drop's other rows; the others get new
+    reasons.
 
-    How many of the drop's rows are bad does not matter: they were loaded without them. Raises RequestRefused or
-    Changed, with nothing changed, where the rows cannot be had from its bytes any more.
+    The contract's share of bad rows does not apply. Raises RequestRefused or Changed, with nothing changed, where the
+    rows can no longer be read from the drop's bytes.
     """
     with connection.transaction():
         ledger.lock_claims(connection, drop)
-        before = _as_loaded(connection, store, drop, pinned.sha256)
-        asked = undiscarded_lines(connection, drop.id, drop.retake or [])
-        work = begin(connection, contract, drop, run_id)
-        work.discarded, work.corrections = discarded_lines(connection, drop.id), corrected_cells(connection, drop.id)
-        cleaned = _take(work, store, pinned.path, asked) if asked else drop.cleaned_key
+        before = _counts_before(connection, store, drop, pinned.sha256)
+        lines = undiscarded_lines(connection, drop.id, drop.retake or [])
+        load = begin(connection, contract, drop, run_id)
+        load.discarded, load.corrections = discarded_lines(connection, drop.id), corrected_cells(connection, drop.id)
+        cleaned = _load_lines(load, store, pinned.path, lines) if lines else drop.cleaned_key
         pinned.expect_unchanged()
-        outcome = _summed_up(work, before, asked, cleaned)
+        outcome = _outcome(load, before, lines, cleaned)
         ledger.record_release(connection, drop, outcome, run_id)
     if drop.cleaned_key and cleaned != drop.cleaned_key:
         store.delete(drop.cleaned_key)
     return outcome
 
 
-def _as_loaded(connection: Connection, store: Store, drop: Drop, sha256: str) -> Outcome:
+def _counts_before(connection: Connection, store: Store, drop: Drop, sha256: str) -> Outcome:
     """The drop's counts so far. Raises ClaimLost where it was replaced, RequestRefused where its bytes were."""
     found = ledger.find(connection, store.url, drop.id)
     if found is None or found.state != "loaded":
@@ -62,77 +70,77 @@ def _as_loaded(connection: Connection, store: Store, drop: Drop, sha256: str) ->
     return Outcome("loaded", read=found.rows_read, loaded=found.rows_loaded)
 
 
-def _take(work: Load, store: Store, file: Path, asked: Sequence[int]) -> str | None:
-    """Judge and load the rows asked for; returns the key of the cleaned file that now holds all of the drop's rows."""
-    delete_rows(work.connection, work.drop.id, asked)
+def _load_lines(load: Load, store: Store, file: Path, lines: Sequence[int]) -> str | None:
+    """Validate and load these lines; returns the key of the cleaned file that now has all rows of the drop."""
+    delete_rows(load.connection, load.drop.id, lines)
     part = file.with_suffix(".parquet")
     try:
-        reader = open_drop(file, work.drop.key, work.contract)
-        work.contract = grown(work.connection, work.contract, reader.header)
-        load_batches(work, only_lines(reader, asked), part)
+        reader = open_drop(file, load.drop.key, load.contract)
+        load.contract = with_added_columns(load.connection, load.contract, reader.header)
+        load_batches(load, only_lines(reader, lines), part)
     except Refused as refused:
         raise RequestRefused(str(refused)) from refused
-    if work.read != len(asked):
+    if load.read != len(lines):
         raise RequestRefused(
-            f"{work.drop.key}: expected {len(asked)} records on the lines asked for, found {work.read}: the contract"
-            f" now has the file read in another way; take it whole with `lastmile backfill --drop {work.drop.id}`"
+            f"{load.drop.key}: expected {len(lines)} records on the requested lines, found {load.read}: the contract"
+            f" now reads the file differently; re-ingest it whole with `lastmile backfill --drop {load.drop.id}`"
         )
-    take_out_duplicates(work, part, asked)
-    return _publish(work, store, part) if work.loaded else work.drop.cleaned_key
+    reject_table_duplicates(load, part, lines)
+    return _publish(load, store, part) if load.loaded else load.drop.cleaned_key
 
 
-def only_lines(reader: Reader, asked: Sequence[int]) -> Reader:
-    """The reader with nothing but the records of the lines asked for."""
-    wanted = pl.Series(asked, dtype=pl.UInt64)
+def only_lines(reader: Reader, lines: Sequence[int]) -> Reader:
+    """The reader with only the records on these lines."""
+    wanted = pl.Series(lines, dtype=pl.UInt64)
 
     def produce(rows: int) -> Iterator[RawBatch]:
         for batch in reader.batches(rows):
-            narrowed = _narrowed(batch, wanted)
-            if narrowed.records:
-                yield narrowed
+            restricted = _restricted_batch(batch, wanted)
+            if restricted.records:
+                yield restricted
 
     return Reader(reader.format, reader.header, produce)
 
 
-def _narrowed(batch: RawBatch, wanted: pl.Series) -> RawBatch:
+def _restricted_batch(batch: RawBatch, wanted: pl.Series) -> RawBatch:
     is_wanted = batch.lines.is_in(wanted.implode())
-    places = is_wanted.arg_true()
+    kept = is_wanted.arg_true()
     lines = set(wanted)
     return RawBatch(
         batch.frame.filter(is_wanted),
         batch.lines.filter(is_wanted),
-        lambda positions: batch.raw(places.gather(list(positions)).to_list()),
+        lambda positions: batch.raw(kept.gather(list(positions)).to_list()),
         [record for record in batch.broken if record.line in lines],
     )
 
 
-def _publish(work: Load, store: Store, part: Path) -> str:
-    """Put a cleaned file of the rows the drop had and those released, in this order, under a name of this claim."""
-    key = cleaned_key(work.drop)
-    if work.drop.cleaned_key is None:
+def _publish(load: Load, store: Store, part: Path) -> str:
+    """Publish a cleaned file with the rows loaded before, then those released, under a name unique to this claim."""
+    key = cleaned_key(load.drop)
+    if load.drop.cleaned_key is None:
         store.publish(key, part)
         return key
     with TemporaryDirectory(prefix="lastmile-") as folder:
         before, after = Path(folder) / "before.parquet", Path(folder) / "after.parquet"
-        fetch_cleaned(store, work.drop, work.drop.cleaned_key, before)
+        fetch_cleaned(store, load.drop, load.drop.cleaned_key, before)
         frames = [pl.scan_parquet(before), pl.scan_parquet(part)]
         pl.concat(frames, how="diagonal_relaxed").sink_parquet(after, compression="lz4")
         store.publish(key, after)
     return key
 
 
-def _summed_up(work: Load, before: Outcome, asked: Sequence[int], cleaned: str | None) -> Outcome:
-    bad, duplicate = count_of_drop(work.connection, work.drop.id)
-    found = f"released {work.loaded} of {len(asked)} rows under contract {work.contract.version}"
-    corrected = len(work.corrections.keys() & set(asked))
+def _outcome(load: Load, before: Outcome, requested: Sequence[int], cleaned: str | None) -> Outcome:
+    bad, duplicate = count_of_drop(load.connection, load.drop.id)
+    found = f"released {load.loaded} of {len(requested)} rows under contract {load.contract.version}"
+    corrected = len(load.corrections.keys() & set(requested))
     found += f", {corrected} of them corrected" if corrected else ""
-    left = f"; {len(asked) - work.loaded} are still quarantined" if len(asked) > work.loaded else ""
+    left = f"; {len(requested) - load.loaded} are still quarantined" if len(requested) > load.loaded else ""
     return Outcome(
         "loaded",
         read=before.read,
-        loaded=before.loaded + work.loaded,
+        loaded=before.loaded + load.loaded,
         quarantined=bad,
         duplicate=duplicate,
         cleaned_key=cleaned,
-        message=f"{found}{left}" if asked else "nothing to release: the rows requested are loaded, or discarded",
+        message=f"{found}{left}" if requested else "nothing to release: the requested rows are loaded, or discarded",
     )

@@ -24,12 +24,12 @@ def create_drop_table(connection: Connection, dataset: str, origin: Mapping[str,
     return drop_tables.create_drop_table(connection, dataset, origin)
 
 
-def index_keys(connection: Connection, contract: Contract, partitions: Collection[str], but: Collection[str]) -> None:
+def index_keys(connection: Connection, contract: Contract, partitions: Collection[str], except_keys: Collection[str]) -> None:
     """Index the keys of loaded large drops in these partitions where that is still to do, but not of these objects."""
     if not_indexed := drop_tables.not_indexed(connection, contract.name):
         found = connection.execute(
             "SELECT id FROM ledger.drops WHERE id = ANY(%s) AND partition = ANY(%s) AND key <> ALL(%s)"
             " AND state = 'loaded'",
-            [not_indexed, list(partitions), list(but)],
+            [not_indexed, list(partitions), list(except_keys)],
         ).fetchall()
         drop_tables.index_keys(connection, contract, [drop_id for (drop_id,) in found])

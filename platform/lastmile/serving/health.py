@@ -11,7 +11,7 @@ from lastmile.errors import UserError
 from lastmile.ledger import query as ledger
 from lastmile.serving.errors import Unavailable
 from lastmile.store import Store
-from lastmile.store.errors import translated_errors
+from lastmile.store.stored_object import translated_errors
 
 #: Probes of orchestrators give up about then.
 SECONDS = 3.0

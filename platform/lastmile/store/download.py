@@ -2,7 +2,7 @@
 
 A large object of a bucket is requested in ranges, several in parallel, since one connection seldom fills a line. A file
 in a folder is linked rather than copied, since writing a large drop once more costs as much as parsing it: the link
-keeps the bytes whatever happens to the original name, and `expect_unchanged` verifies that nobody wrote into them.
+keeps the bytes whatever happens to the original name, and `expect_unchanged` verifies that they were not written to.
 """
 
 import hashlib

@@ -25,7 +25,7 @@ def name_problem(key: str) -> str | None:
 
 
 def printable(key: str) -> str:
-    """The key as it can be stored and displayed: invisible characters escaped, the middle of an overlong one cut out."""
+    """The key as it can be stored and displayed: invisible characters escaped, an overlong one shortened."""
     text = "".join(map(_escaped, key)) if not key.isprintable() else key
     return text if len(text.encode()) <= MAX_KEY_BYTES else f"{text[:200]}…{text[-200:]}"
 

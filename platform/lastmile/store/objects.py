@@ -15,9 +15,8 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 
 from lastmile.store import download, s3
 from lastmile.store.download import PinnedFile
-from lastmile.store.errors import translated_errors
 from lastmile.store.invalid_names import list_folder
-from lastmile.store.stored_object import Changed, Missing, StoredObject, version_of
+from lastmile.store.stored_object import Changed, Missing, StoredObject, translated_errors, version_of
 
 _PAGE = 1_000
 _BLOCK_BYTES = 2**20

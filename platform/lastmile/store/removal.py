@@ -15,9 +15,8 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore, S3Store
 
 from lastmile.store import s3
-from lastmile.store.errors import translated_errors
 from lastmile.store.objects import Store
-from lastmile.store.stored_object import Changed, Missing, StoredObject, version_of
+from lastmile.store.stored_object import Changed, Missing, StoredObject, translated_errors, version_of
 
 REMOVING = "removing/"
 

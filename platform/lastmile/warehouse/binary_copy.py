@@ -1,7 +1,7 @@
 """Typed frames into a Postgres table by binary COPY.
 
-Arrow memory is encoded as Postgres takes it, with no text between: half the server's work of a CSV COPY. The connection
-is busy until the copy is left; an error inside it takes back all rows of this copy.
+Arrow memory is encoded in Postgres' own format, without text in between: half the server's work of a CSV COPY. The
+connection is busy until the context exits; an error inside it discards all rows of this COPY.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -18,15 +18,15 @@ from psycopg import Connection, sql
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: What a binary COPY starts with, without flags or extension, and what ends it: a row of -1 fields.
+#: Start of a binary COPY, without flags or extension, and its end: a row of -1 fields.
 #: https://www.postgresql.org/docs/current/sql-copy.html
 HEADER, TRAILER = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 
 
 class BinaryCopy:
-    """`types` are the columns to fill, exactly as the table has them: bigint as Int64, timestamptz as Datetime in UTC.
+    """`types` are the columns to write, exactly as the table has them: bigint as Int64, timestamptz as Datetime in UTC.
 
-    Those named in `jsonb` are given as JSON text. Texts must be free of NUL characters. It may be entered again.
+    Those named in `jsonb` hold JSON text. Texts must not contain NUL characters. The context may be re-entered.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class BinaryCopy:
         self.send(self.encoded(frame))
 
     def encoded(self, frame: pl.DataFrame) -> Sequence[bytes]:
-        """Rows as they are sent, without header and trailer; it may be asked for while no copy is under way."""
+        """Rows in the wire format, without header and trailer; callable while no COPY is in progress."""
         rows = frame.select(pl.col(name).cast(dtype) for name, dtype in self._types.items())
-        encoder = self._encoder()  # which keeps back what is little, so that each frame needs its own
+        encoder = self._encoder()  # one a frame: an encoder buffers small batches
         encoder.write_header()
         batches = _as_arrow(rows).to_batches()
         return [*map(encoder.write_batch, batches), encoder.finish().removesuffix(TRAILER)]
 
     def send(self, encoded: Iterable[bytes]) -> None:
         for batch in encoded:
-            self._copy.write(memoryview(batch))  # which is cut into pieces without copying them
+            self._copy.write(memoryview(batch))  # psycopg slices a memoryview without copying
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

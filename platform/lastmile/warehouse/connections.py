@@ -1,6 +1,6 @@
-"""The address of the warehouse, in the form each of its users needs, and connections to it.
+"""The address of the warehouse in the form that each client needs, and connections to it.
 
-An address holds a password, so no message made here shows one, nor any part of an address that may hold it.
+An address contains a password, so no message from here shows an address, or any part of one that may contain it.
 """
 
 import os
@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 
-#: Notice a peer that vanished within about a minute, and give up on one that never answers in seconds.
+#: Detect a vanished peer within about a minute; give up within seconds on one that never answers.
 CLIENT: dict[str, str | int] = {
     "application_name": "lastmile",
     "connect_timeout": 5,
@@ -24,7 +24,7 @@ CLIENT: dict[str, str | int] = {
 
 
 def database_url(settings: Settings) -> str:
-    """The database this process was given. Raises UserError where it was given none."""
+    """The database this process is configured with. Raises UserError where there is none."""
     if settings.given_database_url is None:
         raise UserError(
             "no database: LASTMILE_DATABASE_URL is not set. `lastmile up` sets it for what it starts; for another"
@@ -34,9 +34,9 @@ def database_url(settings: Settings) -> str:
 
 
 def connect(url: str, *, autocommit: bool = True) -> psycopg.Connection:
-    """A connection in autocommit mode: transactions are opened where they are meant.
+    """A connection in autocommit mode: transactions are explicit.
 
-    Raises UserError, within seconds, where the address is malformed, nothing answers, or the server refuses us.
+    Raises UserError, within seconds, where the address is malformed, nothing answers, or the server denies access.
     """
     parts = _parts(url)
     try:
@@ -49,13 +49,13 @@ def connect(url: str, *, autocommit: bool = True) -> psycopg.Connection:
 def dagster_url(url: str) -> str:
     """The same database for Dagster's storage, its tables in schema `dagster`.
 
-    The driver is named because SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3, with which dagster-postgres
+    The driver is explicit because SQLAlchemy 2.1 reads a bare `postgresql://` as psycopg 3, with which dagster-postgres
     sends `NOTIFY run_events, $1`, a syntax error.
     """
     parts = _parts(url)
     user, password, host = (parts.pop(name, "") for name in ("user", "password", "host"))
     port, database = parts.pop("port", ""), parts.pop("dbname", "")
-    if host.startswith("/"):  # a socket's folder
+    if host.startswith("/"):  # the folder of a socket
         parts["host"], host = host, ""
     parts["options"] = f"{parts.get('options', '')} -csearch_path=dagster".strip()
     account = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
@@ -65,7 +65,7 @@ def dagster_url(url: str) -> str:
 
 
 def libpq_environment(url: str) -> dict[str, str]:
-    """The same address as the variables that psql, pg_dump and dbt's profile read."""
+    """The same address as environment variables of psql, pg_dump and dbt's profile."""
     parts = _parts(url)
     return {
         "PGHOST": parts.get("host", "localhost"),

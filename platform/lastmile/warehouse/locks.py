@@ -1,4 +1,4 @@
-"""Locks that workers of the intake hold on what is no row, each until its transaction ends."""
+"""Advisory locks of workers on things that have no row to lock, each held until its transaction ends."""
 
 from collections.abc import Iterable
 from enum import IntEnum
@@ -9,7 +9,7 @@ from psycopg import Connection
 class Lock(IntEnum):
     """What is locked: the versions of an object's key, a dataset's partition, or a dataset's drops of the same bytes.
 
-    Whoever holds several kinds takes them in the order of `OBJECT`, `CONTENT`, `PARTITION`: nobody waits in a circle.
+    To avoid deadlocks, several kinds are acquired in the order `OBJECT`, `CONTENT`, `PARTITION`.
     """
 
     OBJECT = 0
@@ -18,7 +18,7 @@ class Lock(IntEnum):
 
 
 def lock(connection: Connection, kind: Lock, names: Iterable[str]) -> None:
-    """Wait for all of these names, always in the same order."""
+    """Lock all of these names, in an order that is the same for every worker; waits for each."""
     connection.execute(
         """
         SELECT pg_advisory_xact_lock(place) FROM (

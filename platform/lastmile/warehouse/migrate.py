@@ -1,6 +1,6 @@
-"""Brings a database to the schema this code expects: all missing revisions in one transaction, or none.
+"""Migrates a database to the schema this code expects: all pending revisions in one transaction, or none.
 
-Processes that migrate at once take turns; the later ones find nothing left to do.
+Concurrent migrations are serialised; the later ones find nothing pending.
 """
 
 from collections.abc import Iterator
@@ -20,18 +20,18 @@ from lastmile.errors import UserError
 from lastmile.warehouse.connections import connect
 
 VERSION_SCHEMA = "ledger"
-#: Dagster makes its own tables, but not the schema we point it at.
+#: Dagster creates its own tables, but not the schema for them.
 SCHEMAS = (VERSION_SCHEMA, "dagster")
-#: Any number, as long as nothing else in the database locks the same one.
-LOCK = 0x1A57_0001
+#: An arbitrary key of an advisory lock, used by nothing else in the database.
+LOCK_KEY = 0x1A57_0001
 
 
 def migrate(url: str) -> None:
-    """Apply what is pending. Raises UserError where the database is out of reach, forbids it, or is ahead of us."""
+    """Apply what is pending. Raises UserError where the database is unreachable, denies it, or is newer."""
     with _transaction(url) as connection:
         if not _pending(connection):
             return
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK_KEY})"))
         for schema in SCHEMAS:
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
         config = _config()
@@ -40,7 +40,7 @@ def migrate(url: str) -> None:
 
 
 def pending(url: str) -> list[str]:
-    """Revisions the database still lacks, oldest first. Raises UserError as `migrate` does."""
+    """Revisions not yet applied, oldest first. Raises UserError as `migrate` does."""
     with _transaction(url) as connection:
         return _pending(connection)
 

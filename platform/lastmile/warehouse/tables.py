@@ -1,7 +1,7 @@
-"""The table of a dataset, made from its contract and kept in step with it: `raw.<dataset>`.
+"""The table of a dataset, created from its contract and evolved with it: `raw.<dataset>`.
 
 Columns are only ever added or widened. What a newer contract no longer declares stays, for the rows that have it. A
-text column that was added because a drop brought it may be declared with any type later: its values then go back to
+text column that was added for an undeclared header may be declared with any type later: its values then return to
 `_rescued`, from where they can be filled in.
 """
 
@@ -12,25 +12,17 @@ from psycopg import Connection, sql
 
 from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
+from lastmile.warehouse.provenance import PROVENANCE
 
-#: Where a row came from: drop, line, first day of its partition, run, moment; and what the contract had no column for.
-ORIGIN = {
-    "_drop_id": "bigint NOT NULL",
-    "_line": "bigint NOT NULL",
-    "_partition_start": "date NOT NULL",
-    "_run_id": "text",
-    "_loaded_at": "timestamp with time zone NOT NULL",
-    "_rescued": "jsonb",
-}
 _WIDENINGS = {("bigint", "double precision")}
-#: A double holds every whole number up to this one.
+#: A double represents every integer up to this one exactly.
 _LARGEST_EXACT = 2**53
-#: Marks a column that no contract declared.
+#: The comment on a column that no contract declared; stored in tables, so it must not change.
 ADDED_COMMENT = "Added because a drop brought it."
 
 
 def ensure_table(connection: Connection, contract: Contract) -> None:
-    """Make or extend `raw.<dataset>`. Safe to repeat and to race.
+    """Create or extend `raw.<dataset>`. Idempotent, and safe to run concurrently.
 
     Raises UserError where a column exists in a type that its contract's type does not widen.
     """
@@ -38,8 +30,9 @@ def ensure_table(connection: Connection, contract: Contract) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"raw.{contract.name}"])
         if not column_types(connection, contract.name):
-            made = [_column(name, kind) for name, kind in (_declared(contract) | ORIGIN).items()]
-            connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, sql.SQL(", ").join(made)))
+            types = _declared(contract) | {name: column.postgres for name, column in PROVENANCE.items()}
+            defined = [_definition(name, kind) for name, kind in types.items()]
+            connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, sql.SQL(", ").join(defined)))
         _add_and_widen(connection, contract, table)
         _comment(connection, contract, table)
         _index(connection, contract, table)
@@ -49,12 +42,12 @@ def _declared(contract: Contract) -> dict[str, str]:
     return {name: contract.kinds[name].postgres for name in contract.columns}
 
 
-def _column(name: str, kind: str) -> sql.Composed:
+def _definition(name: str, kind: str) -> sql.Composed:
     return sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
 
 
 def column_types(connection: Connection, table: str) -> dict[str, str]:
-    """Name to type of the columns there are; none when there is no table."""
+    """Postgres type by column name of `raw.<table>`; empty where there is no such table."""
     found = connection.execute(
         "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
         " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
@@ -74,7 +67,7 @@ def _add_and_widen(connection: Connection, contract: Contract, table: sql.Identi
     for name in undeclared:
         _rescue(connection, table, name)
     added = [
-        sql.SQL("ADD COLUMN {}").format(_column(name, declared[name])) for name in declared if name not in existing
+        sql.SQL("ADD COLUMN {}").format(_definition(name, declared[name])) for name in declared if name not in existing
     ]
     widened = [
         sql.SQL("ALTER COLUMN {} TYPE {}{}").format(
@@ -92,8 +85,8 @@ def _check_widening(connection: Connection, dataset: str, column: str, change: t
     """Raises UserError where values could not stay what they are."""
     found = f"column {column} of raw.{dataset} is {change[0]} and its contract now says {change[1]}"
     instead = (
-        f"keep the old type; or declare a column of another name with {column!r} among its aliases, and take the drops"
-        f" again with `lastmile backfill --dataset {dataset} --redo`"
+        f"keep the old type; or declare a column of another name with {column!r} among its aliases, and re-ingest the"
+        f" drops with `lastmile backfill --dataset {dataset} --redo`"
     )
     if change not in _WIDENINGS:
         raise UserError(f"{found}, which could change values it has: {instead}")
@@ -122,7 +115,7 @@ def _alter(connection: Connection, table: sql.Identifier, changes: list[sql.Comp
 def _alter_under_views(
     connection: Connection, contract: Contract, table: sql.Identifier, changes: list[sql.Composed]
 ) -> None:
-    """Postgres refuses to change the type of a column that a view shows: take the views away and put them back."""
+    """Change types of columns that views use, which Postgres refuses: drop the views and recreate them."""
     views = connection.execute(
         "SELECT DISTINCT n.nspname, v.relname, pg_get_viewdef(v.oid) FROM pg_depend d"
         " JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'"
@@ -143,7 +136,7 @@ def _alter_under_views(
 
 
 def _comment(connection: Connection, contract: Contract, table: sql.Identifier) -> None:
-    """Comments as the contract says, written only where they differ: each takes a lock that vacuum must wait for."""
+    """Write the contract's comments where they differ: each write takes a lock that vacuum must wait for."""
     existing = _comments(connection, contract)
     if existing.get("") != contract.description:
         connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, contract.description))
@@ -173,19 +166,19 @@ def _descriptions(contract: Contract) -> dict[str, str]:
 
 
 def _index(connection: Connection, contract: Contract, table: sql.Identifier) -> None:
-    """The index of drops and partitions, and that of keys, which the tables of large drops have too."""
+    """Index drops and partitions, and the key, which the tables of large drops need as well."""
     ensure_index(connection, table, ("_drop_id", "_partition_start"))
     if ensure_index(connection, table, contract.key):
-        below = connection.execute(
+        drop_tables = connection.execute(
             "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass",
             [table.as_string(connection)],
         )
-        for (name,) in below.fetchall():
+        for (name,) in drop_tables.fetchall():
             ensure_index(connection, sql.Identifier(*name.split(".")), contract.key)
 
 
 def ensure_index(connection: Connection, table: sql.Identifier, columns: Sequence[str]) -> bool:
-    """Index these columns where nothing does yet; whether there was anything to do."""
+    """Index these columns unless an index exists; returns whether one was created."""
     found = connection.execute(
         "SELECT array_agg(attname::text ORDER BY position) FROM pg_index,"
         " unnest(indkey::smallint[]) WITH ORDINALITY AS part (number, position), pg_attribute"

@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from lastmile.ingestion.writers.parquet_file import ParquetFile
+from lastmile.ingestion.writers import ParquetFile
 
 FRAME = pl.DataFrame({"hhid": ["a", None], "n": [1, 2]})
 
@@ -20,7 +20,7 @@ def test_frames_written_one_after_another_are_read_back_as_one(tmp_path: Path):
     assert pl.read_parquet(tmp_path / "part.parquet").equals(pl.concat([FRAME, FRAME]))
 
 
-def test_every_frame_goes_to_disk_as_it_comes_in_groups_a_reader_can_hold(tmp_path: Path):
+def test_every_frame_is_written_immediately_in_groups_that_fit_in_memory(tmp_path: Path):
     with ParquetFile(tmp_path / "part.parquet") as part:
         part.write(pl.DataFrame({"n": range(50_000)}))
         part.write(pl.DataFrame({"n": range(150_000)}))
@@ -41,7 +41,7 @@ def write_then_fail(part):
     part.write(FRAME.select("no such column"))
 
 
-def test_an_error_on_the_way_leaves_no_file(tmp_path: Path):
+def test_an_error_in_between_leaves_no_file(tmp_path: Path):
     with pytest.raises(pl.exceptions.ColumnNotFoundError), ParquetFile(tmp_path / "part.parquet") as part:
         write_then_fail(part)
     assert list(tmp_path.iterdir()) == []

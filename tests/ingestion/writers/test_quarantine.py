@@ -1,4 +1,4 @@
-"""Rows set aside can be looked up by drop, with their text and every reason."""
+"""Quarantined rows can be queried by drop, with their text and every reason."""
 
 import polars as pl
 import psycopg
@@ -22,7 +22,7 @@ def bad(raw):
     return pl.DataFrame({"line": [3], "raw": [raw], "reasons": [reasons]}, schema_overrides={"line": pl.UInt64})
 
 
-def test_a_row_set_aside_keeps_its_place_text_and_reasons(connection, drop_id):
+def test_a_quarantined_row_keeps_its_line_text_and_reasons(connection, drop_id):
     quarantine_rows(connection, drop_id, "kinds", "2017", "run", bad('a,"b\n";é'), "bad")
     found = connection.execute(
         "SELECT drop_id, dataset, partition, line, kind, raw, reasons -> 0 ->> 'message', run_id, at <= now()"

@@ -1,4 +1,4 @@
-"""Rows copied into a dataset's table are, to the bit, the rows that were judged."""
+"""Rows copied into a dataset's table are, to the bit, the rows that were validated."""
 
 import json
 import math
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lastmile.ingestion.writers.row_copy import RowCopy
+from lastmile.ingestion.writers import RowCopy
 
 PROVENANCE = {
     "_drop_id": 7,
@@ -83,7 +83,7 @@ def test_a_load_outside_of_a_run_has_no_run(connection, contract):
     assert table(connection, "_run_id") == [(None,)]
 
 
-def test_what_was_rescued_can_be_asked_for_in_sql(connection, contract):
+def test_rescued_values_can_be_queried_in_sql(connection, contract):
     copy(connection, contract, frame(contract, [(None,) * 6 + (2, '{"Région": "Nord"}')]))
     assert table(connection, "_rescued ->> 'Région'") == [("Nord",)]
 
@@ -108,7 +108,7 @@ def test_rows_of_a_copy_that_failed_are_not_there(connection, contract):
     assert table(connection) == []
 
 
-def test_a_row_that_the_table_refuses_takes_back_the_whole_copy(connection, contract):
+def test_a_row_that_the_table_rejects_discards_the_whole_copy(connection, contract):
     good = frame(contract, [(1.0, 1, True, None, None, "a", 2, None)])
     with pytest.raises(psycopg.errors.InvalidTextRepresentation):
         copy(connection, contract, good, good.with_columns(_rescued=pl.lit("not json")))

@@ -1,1 +1,1 @@
-"""Finding drops: by listing the landing area, and by notifications in between."""
+"""Discovery of drops: by listing the landing area, and by notifications in between."""

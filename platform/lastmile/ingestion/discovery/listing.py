@@ -1,7 +1,7 @@
-"""Finding drops: list the landing area, place each object in a dataset and partition, enter the new ones in the ledger.
+"""Discovery by listing: assign each object of the landing area to a dataset and partition, register the new ones.
 
-Listing is the base: whatever was missed before is found by the next listing, whatever its time stamp. An object that no
-contract can take is entered too, as failed and with the reason, so that nobody has to wonder where a file went.
+Whatever was missed before is discovered by the next listing, regardless of timestamps. An object that fits no contract
+is registered too, as failed and with the reason, so that no file disappears without a trace.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,19 +20,20 @@ _PAGE = 5_000
 
 
 def discover(connection: Connection, store: Store, contracts: Mapping[str, Contract], prefix: str = LANDING) -> int:
-    """Enter every object under `prefix` that the ledger does not know in this version; returns how many were new."""
+    """Register every object under `prefix` whose version is not in the ledger; returns how many were new."""
     return register_objects(connection, store, contracts, store.list(prefix))
 
 
 def register_objects(
     connection: Connection, store: Store, contracts: Mapping[str, Contract], objects: Iterable[StoredObject]
 ) -> int:
-    """Enter those of these objects that the ledger does not know in this version, page by page; returns how many."""
-    left = (listed for listed in objects if not is_unfinished(listed.key))
-    return sum(_enter_page(connection, store, contracts, page) for page in iter(lambda: list(islice(left, _PAGE)), []))
+    """Register those of these objects whose version is not in the ledger, page by page; returns how many were new."""
+    complete = (listed for listed in objects if not is_unfinished(listed.key))
+    pages = iter(lambda: list(islice(complete, _PAGE)), [])
+    return sum(_register_page(connection, store, contracts, page) for page in pages)
 
 
-def _enter_page(
+def _register_page(
     connection: Connection, store: Store, contracts: Mapping[str, Contract], page: Sequence[StoredObject]
 ) -> int:
     new = unsettled(connection, store.url, [(printable(listed.key), listed.version) for listed in page])
@@ -40,10 +41,10 @@ def _enter_page(
     return register(connection, store.url, found) if found else 0
 
 
-def locate(listed: StoredObject, contracts: Mapping[str, Contract], settle: timedelta) -> ListedDrop:
-    """The dataset and partition that an object's key names: `landing/<dataset>/<partition>/<anything>`.
+def locate(listed: StoredObject, contracts: Mapping[str, Contract], quiet_period: timedelta) -> ListedDrop:
+    """The dataset and partition in an object's key: `landing/<dataset>/<partition>/<anything>`.
 
-    `settle` is how long the object is left alone first, where its contract says nothing about that.
+    `quiet_period` is how long the object must have been idle before it is read, unless its contract says otherwise.
     """
     key = printable(listed.key)
     dataset, _, rest = key.removeprefix(LANDING).partition("/")
@@ -57,7 +58,7 @@ def locate(listed: StoredObject, contracts: Mapping[str, Contract], settle: time
     return replace(
         found,
         partition_end=end,
-        settle=settle if contract.arrival.quiet_period is None else contract.arrival.quiet_period,
+        settle=quiet_period if contract.arrival.quiet_period is None else contract.arrival.quiet_period,
     )
 
 

@@ -1,8 +1,8 @@
-"""Notifications of an S3 bucket, read from an SQS queue, so that new drops are found before the next listing.
+"""Discovery by notification: those of an S3 bucket, read from an SQS queue, find drops before the next listing.
 
-A notification is only a hint to look at a key: whatever it says, what is there now is entered. So it may come twice,
-late, out of order or never; the next listing of the landing area makes good what was missed. A message is taken off the
-queue only after what it led to is committed; one that says nothing to us is logged and taken off too.
+A notification is only a hint to inspect a key: whatever it says, the object stored now is registered. So it may arrive
+twice, late, out of order or never; the next listing of the landing area corrects what was missed. A message is deleted
+from the queue only after what it led to is committed; an unintelligible one is logged and deleted too.
 """
 
 import json
@@ -21,33 +21,33 @@ from lastmile.ingestion.discovery.listing import register_objects
 from lastmile.store import Missing, Store, StoredObject
 from lastmile.store.landing import LANDING, is_unfinished, name_problem
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-#: Messages read in one call; a queue that holds more is shortened by the next calls, and a listing sees all at once.
-MOST_MESSAGES = 500
-#: Most that SQS hands out and takes back at once.
-_BATCH = 10
-#: A message not taken off within this time is handed out again.
-_HIDDEN_SECONDS = 120
+#: Messages read in one call; the next calls read on, and a listing discovers everything at once.
+MAX_MESSAGES = 500
+#: Limit of SQS for one request.
+_BATCH_MESSAGES = 10
+#: A message not deleted within this time is delivered again.
+_VISIBILITY_SECONDS = 120
 
 
 def drain(connection: Connection, store: Store, contracts: Mapping[str, Contract], queue_url: str) -> int:
-    """Enter what the queue's messages point to, MOST_MESSAGES of them at most; returns how many drops were new.
+    """Register the objects that the queue's messages name, MAX_MESSAGES at most; returns how many drops were new.
 
     Raises UserError where the queue cannot be read.
     """
     client = _client(queue_url)
     new = 0
-    for _ in range(MOST_MESSAGES // _BATCH):
+    for _ in range(MAX_MESSAGES // _BATCH_MESSAGES):
         with _user_errors(queue_url):
             answer = client.receive_message(
-                QueueUrl=queue_url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=_HIDDEN_SECONDS
+                QueueUrl=queue_url, MaxNumberOfMessages=_BATCH_MESSAGES, VisibilityTimeout=_VISIBILITY_SECONDS
             )
         messages = answer.get("Messages", [])
         if not messages:
             break
         keys = {key for message in messages for key in keys_in(message["Body"], store.url)}
-        new += register_objects(connection, store, contracts, _there(store, sorted(keys)))
+        new += register_objects(connection, store, contracts, _stored(store, sorted(keys)))
         with _user_errors(queue_url):
             client.delete_message_batch(
                 QueueUrl=queue_url,
@@ -60,7 +60,7 @@ def drain(connection: Connection, store: Store, contracts: Mapping[str, Contract
 
 
 def queue_depth(queue_url: str) -> int:
-    """About how many messages the queue holds. Raises UserError where it cannot be asked."""
+    """The approximate number of messages in the queue. Raises UserError where it cannot be read."""
     name = "ApproximateNumberOfMessages"
     with _user_errors(queue_url):
         answer = _client(queue_url).get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])
@@ -68,23 +68,27 @@ def queue_depth(queue_url: str) -> int:
 
 
 def keys_in(body: str, store_url: str) -> list[str]:
-    """Keys of the landing area that a message points to: sent by S3 itself, through SNS, or through EventBridge."""
+    """Keys of the landing area in a message: sent by S3 itself, through SNS, or through EventBridge."""
     bucket, _, prefix = store_url.removeprefix("s3://").partition("/")
     root = f"{prefix}/" if prefix else ""
     try:
         named = [(str(of), str(key)) for of, key in _named(json.loads(body))]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        log.warning("a message that is no notification of a bucket was taken off the queue: %s: %.200s", error, body)
+        logger.warning(
+            "a message that is not a notification of a bucket was deleted from the queue: %s: %.200s", error, body
+        )
         return []
     foreign = sorted({other for other, _ in named if other != bucket})
     if foreign:
-        log.warning("notifications of other buckets than %s were taken off the queue: %s", bucket, ", ".join(foreign))
+        logger.warning(
+            "notifications of other buckets than %s were deleted from the queue: %s", bucket, ", ".join(foreign)
+        )
     keys = [key.removeprefix(root) for of, key in named if of == bucket and key.startswith(root + LANDING)]
     return [key for key in keys if not is_unfinished(key)]
 
 
 def _named(message: Any) -> Iterator[tuple[str, str]]:
-    """Bucket and key of each object that a message names. Raises KeyError and the like where it has another shape."""
+    """Bucket and key of each object in a message. Raises KeyError and the like where it has another shape."""
     if message.get("Type") == "Notification":
         yield from _named(json.loads(message["Message"]))
     elif message.get("source") == "aws.s3":
@@ -94,8 +98,8 @@ def _named(message: Any) -> Iterator[tuple[str, str]]:
             yield record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"])
 
 
-def _there(store: Store, keys: Sequence[str]) -> Iterator[StoredObject]:
-    """What is there now. A name that cannot be asked for is left to the next listing, which enters it as it is."""
+def _stored(store: Store, keys: Sequence[str]) -> Iterator[StoredObject]:
+    """The objects stored now. An invalid name is left to the next listing, which registers it with the reason."""
     for key in keys:
         if name_problem(key):
             continue

@@ -4,7 +4,7 @@ Every record of a file is either a row of a frame or a broken record with its re
 decides which reading fits, and a file with two readings is refused.
 """
 
+from lastmile.ingestion.batch import Reader
 from lastmile.ingestion.readers.detection import open_drop
-from lastmile.ingestion.readers.reader import Reader
 
 __all__ = ["Reader", "open_drop"]

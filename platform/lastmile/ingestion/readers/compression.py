@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from lastmile.contracts.limits import Limits
 from lastmile.ingestion.batch import Refused, Unreadable
-from lastmile.ingestion.readers.archive import is_zip_of_a_file, member, open_member
+from lastmile.ingestion.readers.archive import ZIP, is_zip_of_a_file, member, open_member
 
 #: Bytes handed on at a time: some 20,000 survey rows. Half of it costs 8 % more CPU; memory grows with it, 20-fold.
 BLOCK = 6 * 2**20
@@ -34,7 +34,7 @@ def compression(path: Path) -> str | None:
     """Which compression the first bytes announce; None for a plain file."""
     with path.open("rb") as file:
         start = file.read(8)
-    if is_zip_of_a_file(path):
+    if start.startswith(ZIP) and is_zip_of_a_file(path):
         return "zip"
     return next((name for name, magic in MAGIC.items() if start.startswith(magic)), None)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import RawBatch, Refused, Unreadable
+from lastmile.ingestion.batch import RawBatch, Reader, Refused, Unreadable
 from lastmile.ingestion.readers.archive import ZIP, member
 from lastmile.ingestion.readers.compression import MAGIC, blocks, compression
 from lastmile.ingestion.readers.delimited.encoding import as_utf8
@@ -16,7 +16,6 @@ from lastmile.ingestion.readers.excel.reader import open_excel
 from lastmile.ingestion.readers.json.documents import open_json_document
 from lastmile.ingestion.readers.json.lines import open_json_lines
 from lastmile.ingestion.readers.parquet import open_parquet
-from lastmile.ingestion.readers.reader import Reader
 
 BINARY = {
     b"PAR1": open_parquet,

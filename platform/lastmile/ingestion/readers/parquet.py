@@ -16,12 +16,11 @@ import polars as pl
 
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.limits import Limits
-from lastmile.ingestion.batch import RawBatch, Refused, Unreadable
+from lastmile.ingestion.batch import RawBatch, Reader, Refused, Unreadable
 from lastmile.ingestion.readers.cells import cell_text, raw_rows
 from lastmile.ingestion.readers.compression import check_unpacked
 from lastmile.ingestion.readers.delimited.records import Numbers
 from lastmile.ingestion.readers.header import named
-from lastmile.ingestion.readers.reader import Reader
 from lastmile.ingestion.validation.header_match import fit
 
 #: Columns are read through a buffer of this many bytes, so that memory does not grow with the row group.

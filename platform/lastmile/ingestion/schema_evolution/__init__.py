@@ -1,1 +1,1 @@
-"""Columns that come to a dataset later: added to its table, or filled in from what was rescued."""
+"""Schema evolution: columns added to a dataset's table, or filled in from rescued values."""

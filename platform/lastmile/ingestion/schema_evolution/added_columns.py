@@ -1,4 +1,4 @@
-"""Columns that nobody declared, where a contract says to add them: they become text columns of the dataset's table."""
+"""Undeclared columns, where the contract says to add them: they become text columns of the dataset's table."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,16 +12,16 @@ from lastmile.contracts.names import COLUMN_NAME, normal_name
 from lastmile.contracts.types import kind_of
 from lastmile.warehouse.tables import ADDED_COMMENT, column_types, ensure_table
 
-#: A table grows to this many columns. A row of Postgres has 8,160 bytes, of which a text, however short, may take 25.
-WIDEST = 300
+#: Columns up to which a table is extended: a row of Postgres has 8,160 bytes, and even a short text may use 25.
+MAX_TABLE_COLUMNS = 300
 
 
-def grown(connection: Connection, contract: Contract, header: Sequence[str]) -> Contract:
+def with_added_columns(connection: Connection, contract: Contract, header: Sequence[str]) -> Contract:
     """The contract of a drop with this header, whose table has all of its columns.
 
-    A pattern becomes the columns that fit it. Columns that nobody declared are added as text, where the contract says
-    to add them. Those whose name cannot be a column's, or is not alone, or is that of a column of another type, or for
-    which the table is too wide, stay unknown: they go to `_rescued` like anywhere else.
+    A pattern becomes the columns that fit it. Undeclared columns are added as text, where the contract says
+    to add them. Those whose name cannot be a column's, is repeated, or is that of a column of another type, or for
+    which the table is too wide, stay unknown: their values are rescued.
     """
     expanded = contract.expanded(header)
     new = {name: spec for name, spec in expanded.columns.items() if name not in contract.columns}
@@ -29,14 +29,14 @@ def grown(connection: Connection, contract: Contract, header: Sequence[str]) -> 
         new |= {name: _column() for name in _unknown(expanded, header)}
     if not new:
         return expanded
-    there = column_types(connection, contract.name)
-    room = max(WIDEST - len(there), 0)
-    fresh = [name for name in new if name not in there][:room]
-    added = {name: spec for name, spec in new.items() if name in fresh or there.get(name) == _postgres(spec)}
+    existing = column_types(connection, contract.name)
+    room = max(MAX_TABLE_COLUMNS - len(existing), 0)
+    fresh = [name for name in new if name not in existing][:room]
+    added = {name: spec for name, spec in new.items() if name in fresh or existing.get(name) == _postgres(spec)}
     declared = expanded.table.select_columns(list(contract.columns))
-    larger = replace(contract, schema=declared.add_columns(added))
-    ensure_table(connection, larger)
-    return larger
+    extended = replace(contract, schema=declared.add_columns(added))
+    ensure_table(connection, extended)
+    return extended
 
 
 def _unknown(contract: Contract, header: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
-"""Columns of loaded rows filled in from what was rescued of them, as though the contract had known them at once.
+"""Fills columns of loaded rows in from their rescued values, as though the contract had declared them all along.
 
-A rescued value goes to its column only where the whole row is still good with it, under the same casts, checks and
-rules as any drop's. Where it is not, it stays rescued, and the reason is kept.
+A rescued value moves to its column only where the whole row remains valid with it, under the same casts, checks and
+rules as in any drop. Otherwise it stays rescued, and the reason is recorded.
 """
 
 from collections import Counter, defaultdict
@@ -19,14 +19,14 @@ from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.batch import RawBatch, ValidatedBatch
 from lastmile.ingestion.validation import Plan
 
-#: What was rescued of some rows, by the row's place in its batch.
+#: Rescued values by header, by the row's position in its batch.
 Rescued = dict[int, dict[str, Any]]
 
 
 def declared(contract: Contract, names: Iterable[str]) -> dict[str, str]:
-    """The column that each rescued name stands for by now; names of no column, or of the key, are left out.
+    """The column that the contract now declares for each rescued name; other names, and the key's, are left out.
 
-    Rows are told apart by their key, so it cannot change while they are loaded.
+    The key identifies rows, so it cannot change while they are loaded.
     """
     columns = {normal_name(header): column for header, column in headers(contract.columns)}
     found = {name: columns.get(normal_name(name)) for name in names}
@@ -40,9 +40,9 @@ class ColumnFill:
     contract: Contract
     numbers: NumberFormat
     columns: Sequence[str]
-    #: Values filled in by the header they came under, and its column.
+    #: Values filled in, by header and column.
     filled: Counter[tuple[str, str]] = field(default_factory=Counter)
-    #: Values left by column and rule, and an example of each.
+    #: Values left rescued, by column and rule, and an example of each.
     left: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -54,51 +54,58 @@ class ColumnFill:
             names[column].append(name)
         changed: set[int] = set()
         for column in self.columns:
-            taken = self._taken(column, names[column], rows[column], rescued)
-            if taken:
-                judged = self._judge(column, rows, {place: str(rescued[place][name]) for place, name in taken.items()})
-                rows = _with_values(rows, judged.valid.select(pl.col("_line").alias("place"), column))
-                changed |= self._settle(column, taken, judged, rescued)
-        left = {place: orjson.dumps(rescued[place]).decode() if rescued[place] else None for place in sorted(changed)}
-        texts = [left.get(place, text) for place, text in enumerate(rows["_rescued"])] if left else rows["_rescued"]
-        rows = rows.with_columns(pl.Series("_rescued", texts, pl.String))
+            sources = self._sources(column, names[column], rows[column], rescued)
+            if sources:
+                texts = {row: str(rescued[row][name]) for row, name in sources.items()}
+                validated = self._validated(column, rows, texts)
+                rows = _with_values(rows, validated.valid.select(pl.col("_line").alias("row"), column))
+                changed |= self._remove_filled(column, sources, validated, rescued)
+        left = {row: orjson.dumps(rescued[row]).decode() if rescued[row] else None for row in sorted(changed)}
+        after = [left.get(row, text) for row, text in enumerate(rows["_rescued"])] if left else rows["_rescued"]
+        rows = rows.with_columns(pl.Series("_rescued", after, pl.String))
         return rows, rows[list(left)]
 
-    def _taken(self, column: str, names: Sequence[str], values: pl.Series, rescued: Rescued) -> dict[int, str]:
-        """The name of the value that each row has for the column, where it has one, and no other value."""
+    def _sources(self, column: str, names: Sequence[str], values: pl.Series, rescued: Rescued) -> dict[int, str]:
+        """By row, the header of the one rescued value that may fill the column, which must be null."""
         has_value = values.is_not_null()
         found = {}
-        for place, row in rescued.items():
-            here = [name for name in names if name in row]
-            if len(here) > 1:
-                self._leave(column, "headers", f"{column}: expected one header for it, found {here} in one file")
-            elif here and has_value[place]:
-                self._leave(column, "taken", f"{column}: expected no value yet, found {values[place]!r}")
-            elif here:
-                found[place] = here[0]
+        for row, by_name in rescued.items():
+            headers_found = [name for name in names if name in by_name]
+            if len(headers_found) > 1:
+                message = f"{column}: expected one header for it, found {headers_found} in one file"
+                self._leave(column, "headers", message)
+            elif headers_found and has_value[row]:
+                self._leave(column, "filled", f"{column}: expected no value yet, found {values[row]!r}")
+            elif headers_found:
+                found[row] = headers_found[0]
         return found
 
-    def _judge(self, column: str, rows: pl.DataFrame, texts: dict[int, str]) -> ValidatedBatch:
+    def _validated(self, column: str, rows: pl.DataFrame, texts: dict[int, str]) -> ValidatedBatch:
         others = [name for name in self.contract.columns if name != column]
         cells = pl.Series(column, list(texts.values()), pl.String)
         frame = rows[list(texts)].select(others).with_columns(cells)
-        batch = RawBatch(frame, pl.Series(list(texts), dtype=pl.UInt64), lambda places: [cells[one] for one in places])
+        batch = RawBatch(
+            frame, pl.Series(list(texts), dtype=pl.UInt64), lambda positions: [cells[one] for one in positions]
+        )
         return Plan(self.contract, [column], self.numbers, others).validate(batch)
 
-    def _settle(self, column: str, taken: dict[int, str], judged: ValidatedBatch, rescued: Rescued) -> set[int]:
-        """Take what was filled in out of the rescued values; returns the places of the rows that changed."""
+    def _remove_filled(
+        self, column: str, sources: dict[int, str], validated: ValidatedBatch, rescued: Rescued
+    ) -> set[int]:
+        """Remove the values that were filled in from the rescued ones; returns the rows that changed."""
         changed = set()
-        for place, still in judged.valid.select("_line", "_rescued").iter_rows():
-            before = dict(rescued[place])
-            del rescued[place][taken[place]]
-            if still is None:
-                self.filled[taken[place], column] += 1
+        for row, still_rescued in validated.valid.select("_line", "_rescued").iter_rows():
+            before = dict(rescued[row])
+            del rescued[row][sources[row]]
+            if still_rescued is None:
+                self.filled[sources[row], column] += 1
             else:
-                rescued[place] |= orjson.loads(still)
-                self._leave(column, "type", f"{column}: expected {self.contract.types()[column]}, found {still}")
-            if rescued[place] != before:
-                changed.add(place)
-        for reasons in judged.bad["reasons"]:
+                rescued[row] |= orjson.loads(still_rescued)
+                expected = self.contract.types()[column]
+                self._leave(column, "type", f"{column}: expected {expected}, found {still_rescued}")
+            if rescued[row] != before:
+                changed.add(row)
+        for reasons in validated.bad["reasons"]:
             reason = orjson.loads(reasons)[0]
             self._leave(column, reason["rule"], reason["message"])
         return changed
@@ -109,10 +116,10 @@ class ColumnFill:
 
 
 def as_declared(contract: Contract, rows: pl.DataFrame) -> pl.DataFrame:
-    """Cleaned rows of an older contract as this one has them: columns added, whole numbers real where they became so.
+    """Cleaned rows of an older contract in the schema of this one: columns added, integers widened to reals.
 
-    Text that has become a column of another type is rescued, as it is in the table. Columns that the contract does not
-    have stay behind those it has. Raises ValueError where a type became one that cannot hold its values.
+    Text whose column now has another type is rescued, as it is in the table. Columns that the contract does not declare
+    follow those it does. Raises ValueError where a type has become one that cannot represent its values.
     """
     casts, outgrown = [], []
     for name, dtype in contract.types().items():
@@ -130,22 +137,20 @@ def as_declared(contract: Contract, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _rescue(rows: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
     parsed = _parsed(rows["_rescued"])
-    texts = [
-        (parsed.get(place) or {}) | {name: text for name, text in row.items() if text is not None}
-        for place, row in enumerate(rows.select(columns).iter_rows(named=True))
+    values = [
+        (parsed.get(row) or {}) | {name: text for name, text in texts.items() if text is not None}
+        for row, texts in enumerate(rows.select(columns).iter_rows(named=True))
     ]
-    return pl.Series("_rescued", [orjson.dumps(row).decode() if row else None for row in texts], pl.String)
+    return pl.Series("_rescued", [orjson.dumps(row).decode() if row else None for row in values], pl.String)
 
 
 def _parsed(rescued: pl.Series) -> Rescued:
-    return {place: orjson.loads(text) for place, text in enumerate(rescued) if text is not None}
+    return {row: orjson.loads(text) for row, text in enumerate(rescued) if text is not None}
 
 
 def _with_values(rows: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
-    """The rows with values (place, value) where there were none, in the same order and columns."""
+    """The rows with values (row, value) in place of nulls, in the same order and columns."""
     column = values.columns[1]
-    placed = values.select(pl.col("place").cast(pl.UInt32), pl.col(column).alias("value"))
-    index = (
-        rows.select(pl.col(column)).with_row_index("place").join(placed, on="place", how="left", maintain_order="left")
-    )
+    by_row = values.select(pl.col("row").cast(pl.UInt32), pl.col(column).alias("value"))
+    index = rows.select(pl.col(column)).with_row_index("row").join(by_row, on="row", how="left", maintain_order="left")
     return rows.with_columns(index.select(pl.coalesce(column, "value").alias(column)).to_series())

@@ -12,19 +12,12 @@ from typing import Any
 
 from lastmile.contracts.contract import Contract
 from lastmile.warehouse.tables import ORIGIN
+from lastmile.warehouse.provenance import PROVENANCE
+from lastmile.warehouse.tables import postgres_type
 
 SOURCE = "raw"
 SOURCES = Path("models", "staging", "_sources.yml")
 HEADER = "# Written by `lastmile dbt-sources` from the contracts; edit those instead.\n"
-
-_ORIGIN = {
-    "_drop_id": "Drop the row came in: `id` in `ledger.drops`.",
-    "_line": "Line of the drop's file, or row of its sheet, that the row starts on.",
-    "_partition_start": "First day of the row's partition.",
-    "_run_id": "Dagster run that loaded the row.",
-    "_loaded_at": "When the row was loaded.",
-    "_rescued": "Values of columns that the contract does not know.",
-}
 
 
 def sources_yaml(contracts: Mapping[str, Contract]) -> str:
@@ -66,8 +59,8 @@ def _table(contract: Contract) -> dict[str, Any]:
         "config": {"meta": meta, **_freshness(contract.arrival.expected_every)},
         "columns": [_column(contract, name) for name in contract.columns]
         + [
-            {"name": name, "data_type": kind.removesuffix(" NOT NULL"), "description": _ORIGIN[name]}
-            for name, kind in ORIGIN.items()
+            {"name": name, "data_type": column.postgres.removesuffix(" NOT NULL"), "description": column.description}
+            for name, column in PROVENANCE.items()
         ],
     }
 

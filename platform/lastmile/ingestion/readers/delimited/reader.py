@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import BrokenRecord, RawBatch, Unreadable
+from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Unreadable
 from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.dialect import Layout, Sample, find_layout, values
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, without_c1

@@ -25,12 +25,12 @@ from lastmile.contracts.contract import Contract
 from lastmile.contracts.limits import Limits
 from lastmile.contracts.settings import Format
 from lastmile.ingestion.batch import BrokenRecord, RawBatch, Refused, Unreadable
+from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Refused, Unreadable
 from lastmile.ingestion.readers.archive import ZIP, listed
 from lastmile.ingestion.readers.cells import cell_text, raw_rows
 from lastmile.ingestion.readers.compression import check_unpacked
 from lastmile.ingestion.readers.excel.workbook import TOO_LARGE
 from lastmile.ingestion.readers.header import PREAMBLE, Heading, find_heading, refusal
-from lastmile.ingestion.readers.reader import Reader
 
 #: Declared bytes of an archive's content: what a child of `MEMORY` could not take is not tried.
 LARGEST = 2**30

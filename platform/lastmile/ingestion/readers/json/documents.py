@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import BrokenRecord, RawBatch, Refused, Unreadable
+from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Refused, Unreadable
 from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.encoding import as_utf8
 from lastmile.ingestion.readers.header import SHOWN_NAMES, fits, named
@@ -26,7 +26,6 @@ from lastmile.ingestion.readers.json.records import (
     is_too_deep,
     keys_of,
 )
-from lastmile.ingestion.readers.reader import Reader
 from lastmile.ingestion.validation.header_match import fit
 
 _BLANK = re.compile(f"[{WHITESPACE}]*+")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import orjson
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import BrokenRecord, RawBatch, Refused, Unreadable
+from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Refused, Unreadable
 from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown
 from lastmile.ingestion.readers.header import named
@@ -23,7 +23,6 @@ from lastmile.ingestion.readers.json.records import (
     keys_of,
     plain_record,
 )
-from lastmile.ingestion.readers.reader import Reader
 from lastmile.ingestion.validation.header_match import fit
 
 

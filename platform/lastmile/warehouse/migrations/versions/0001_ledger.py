@@ -1,4 +1,4 @@
-"""The ledger, the quarantine and the model registry, beside schemas for what the contracts, dbt and models make."""
+"""The ledger, the quarantine and the model registry, and the schemas of datasets, dbt models and features."""
 
 from alembic import op
 

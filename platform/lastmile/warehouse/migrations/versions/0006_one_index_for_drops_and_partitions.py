@@ -7,7 +7,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """The tables get the new index when they are next made sure of."""
+    """Tables get the new index when `ensure_table` next runs."""
     op.execute(
         """
         DO $$
@@ -27,4 +27,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The tables get the old indexes when an old version next makes sure of them."""
+    """Tables get the old indexes when an old version next runs `ensure_table`."""

@@ -1,4 +1,4 @@
-"""Where the tables of large drops are, each below that of its dataset: see `warehouse/large_drops.py`."""
+"""The schema for tables of large drops, each inheriting from its dataset's: see `warehouse/drop_tables.py`."""
 
 from alembic import op
 
@@ -11,7 +11,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The rows go back into the tables of their datasets."""
+    """The rows move back into the tables of their datasets."""
     op.execute(
         """
         DO $$

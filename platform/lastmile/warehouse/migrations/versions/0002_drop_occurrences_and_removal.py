@@ -1,4 +1,4 @@
-"""What a drop's row must also hold: that its bytes came back, were removed, came late, or were given up for good."""
+"""Drops whose bytes return, whose object is removed, that are late, or that are discarded."""
 
 from alembic import op
 
@@ -15,10 +15,10 @@ ALTER TABLE ledger.drops
 ALTER TABLE ledger.drops DROP CONSTRAINT drops_store_key_version_key;
 ALTER TABLE ledger.drops ADD UNIQUE (store, key, version, occurrence);
 COMMENT ON COLUMN ledger.drops.occurrence IS
-    'how often this version has become the current one: where versions are named by content, old bytes may return';
+    'how often this version has become the current one: where bytes identify versions, an old version may return';
 COMMENT ON COLUMN ledger.drops.partition_end IS 'first day after the partition: what arrives later is late';
-COMMENT ON COLUMN ledger.drops.removed_at IS 'when clean-up took the object away; its rows stay';
-COMMENT ON COLUMN ledger.drops.discarded_at IS 'when somebody decided that a drop set aside is not wanted';
+COMMENT ON COLUMN ledger.drops.removed_at IS 'when clean-up removed the object; its rows stay';
+COMMENT ON COLUMN ledger.drops.discarded_at IS 'when it was decided to discard a quarantined drop';
 """
 
 DISCARDED = """
@@ -30,7 +30,7 @@ CREATE TABLE quarantine.discarded (
     PRIMARY KEY (drop_id, line)
 );
 COMMENT ON TABLE quarantine.discarded IS
-    'rows set aside that somebody decided not to want; kept apart from the rows so that a redo does not forget it';
+    'quarantined rows that were discarded by decision; stored separately so that the decision survives a re-ingest';
 """
 
 

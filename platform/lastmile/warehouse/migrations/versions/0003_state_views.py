@@ -1,11 +1,11 @@
-"""Views that say how things stand: what there is, what waits, how late it came, what nobody has decided about yet."""
+"""Views of the state of drops: what exists, the backlog, lateness, and quarantined rows awaiting a decision."""
 
 from alembic import op
 
 revision = "0003"
 down_revision = "0002"
 
-#: Drops entered before their partition's end was noted; a key of another form was refused and has none.
+#: Drops registered before `partition_end` existed; a key of another form was refused and has none.
 PARTITION_ENDS = r"""
 UPDATE ledger.drops SET partition_end = CASE
     WHEN partition ~ '^\d{4}$' THEN (partition || '-01-01')::date + interval '1 year'
@@ -22,7 +22,7 @@ ALTER TABLE ledger.drops ADD lateness_seconds double precision GENERATED ALWAYS 
     least(discovered_at, modified_at) - partition_end::timestamp AT TIME ZONE 'UTC'))) STORED;
 
 COMMENT ON COLUMN ledger.drops.appeared_at IS 'when its object was written by the store''s clock, or found by ours,'
-    ' whichever was earlier: time during which nobody looked makes no drop late';
+    ' whichever was earlier: time without discovery makes no drop late';
 COMMENT ON COLUMN ledger.drops.lateness_seconds IS 'from the end of its partition (midnight UTC) to appeared_at, 0'
     ' where it came in time; a new version of an object is measured on its own';
 
@@ -30,7 +30,7 @@ CREATE VIEW ledger.lateness AS
 SELECT id AS drop_id, store, dataset, partition, key, state, partition_end, appeared_at, lateness_seconds
 FROM ledger.drops WHERE lateness_seconds > 0;
 
-COMMENT ON VIEW ledger.lateness IS 'drops that came after their partition had ended, and how long after';
+COMMENT ON VIEW ledger.lateness IS 'drops that arrived after their partition had ended, and how long after';
 """
 
 STATE = """
@@ -63,14 +63,14 @@ FROM ledger.drops LEFT JOIN (
 GROUP BY store, dataset, partition, state;
 
 COMMENT ON VIEW ledger.state IS 'drops, bytes and rows by dataset, partition and state; rows of drops that are loaded'
-    ' or quarantined are in force, those of other states count for nothing';
-COMMENT ON COLUMN ledger.state.removed IS 'drops whose object clean-up has taken out of the landing area';
+    ' or quarantined are current, those of other states are not';
+COMMENT ON COLUMN ledger.state.removed IS 'drops whose object clean-up has removed from the landing area';
 COMMENT ON COLUMN ledger.state.late IS 'drops that appeared after their partition had ended';
-COMMENT ON COLUMN ledger.state.lateness_seconds IS 'how late the latest of them was; null where that cannot be said';
+COMMENT ON COLUMN ledger.state.lateness_seconds IS 'how late the latest of them was; null where unknown';
 COMMENT ON COLUMN ledger.state.newest_at IS 'when the newest of the drops appeared';
-COMMENT ON COLUMN ledger.state.undecided_drops IS 'drops set aside whole, neither released nor discarded yet';
+COMMENT ON COLUMN ledger.state.undecided_drops IS 'drops quarantined as a whole, neither released nor discarded yet';
 COMMENT ON COLUMN ledger.state.undecided_rows IS
-    'rows set aside of drops whose other rows are loaded, neither released nor discarded yet';
+    'quarantined rows of drops whose other rows are loaded, neither released nor discarded yet';
 """
 
 BACKLOG = """
@@ -81,10 +81,10 @@ SELECT store, dataset, partition,
     extract(epoch FROM now() - min(discovered_at))::double precision AS oldest_seconds
 FROM ledger.drops WHERE state IN ('discovered', 'claimed') GROUP BY store, dataset, partition;
 
-COMMENT ON VIEW ledger.backlog IS 'drops found and not yet taken to their end; a partition without any has no row';
-COMMENT ON COLUMN ledger.backlog.waiting IS 'drops waiting, those being taken just now among them';
-COMMENT ON COLUMN ledger.backlog.claimed IS 'of which a worker has taken up';
-COMMENT ON COLUMN ledger.backlog.oldest_seconds IS 'lag: how long ago the oldest of them was found';
+COMMENT ON VIEW ledger.backlog IS 'drops discovered and not yet settled; a partition without any has no row';
+COMMENT ON COLUMN ledger.backlog.waiting IS 'drops waiting, including those being ingested now';
+COMMENT ON COLUMN ledger.backlog.claimed IS 'of which are claimed by a worker';
+COMMENT ON COLUMN ledger.backlog.oldest_seconds IS 'lag: how long ago the oldest of them was discovered';
 """
 
 

@@ -1,4 +1,4 @@
-"""Where somebody asks for a drop, or some rows of it, to be taken again: a mark that the next run carries out."""
+"""Requests to re-ingest a drop, or to release some of its rows, which the next run of its partition executes."""
 
 from alembic import op
 
@@ -9,8 +9,8 @@ down_revision = "0003"
 def upgrade() -> None:
     op.execute("ALTER TABLE ledger.drops ADD retake bigint[]")
     op.execute(
-        "COMMENT ON COLUMN ledger.drops.retake IS 'asked to be taken again under the contract as it is then: these"
-        " lines of those set aside, or the whole drop where empty; null where nothing is asked'"
+        "COMMENT ON COLUMN ledger.drops.retake IS 'requested to be re-ingested under the contract as it is then:"
+        " these quarantined lines, or the whole drop where empty; null where nothing is requested'"
     )
     op.execute("CREATE INDEX drops_to_retake ON ledger.drops (dataset, partition, id) WHERE retake IS NOT NULL")
 

@@ -1,4 +1,4 @@
-"""A store that answers errors, is slow, hangs up or sends half: a drop is taken whole, or not yet."""
+"""A store that answers errors, is slow, disconnects or truncates: a drop is ingested whole, or not yet."""
 
 import os
 
@@ -24,7 +24,7 @@ def proxy(s3_server):
 
 @pytest.fixture
 def site(proxy, s3_store_url, home, database_url, monkeypatch):
-    """A site whose every word with its store goes through the proxy."""
+    """A site whose store is behind the proxy."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
     monkeypatch.setenv("LASTMILE_STORE_URL", s3_store_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -66,7 +66,7 @@ def test_what_was_fetched_is_whole_or_the_fetch_has_failed(site, proxy, tmp_path
 
 @pytest.mark.parametrize("fault", ["503", "reset", "cut body", "short body"])
 @pytest.mark.behaviour(number=17)
-def test_a_drop_whose_bytes_do_not_come_whole_waits_with_none_of_its_tries_used_up(site, proxy, fault):
+def test_a_drop_whose_bytes_are_truncated_waits_with_no_attempt_counted(site, proxy, fault):
     site.put_rows("a.csv", *(f"v{number:04},3,2,1,done" for number in range(2000)))
     site.discover()
     always(proxy, fault, only="GET /")

@@ -1,1 +1,0 @@
-"""Rows whose natural key was seen before, in their own drop or in the table."""

@@ -1,1 +1,0 @@
-"""Where validated rows go: a Parquet file and the table of the dataset. None of it commits anything."""
