@@ -33,7 +33,6 @@ from rich.console import Console
 from rich.table import Table
 
 from lastmile.contracts import Contract, Format, Partition, column
-from lastmile.contracts import Contract, Partition, text
 from lastmile.contracts.names import normal_name
 
 #: Seconds a reader may take for one file.

@@ -15,9 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandera.api.parsers import Parser
 
-from lastmile.contracts import Misdeclared, Partition, column, load_contracts
 from lastmile.contracts import Limits, Misdeclared, Partition, column, load_contracts
-from lastmile.settings import PROJECT
 
 YEARLY = Partition("year", start=date(2010, 1, 1))
 

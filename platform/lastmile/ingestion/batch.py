@@ -1,6 +1,5 @@
 """What passes between the stages of ingestion: an opened drop, its batches raw and validated, its refusal."""
 
-from collections.abc import Callable, Sequence
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

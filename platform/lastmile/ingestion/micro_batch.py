@@ -22,9 +22,6 @@ from lastmile import ledger
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.batch import RawBatch
-from lastmile.ingestion.dedup.repeats import deduplicates, drops_with_table_duplicates, duplicates_in_drop, kind
-from lastmile.ingestion.load import cleaned_key
-from lastmile.ingestion.batch import NumberFormat, RawBatch
 from lastmile.ingestion.dedup import deduplicates, drops_with_table_duplicates, duplicate_kind, duplicates_in_drop
 from lastmile.ingestion.load import cleaned_key, object_of
 from lastmile.ingestion.readers import open_drop
@@ -34,9 +31,7 @@ from lastmile.ingestion.writers import ParquetFile, RowCopy
 from lastmile.ledger import Drop, Outcome, Settled
 from lastmile.ledger.drop_tables import index_keys
 from lastmile.quarantine.rows import copy_rows
-from lastmile.store import Store, StoredObject
 from lastmile.store import Store
-from lastmile.warehouse.drop_tables import index_keys
 
 #: More would save nothing, and all of it is read again where a worker dies.
 MAX_BATCH_DROPS = 100

@@ -24,7 +24,9 @@ def create_drop_table(connection: Connection, dataset: str, origin: Mapping[str,
     return drop_tables.create_drop_table(connection, dataset, origin)
 
 
-def index_keys(connection: Connection, contract: Contract, partitions: Collection[str], except_keys: Collection[str]) -> None:
+def index_keys(
+    connection: Connection, contract: Contract, partitions: Collection[str], except_keys: Collection[str]
+) -> None:
     """Index the keys of loaded large drops in these partitions where that is still to do, but not of these objects."""
     if not_indexed := drop_tables.not_indexed(connection, contract.name):
         found = connection.execute(

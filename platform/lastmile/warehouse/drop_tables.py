@@ -114,5 +114,9 @@ def not_indexed(connection: Connection, dataset: str) -> list[int]:
     return [drop_id for (drop_id,) in found.fetchall()]
 
 
+def _name(drop_id: object) -> sql.Identifier:
+    return sql.Identifier(SCHEMA, f"drop_{drop_id}")
+
+
 def _parent(connection: Connection, dataset: str) -> str:
     return sql.Identifier("raw", dataset).as_string(connection)

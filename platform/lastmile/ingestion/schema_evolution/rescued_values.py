@@ -18,13 +18,11 @@ from lastmile import ledger
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.names import normal_name
 from lastmile.contracts.numbers import NumberFormat
-from lastmile.ingestion.batch import BATCH_ROWS, NumberFormat
+from lastmile.ingestion.batch import BATCH_ROWS
 from lastmile.ingestion.load import cleaned_key, fetch_cleaned
 from lastmile.ingestion.schema_evolution.column_fill import ColumnFill, as_declared, declared
-from lastmile.ingestion.writers.parquet_file import ParquetFile
-from lastmile.ledger import ClaimLost, Drop, DropRecord, Outcome, RequestRefused
 from lastmile.ingestion.writers import ParquetFile
-from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
+from lastmile.ledger import ClaimLost, Drop, DropRecord, Outcome, RequestRefused
 from lastmile.store import Store
 from lastmile.warehouse.binary_copy import BinaryCopy
 from lastmile.warehouse.tables import column_types
@@ -168,7 +166,9 @@ def _rewrite(connection: Connection, column_fill: ColumnFill, cleaned: Path | No
             filled, changed = column_fill.fill(rows)
             parquet.write(filled)
             if changed.height:
-                with BinaryCopy(connection, sql.Identifier("pg_temp", "filled"), types, jsonb=_jsonb(column_fill)) as copy:
+                with BinaryCopy(
+                    connection, sql.Identifier("pg_temp", "filled"), types, jsonb=_jsonb(column_fill)
+                ) as copy:
                     copy.write(changed)
             count += changed.height
     return count

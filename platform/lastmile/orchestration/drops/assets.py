@@ -154,7 +154,7 @@ def _ingested(
 def report_other_partitions(
     context: dg.AssetExecutionContext, contract: Contract, ingested: "Sequence[Outcome]"
 ) -> None:
-    """Where rows have partitions of their own: report those changed in addition to the run's, for what is downstream."""
+    """Where rows have partitions of their own: report those changed that are not the run's, for what is downstream."""
     changed = {key for outcome in ingested for key in (outcome.format or {}).get("partitions", ())}
     for partition in sorted(changed - set(context.partition_keys)):
         event = dg.AssetMaterialization(

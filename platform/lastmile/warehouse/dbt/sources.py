@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lastmile.contracts.contract import Contract
-from lastmile.warehouse.tables import ORIGIN
 from lastmile.warehouse.provenance import PROVENANCE
-from lastmile.warehouse.tables import postgres_type
 
 SOURCE = "raw"
 SOURCES = Path("models", "staging", "_sources.yml")

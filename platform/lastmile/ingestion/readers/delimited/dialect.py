@@ -133,9 +133,7 @@ def find_layout(sample: Sample, contract: Contract) -> Layout | None:
         readings = [reading for delimiter in delimiters if (reading := _best(sample, delimiter, contract))]
         if readings:
             return _only(readings).layout()
-    tried = [
-        dialect for delimiter in said.delimiter or COMMON for dialect in dialects(sample, delimiter, said.quote)
-    ]
+    tried = [dialect for delimiter in said.delimiter or COMMON for dialect in dialects(sample, delimiter, said.quote)]
     starts = [sample.rows(dialect, PREAMBLE + 1) for dialect in tried]
     if not any(starts):
         return None

@@ -34,7 +34,6 @@ from lastmile.ingestion.readers.delimited.records import (
     split,
 )
 from lastmile.ingestion.readers.delimited.skipped_lines import without_skipped
-from lastmile.ingestion.readers.reader import Reader
 
 #: Stands for the field behind a delimiter that ends every record; no header has this name.
 SURPLUS = "\0"

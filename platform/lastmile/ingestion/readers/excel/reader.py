@@ -24,7 +24,6 @@ import polars as pl
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.limits import Limits
 from lastmile.contracts.settings import Format
-from lastmile.ingestion.batch import BrokenRecord, RawBatch, Refused, Unreadable
 from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Refused, Unreadable
 from lastmile.ingestion.readers.archive import ZIP, listed
 from lastmile.ingestion.readers.cells import cell_text, raw_rows
@@ -77,7 +76,7 @@ def first_rows(path: Path, limits: Limits, rows: int) -> dict[str, list[list[str
     _check_sizes(path, limits)
     with TemporaryDirectory(prefix="lastmile-workbook-") as folder:
         sheets = _sheets(path, Path(folder), limits)
-        return {name: [_names(row) for row in islice(_rows(file), rows)] for name, file in sheets.items()}
+        return {name: [_names(row) for row in islice(_rows(file, Format()), rows)] for name, file in sheets.items()}
 
 
 def _check_sizes(path: Path, limits: Limits) -> None:
