@@ -32,7 +32,8 @@ def values(model: Model, found: Predicted) -> Truth:
     """The likeliest level, or the number, of each row."""
     if isinstance(model.task, Classification):
         levels: Truth = np.array(model.task.levels, dtype=object)
-        return levels[found.argmax(axis=1)]
+        likeliest: Truth = levels[found.argmax(axis=1)]
+        return likeliest
     return found[:, 0]
 
 

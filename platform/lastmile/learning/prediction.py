@@ -38,7 +38,11 @@ def predictions(model: Model, version: ModelVersion, estimator: Any, rows: pd.Da
     there may be no rows."""
     features = model.features
     identity = rows[[*features.entity, features.group, features.partition_column]]
-    made = {"model_name": version.name, "model_version": version.version, "predicted_at": datetime.now(UTC)}
+    made: dict[str, Any] = {
+        "model_name": version.name,
+        "model_version": version.version,
+        "predicted_at": datetime.now(UTC),
+    }
     kinds = {"model_name": "str", "model_version": "str", "predicted_at": "datetime64[us, UTC]"}
     found = identity.join(predict(model, estimator, rows)).assign(**made).astype(kinds)
     found.attrs |= {"model": version.name, "version": version.version, "target": model.target}
