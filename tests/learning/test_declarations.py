@@ -1,61 +1,34 @@
 """Declarations: found in their files, with a version of their code that follows what the code does."""
 
-import importlib
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from declared import FILES, NAME, Package
 from fields import FIELDS, YIELD
 
 from lastmile.learning import Classification, Report
 from lastmile.learning.declarations.loading import load_features, load_models, load_reports
 
-PACKAGE = "declared_elsewhere"
-FILES = {
-    "__init__.py": "",
-    "farm/__init__.py": "",
-    "farm/words.py": 'NAME = "yield of a field"\n',
-    "farm/features/__init__.py": "",
-    "farm/features/fields.py": "from fields import FIELDS as features\n",
-    "farm/models/__init__.py": "",
-    "farm/models/fields.py": "from fields import YIELD\nfrom ..words import NAME\n\nmodel = YIELD  # as it is\n",
-}
-
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
-    """Write a file of the package, as an editor does, and forget what was imported of it."""
+    """Write a file of the package."""
     monkeypatch.syspath_prepend(tmp_path)
-
-    def forget() -> None:
-        for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-            del sys.modules[name]
-        importlib.invalidate_caches()
-
-    def write(name: str, text: str) -> None:
-        file = tmp_path / PACKAGE / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        for compiled in file.parent.glob("__pycache__/*"):
-            compiled.unlink()
-        forget()
-
-    for name, text in FILES.items():
-        write(name, text)
-    yield write
-    forget()
+    package = Package(tmp_path)
+    yield package.write
+    package.forget()
 
 
 def version() -> str:
-    return load_models(PACKAGE)["fields"].code_version
+    return load_models(NAME)["fields"].code_version
 
 
 def test_a_declaration_is_found_by_its_file_alone(write) -> None:
-    declared = load_features(PACKAGE)["fields"]
+    declared = load_features(NAME)["fields"]
     assert (declared.value, declared.domain, declared.file.name) == (FIELDS, "farm", "fields.py")
-    assert load_reports(PACKAGE) == {}
+    assert load_reports(NAME) == {}
 
 
 @pytest.mark.parametrize(
@@ -88,13 +61,13 @@ def test_a_file_of_another_domain_changes_no_code_version(write) -> None:
 def test_a_file_without_its_declaration_is_refused_with_what_was_expected(write) -> None:
     write("farm/models/fields.py", "model = 3\n")
     with pytest.raises(ValueError, match=r"models/fields\.py: expected a variable `model` of type Model; found 3"):
-        load_models(PACKAGE)
+        load_models(NAME)
 
 
 def test_a_name_declared_twice_is_refused_with_both_files(write) -> None:
     write("farm/models/others.py", FILES["farm/models/fields.py"])
     with pytest.raises(ValueError, match=r"others\.py: Model 'fields' is declared in .*fields\.py already"):
-        load_models(PACKAGE)
+        load_models(NAME)
 
 
 @pytest.mark.parametrize(

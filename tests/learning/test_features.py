@@ -60,6 +60,7 @@ def test_no_source_is_replaced_while_the_others_are_read(connection, marts, data
         (lambda rows: rows.assign(rain_mm="much"), "rain_mm: .*float64.* fails in 3 rows, such as 'much'"),
         (lambda rows: rows.assign(yield_level="huge"), "yield_level: isin.* fails in 3 rows, such as 'huge'"),
         (lambda rows: rows.assign(field=None), "field: not_nullable"),
+        (lambda rows: rows.assign(noise=float("inf")), "infinite values, by column {'noise': 3}"),
         (lambda rows: rows.drop(columns="soil"), "soil"),
         (lambda rows: pd.concat([rows, rows]), "3 rows repeat an entity, such as {'field': 'field 0'}"),
     ],

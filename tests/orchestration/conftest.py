@@ -117,3 +117,16 @@ def make(learning_platform: Platform, instance: dg.DagsterInstance) -> Make:
         )
 
     return make
+
+
+@pytest.fixture
+def stale(instance: dg.DagsterInstance) -> Callable[..., list[dg.AssetKey]]:
+    """Which of these assets and partitions Dagster's web UI shows as out of date."""
+    from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+    from dagster._core.loader import LoadingContextForTest
+
+    def stale(graph: object, *places: tuple[dg.AssetKey, str | None]) -> list[dg.AssetKey]:
+        resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+        return [key for key, partition in places if resolver.get_status(key, partition) == StaleStatus.STALE]
+
+    return stale

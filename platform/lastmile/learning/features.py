@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import numpy as np
 import pandas as pd
 from pandera.errors import SchemaError, SchemaErrors
 from psycopg import ClientCursor, Connection, sql
@@ -94,6 +95,10 @@ def conform(features: FeatureSet, frame: pd.DataFrame, window: Window) -> pd.Dat
         raise UnfitRows(
             f"{features.name}: {len(twice)} rows repeat an entity, such as {twice[entity].iloc[0].to_dict()}"
         )
+    endless = {name: int(np.isinf(rows[name].astype("float64")).sum()) for name in features.names("numeric")}
+    if any(endless.values()):
+        found = {name: count for name, count in endless.items() if count}
+        raise UnfitRows(f"{features.name}: infinite values, by column {found}: divided by zero?")
     rows.insert(len(entity), features.partition_column, pd.Timestamp(window[0]))
     rows = rows.astype({features.partition_column: "datetime64[us]"})
     return rows.sort_values(entity, ignore_index=True)

@@ -62,7 +62,7 @@ def as_polars(rows: pd.DataFrame, dates: Sequence[str] = ()) -> pl.DataFrame:
             kinds[name] = dtype
         else:
             kinds[name] = pl.String()
-    return found.cast(pl.Schema(kinds))
+    return found.select(pl.col(name).cast(kind) for name, kind in kinds.items())
 
 
 @contextmanager
