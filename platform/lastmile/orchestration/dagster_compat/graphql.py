@@ -1,5 +1,6 @@
 """Dagster's GraphQL API without a webserver: the same schema, carried out in this process on a workspace."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dagster import DagsterInstance
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
-from dagster_graphql.cli import execute_query
+from dagster_graphql.schema import create_schema
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,11 @@ class Workspace:
 
     def execute(self, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
         """The data of the answer. Raises RuntimeError where the query does not fit Dagster's schema."""
-        answer = execute_query(self.context, query, variables)
-        if answer.get("errors"):
-            raise RuntimeError("; ".join(error["message"] for error in answer["errors"]))
-        data: dict[str, Any] = answer["data"]
+        context = self.context.create_request_context()
+        answer = asyncio.run(create_schema().execute_async(query, context_value=context, variable_values=variables))
+        if answer.errors:
+            raise RuntimeError("; ".join(error.message for error in answer.errors))
+        data: dict[str, Any] = answer.data
         return data
 
 
