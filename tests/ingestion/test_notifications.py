@@ -108,7 +108,7 @@ def test_unrelated_messages_are_deleted_from_the_queue_and_logged(site, queue, s
     site.put_rows("a.csv", "v1,3,2,1,done")
     assert entered(site, queue) == 1
     assert waiting(sqs, queue) == 0
-    assert "no notification of a bucket" in caplog.text
+    assert "not a notification of a bucket" in caplog.text
     assert "foreign-bucket" in caplog.text
 
 
@@ -124,7 +124,7 @@ def test_a_message_stays_on_the_queue_until_its_drop_is_entered(site, queue, sqs
     site.put_rows("a.csv", "v1,3,2,1,done")
     monkeypatch.setattr(notifications, "_VISIBILITY_SECONDS", 1)
     with monkeypatch.context() as broken:
-        broken.setattr(notifications, "enter", lambda *_: 1 / 0)
+        broken.setattr(notifications, "register_objects", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             entered(site, queue)
     assert waiting(sqs, queue) > 0
