@@ -132,7 +132,7 @@ def test_real_drops_load_with_their_draft(shared_data, pattern):
     assert is_clean(text)
 
 
-#: Corpora of files made to be misread, the share that must be drafted from (others are refused), and how many are tried.
+#: Corpora of files made to be misread; the share that must be drafted from, and that every n-th file is tried.
 CORPORA = {
     "cases_field": (0.8, 1),
     "nasty_csv_testdata/csv": (0.6, 1),

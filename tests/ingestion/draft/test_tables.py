@@ -31,6 +31,13 @@ def test_names_are_safe_for_sql_and_python_and_find_their_headers(tmp_path):
     assert loaded(contract, file) == (1, 0, 0)
 
 
+def test_columns_called_as_types_hide_none_of_them(tmp_path):
+    file = written(tmp_path / "a.csv", "str,date,time,int,field\nx,2024-01-01,08:00,4,y\nz,2024-01-02,09:00,5,y\n")
+    contract = drafted(file)
+    assert [kind.name for kind in contract.kinds.values()] == ["text", "date", "time of day", "whole number", "text"]
+    assert loaded(contract, file) == (2, 0, 0)
+
+
 def test_headers_that_differ_in_case_and_blanks_are_one_column(tmp_path):
     first = written(tmp_path / "1.csv", "VisitNo,Hours\n1,2.5\n")
     second = written(tmp_path / "2.csv", "visit no,hours\n2,3.5\n")

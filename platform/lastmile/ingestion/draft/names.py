@@ -15,8 +15,17 @@ from lastmile.contracts.names import COLUMN_NAME
 
 #: Characters of a name in Postgres.
 LONGEST_NAME = 63
-#: Attributes of a pandera model, which no column of it may hide, and a name that looks like a digit.
-_RESERVED = {*keyword.kwlist, *keyword.softkwlist, *(name.lower() for name in dir(pa.DataFrameModel)), "config", "l"}
+#: Names that a column would hide from the lines below it: attributes of a pandera model, types, `field`; and one that
+#: looks like a digit.
+_RESERVED = {
+    *keyword.kwlist,
+    *keyword.softkwlist,
+    *(name.lower() for name in dir(pa.DataFrameModel)),
+    "config",
+    "l",
+    "dt",
+}
+_RESERVED |= {"str", "int", "float", "bool", "list", "field"}
 
 _PERCENT = {"pct", "percent", "percentage", "perc"}
 UNITS = {

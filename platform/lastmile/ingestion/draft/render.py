@@ -52,8 +52,14 @@ def render(draft: Draft) -> str:
 def _body(draft: Draft) -> Iterable[str]:
     for column in draft.columns:
         yield from _comments(["; ".join(column.evidence)], "    ")
-        annotation = ANNOTATIONS[column.base] + ("" if column.required else " | None")
+        annotation = _dated(ANNOTATIONS[column.base], draft) + ("" if column.required else " | None")
         yield from _call(f"    {column.name}: {annotation} = field", _arguments(column, draft), "    ")
+
+
+def _dated(annotation: str, draft: Draft) -> str:
+    """Types of the standard library under another name where a column is called as they are."""
+    is_hidden = not {"date", "datetime", "time"}.isdisjoint(column.name for column in draft.columns)
+    return f"dt.{annotation}" if is_hidden and annotation in ("date", "datetime", "time") else annotation
 
 
 def _imports(draft: Draft) -> list[str]:
@@ -62,7 +68,7 @@ def _imports(draft: Draft) -> list[str]:
     names = {"Contract", "Partition", "field"} | (bases & {"Json"})
     names |= {"Format"} if draft.format else set()
     return [
-        f"from datetime import {', '.join(dates)}",
+        "import datetime as dt" if _dated("date", draft) != "date" else f"from datetime import {', '.join(dates)}",
         "",
         "import pandera.polars as pa",
         "",
@@ -72,7 +78,7 @@ def _imports(draft: Draft) -> list[str]:
 
 def _settings(draft: Draft) -> dict[str, str]:
     cut = draft.cut
-    start = f"date({cut.start.year}, {cut.start.month}, {cut.start.day})"
+    start = f"{_dated('date', draft)}({cut.start.year}, {cut.start.month}, {cut.start.day})"
     return {
         "name": literal(draft.name),
         "schema": _class_name(draft.name),
