@@ -65,7 +65,8 @@ class Stage:
         ensure_table(self.connection, VISITS)
         self.connection.execute("DROP SCHEMA large_drops CASCADE; CREATE SCHEMA large_drops")
         self.connection.execute(
-            "TRUNCATE ledger.drops, ledger.events, quarantine.rows, quarantine.discarded, raw.visits RESTART IDENTITY"
+            "TRUNCATE ledger.drops, ledger.events, quarantine.rows, quarantine.discarded, quarantine.corrections,"
+            " raw.visits RESTART IDENTITY"
         )
 
 

@@ -92,7 +92,8 @@ def test_in_a_micro_batch_or_individually_drops_end_the_same(here, monkeypatch, 
     here.take()
     together, many = pictured(here), commits(here)
     here.connection.execute(
-        "TRUNCATE ledger.drops, ledger.events, quarantine.rows, quarantine.discarded RESTART IDENTITY;"
+        "TRUNCATE ledger.drops, ledger.events, quarantine.rows, quarantine.discarded, quarantine.corrections"
+        " RESTART IDENTITY;"
         " DROP TABLE raw.visits"
     )
     for listed in list(here.store.list("")):
