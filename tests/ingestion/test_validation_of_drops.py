@@ -109,7 +109,7 @@ def test_a_drop_that_cannot_be_parsed_is_retried_a_few_times_and_blocks_no_other
     taken = []
     site.take(report=lambda drop, outcome: taken.append((drop.key.rsplit("/")[-1], outcome.state)))
     assert taken == [("b.csv", "loaded"), ("a.parquet", "quarantined")]
-    assert "tried 3 times" in site.drops()[0]["message"]
+    assert "attempted 3 times" in site.drops()[0]["message"]
 
 
 @pytest.mark.behaviour(number=27)
