@@ -1,6 +1,6 @@
 """A small dataset, and its intake driven by hand: what the tests of the intake work with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -62,8 +62,10 @@ class Site:
     def discover(self) -> int:
         return discover(self.connection, self.store, {self.contract.name: self.contract})
 
-    def take(self, redo: bool = False, run_id: str = "test", **more: Any) -> list[Outcome]:
-        return ingest_pending(self.connection, self.store, self.contract, YEARS, run_id, redo, **more)
+    def take(
+        self, redo: bool = False, run_id: str = "test", partitions: Sequence[str] = YEARS, **more: Any
+    ) -> list[Outcome]:
+        return ingest_pending(self.connection, self.store, self.contract, partitions, run_id, redo, **more)
 
     def arrive(self, *args: str, year: str = "2020") -> Outcome:
         """Put one drop, find it, take it."""

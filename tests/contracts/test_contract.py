@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pandera.polars as pa
 import polars as pl
@@ -11,8 +12,9 @@ import pytest
 from declaring import dataset, rule
 from hypothesis import given
 from hypothesis import strategies as st
+from pandera.api.parsers import Parser
 
-from lastmile.contracts import Misdeclared, Partition, column, load_contracts
+from lastmile.contracts import Limits, Misdeclared, Partition, column, load_contracts
 from lastmile.settings import PROJECT
 
 YEARLY = Partition("year", start=date(2010, 1, 1))
@@ -133,7 +135,11 @@ def test_an_alias_without_letters_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("asked", "instead"), [({"unique": True}, "name the column in `key`"), ({"default": "x"}, "stays missing")]
+    ("asked", "instead"),
+    [
+        ({"unique": True}, "name the column in `key`"),
+        ({"parsers": [Parser(str)]}, "give the column's field a `derived`"),
+    ],
 )
 def test_what_pandera_could_do_and_the_intake_does_not_is_refused_with_what_to_do(asked, instead):
     told = visits(("visit", pa.Column(pl.String, **asked)))
@@ -141,8 +147,72 @@ def test_what_pandera_could_do_and_the_intake_does_not_is_refused_with_what_to_d
     assert instead in told
 
 
+@pytest.mark.parametrize(
+    ("asked", "instead"),
+    [
+        ({"strict": True}, "`policy.unknown_columns`"),
+        ({"ordered": True}, "in any order"),
+        ({"unique": ["visit"]}, "name the columns in `key`"),
+    ],
+)
+def test_what_a_schema_could_ask_and_the_intake_does_not_do_is_refused_too(asked, instead):
+    with pytest.raises(Misdeclared, match="its schema says") as error:
+        replace(contract(), schema=pa.DataFrameSchema({"visit": pa.Column(str)}, **asked))
+    assert instead in str(error.value)
+
+
+LIMIT = 3
+
+
+def limited(most=3):
+    def holds(data):
+        return data.lazyframe.with_columns(x=pl.col("visit").str.len_chars() < LIMIT + most).select("x")
+
+    return contract(checks=[pa.Check(holds, name="short")])
+
+
+def test_the_version_knows_what_a_check_does_whatever_it_is_called(monkeypatch):
+    short, long = (
+        contract(checks=[rule("same", pl.col("visit").str.len_chars() < most, "the same words")]) for most in (3, 4)
+    )
+    assert short.version != long.version
+    assert limited().version == limited().version != limited(4).version
+    before = limited().version
+    monkeypatch.setattr(f"{__name__}.LIMIT", 5)
+    assert limited().version != before
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"encodings": ("cp1250",)},
+        {"delimiter": ";"},
+        {"decimal": ","},
+        {"skip_lines": 1},
+        {"missing": ("x",)},
+        {"duplicates": "keep"},
+        {"max_bad_share": 0.5},
+        {"limits": Limits(rows=10)},
+        {"partition": Partition("month", start=date(2010, 1, 1))},
+        {"key": ("visit",)},
+        {"columns": {"visit": column(str, "id", missing=("", "x"))}},
+        {"columns": {"visit": column(str, "id", default="x")}},
+    ],
+)
+def test_the_version_changes_with_whatever_changes_what_is_read(setting):
+    assert contract(**setting).version != contract().version
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"owner": "team:y"}, {"tags": {"a": "b"}}, {"expected_every": timedelta(days=1)}, {"description": "other"}],
+)
+def test_the_version_stays_where_nothing_is_read_otherwise(setting):
+    assert contract(**setting).version == contract().version
+
+
 def test_a_type_that_no_column_can_have_is_refused():
-    assert "column at has type" in visits(("at", column(pl.Datetime, "A moment without a zone.")))
+    assert "column at has type" in visits(("at", pa.Column(pl.Datetime)))
 
 
 def test_a_rule_that_names_an_unknown_column_is_refused():
@@ -157,7 +227,7 @@ def test_a_rule_that_cannot_be_asked_or_gives_no_verdict_is_refused():
         rule("mixed", pl.col("hours") > pl.col("visit").dt.date(), "types that do not go together"),
     ]
     told = visits(("visit", column(str, "id")), ("hours", column(float, "h")), checks=rules)
-    assert "rule called cannot be asked of its columns: unable to find column" in told
+    assert "rule called names columns ['day']; expected some of ['visit', 'hours']" in told
     assert "rule sum gives Float64 for a row; expected true or false" in told
     assert "rule mixed cannot be asked of its columns" in told
 

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 import psycopg
+from declaring import changed
 from faults import model
 from faults.history import Change, History, Shift
 from faults.worker import mended
@@ -160,7 +161,7 @@ class Play:
         worker.ingest_pending(stage.connection, stage.store, contract, YEARS, "without faults", redo)
 
     def contract(self) -> Contract:
-        contract = replace(VISITS, **self.history.contract)
+        contract = changed(VISITS, **self.history.contract)
         return mended(contract) if self.is_mended else contract
 
     def shift(self, shift: Shift, random: Random, late: Sequence[Change] = ()) -> None:
@@ -257,7 +258,7 @@ class Play:
             time.sleep(0.005)
 
     def faults(self) -> list[str]:
-        contract = mended(replace(VISITS, **self.history.contract))
+        contract = mended(changed(VISITS, **self.history.contract))
         taken = pictured(self.stage)
         found = violations(self.stage.connection, VISITS.name)
         return found + list(model.faults(self.put, taken, self.history.contract, contract.version, self.released))

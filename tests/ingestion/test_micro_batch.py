@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -88,7 +87,7 @@ def pictured(site):
 )
 def test_taken_together_or_one_by_one_drops_end_the_same(here, monkeypatch, contract):
     monkeypatch.setattr(worker, "FIRST_WAIT", timedelta(milliseconds=1))
-    here.contract = replace(VISITS, **contract)
+    here.contract = changed(VISITS, **contract)
     put_all_kinds(here)
     here.take()
     together, many = pictured(here), commits(here)

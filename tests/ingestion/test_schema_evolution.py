@@ -61,8 +61,7 @@ def test_a_key_too_long_for_an_index_sets_its_row_aside_and_the_others_are_loade
     (reason,) = site.aside()[0]["reasons"]
     assert (reason["column"], reason["rule"]) == ("visit", "key_length")
     assert (
-        "visit: expected a key (visit) of at most 2,000 bytes, by which rows are told apart; found 'vvv"
-        in (reason["message"])
+        "visit: expected a key (visit) of at most 2,000 bytes, which identify a row; found 'vvv" in (reason["message"])
     )
 
 

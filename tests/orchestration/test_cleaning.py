@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
+from declaring import changed
 from visits import HEADER, VISITS
 
 from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
@@ -12,7 +13,7 @@ from lastmile.orchestration.drop_assets import cleaned_assets, raw_asset
 from lastmile.orchestration.resources import Platform
 
 KEPT = replace(VISITS, name="kept")
-BRIEF = replace(VISITS, name="brief", retention=timedelta(0))
+BRIEF = changed(VISITS, name="brief", retention=timedelta(0))
 
 
 class TwoDatasets(Platform):

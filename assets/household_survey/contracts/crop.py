@@ -31,9 +31,13 @@ class Crop(OfHousehold):
     sold_kg: float | None = weight("Sold.", measures="income")
     income_lcu: float | None = money("Income from sales.")
     prop_land_area: float | None = share("Share of the household's cultivated land under the crop.")
-    intercrop: str | None = field("Grown alone or with others: how, or the names of the other crops, between blanks.")
-    use_list: str | None = field("Uses of the harvest (eat, sell, save_seed, ...), between blanks.", measures="income")
-    crop_residue_use: str | None = field("Uses of stalks and straw (soil, feed, burn, ...), between blanks.")
+    intercrop: str | None = field(
+        "Grown alone or with others: how, or the names of the other crops, separated by blanks."
+    )
+    use_list: str | None = field(
+        "Uses of the harvest (eat, sell, save_seed, ...), separated by blanks.", measures="income"
+    )
+    crop_residue_use: str | None = field("Uses of stalks and straw (soil, feed, burn, ...), separated by blanks.")
     control_consumed_female: float | None = controlled_by_women("Share of what is eaten", "consumption")
     control_income_female: float | None = controlled_by_women("Share of the income from the crop", "income")
     prop_harvest: float | None = share("Share of the household's harvest, by weight.")

@@ -25,7 +25,7 @@ class LivestockProducts(OfHousehold):
     consumed_kg: float | None = weight("Eaten by the household.", measures="consumption")
     sold_kg: float | None = weight("Sold.", measures="income")
     income_lcu: float | None = money("Income from sales.")
-    use_list: str | None = field("Uses of the product (use, sell, hatch, ...), between blanks.", measures="income")
+    use_list: str | None = field("Uses of the product (use, sell, hatch, ...), separated by blanks.", measures="income")
     control_consumed_female: float | None = controlled_by_women("Share of what is eaten", "consumption")
     control_income_female: float | None = controlled_by_women("Share of the income from the product", "income")
 

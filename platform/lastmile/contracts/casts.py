@@ -79,7 +79,7 @@ def decimal(cell: pl.Expr, how: Reading) -> pl.Expr:
 
 
 def plain(cell: pl.Expr, how: Reading) -> pl.Expr:
-    """A number as one with a decimal point, no groups and no signs around it; null where it is written unlike others."""
+    """A number as one with a decimal point, without groups or symbols; null where it is written unlike the others."""
     numbers = how.numbers
     bare = _without_symbols(cell, how.symbols) if how.symbols else cell
     point = bare if numbers.decimal == "." else pl.when(~bare.str.contains(".", literal=True)).then(bare)
@@ -161,7 +161,7 @@ def _iso_timestamp(cell: pl.Expr) -> pl.Expr:
     return pl.when(value.dt.year().is_between(1, 9999)).then(value)
 
 
-def usual_timestamp(cell: pl.Expr, how: Reading | None = None) -> pl.Expr:
+def usual_timestamp(cell: pl.Expr) -> pl.Expr:
     """Timestamps to the second in UTC, a tenth of the work of reading any; null for all others."""
     is_usual = cell.str.contains(USUAL_MOMENT) & ~cell.str.starts_with("0000")  # there is no year 0
     written = pl.when(is_usual).then(cell.str.head(19)).str.replace(" ", "T", literal=True)
@@ -210,7 +210,7 @@ def _by_format(
     excel: Callable[[pl.Expr], pl.Expr],
     other: Callable[[str], pl.Expr],
 ) -> pl.Expr:
-    """The value by whichever format fits; null where two of them fit and differ, since nobody could say which."""
+    """The value by whichever format fits; null where two of them fit and differ, since either could be meant."""
     special = {"iso": iso, "excel": excel}
     values = [
         special[form](cell) if form in special else _of_this_age(other(form), how) for form in how.formats or ("iso",)
@@ -238,11 +238,7 @@ def codes(cell: pl.Expr, how: Reading) -> pl.Expr:
     return pl.when(cell.str.contains(JSON_LIST)).then(inner).otherwise(split)
 
 
-def json(cell: pl.Expr, how: Reading) -> pl.Expr:
+def json(cell: pl.Expr) -> pl.Expr:
     """JSON that Postgres can hold: without `\\u0000`."""
     is_json = cell.str.json_path_match("$").is_not_null() | (cell.str.strip_chars() == "null")
     return pl.when(is_json & ~cell.str.contains(r"\u0000", literal=True)).then(cell.str.strip_chars())
-
-
-def text(cell: pl.Expr, how: Reading) -> pl.Expr:
-    return cell

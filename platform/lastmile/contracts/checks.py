@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-import pandera.backends.polars.builtin_checks  # noqa: F401  # or pandera's own checks do not know polars data yet
+import pandera.backends.polars.builtin_checks  # noqa: F401  # makes pandera's own checks known for polars
 import pandera.polars as pa
 import polars as pl
 from pandera.api.function_dispatch import Dispatcher
@@ -20,7 +20,7 @@ LISTED = 12
 
 
 class Unusable(Exception):
-    """A check that cannot be asked of the rows of a batch. The message goes on from its name: what, and what instead."""
+    """A check that cannot be asked of the rows of a batch. The message goes on from its name: why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,8 @@ class RowCheck:
     expression: pl.Expr | None
     #: The columns whose cells explain it.
     shown: tuple[str, ...]
-
-    @property
-    def is_by_row(self) -> bool:
-        """Whether it looks at each row for itself, so that rows of several drops can be validated as one batch."""
-        return self.expression is not None and self.expression.meta.is_row_separable()
+    #: Whether it looks at each row for itself, so that rows of several drops can be validated as one batch.
+    is_by_row: bool
 
     def breaks(self) -> pl.Expr | None:
         """True for each bad row."""
@@ -96,10 +93,27 @@ def _compiled(check: pa.Check, column: str | None, root: _Remembering, columns: 
     _expect_doable(check)
     expression = _traced(check, column, root, columns)
     name, expected = _described(check, expression)
-    roots = [] if expression is None else expression.meta.root_names()
+    roots = (
+        [] if expression is None else [root for root in expression.meta.root_names() if root]
+    )  # "": elements of a list
     if unknown := [one for one in roots if one not in columns]:
         raise Unusable(f"names columns {unknown}; expected some of {list(columns)}")
-    return RowCheck(check, column, name, expected, expression, (column,) if column else tuple(dict.fromkeys(roots)))
+    shown = (column,) if column else tuple(dict.fromkeys(roots))
+    return RowCheck(check, column, name, expected, expression, shown, _is_by_row(expression, check, roots))
+
+
+def _is_by_row(expression: pl.Expr | None, check: pa.Check, roots: Sequence[str]) -> bool:
+    if expression is None or not roots:
+        return False
+    return isinstance(check._check_fn, Dispatcher) or is_row_separable(expression)
+
+
+def is_row_separable(expression: pl.Expr) -> bool:
+    """Whether it looks at each row for itself. polars looks at the outermost step only, so every step is asked."""
+    try:
+        return expression.meta.is_row_separable() and all(map(is_row_separable, expression.meta.pop()))
+    except pl.exceptions.ColumnNotFoundError:  # of what is done with the elements of a list it cannot tell
+        return False
 
 
 def tried(
@@ -111,9 +125,9 @@ def tried(
     """
     cells = {name: [samples[name], samples[name], None] for name in columns}
     frames = [pl.DataFrame(schema=dict(columns)), pl.DataFrame(cells, schema=dict(columns))]
-    plain = [check.expression for check in checks if check.is_by_row and check.shown]
+    plain = [check.expression for check in checks if check.is_by_row]
     if _are_answers(frames, [expression for expression in plain if expression is not None]):
-        checks = [check for check in checks if not (check.is_by_row and check.shown)]
+        checks = [check for check in checks if not check.is_by_row]
     for check in checks:
         try:
             for frame in frames:
@@ -157,7 +171,7 @@ def _answered(check: RowCheck, rows: pl.DataFrame) -> pl.DataFrame:
 def called(check: pa.Check, frame: pl.LazyFrame, column: str | None) -> pl.LazyFrame | pl.Expr:
     """What the check returns for a frame. Raises Unusable where that is no answer for each row."""
     try:
-        answer = check._check_fn(pa.PolarsData(frame, column or "*"), **check._check_kwargs)
+        answer = check._check_fn(pa.PolarsData(frame, "*" if column is None else column), **check._check_kwargs)
     except pl.exceptions.PolarsError:
         raise
     except KeyError as error:
@@ -170,7 +184,7 @@ def called(check: pa.Check, frame: pl.LazyFrame, column: str | None) -> pl.LazyF
         ) from error
     if not isinstance(answer, pl.LazyFrame | pl.Expr):
         raise Unusable(
-            f"gives {type(answer).__name__}; expected data.lazyframe.select(<an expression that is true for a good row>)"
+            f"gives {type(answer).__name__}; expected data.lazyframe.select(<an expression, true for a good row>)"
         )
     return answer
 

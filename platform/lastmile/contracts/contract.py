@@ -25,7 +25,7 @@ the dbt source and the checks are all made from it, so adding a dataset is addin
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import cast
 
@@ -38,8 +38,10 @@ from lastmile.contracts.declaration import faults
 from lastmile.contracts.fields import NOTHING_KNOWN, Metadata
 from lastmile.contracts.fingerprint import digest
 from lastmile.contracts.limits import Limits
+from lastmile.contracts.names import normal_name
 from lastmile.contracts.numbers import PLAIN, NumberFormat
 from lastmile.contracts.partition import Partition
+from lastmile.contracts.patterns import with_patterns
 from lastmile.contracts.settings import Arrival, Format, Policy
 from lastmile.contracts.types import Kind, kind_of
 from lastmile.errors import UserError
@@ -82,8 +84,26 @@ class Contract:
 
     @cached_property
     def columns(self) -> Mapping[str, pa.Column]:
-        """The columns by name, in declared order."""
-        return dict(self.table.columns)
+        """The columns by name, in declared order, without those that stand for many."""
+        return {name: spec for name, spec in self.table.columns.items() if not spec.regex}
+
+    @cached_property
+    def patterns(self) -> Mapping[str, pa.Column]:
+        """The columns that stand for all whose names fit a regular expression, by that."""
+        return {name: spec for name, spec in self.table.columns.items() if spec.regex}
+
+    @cached_property
+    def _expanded(self) -> dict[tuple[str, ...], "Contract"]:
+        return {}
+
+    def expanded(self, header: Sequence[str]) -> "Contract":
+        """The contract of a drop with this header: each pattern replaced by the columns that fit it there."""
+        if not self.patterns:
+            return self
+        names = tuple(sorted({normal_name(name) for name in header}))
+        if names not in self._expanded:
+            self._expanded[names] = replace(self, schema=with_patterns(self.table, names))
+        return self._expanded[names]
 
     @cached_property
     def _types(self) -> dict[str, pl.DataType]:
@@ -96,7 +116,7 @@ class Contract:
     @cached_property
     def kinds(self) -> Mapping[str, Kind]:
         """Column name to what is known of its type."""
-        return {name: kind for name, spec in self.columns.items() if (kind := kind_of(spec))}
+        return {name: kind for name, spec in self.table.columns.items() if (kind := kind_of(spec))}
 
     def required(self) -> list[str]:
         """Columns that every drop must have."""
@@ -104,7 +124,7 @@ class Contract:
 
     def metadata(self, name: str) -> Metadata:
         """What is known of a column beyond its type and checks; of a plain pandera column, nothing."""
-        return cast("Metadata", NOTHING_KNOWN | (self.columns[name].metadata or {}))
+        return cast("Metadata", NOTHING_KNOWN | (self.table.columns[name].metadata or {}))
 
     @cached_property
     def _missing(self) -> dict[str, Sequence[str]]:
@@ -116,8 +136,9 @@ class Contract:
 
     def _missing_of(self, name: str) -> Sequence[str]:
         own, kind = self.metadata(name)["missing"], self.kinds[name]
-        if own is not None or not kind.is_text:
-            return kind.missing if own is None else own
+        said = self.format.missing if own is None else own
+        if said is not None or not kind.is_text:
+            return kind.missing if said is None else said
         closed = [check.statistics["allowed_values"] for check in self.columns[name].checks if check.name == "isin"]
         return ("", "NA") if closed and "NA" not in closed[0] else kind.missing
 
@@ -125,7 +146,7 @@ class Contract:
         """How the cells of a column are written, in a drop that writes its numbers so."""
         metadata, kind = self.metadata(name), self.kinds[name]
         return Reading(
-            self._types[name],
+            self.table.columns[name].dtype.type,
             numbers if kind.is_number else PLAIN,
             metadata["formats"],
             metadata["true"],
@@ -136,8 +157,9 @@ class Contract:
 
     @cached_property
     def compiled(self) -> Compiled:
-        checks = {name: spec.checks for name, spec in self.columns.items()} | {None: self.table.checks}
-        return compiled(checks, self._types)
+        checks = {name: spec.checks for name, spec in self.table.columns.items()} | {None: self.table.checks}
+        types = {name: spec.dtype.type for name, spec in self.table.columns.items()}
+        return compiled(checks, types)
 
     @property
     def checks(self) -> Mapping[str | None, Sequence[RowCheck]]:
@@ -158,7 +180,7 @@ class Contract:
                 spec.metadata,
                 self._checks(name),
             ]
-            for name, spec in self.columns.items()
+            for name, spec in self.table.columns.items()
         ]
         settings = [self.partition, self.key, self.format, self.policy, self.limits]
         return digest(self.name, columns, self._checks(None), *settings)

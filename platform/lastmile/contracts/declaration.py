@@ -4,14 +4,19 @@ The intake validates a drop batch by batch, so it can do less than pandera: what
 the first drop, is a fault of the contract.
 """
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import pandera.polars as pa
+import polars as pl
 
-from lastmile.contracts.checks import tried
+from lastmile.contracts.casts import Reading
+from lastmile.contracts.checks import is_row_separable, tried
 from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS, normal_name
-from lastmile.contracts.types import annotations, kind_of
+from lastmile.contracts.types import Kind, annotations, kind_of
 
 if TYPE_CHECKING:
     from lastmile.contracts.contract import Contract
@@ -23,9 +28,7 @@ NOT_DONE: tuple[tuple[str, object, str], ...] = (
         False,
         "drops are validated in batches; name the column in `key`, and what becomes of repeats in `policy.duplicates`",
     ),
-    ("regex", False, "declare each column under its own name, others in its `aliases`"),
-    ("default", None, "a missing value stays missing; put a default into the SQL that reads the table"),
-    ("parsers", [], "pandera runs none on polars data; values are loaded as they were sent"),
+    ("parsers", [], "pandera runs none on polars data; give the column's field a `derived` expression"),
 )
 #: The same of a whole schema.
 NOT_DONE_BY_TABLE: tuple[tuple[str, object, str], ...] = (
@@ -33,8 +36,19 @@ NOT_DONE_BY_TABLE: tuple[tuple[str, object, str], ...] = (
     ("strict", False, "say what becomes of unknown columns in `policy.unknown_columns`"),
     ("ordered", False, "columns are found by their header, in any order"),
     ("drop_invalid_rows", False, "bad rows are quarantined; say how many may be in `policy.max_bad_share`"),
-    ("parsers", [], "pandera runs none on polars data; values are loaded as they were sent"),
+    ("parsers", [], "pandera runs none on polars data; give a column's field a `derived` expression"),
 )
+#: Words of `field` that only some types have, and which.
+MEANT_FOR: dict[Literal["formats", "true", "false", "symbols", "separator", "scale"], tuple[str, ...]] = {
+    "formats": ("date", "timestamp", "time of day"),
+    "true": ("boolean",),
+    "false": ("boolean",),
+    "symbols": ("number", "whole number", "decimal"),
+    "separator": ("list of codes",),
+    "scale": ("decimal",),
+}
+#: Samples of a format of dates and times are written by it and read again.
+MOMENT = datetime(2024, 12, 31, 14, 30, tzinfo=UTC)
 
 
 def faults(contract: "Contract") -> Iterator[str]:
@@ -46,21 +60,24 @@ def faults(contract: "Contract") -> Iterator[str]:
     if misnamed:
         yield f"{misnamed} must be {COLUMN_NAME_IN_WORDS}; headers are matched in any case"
     yield from _of_key(contract)
-    for column, spec in columns.items():
+    yield from _of_partition(contract)
+    for column, spec in contract.table.columns.items():
         yield from _of_column(column, spec)
     for asked, idle, instead in NOT_DONE_BY_TABLE:
         if getattr(contract.table, asked) not in (idle, None):
             yield f"its schema says {asked}={getattr(contract.table, asked)!r}, which the intake does not do: {instead}"
+    for pattern in contract.patterns:
+        yield from _of_pattern(contract, pattern)
     yield from _shared_headers(columns)
-    if len(contract.kinds) == len(columns):
+    if len(contract.kinds) == len(contract.table.columns):
+        yield from _of_reading(contract)
         yield from _of_checks(contract)
 
 
 def _unknown_choices(settings: Any) -> Iterator[str]:
     for name, hint in get_type_hints(type(settings)).items():
-        allowed = [
-            choice for part in (hint, *get_args(hint)) if get_origin(part) is Literal for choice in get_args(part)
-        ]
+        literals = [part for part in (hint, *get_args(hint)) if get_origin(part) is Literal]
+        allowed = [choice for literal in literals for choice in get_args(literal)]
         value = getattr(settings, name)
         if allowed and value is not None and value not in allowed:
             yield f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}"
@@ -72,18 +89,95 @@ def _of_key(contract: "Contract") -> Iterator[str]:
         yield f"key names {unknown}, which are not among its columns {list(contract.columns)}"
     for name in contract.key:
         if name in contract.kinds and not contract.kinds[name].is_key:
-            yield f"key names {name}, a {contract.kinds[name].name}, by which rows cannot be told apart; name others"
+            yield f"key names {name}, a {contract.kinds[name].name}, which cannot identify a row; name others"
+
+
+def _of_partition(contract: "Contract") -> Iterator[str]:
+    name = contract.partition.column
+    if name is None:
+        return
+    kind = contract.kinds.get(name)
+    if name not in contract.columns or kind is None or kind.name not in ("date", "timestamp"):
+        yield f"partition names column {name}; expected a date or a timestamp among {list(contract.columns)}"
+    elif contract.columns[name].nullable:
+        yield f"partition names column {name}, which may be null, so that a row would have none; make it nullable=False"
 
 
 def _of_column(name: str, spec: pa.Column) -> Iterator[str]:
     if kind_of(spec) is None:
         yield (
-            f"column {name} has type {spec.dtype.type}; expected one of {annotations()}, or what polars calls the same: "
-            'a point in time is `pl.Datetime("us", "UTC")`'
+            f"column {name} has type {spec.dtype.type}; expected one of {annotations()}, or what polars calls "
+            'the same: a point in time is `pl.Datetime("us", "UTC")`'
         )
     for asked, idle, instead in NOT_DONE:
         if getattr(spec, asked) != idle:
             yield f"column {name} says {asked}={getattr(spec, asked)!r}, which the intake does not do: {instead}"
+
+
+def _of_pattern(contract: "Contract", pattern: str) -> Iterator[str]:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        yield f"{pattern!r} is no pattern of column names: {error}; expected a regular expression such as crop_\\w+_kg"
+        return
+    fitting = [name for name in contract.columns if re.fullmatch(pattern, name)]
+    if fitting:
+        yield f"pattern {pattern!r} fits columns {fitting} too, which are declared by themselves; make it narrower"
+
+
+def _of_reading(contract: "Contract") -> Iterator[str]:
+    """What is said of how cells are read, tried."""
+    for name, spec in contract.table.columns.items():
+        metadata, kind, dtype = contract.metadata(name), contract.kinds[name], spec.dtype.type
+        for form in metadata["formats"]:
+            yield from (f"column {name}: {fault}" for fault in _of_format(form, kind, contract.reading(name)))
+        for said, kinds in MEANT_FOR.items():
+            if metadata[said] and kind.name not in kinds:
+                yield f"column {name} says {said}, which is for {' or '.join(kinds)}; it is of type {kind.annotation}"
+        if spec.default is not None:
+            yield from _of_default(name, spec.default, dtype)
+        if metadata["derived"] is not None:
+            yield from _of_derived(contract, name, metadata["derived"])
+
+
+def _of_format(form: str, kind: Kind, how: Reading) -> Iterator[str]:
+    if form in ("iso", "excel") or kind.name not in MEANT_FOR["formats"]:
+        return
+    written = MOMENT.strftime(form.replace("%.f", "").replace("%#z", "%z"))
+    try:
+        value = pl.select(kind.read(pl.lit(written), replace(how, formats=(form,)))).item()
+    except pl.exceptions.PolarsError as error:
+        value, written = None, str(error).splitlines()[0]
+    if value is None:
+        yield (
+            f"format {form!r} cannot be read ({written}); expected one of strptime such as %d/%m/%Y, or iso or excel"
+        )
+
+
+def _of_default(name: str, default: Any, dtype: pl.DataType) -> Iterator[str]:
+    try:
+        pl.Series([default], dtype=dtype, strict=True)
+    except (TypeError, pl.exceptions.PolarsError):
+        yield f"column {name} has default {default!r}; expected a value of type {dtype}"
+
+
+def _of_derived(contract: "Contract", name: str, derived: pl.Expr) -> Iterator[str]:
+    unknown = [root for root in derived.meta.root_names() if root not in contract.columns]
+    if unknown:
+        yield f"column {name} is derived from {unknown}; expected some of {list(contract.columns)}"
+        return
+    others = [root for root in derived.meta.root_names() if contract.metadata(root)["derived"] is not None]
+    if others:
+        yield f"column {name} is derived from {others}, which are derived themselves; derive it from what files bring"
+    try:
+        found = pl.DataFrame(schema=contract.types()).select(derived).to_series()
+    except pl.exceptions.PolarsError as error:
+        yield f"column {name} cannot be derived: {str(error).splitlines()[0]}"
+        return
+    if not is_row_separable(derived):
+        yield f"column {name} is derived from other rows too; expected an expression over its own row"
+    if found.dtype != contract.types()[name]:
+        yield f"column {name} is derived as {found.dtype}; expected {contract.types()[name]}: cast it"
 
 
 def headers(columns: Mapping[str, pa.Column]) -> Iterator[tuple[str, str]]:
@@ -99,7 +193,7 @@ def _shared_headers(columns: Mapping[str, pa.Column]) -> Iterator[str]:
     for header, column in headers(columns):
         other_header, other = first.setdefault(normal_name(header), (header, column))
         if not normal_name(header):
-            yield f"alias {header!r} of column {column} has no letter or digit, so that no header can be matched with it"
+            yield f"alias {header!r} of column {column} has no letter or digit, so no header can be matched with it"
         elif other != column:
             yield (
                 f"header {header!r} of column {column} and header {other_header!r} of column {other} are the same to "
@@ -110,11 +204,10 @@ def _shared_headers(columns: Mapping[str, pa.Column]) -> Iterator[str]:
 def _of_checks(contract: "Contract") -> Iterator[str]:
     compiled = contract.compiled
     yield from (_of_check(column, name, why) for column, name, why in compiled.unusable)
+    types = {name: spec.dtype.type for name, spec in contract.table.columns.items()}
     samples = {name: kind.sample for name, kind in contract.kinds.items()}
     every = [check for checks in compiled.checks.values() for check in checks]
-    yield from (
-        _of_check(check.column, check.check.name, why) for check, why in tried(every, contract.types(), samples)
-    )
+    yield from (_of_check(check.column, check.check.name, why) for check, why in tried(every, types, samples))
 
 
 def _of_check(column: str | None, name: str | None, why: str) -> str:

@@ -57,7 +57,7 @@ NOTHING_KNOWN = Metadata(
 class _Field(FieldInfo):
     """As pandera's, but `X | None` may be null too, `datetime` means UTC, and a decimal has a scale."""
 
-    def column_properties(self, dtype: Any, *, required: bool = True, **more: Any) -> dict[str, Any]:  # type: ignore[override]  # pandera gives them by name
+    def column_properties(self, dtype: Any, *, required: bool = True, **more: Any) -> dict[str, Any]:  # type: ignore[override]  # given by name only
         stored = _stored(dtype, (self.metadata or {})["scale"])
         optional = more | {"required": required, "nullable": not required}
         properties: dict[str, Any] = super().column_properties(stored, **optional)

@@ -8,7 +8,8 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from types import CodeType, FunctionType, ModuleType
+from functools import partial
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import polars as pl
@@ -35,20 +36,26 @@ def _said(value: Any) -> str:
             return f"{value.dtype}{_said(value.to_list())}"
         case re.Pattern():
             return f"{value.pattern}/{value.flags}"
+        case type():
+            return f"{value.__module__}.{value.__qualname__}"
+    return _of_code(value)
+
+
+def _of_code(value: Any) -> str:
+    """Functions by what they do; of anything else that has no text of its own, its type."""
+    match value:
         case CodeType():
             return _said([value.co_code.hex(), value.co_names, _constants(value)])
         case FunctionType():
             return _of_function(value)
-        case type():
-            return f"{value.__module__}.{value.__qualname__}"
+        case MethodType():
+            return _said(value.__func__)
+        case partial():
+            return _said([value.func, value.args, value.keywords])
+        case BaseCheckInfo():
+            return _said(value.check_fn)
     if is_dataclass(value):
         return _said([type(value), {field.name: getattr(value, field.name) for field in fields(value)}])
-    if isinstance(value, BaseCheckInfo):
-        return _said(value.check_fn)
-    if hasattr(value, "__func__"):
-        return _said(value.__func__)
-    if hasattr(value, "func") and hasattr(value, "args"):
-        return _said([value.func, value.args, value.keywords])
     text = repr(value)
     return type(value).__qualname__ if " at 0x" in text else text
 

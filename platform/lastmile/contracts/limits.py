@@ -15,7 +15,7 @@ class Limits:
     #: Unpacked to packed, from 16 MiB unpacked on. Text packs 3 to 30 times smaller, very regular text 100 times; a
     #: bomb 1,000 times.
     ratio: int = 250
-    #: A row with a longer cell is set aside; a record of more than `record_bytes` refuses the drop.
+    #: A row with a longer cell is quarantined; a record of more than `record_bytes` refuses the drop.
     cell_characters: int = 1_000_000
     columns: int = 1_500
     nesting: int = 64

@@ -1,9 +1,15 @@
-"""How a dataset is cut in time: the keys a partition may have and the window of dates each one covers."""
+"""How a dataset is cut in time: the keys a partition may have and the window of dates each one covers.
+
+A row is of the partition that its drop landed under; or, with a `column`, of the one that holds its own date, so that
+one file may have rows of many partitions.
+"""
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
+
+import polars as pl
 
 Unit = Literal["year", "month", "day"]
 FORMATS = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
@@ -16,6 +22,8 @@ class Partition:
 
     unit: Unit
     start: date
+    #: A date or timestamp of the row, by which it has its partition; None: the partition its drop landed under.
+    column: str | None = None
 
     def window(self, key: str) -> tuple[date, date]:
         """First day of the partition and first day of the next. Raises ValueError with what was expected."""
@@ -24,6 +32,16 @@ class Partition:
         if not earliest <= key <= latest:
             raise ValueError(f"partition {key!r} is outside {earliest} to {latest}, the {self.unit}s of this dataset")
         return first, self._next(first)
+
+    def bounds(self) -> tuple[date, date]:
+        """First day of the first partition and first day after today's."""
+        return self._first_day(self.start_key()), self._next(self._first_day(self.key_of(datetime.now(UTC).date())))
+
+    def start_of_row(self) -> pl.Expr | None:
+        """First day of the partition that a row has by its own column; None where it has that of its drop."""
+        if self.column is None:
+            return None
+        return pl.col(self.column).cast(pl.Date).dt.truncate({"year": "1y", "month": "1mo", "day": "1d"}[self.unit])
 
     def key_of(self, day: date) -> str:
         return day.strftime(FORMATS[self.unit])

@@ -1,4 +1,4 @@
-"""What a dataset declares besides its columns, grouped by concern: its files, what becomes of misfits, when drops come."""
+"""What a dataset declares besides its columns, by concern: its files, what becomes of misfits, when drops come."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +18,16 @@ class Format:
     sheet: str | None = None
     #: What stands before the fraction of numbers in delimited text; None: what the file's own numbers show.
     decimal: Literal[".", ","] | None = None
+    #: What stands between the fields of delimited text, and around those that hold it ("" where nothing does); None:
+    #: what the file shows.
+    delimiter: str | None = None
+    quote: str | None = None
+    #: Lines of text, or rows of a sheet, that begin with it are no records.
+    comment: str | None = None
+    #: So many lines of text, or rows of a sheet, are passed over before the header is looked for.
+    skip_lines: int = 0
+    #: Cell texts read as "no value" in every column that names none of its own; None: those of the column's type.
+    missing: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +37,7 @@ class Policy:
     #: A row whose key its drop or its partition of the table already has: quarantined as a duplicate, so that the first
     #: stays; quarantined as bad; or loaded.
     duplicates: Literal["first", "quarantine", "keep"] = "first"
-    #: A column nobody declared: becomes a text column of the table, goes to `_rescued`, or refuses the drop.
+    #: A column the schema does not declare: becomes a text column of the table, goes to `_rescued`, or refuses drops.
     unknown_columns: Literal["add", "rescue", "refuse"] = "rescue"
     #: A cell that does not fit its type: quarantines the row, or goes to `_rescued` and leaves the column null.
     wrong_type: Literal["quarantine", "rescue"] = "quarantine"

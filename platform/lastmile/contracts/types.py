@@ -39,7 +39,7 @@ class Kind:
     missing: Sequence[str] = MISSING_CODES
     #: Whether numbers of the file's own format stand in it.
     is_number: bool = False
-    #: Whether rows can be told apart by it.
+    #: Whether it can be part of a key.
     is_key: bool = True
 
     @property
@@ -103,15 +103,15 @@ KINDS = (
     Kind(
         "timestamp", "datetime", TIMESTAMP, "timestamp with time zone",
         _dated("a date and time such as 2024-05-31T14:30:00Z"), casts.timestamp, datetime(2020, 2, 29, tzinfo=UTC),
-        read_usual=casts.usual_timestamp,
+        read_usual=lambda raw, how: casts.usual_timestamp(raw),
     ),
     Kind(
         "time of day", "time", pl.Time(), "time without time zone", _dated("a time of day such as 14:30"),
         casts.time_of_day, time(12),
     ),
-    Kind("JSON", "Json", Json, "jsonb", lambda how: "JSON", casts.json, "{}", is_key=False),
+    Kind("JSON", "Json", Json, "jsonb", lambda how: "JSON", lambda cell, how: casts.json(cell), "{}", is_key=False),
     Kind("list of codes", "list[str]", pl.List(pl.String()), "text[]", _codes, casts.codes, ["a"], is_key=False),
-    Kind("text", "str", pl.String(), "text", lambda how: "text", casts.text, "a", missing=("",)),
+    Kind("text", "str", pl.String(), "text", lambda how: "text", lambda cell, how: cell, "a", missing=("",)),
 )  # fmt: skip
 
 

@@ -47,7 +47,8 @@ class Load:
     contract: Contract
     drop: Drop
     run_id: str
-    first_day: date
+    #: First day of the partition of all its rows; None where each has its own.
+    first_day: date | None
     keys: KeyIndex
     #: Lines that somebody decided not to want, with the reason given.
     discarded: Mapping[int, str] = field(default_factory=dict)
@@ -59,19 +60,33 @@ class Load:
     duplicate: int = 0
     #: Bad rows that somebody decided about: they do not count against the drop.
     decided: int = 0
+    #: Where each row has its own partition: those whose rows the drop changes.
+    partitions: set[str] = field(default_factory=set)
 
     @property
     def loaded(self) -> int:
         return self.read - self.bad - self.duplicate
 
     def provenance(self) -> dict[str, object]:
-        """Where each loaded row came from, beside its `_line`."""
-        return {
-            "_drop_id": self.drop.id,
-            "_partition_start": self.first_day,
-            "_run_id": self.run_id,
-            "_loaded_at": self.at,
-        }
+        """Where each loaded row came from, alongside its `_line`."""
+        of_all = {"_drop_id": self.drop.id, "_run_id": self.run_id, "_loaded_at": self.at}
+        return of_all if self.first_day is None else of_all | {"_partition_start": self.first_day}
+
+    def placed(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows with the partition that each has by its own column, where the contract says so."""
+        start = self.contract.partition.start_of_row()
+        return rows if start is None else rows.with_columns(start.alias("_partition_start"))
+
+    def note_partitions(self, drop_ids: Sequence[int]) -> None:
+        """Remember the partitions that these drops have rows in."""
+        if self.first_day is None:
+            found = self.connection.execute(
+                sql.SQL("SELECT DISTINCT _partition_start FROM {} WHERE _drop_id = ANY(%s)").format(
+                    sql.Identifier("raw", self.contract.name)
+                ),
+                [list(drop_ids)],
+            )
+            self.partitions |= {self.contract.partition.key_of(start) for (start,) in found.fetchall()}
 
     def set_aside(self, rows: pl.DataFrame, as_kind: Kind) -> None:
         self.count(rows, as_kind)
@@ -97,7 +112,7 @@ def load(
     stale: list[str] = []
     sha256 = pinned.sha256
     work = begin(connection, contract, drop, run_id)
-    if drop.size >= LARGE:
+    if drop.size >= LARGE and work.first_day is not None:
         work.drop_table = create_drop_table(connection, contract.name, work.provenance())
     if deduplicates(contract):
         index_keys(connection, contract, [drop.partition], but=[drop.key])
@@ -112,7 +127,7 @@ def load(
         ) and contract.policy.same_content == "skip":
             message = f"the same bytes as drop {twin} under another name; its contract says to skip such drops"
             outcome = Outcome("duplicate", message=message)
-            stale = _replace_older(connection, contract, drop, run_id)
+            stale = _replace_older(work)
         else:
             outcome, stale = _load_file(work, store, pinned)
             if twin:
@@ -129,6 +144,8 @@ def load(
 
 def begin(connection: Connection, contract: Contract, drop: Drop, run_id: str) -> Load:
     first_day, _ = contract.partition.window(drop.partition)
+    if contract.partition.column is not None:
+        return Load(connection, contract, drop, run_id, None, KeyIndex((*contract.key, "_partition_start")))
     return Load(connection, contract, drop, run_id, first_day, KeyIndex(contract.key))
 
 
@@ -161,6 +178,7 @@ def _load_file(work: Load, store: Store, pinned: PinnedFile) -> tuple[Outcome, l
     work.discarded = discarded_lines(connection, drop.id)
     reader = open_drop(pinned.path, drop.key, contract)
     work.contract = grown(connection, contract, reader.header)  # before rows are locked: others may wait to grow it too
+    work.note_partitions([drop.id])
     _start_over(connection, drop)
     part = pinned.path.with_suffix(".parquet")
     change = load_batches(work, reader, part) if reader.header else {}
@@ -172,8 +190,11 @@ def _load_file(work: Load, store: Store, pinned: PinnedFile) -> tuple[Outcome, l
         clear(connection, contract.name, [drop.id])
         whole = replace(found, state="quarantined", quarantined=work.read, message=_over_the_threshold(work))
         return whole, _named([drop.cleaned_key])
-    stale = _replace_older(connection, contract, drop, work.run_id)
+    stale = _replace_older(work)
     take_out_duplicates(work, part)
+    if work.first_day is None:
+        work.note_partitions([drop.id])
+        found = replace(found, format=reader.format | {"partitions": sorted(work.partitions)})
     key = cleaned_key(drop)
     if work.loaded:
         store.publish(key, part)
@@ -188,11 +209,12 @@ def _load_file(work: Load, store: Store, pinned: PinnedFile) -> tuple[Outcome, l
     return done, _named([drop.cleaned_key, *stale])
 
 
-def _replace_older(connection: Connection, contract: Contract, drop: Drop, run_id: str) -> list[str]:
+def _replace_older(work: Load) -> list[str]:
     """Take older versions of the drop's key out of force, with their rows; returns their cleaned files' keys."""
-    replaced = ledger.supersede(connection, drop, run_id)
+    replaced = ledger.supersede(work.connection, work.drop, work.run_id)
     if replaced:
-        clear(connection, contract.name, [old for old, _ in replaced])
+        work.note_partitions([old for old, _ in replaced])
+        clear(work.connection, work.contract.name, [old for old, _ in replaced])
     return _named([key for _, key in replaced])
 
 
@@ -232,13 +254,13 @@ def load_batches(work: Load, reader: Reader, part: Path) -> dict[str, object]:
 
         for batch in ahead(reader.batches()):
             judged = without_discarded(plan.validate(batch), batch, work.discarded)
-            rows, repeated = _without_repeats(work, batch, judged.valid)
+            rows, repeated = _without_repeats(work, batch, work.placed(judged.valid))
             work.read += batch.records
             aside: list[Aside] = [(judged.bad, "bad"), (repeated, kind(work.contract))]
             for found in aside:
                 work.count(*found)
             encoding.call(partial(send, rows, aside))
-            writing.call(partial(parquet.write, rows))
+            writing.call(partial(parquet.write, rows.drop("_partition_start", strict=False)))
     return plan.change.as_json()
 
 

@@ -122,14 +122,15 @@ def _fetch(store: Store, drop: Drop, file: Path) -> str:
 
 
 def _read(contract: Contract, drop: Drop, file: Path, sha256: str, plans: dict[tuple[Any, ...], Plan]) -> Read | None:
-    """None where there is no row, more than a batch of them, or a column to be added to the table."""
+    """None where there is no row, more than a batch of them, a column to be added, or rows of several partitions."""
     reader = open_drop(file, drop.key, contract)
     batches = list(reader.batches())
     numbers = NumberFormat.of(reader.format)
     known = (*reader.header, numbers)
-    plan = plans[known] = plans.get(known) or Plan(contract, reader.header, numbers)
-    grows = contract.policy.unknown_columns == "add" and plan.change.rescued
-    if len(batches) != 1 or grows or drop.size > contract.limits.bytes:
+    plan = plans[known] = plans.get(known) or Plan(contract.expanded(reader.header), reader.header, numbers)
+    grows = contract.patterns or (contract.policy.unknown_columns == "add" and plan.change.rescued)
+    has_many_partitions = contract.partition.column is not None
+    if len(batches) != 1 or grows or has_many_partitions or drop.size > contract.limits.bytes:
         return None
     return Read(drop, sha256, plan, reader.format, batches[0])
 

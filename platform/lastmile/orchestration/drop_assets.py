@@ -121,6 +121,7 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
         with platform.connect() as connection:
             taken = _taken(context, platform, connection, contract)
             context.log.info(f"{contract.name}: {len(taken)} drops taken")
+            report_other_partitions(context, contract, taken)
             drops = inventory(connection, store.url, contract.name, partitions)
             yield from _results(context, connection, store.url, contract, drops)
             yield from check_results(connection, store.url, contract, partitions, drops, cleaned, quarantine)
@@ -144,6 +145,16 @@ def _taken(
         return ingest_in_parallel(platform.connect, platform.store(), contract, *of_run, redo, _logger(context))
     place = Place(settings, contract.name, contract.version, platform.s3_options())
     return ingest_on_dask(scheduler, place, *of_run, now(connection) if redo else None, _logger(context))
+
+
+def report_other_partitions(context: dg.AssetExecutionContext, contract: Contract, taken: "Sequence[Outcome]") -> None:
+    """Where rows have partitions of their own: report those changed besides the run's, for what is downstream."""
+    changed = {key for outcome in taken for key in (outcome.format or {}).get("partitions", ())}
+    for partition in sorted(changed - set(context.partition_keys)):
+        event = dg.AssetMaterialization(
+            cleaned_key(contract.name), partition=partition, description="Rows of drops that landed elsewhere."
+        )
+        context.instance.report_runless_asset_event(event)
 
 
 def _results(

@@ -7,13 +7,16 @@ is busy until the copy is left; an error inside it takes back all rows of this c
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import polars as pl
 from pgpq import ArrowToPostgresBinaryEncoder
 from pgpq.encoders import StringViewEncoderBuilder
 from pgpq.schema import Jsonb
 from psycopg import Connection, sql
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: What a binary COPY starts with, without flags or extension, and what ends it: a row of -1 fields.
 #: https://www.postgresql.org/docs/current/sql-copy.html
@@ -56,7 +59,7 @@ class BinaryCopy:
         rows = frame.select(pl.col(name).cast(dtype) for name, dtype in self._types.items())
         encoder = self._encoder()  # which keeps back what is little, so that each frame needs its own
         encoder.write_header()
-        batches = rows.to_arrow(compat_level=pl.CompatLevel.newest()).to_batches()
+        batches = _as_arrow(rows).to_batches()
         return [*map(encoder.write_batch, batches), encoder.finish().removesuffix(TRAILER)]
 
     def send(self, encoded: Iterable[bytes]) -> None:
@@ -71,8 +74,20 @@ class BinaryCopy:
         self._open.__exit__(kind, error, trace)
 
 
+def _as_arrow(frame: pl.DataFrame) -> "pa.Table":
+    """Arrow as polars has it, but for times of day, which Postgres keeps to the microsecond."""
+    table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+    if pl.Time not in frame.dtypes:
+        return table
+    import pyarrow as pa
+
+    of_times = {name: pa.time64("us") for name, dtype in frame.schema.items() if dtype == pl.Time}
+    schema = pa.schema([field.with_type(of_times.get(field.name, field.type)) for field in table.schema])
+    return table.cast(schema)
+
+
 def _encoders(types: Mapping[str, pl.DataType], jsonb: Collection[str]) -> Callable[[], ArrowToPostgresBinaryEncoder]:
-    schema = pl.DataFrame(schema=dict(types)).to_arrow(compat_level=pl.CompatLevel.newest()).schema
+    schema = _as_arrow(pl.DataFrame(schema=dict(types))).schema
     encoders = {
         field.name: StringViewEncoderBuilder.new_with_output(field, Jsonb())
         if field.name in jsonb

@@ -46,7 +46,7 @@ def ensure_table(connection: Connection, contract: Contract) -> None:
 
 
 def _declared(contract: Contract) -> dict[str, str]:
-    return {name: kind.postgres for name, kind in contract.kinds.items()}
+    return {name: contract.kinds[name].postgres for name in contract.columns}
 
 
 def _column(name: str, kind: str) -> sql.Composed:

@@ -37,17 +37,21 @@ def duplicates_in_drop(contract: Contract, batch: RawBatch, repeated: pl.DataFra
 
 
 def quarantine_table_duplicates(
-    connection: Connection, contract: Contract, drop_id: int, first_day: date, lines: Sequence[int] | None = None
+    connection: Connection, contract: Contract, drop_id: int, first_day: date | None, lines: Sequence[int] | None = None
 ) -> pl.DataFrame:
     """Delete the drop's rows whose key the partition already holds from another drop; returns them, raw as JSON.
 
     With `lines`, only these rows of the drop are asked about, and its other rows count as held already.
 
-    A lock on the dataset's partition is held until the transaction ends, so two drops cannot both be the first. Where
-    the ledger knows no other drop with rows in the partition, nothing is searched.
+    A lock on the dataset's partition is held until the transaction ends, so two drops cannot both be the first; on the
+    whole dataset where rows have partitions of their own, and then `first_day` is None. Where the ledger knows no other
+    drop with rows there, nothing is searched.
     """
-    _lock_partitions(connection, contract, [first_day])
-    if lines is None and _is_alone(connection, drop_id):
+    if first_day is None:
+        lock(connection, Lock.PARTITION, [f"{contract.name}/every"])
+    else:
+        _lock_partitions(connection, contract, [first_day])
+    if lines is None and _is_alone(connection, drop_id, first_day is None):
         return pl.DataFrame(schema=QUARANTINE_SCHEMA)
     taken_out = connection.execute(
         sql.SQL(
@@ -56,15 +60,17 @@ def quarantine_table_duplicates(
                 SELECT DISTINCT ON (new._line) new.tableoid AS part, new.ctid AS place,
                     old._drop_id AS old_drop, old._line AS old_line
                 FROM {table} new JOIN {table} old ON {same_key}
-                WHERE new._drop_id = %(drop)s AND new._partition_start = %(day)s AND {new} AND ({old})
+                WHERE new._drop_id = %(drop)s AND {here} AND {new} AND ({old})
                 ORDER BY new._line, old._drop_id
             )
             DELETE FROM {table} new USING repeated
-            WHERE new.tableoid = repeated.part AND new.ctid = repeated.place AND new._partition_start + 0 = %(day)s
+            WHERE new.tableoid = repeated.part AND new.ctid = repeated.place AND {there}
             RETURNING new._line, to_jsonb(new)::text, array[{key}]::text[], old_drop, old_line
             """
         ).format(
             table=sql.Identifier("raw", contract.name),
+            here=sql.SQL("true" if first_day is None else "new._partition_start = %(day)s"),
+            there=sql.SQL("true" if first_day is None else "new._partition_start + 0 = %(day)s"),
             new=sql.SQL("true" if lines is None else "new._line = ANY(%(lines)s)"),
             old=sql.SQL("old._drop_id <> %(drop)s" + ("" if lines is None else " OR old._line <> ALL(%(lines)s)")),
             same_key=_same_key(contract),
@@ -117,11 +123,12 @@ def _same_key(contract: Contract) -> sql.Composed:
     return sql.SQL("{} AND old._partition_start + 0 = new._partition_start").format(keys)
 
 
-def _is_alone(connection: Connection, drop_id: int) -> bool:
+def _is_alone(connection: Connection, drop_id: int, in_dataset: bool) -> bool:
     others = connection.execute(
-        "SELECT FROM ledger.drops one JOIN ledger.drops other USING (dataset, partition)"
-        " WHERE one.id = %s AND other.id <> one.id AND other.state = 'loaded' LIMIT 1",
-        [drop_id],
+        "SELECT FROM ledger.drops one JOIN ledger.drops other USING (dataset)"
+        " WHERE one.id = %s AND other.id <> one.id AND other.state = 'loaded'"
+        " AND (other.partition = one.partition OR %s) LIMIT 1",
+        [drop_id, in_dataset],
     )
     return others.rowcount == 0
 

@@ -24,7 +24,7 @@ from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.dialect import Sample
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, without_c1
 from lastmile.ingestion.readers.excel.reader import first_rows
-from lastmile.ingestion.readers.header import told_apart
+from lastmile.ingestion.readers.header import distinguished
 
 #: Tried where text is neither UTF-8 nor marked, the one that is assumed first; each must be plausible.
 ENCODINGS = ("cp1252", "shift_jis", "gb18030", "cp1251")
@@ -42,7 +42,7 @@ def open_file(path: Path) -> Source:
         reader = open_drop(path, path.name, of_names(names, form))
     except (Refused, OSError) as error:
         raise UserError(f"{path}: {error}") from None
-    made_up = [name for name in told_apart(names) if name not in names]
+    made_up = [name for name in distinguished(names) if name not in names]
     known = [name for name in distinct(reader.header) if name not in made_up]
     left_out = [name for name in reader.header if name not in known]
     return Source(str(path), known, partial(_reopen, path), form, left_out)
@@ -87,7 +87,7 @@ def distinct(names: Sequence[str]) -> list[str]:
 
     Values under the others are kept as those of unknown columns.
     """
-    unique = told_apart(names)
+    unique = distinguished(names)
     times = Counter(map(normal_name, [*names, *(name for name in unique if name not in names)]))
     return [name for name in unique if normal_name(name) and times[normal_name(name)] == 1 and name in names]
 

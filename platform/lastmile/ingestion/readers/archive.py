@@ -54,7 +54,7 @@ def _bytes_of_list(file: IO[bytes]) -> int:
 
 
 def member(file: IO[bytes]) -> ZipInfo:
-    """The one file in the archive. Raises Refused where there is none, several, or one nobody may open."""
+    """The one file in the archive. Raises Refused where there is none, several, or one that must not be opened."""
     with listed(file) as archive:
         files = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_added(entry.filename)]
     if len(files) != 1:

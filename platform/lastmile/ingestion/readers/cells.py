@@ -50,5 +50,5 @@ def json_text(value: Any) -> str:
 
 
 def raw_rows(frame: pl.DataFrame) -> Callable[[Sequence[int]], list[str]]:
-    """Rows by position, each as the JSON text of an object; for formats whose source text nobody could read."""
+    """Rows by position, each as the JSON text of an object; for formats whose source is not text."""
     return lambda positions: [orjson.dumps(frame.row(position, named=True)).decode() for position in positions]

@@ -1,4 +1,4 @@
-"""Compressed files as plain blocks, at constant memory; one that ends early or is damaged is never taken for whole.
+"""Compressed files as plain blocks, at constant memory; one that ends early or is damaged is never mistaken for whole.
 
 A bomb is stopped while it unpacks: at so many bytes, or so many times the bytes read of it by then.
 """

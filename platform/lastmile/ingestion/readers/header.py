@@ -2,7 +2,7 @@
 
 A header may take two or three records, as where `Travel` stands above `Air` and `Rail`: then a column's name is what
 stands above each other, joined by blanks, and a name above holds for the empty cells right of it or does not, whichever
-gives names that the contract knows. Names that are repeated are told apart by their place: `x (2)`.
+gives names that the contract knows. Names that are repeated are distinguished by their place: `x (2)`.
 """
 
 from collections import Counter
@@ -67,8 +67,8 @@ def _known(names: Sequence[str], contract: Contract) -> int:
 
 
 def _fitting(names: list[str], contract: Contract) -> list[str]:
-    """The names, or those told apart by their place, if they fit; else none."""
-    return next((these for these in (names, told_apart(names)) if fits(these, contract)), [])
+    """The names, or those distinguished by their place, if they fit; else none."""
+    return next((these for these in (names, distinguished(names)) if fits(these, contract)), [])
 
 
 def _stacks(rows: Sequence[list[str]], contract: Contract, starts: Iterable[int]) -> Iterator[Heading]:
@@ -153,13 +153,13 @@ def refusal(candidates: Iterable[Sequence[str]], contract: Contract) -> Refused:
 
 
 def named(names: Sequence[str], contract: Contract) -> list[str]:
-    """The names with those that are empty or repeated told apart by their 1-based position, as `note (7)`.
+    """The names with those that are empty or repeated distinguished by their 1-based position, as `note (7)`.
 
     Repeated ones are always unknown to the contract: two that fit one of its columns are refused before.
     """
     if len(names) > contract.limits.columns:
         raise too_wide(len(names), contract)
-    unique = told_apart(names)
+    unique = distinguished(names)
     if len(set(unique)) < len(unique) or fit(contract, unique)[0] != fit(contract, names)[0]:
         raise Refused(
             f"dataset {contract.name}: columns of one name cannot be told apart in {list(names)[:SHOWN_NAMES]}. "
@@ -175,7 +175,7 @@ def too_wide(columns: int, contract: Contract) -> Refused:
     )
 
 
-def told_apart(names: Sequence[str]) -> list[str]:
+def distinguished(names: Sequence[str]) -> list[str]:
     times = Counter(names)
     return [
         name if name and times[name] == 1 else f"{name or 'column'} ({position})"

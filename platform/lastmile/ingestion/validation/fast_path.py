@@ -17,7 +17,10 @@ from lastmile.ingestion.validation.rules import (
     any_broken,
     cell_name,
     check_rules,
+    derived_rules,
+    derived_values,
     key_rules,
+    partition_rules,
     raw_name,
     text_rules,
 )
@@ -41,15 +44,21 @@ class FastPath:
         self._others = [name for name in found if not contract.kinds[name].is_text]
         self._cells = [_text(name, contract).alias(cell_name(name)) for name in self._texts]
         self._values = [
-            *(pl.col(cell_name(name)).alias(name) for name in self._texts),
-            *(_value(name, contract, numbers).alias(name) for name in self._others),
-            *(pl.lit(None, dtype).alias(name) for name, dtype in types.items() if name not in found),
+            *(_with_default(name, contract, pl.col(cell_name(name))).alias(name) for name in self._texts),
+            *(_with_default(name, contract, _value(name, contract, numbers)).alias(name) for name in self._others),
+            *(
+                pl.lit(contract.columns[name].default, dtype).alias(name)
+                for name, dtype in types.items()
+                if name not in found
+            ),
         ]
+        derived = derived_values(contract, (), {name: _is_missing(name, contract) for name in found})
+        self._derived = [value.alias(name) for name, value in derived.items()]
         self._rules = list(_rules(contract, found, unknown))
 
     def typed(self, raw: pl.LazyFrame) -> pl.LazyFrame:
         """All rows with every column of the contract; only those of plain rows are to be trusted."""
-        return raw.with_columns(self._cells).with_columns(self._values)
+        return raw.with_columns(self._cells).with_columns(self._values).with_columns(self._derived)
 
     def are_valid(self, typed: pl.DataFrame, nul_free: bool) -> pl.Series:
         """Which rows of a frame that `typed` made are plain. `nul_free` says that no cell has a NUL character."""
@@ -73,7 +82,7 @@ class FastPath:
         if not nul_free:
             yield raw.str.contains("\0", literal=True)
         if not self._contract.columns[column].nullable:
-            yield pl.col(cell_name(column)).is_null()
+            yield pl.col(column).is_null()
 
     def _doubts_of_value(self, column: str, values: pl.Series) -> Iterator[pl.Expr]:
         value = pl.col(column)
@@ -89,15 +98,31 @@ def _rules(contract: Contract, found: Mapping[str, str], unknown: Sequence[str])
     for column in contract.columns:
         if column in found:
             yield from check_rules(contract, column)
+        elif contract.metadata(column)["derived"] is not None:
+            yield from derived_rules(contract, column)
     for name in unknown:
         yield from text_rules(name, contract.limits.cell_characters)
     yield from check_rules(contract, None)
+    yield from partition_rules(contract)
     yield from key_rules(contract, found)
 
 
 def _text(column: str, contract: Contract) -> pl.Expr:
     raw = pl.col(raw_name(column))
     return pl.when(~raw.is_in(contract.missing(column))).then(raw)
+
+
+def _is_missing(column: str, contract: Contract) -> pl.Expr:
+    raw = pl.col(raw_name(column))
+    return raw.is_null() | raw.is_in(contract.missing(column))
+
+
+def _with_default(column: str, contract: Contract, value: pl.Expr) -> pl.Expr:
+    default = contract.columns[column].default
+    if default is None:
+        return value
+    of_type = pl.lit(default, contract.types()[column])
+    return pl.when(_is_missing(column, contract)).then(of_type).otherwise(value)
 
 
 def _value(column: str, contract: Contract, numbers: NumberFormat) -> pl.Expr:

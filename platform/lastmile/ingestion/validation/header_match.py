@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.declaration import headers
 from lastmile.contracts.names import normal_name
+from lastmile.contracts.patterns import fitting
 from lastmile.ingestion.batch import Refused, SchemaChange
 
 #: How many names a message lists, and how much of each.
@@ -22,6 +23,8 @@ def fit(contract: Contract, header: Sequence[str]) -> tuple[dict[str, str], Sche
         raise Refused(
             f"dataset {contract.name}: headers {listed(with_nul)} hold NUL characters. Write the file as text."
         )
+    _refuse_missing_patterns(contract, header)
+    contract = contract.expanded(header)
     columns = {normal_name(name): column for name, column in headers(contract.columns)}
     found: dict[str, str] = {}
     for name in header:
@@ -36,6 +39,16 @@ def fit(contract: Contract, header: Sequence[str]) -> tuple[dict[str, str], Sche
     change = _change(contract, header, found)
     _refuse_misfits(contract, header, found, change)
     return found, change
+
+
+def _refuse_missing_patterns(contract: Contract, header: Sequence[str]) -> None:
+    names = list(map(normal_name, header))
+    missing = [pattern for pattern, spec in contract.patterns.items() if spec.required and not fitting(pattern, names)]
+    if missing:
+        raise Refused(
+            f"dataset {contract.name}: expected columns whose names fit {missing}; the file has {listed(header)}. Add "
+            "them to the file, or make the pattern wider in the contract."
+        )
 
 
 def _change(contract: Contract, header: Sequence[str], found: dict[str, str]) -> SchemaChange:

@@ -1,10 +1,10 @@
-"""The contract of a dataset turned, once per header, into the casts and flags that judge each batch of a drop.
+"""The contract of a dataset turned, once per header, into the casts and flags that validate each batch of a drop.
 
 pandera stays the contract without being in the hot loop: its checks become expressions when the plan is made, each
-batch is judged by a few vectorised steps, and no row is ever touched by itself.
+batch is validated in a few vectorised steps, and no row is ever touched by itself.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 
 import polars as pl
@@ -12,6 +12,7 @@ import polars as pl
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.numbers import PLAIN, NumberFormat
 from lastmile.ingestion.batch import RawBatch, SchemaChange, ValidatedBatch
+from lastmile.ingestion.validation.evaluation import evaluated
 from lastmile.ingestion.validation.fast_path import FastPath
 from lastmile.ingestion.validation.header_match import fit
 from lastmile.ingestion.validation.rules import (
@@ -21,8 +22,11 @@ from lastmile.ingestion.validation.rules import (
     cell_name,
     check_rules,
     column_rules,
+    derived_rules,
+    derived_values,
     key_rules,
     misread,
+    partition_rules,
     raw_name,
     text_rules,
 )
@@ -33,7 +37,7 @@ FEW_ROWS = 2_000
 
 
 class Plan:
-    """How drops with one header are judged. `change` says how the header differs from the contract.
+    """How drops with one header are validated. `change` says how the header differs from the contract.
 
     Cells of unknown columns go to `_rescued` under the name found, also where the contract says to add such columns:
     whoever adds them gives the contract with them. A text cell is kept as it is, blanks at its ends too; only missing
@@ -63,6 +67,7 @@ class Plan:
             *map(pl.col, loaded),
         ]
         self._typed = list(_typed(contract, found, numbers, loaded))
+        self._derived = derived_values(contract, loaded, {column: cell(column).is_null() for column in found})
         self._rescued = _rescued(contract, found, unknown).alias("_rescued")
         self._rules = list(_rules(contract, found, unknown, numbers))
         self._plain: Callable[[], FastPath] = cache(lambda: FastPath(contract, found, unknown, numbers))
@@ -94,8 +99,11 @@ class Plan:
             return None, pl.repeat(True, raw.height, dtype=pl.Boolean, eager=True)
         rows = self._plain()
         query = rows.typed(raw.lazy().with_columns(self._unknown_cells)).with_columns(self._unknown_rescued)
-        typed = query.collect(engine="in-memory")
-        is_plain = rows.are_valid(typed, nul_free)
+        try:
+            typed = query.collect(engine="in-memory")
+            is_plain = rows.are_valid(typed, nul_free)
+        except pl.exceptions.PolarsError:  # an expression of the contract fails on a row: the closer look finds which
+            return None, pl.repeat(True, raw.height, dtype=pl.Boolean, eager=True)
         self._may_be_plain = 2 * int(is_plain.sum()) >= raw.height
         return typed.select(self._loaded).filter(is_plain), ~is_plain
 
@@ -103,7 +111,19 @@ class Plan:
         """The rows typed, and per rule whether they break it."""
         query = raw.lazy().select("_line", *self._cells).with_columns(self._typed).with_columns(self._rescued)
         frame = query.collect(engine="in-memory")  # planning for any other costs a small drop half its time
-        return frame, frame.select(rule.broken(frame).alias(str(number)) for number, rule in enumerate(self._rules))
+        frame = _with_values(frame, self._derived)
+        try:
+            flags = frame.select(rule.broken(frame).alias(str(number)) for number, rule in enumerate(self._rules))
+        except pl.exceptions.PolarsError:
+            flags = pl.DataFrame([rule.flags(frame).alias(str(number)) for number, rule in enumerate(self._rules)])
+        return frame, flags
+
+
+def _with_values(frame: pl.DataFrame, derived: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    try:
+        return frame.with_columns(value.alias(column) for column, value in derived.items())
+    except pl.exceptions.PolarsError:
+        return frame.with_columns(evaluated(frame, value, None).alias(column) for column, value in derived.items())
 
 
 def _in_order(plain: pl.DataFrame | None, others: pl.DataFrame) -> pl.DataFrame:
@@ -133,17 +153,27 @@ def _typed(
     for column, dtype in contract.types().items():
         if column not in loaded:
             how = contract.reading(column, numbers)
-            value = contract.kinds[column].read(cell(column), how) if column in found else pl.lit(None, dtype)
-            yield value.alias(column)
+            default = pl.lit(contract.columns[column].default, dtype)
+            if column in found:
+                value = contract.kinds[column].read(cell(column), how)
+                has_default = contract.columns[column].default is not None
+                yield (pl.when(cell(column).is_null()).then(default).otherwise(value) if has_default else value).alias(
+                    column
+                )
+            else:
+                yield default.alias(column)
 
 
 def _rules(contract: Contract, found: dict[str, str], unknown: Sequence[str], numbers: NumberFormat) -> Iterator[Rule]:
     for column in contract.columns:
         if column in found:
             yield from column_rules(contract, column, numbers)
+        elif contract.metadata(column)["derived"] is not None:
+            yield from derived_rules(contract, column)
     for name in unknown:
         yield from text_rules(name, contract.limits.cell_characters)
     yield from check_rules(contract, None)
+    yield from partition_rules(contract)
     yield from key_rules(contract, found)
 
 

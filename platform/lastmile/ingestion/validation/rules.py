@@ -4,16 +4,19 @@ The checks come from the contract's pandera schema, nearly all of them as expres
 are called on it, as pandera itself would. Uniqueness needs the whole drop: it is not looked at here.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import polars as pl
 
-from lastmile.contracts.checks import RowCheck
+from lastmile.contracts.checks import RowCheck, is_row_separable
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.numbers import PLAIN, NumberFormat
+from lastmile.ingestion.batch import Refused
+from lastmile.ingestion.validation.evaluation import evaluated
 
-#: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it keeps beside them.
+#: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it stores alongside.
 LONGEST_KEY = 2_000
 
 
@@ -27,6 +30,20 @@ class Rule:
     broken: Callable[[pl.DataFrame], pl.Expr | pl.Series]
     shown: tuple[str, ...] = ()
 
+    def flags(self, frame: pl.DataFrame) -> pl.Series:
+        """The rows that break it; one that cannot be asked of a row is broken there. Raises Refused where it can be
+        asked of no row alone."""
+        try:
+            broken = self.broken(frame)
+            return frame.select(broken).to_series()
+        except pl.exceptions.PolarsError as error:
+            if isinstance(broken, pl.Expr) and is_row_separable(broken):
+                return evaluated(frame, broken, True)
+            raise Refused(
+                f"rule {self.name} cannot be asked of these rows: {str(error).splitlines()[0]}. Write it so that it "
+                "gives null where there is no answer, such as with strict=False"
+            ) from error
+
 
 def raw_name(column: str) -> str:
     """The name of a column as read; unknown ones may be called anything, even what polars takes for a pattern."""
@@ -34,7 +51,7 @@ def raw_name(column: str) -> str:
 
 
 def cell_name(column: str) -> str:
-    """The name of a column's texts, null where missing, beside the typed column: the blank keeps the names apart."""
+    """The name of a column's texts, null where missing, next to the typed column: a blank keeps the names distinct."""
     return f"cell {column}"
 
 
@@ -68,7 +85,10 @@ def column_rules(contract: Contract, column: str, numbers: NumberFormat = PLAIN)
     if not kind.is_text and not is_rescued:
         yield _rule("type", column, kind.expected(contract.reading(column, numbers)), misread(column))
     if not spec.nullable:
-        yield _rule("required", column, "a value", cell(column).is_null())
+        is_missing = cell(column).is_null()
+        if spec.default is not None or contract.metadata(column)["derived"] is not None:
+            is_missing &= pl.col(column).is_null()
+        yield _rule("required", column, "a value", is_missing)
     if kind.is_text or is_rescued:
         yield from text_rules(column, contract.limits.cell_characters)
     yield from check_rules(contract, column)
@@ -81,12 +101,46 @@ def check_rules(contract: Contract, column: str | None) -> Iterator[Rule]:
         yield _check_rule(check, names)
 
 
+def derived_rules(contract: Contract, column: str) -> Iterator[Rule]:
+    """The same of a column that the file has not, explained by those it is derived from."""
+    derived = contract.metadata(column)["derived"]
+    shown = tuple(dict.fromkeys(derived.meta.root_names())) if derived is not None else ()
+    if not contract.columns[column].nullable:
+        yield Rule("required", None, f"{column}: expected a value", lambda _: pl.col(column).is_null(), shown)
+    for rule in check_rules(contract, column):
+        yield replace(rule, column=None, expected=f"{column}: expected {rule.expected}", shown=shown)
+
+
+def derived_values(contract: Contract, loaded: Collection[str], missing: Mapping[str, pl.Expr]) -> dict[str, pl.Expr]:
+    """The values of derived columns, where the file has none: it tells by `missing`, or does not have the column."""
+    found = {}
+    for column in contract.columns:
+        derived = contract.metadata(column)["derived"]
+        if derived is not None and column not in loaded:
+            found[column] = (
+                pl.when(missing[column] & pl.col(column).is_null()).then(derived).otherwise(pl.col(column))
+                if column in missing
+                else derived
+            )
+    return found
+
+
+def partition_rules(contract: Contract) -> Iterator[Rule]:
+    """A row that has its partition by a column needs one that there is."""
+    column = contract.partition.column
+    if column is not None:
+        first, after = contract.partition.bounds()
+        day = pl.col(column).cast(pl.Date)
+        expected = f"a day of a partition, {first} to {after - timedelta(days=1)}"
+        yield _rule("partition", column, expected, ~day.is_between(first, after, closed="left"))
+
+
 def key_rules(contract: Contract, found: Collection[str]) -> Iterator[Rule]:
     """What no index can hold, and so no row be found by."""
     texts = [name for name in contract.key if name in found and contract.kinds[name].is_text]
     if texts:
         length = pl.sum_horizontal(cell(name).str.len_bytes() for name in texts)
-        expected = f"a key ({', '.join(contract.key)}) of at most {LONGEST_KEY:,} bytes, by which rows are told apart"
+        expected = f"a key ({', '.join(contract.key)}) of at most {LONGEST_KEY:,} bytes, which identify a row"
         column = contract.key[0] if len(contract.key) == 1 else None
         yield Rule("key_length", column, expected, lambda _: length > LONGEST_KEY, contract.key)
 

@@ -1,4 +1,4 @@
-"""Why a row was set aside, as JSON that Postgres takes and a person understands."""
+"""Why a row was quarantined, as JSON that Postgres accepts and a person understands."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -7,7 +7,7 @@ import polars as pl
 from lastmile.ingestion.batch import QUARANTINE_SCHEMA, BrokenRecord
 from lastmile.ingestion.validation.rules import Rule, raw_name
 
-#: Longest piece of a cell or record that a reason repeats; the whole of it stands beside as raw text.
+#: Longest piece of a cell or record that a reason repeats; the whole of it is kept alongside as raw text.
 SHOWN = 200
 #: The number of a row among the bad ones; no column of a drop or a contract has a name with a blank in front.
 ROW = " row"

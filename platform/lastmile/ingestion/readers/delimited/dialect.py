@@ -1,7 +1,7 @@
 """Which dialect a delimited file is in. The contract is the judge: a dialect counts only when the header found fits it.
 
 Of several quotings of one delimiter the one that breaks the fewest records wins, the standard one where it is among
-them. Where two readings fit and differ, the file is refused: nobody guesses.
+them. Where two readings fit and differ, the file is refused rather than guessed at.
 """
 
 import csv
@@ -128,11 +128,14 @@ def find_layout(sample: Sample, contract: Contract) -> Layout | None:
 
     Raises Refused where none fits or several do and differ, Unreadable where the file is no text.
     """
-    for delimiters in (COMMON, RARE):
+    said = contract.format
+    for delimiters in (COMMON, RARE) if said.delimiter is None else (said.delimiter,):
         readings = [reading for delimiter in delimiters if (reading := _best(sample, delimiter, contract))]
         if readings:
             return _only(readings).layout()
-    tried = [dialect for delimiter in COMMON for dialect in dialects(sample, delimiter)]
+    tried = [
+        dialect for delimiter in said.delimiter or COMMON for dialect in dialects(sample, delimiter, said.quote)
+    ]
     starts = [sample.rows(dialect, PREAMBLE + 1) for dialect in tried]
     if not any(starts):
         return None
@@ -144,22 +147,24 @@ def find_layout(sample: Sample, contract: Contract) -> Layout | None:
     raise refusal([row or [] for rows in starts for row in rows], contract)
 
 
-def dialects(sample: Sample, delimiter: str) -> list[Dialect]:
-    """Those that make a difference to the sample, the standard first.
+def dialects(sample: Sample, delimiter: str, quote: str | None = None) -> list[Dialect]:
+    """Those that make a difference to the sample, the standard first; or the one with the quote given.
 
     A table without delimiters is read with commas. Only between tabs are quotes commonly characters like others.
     """
     text, line_end = sample.text, _line_end(sample.text)
     if delimiter != "," and delimiter.encode() not in text:
         return []
-    dialects = [Dialect(delimiter, line_end=line_end)]
+    if quote is not None:
+        return [Dialect(delimiter, quote, line_end=line_end)]
+    found = [Dialect(delimiter, line_end=line_end)]
     if b"'" in text:
-        dialects.append(Dialect(delimiter, "'", line_end=line_end))
+        found.append(Dialect(delimiter, "'", line_end=line_end))
     if b'\\"' in text:
-        dialects.append(Dialect(delimiter, escape=True, line_end=line_end))
+        found.append(Dialect(delimiter, escape=True, line_end=line_end))
     if b'"' in text and delimiter == "\t":
-        dialects.append(Dialect(delimiter, "", line_end=line_end))
-    return dialects
+        found.append(Dialect(delimiter, "", line_end=line_end))
+    return found
 
 
 def _line_end(text: bytes) -> str:
@@ -173,7 +178,11 @@ def _best(sample: Sample, delimiter: str, contract: Contract) -> _Reading | None
 
     Raises Refused where apostrophes may be quotes or not.
     """
-    readings = [reading for dialect in dialects(sample, delimiter) if (reading := _read(sample, dialect, contract))]
+    readings = [
+        reading
+        for dialect in dialects(sample, delimiter, contract.format.quote)
+        if (reading := _read(sample, dialect, contract))
+    ]
     if len(readings) < 2:
         return next(iter(readings), None)
     quoted = next((reading for reading in readings if reading.dialect.quote == "'"), None)
@@ -210,7 +219,8 @@ def _only(readings: Sequence[_Reading]) -> _Reading:
 
 def _read(sample: Sample, dialect: Dialect, contract: Contract) -> _Reading | None:
     heading = find_heading((row or [] for row in sample.rows(dialect, PREAMBLE + 1)), contract)
-    if heading is None or (len(heading.names) == 1 and dialect.delimiter != ","):
+    is_guess = dialect.delimiter not in (",", contract.format.delimiter)
+    if heading is None or (len(heading.names) == 1 and is_guess):
         return None
     reading = _Reading(sample, dialect, heading, contract)
     if heading.position < 0 and 2 * reading.broken >= len(reading.rows):

@@ -1,6 +1,6 @@
 """How a delimited file writes its numbers: with decimal points or commas, and in groups of thousands or not.
 
-`1.234` is one number in Berlin and another in Boston, so no cell is judged by itself. Cells that can be read in one way
+`1.234` is one number in Berlin and another in Boston, so no cell is read by itself. Cells that can be read in one way
 only (`0,5`, `1.234,5`, `1,234,567`) are evidence, and the format they show holds for the whole file. Without evidence a
 point is a decimal point. Where evidence goes both ways, that of at least nine in ten cells holds, and the stray ones
 cost their rows; a file that is more of a mixture is refused where a cell depends on it.
@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from lastmile.contracts.casts import symbols_pattern
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch, Refused
 from lastmile.ingestion.validation.header_match import fit
 
-#: What may stand between groups beside the other sign: blanks, also those that do not break a line, and apostrophes.
+#: What may stand between groups besides the other sign: blanks, also those that do not break a line, and apostrophes.
 BETWEEN = " \u00a0\u202f'\u2019"
 #: So many cells must show a format for each that shows the other, if those are to be typing errors.
 _STRAY = 9
@@ -30,7 +31,7 @@ def _number(decimal: str, thousands: str) -> str:
     return rf"^{SIGN}(?:(?:{groups}|\d+)(?:{fraction})?|{fraction}){EXPONENT}$"
 
 
-#: What most columns are, told at once: digits, with a point or none; and which of these could be of either format.
+#: What most columns are, seen at once: digits, with a point or none; and which of these could be of either format.
 _POINTED = re.compile(r"(?:[+-]?\d*+(?:\.\d*+)?\n)*+")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 POINT, COMMA = re.compile(_number(".", ",")), re.compile(_number(",", "."))
@@ -79,16 +80,20 @@ def number_format(columns: Mapping[str, Evidence], contract: Contract) -> dict[s
 
 def evidence(header: Sequence[str], rows: Iterable[Sequence[str] | None], contract: Contract) -> dict[str, Evidence]:
     """What these rows show, by header of a column of numbers."""
+    contract = contract.expanded(header)
     found, _ = fit(contract, header)
     cells = dict(zip(header, zip(*filter(None, rows), strict=True), strict=False))
     return {
-        name: _shown_by(cells.get(name, ()), contract.missing(column))
+        name: _shown_by(cells.get(name, ()), contract.missing(column), contract.metadata(column)["symbols"])
         for column, name in found.items()
         if contract.kinds[column].is_number
     }
 
 
-def _shown_by(cells: Sequence[str], missing: Collection[str]) -> Evidence:
+def _shown_by(cells: Sequence[str], missing: Collection[str], symbols: Sequence[str]) -> Evidence:
+    if symbols:
+        before, behind = symbols_pattern(symbols)
+        cells = [re.sub(behind, "", re.sub(before, r"\1", cell.strip())) for cell in cells]
     joined = "\n".join([*cells, ""])
     shown = Evidence()
     if _POINTED.fullmatch(joined) and joined.count("\n") == len(cells):
@@ -121,6 +126,7 @@ def watched(batches: Iterator[RawBatch], contract: Contract) -> Iterator[RawBatc
     """The batches of an undecided file. Raises Refused where a decimal comma comes after what was read as a point."""
     either: tuple[str, int] | None = None
     for batch in batches:
+        contract = contract.expanded(batch.frame.columns)
         found, _ = fit(contract, batch.frame.columns)
         for column in (name for name in found if contract.kinds[name].is_number):
             cells = batch.frame[found[column]]

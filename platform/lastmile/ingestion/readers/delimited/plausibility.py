@@ -1,4 +1,4 @@
-"""Whether decoded bytes look like what people write, so that Cyrillic or Japanese is not taken for odd French.
+"""Whether decoded bytes look like what people write, so that Cyrillic or Japanese is not mistaken for odd French.
 
 Nearly any bytes are text in a one-byte encoding, so that they can be decoded says little. But in a wrong one words come
 out that no language has: of accents almost alone (`Ïðèâåò`), of two alphabets (`cafй`), with capitals within (`ŒvŽZ`).

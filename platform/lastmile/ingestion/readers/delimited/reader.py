@@ -33,6 +33,7 @@ from lastmile.ingestion.readers.delimited.records import (
     fitting_length,
     split,
 )
+from lastmile.ingestion.readers.delimited.skipped_lines import without_skipped
 from lastmile.ingestion.readers.reader import Reader
 
 #: Stands for the field behind a delimiter that ends every record; no header has this name.
@@ -43,7 +44,8 @@ def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) 
     """Raises Refused where no dialect fits the contract, Unreadable where the file is no text."""
 
     def text() -> Iterator[bytes]:
-        return without_c1(as_utf8(blocks(path, contract.limits), contract.format.encodings, found), found)
+        decoded = as_utf8(blocks(path, contract.limits), contract.format.encodings, found)
+        return without_skipped(without_c1(decoded, found), contract.format)
 
     stream = text()
     sample = Sample(next(stream, b""), whole=next(stream, None) is None, columns=contract.limits.columns)

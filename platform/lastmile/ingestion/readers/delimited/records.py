@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from lastmile.contracts.limits import Limits
 from lastmile.ingestion.batch import Refused
 
-#: Bytes of the longest record where nobody says otherwise.
+#: Bytes of the longest record where no contract says otherwise.
 LONGEST = Limits().record_bytes
-#: Stands for the number of fields where quotes are wrong, so that nobody can tell.
+#: Stands for the number of fields where quotes are wrong, so that it is unknown.
 MISQUOTED = -1
 
 LF, CR = 10, 13
@@ -34,7 +34,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Dialect:
-    """How fields are told apart. With no `quote`, quotes are characters like others. With `escape`, the character after
+    """How fields are delimited. With no `quote`, quotes are characters like others. With `escape`, the character after
     a backslash inside quotes stands for itself (as MySQL writes). `line_end` is LF or CR."""
 
     delimiter: str
@@ -145,7 +145,7 @@ def _quotes_fit(data: NDArray[np.uint8], quotes: Numbers, dialect: Dialect) -> b
 
 
 def _is_edge(bytes_at: NDArray[np.uint8], dialect: Dialect) -> Flags:
-    """Per byte, whether a quote may stand beside it."""
+    """Per byte, whether a quote may stand next to it."""
     marks = map(ord, (dialect.quote, dialect.delimiter, dialect.line_end))
     flags: Flags = np.logical_or.reduce([bytes_at == mark for mark in marks])
     return flags

@@ -2,7 +2,7 @@
 
 A workbook is the one format whose parser must be trusted with the whole file at once: a few kilobytes can ask for
 gigabytes, and a damaged one can kill the process. So the archive's declared sizes are looked at first, and the rest is
-done in a child with bounded memory and time, which leaves the rows of every sheet as text for us to judge.
+done in a child with bounded memory and time, which leaves the rows of every sheet as text for validation.
 
 The sheet is the one the contract names, or the first whose header fits; others that fit too are named in the format as
 left out. Records are the rows with any cell filled, lines their numbers in the sheet. Empty cells are null. Cells with
@@ -23,6 +23,7 @@ import polars as pl
 
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.limits import Limits
+from lastmile.contracts.settings import Format
 from lastmile.ingestion.batch import BrokenRecord, RawBatch, Refused, Unreadable
 from lastmile.ingestion.readers.archive import ZIP, listed
 from lastmile.ingestion.readers.cells import cell_text, raw_rows
@@ -50,7 +51,7 @@ def open_excel(path: Path, contract: Contract, found: dict[str, str | int]) -> R
     found |= {"format": "excel"}
     folder = TemporaryDirectory(prefix="lastmile-workbook-")
     sheets = _chosen(_sheets(path, Path(folder.name), contract.limits), contract)
-    starts = {name: list(islice(_rows(file), PREAMBLE + 1)) for name, file in sheets.items()}
+    starts = {name: list(islice(_rows(file, contract.format), PREAMBLE + 1)) for name, file in sheets.items()}
     if not any(starts.values()):
         return Reader(found, [], lambda rows: iter(()))
     headings = {name: find_heading(map(_names, start), contract) for name, start in starts.items()}
@@ -66,7 +67,7 @@ def open_excel(path: Path, contract: Contract, found: dict[str, str | int]) -> R
         found["sheets_left_out"] = ", ".join(list(fitting)[1:])
 
     def produce(rows: int) -> Iterator[RawBatch]:
-        return _batches(Path(folder.name) / sheets[sheet].name, heading, rows)
+        return _batches(Path(folder.name) / sheets[sheet].name, contract.format, heading, rows)
 
     return Reader(found, heading.names, produce)
 
@@ -98,8 +99,8 @@ def _chosen(sheets: dict[str, Path], contract: Contract) -> dict[str, Path]:
         return sheets
     if contract.format.sheet not in sheets:
         raise Refused(
-            f"dataset {contract.name}: expected a sheet named {contract.format.sheet!r}, found {list(sheets)}. Rename it, or "
-            "name another in the contract."
+            f"dataset {contract.name}: expected a sheet named {contract.format.sheet!r}, found {list(sheets)}. Rename "
+            "it, or name another in the contract."
         )
     return {contract.format.sheet: sheets[contract.format.sheet]}
 
@@ -127,21 +128,24 @@ def _sheets(path: Path, folder: Path, limits: Limits) -> dict[str, Path]:
     return {name: folder / f"{number}.jsonl" for number, name in enumerate(names)}
 
 
-def _rows(file: Path) -> Iterator[Row]:
+def _rows(file: Path, said: Format) -> Iterator[Row]:
+    """The rows, but for those that the contract says to skip."""
     with file.open("rb") as lines:
         for line in lines:
             number, *cells = orjson.loads(line)
             texts = [cell_text(cell) or None for cell in cells]
             filled = max(position for position, text in enumerate(texts, 1) if text is not None)
-            yield Row(number, texts[:filled])
+            is_comment = said.comment is not None and (texts[0] or "").startswith(said.comment)
+            if number > said.skip_lines and not is_comment:
+                yield Row(number, texts[:filled])
 
 
 def _names(row: Row) -> list[str]:
     return [cell or "" for cell in row.cells]
 
 
-def _batches(file: Path, heading: Heading, rows: int) -> Iterator[RawBatch]:
-    data = islice(_rows(file), heading.position + 1, None)
+def _batches(file: Path, said: Format, heading: Heading, rows: int) -> Iterator[RawBatch]:
+    data = islice(_rows(file, said), heading.position + 1, None)
     while some := list(islice(data, rows)):
         yield _batch(some, heading.names)
 
