@@ -77,7 +77,7 @@ def first_rows(path: Path, limits: Limits, rows: int) -> dict[str, list[list[str
     _check_sizes(path, limits)
     with TemporaryDirectory(prefix="lastmile-workbook-") as folder:
         sheets = _sheets(path, Path(folder), limits)
-        return {name: [_names(row) for row in islice(_rows(file), rows)] for name, file in sheets.items()}
+        return {name: [_names(row) for row in islice(_rows(file, Format()), rows)] for name, file in sheets.items()}
 
 
 def _check_sizes(path: Path, limits: Limits) -> None:
