@@ -70,14 +70,14 @@ def is_clean(text: str) -> bool:
     return True
 
 
-@settings(max_examples=60, **TRIED)
+@settings(max_examples=25, **TRIED)
 @given(tables())
 def test_a_random_table_loads_with_its_draft_or_is_refused(table):
     source = of_frames("a table", table.columns, lambda: [table])
     try:
         contract = of_sources([source])
     except UserError as error:
-        assert "expected" in str(error)  # noqa: PT017  (both ends are right)
+        assert "NUL" in str(error) or "columns with names" in str(error)  # noqa: PT017  (both ends are right)
         return
     for batch in source.open(contract).batches():
         assert Plan(contract, table.columns, NumberFormat()).validate(batch).bad.is_empty()

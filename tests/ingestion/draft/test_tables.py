@@ -111,7 +111,7 @@ def test_a_partition_is_read_off_the_name_of_a_file(tmp_path, name, unit, start)
 def test_a_partition_is_read_off_a_date_in_every_row(tmp_path):
     table = "visit_id,day\n" + "".join(f"{n},2021-{1 + n // 28:02}-{1 + n % 28:02}\n" for n in range(120))
     partition = drafted(written(tmp_path / "a.csv", table)).partition
-    assert (partition.unit, str(partition.start)) == ("month", "2021-01-01")
+    assert (partition.unit, str(partition.start), partition.column) == ("month", "2021-01-01", "day")
 
 
 @pytest.mark.parametrize(

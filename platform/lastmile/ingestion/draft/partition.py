@@ -68,9 +68,9 @@ def _by_column(columns: Sequence[Column]) -> Cut | None:
     dated = [one for one in columns if one.base in ("date", "datetime") and one.required and one.least is not None]
     for one in dated:
         first, last = (day.date() if isinstance(day, datetime) else day for day in (one.least, one.most))
-        days = (last - first).days
+        days, is_past = (last - first).days, last <= _today()
         unit: Unit = "year" if days >= YEARS else "month" if days >= MONTHS else "day"
-        return Cut(unit, _start(first), f"{one.name} goes from {first} to {last}", column=one.name)
+        return Cut(unit, _start(first), f"{one.name} goes from {first} to {last}", column=one.name if is_past else None)
     years = [one for one in columns if one.name in ("year", "annee", "ano") and one.base == "whole" and one.required]
     for one in years:
         if 1900 <= one.least <= one.most <= 2100:

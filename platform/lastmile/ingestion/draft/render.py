@@ -79,12 +79,13 @@ def _imports(draft: Draft) -> list[str]:
 def _settings(draft: Draft) -> dict[str, str]:
     cut = draft.cut
     start = f"{_dated('date', draft)}({cut.start.year}, {cut.start.month}, {cut.start.day})"
+    column = f", column={literal(cut.column)}" if cut.column else ""
     return {
         "name": literal(draft.name),
         "schema": _class_name(draft.name),
         "description": literal(f"{_title(draft.name)}."),
         "owner": literal("team:unknown"),
-        "partition": f"Partition({literal(cut.unit)}, start={start})",
+        "partition": f"Partition({literal(cut.unit)}, start={start}{column})",
         **({"key": literal(draft.key)} if draft.key else {}),
         **({"format": f"Format({_named(draft.format)})"} if draft.format else {}),
     }
