@@ -45,8 +45,8 @@ def sample(features: FeatureSet, rows: pd.DataFrame) -> pd.DataFrame:
 def derived_inputs(features: FeatureSet, measures: Mapping[str, Measures], frames: Frames) -> dict[str, list[str]]:
     """Inputs derived from forbidden quantities, and from which.
 
-    `measures` is of the models of the warehouse by name, `frames` are a sample of the sources. Raises KeyError where
-    a source is no model, so that nothing is known of its columns.
+    `measures` is of the tables of the warehouse by name, `frames` are a sample of the sources. Raises KeyError where
+    a source is none, so that nothing is known of its columns.
     """
     if not features.forbidden:
         return {}

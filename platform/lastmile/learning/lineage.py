@@ -19,7 +19,7 @@ NOTHING: frozenset[str] = frozenset()
 
 
 def measures(manifest: Mapping[str, Any]) -> dict[str, Measures]:
-    """What the columns of every model measure, by the model's name; `manifest` is dbt's, as parsed from JSON."""
+    """What the columns of every source and model measure, by its name; `manifest` is dbt's, as parsed from JSON."""
     models = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
     relations = {**manifest["sources"], **models}
     parents = {key: [parent for parent in _parents(node) if parent in relations] for key, node in relations.items()}
@@ -27,7 +27,7 @@ def measures(manifest: Mapping[str, Any]) -> dict[str, Measures]:
     for key in TopologicalSorter(parents).static_order():
         known = {relation_name(relations[parent]): found[parent] for parent in parents[key]}
         found[key] = _of_relation(relations[key], known)
-    return {node["name"]: found[key] for key, node in models.items()}
+    return {node["name"]: found[key] for key, node in relations.items()}
 
 
 def _parents(node: Mapping[str, Any]) -> list[str]:

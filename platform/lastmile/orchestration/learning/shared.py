@@ -33,8 +33,9 @@ def report_key(name: str) -> dg.AssetKey:
 
 
 def relation_key(relation: str) -> dg.AssetKey:
-    """The asset of `schema.table` or `room/name`."""
-    return dg.AssetKey(relation.replace(".", "/").split("/"))
+    """The asset of `schema.table` or `room/name`; the rows of `raw.<dataset>` are loaded by cleaned/<dataset>."""
+    path = relation.replace(".", "/").split("/")
+    return dg.AssetKey(["cleaned", *path[1:]] if path[0] == "raw" else path)
 
 
 def tags(declared: Declared[Any]) -> Mapping[str, str]:
