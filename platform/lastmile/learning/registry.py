@@ -21,8 +21,8 @@ from psycopg.types.json import Jsonb
 
 from lastmile.store import Store
 
-#: Types of scikit-learn beyond those skops itself deems safe.
-TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
+#: Types beyond those skops itself deems safe, which fitted estimators of scikit-learn hold and which run no code.
+TRUSTED = ("numpy.dtype", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor")
 
 
 _INSERT = """
