@@ -2,6 +2,6 @@
 
 import warnings
 
-# `backfill_policy` is marked beta; every partitioned asset here sets it, and every process would say so for each. Told
-# by its words, since contracts are in this package too, and whoever wants only those need not import Dagster.
+# `backfill_policy` is marked beta; every partitioned asset sets it, and every process would say so for each. Matched
+# by its words, since contracts are in this package too, and importing those need not import Dagster.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy` .* is currently in beta")

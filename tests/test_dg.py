@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from checkout import PROJECT
 
 from lastmile.embedded.services import LOCATION
-from lastmile.settings import PROJECT
 
 DG = str(Path(sys.executable).parent / "dg")
 

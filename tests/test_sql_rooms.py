@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-
-from lastmile.settings import PROJECT
+from checkout import PROJECT
 
 OWNERS = {"ledger": "ledger", "quarantine": "quarantine", "registry": "learning"}
 STATEMENT = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING|,)\s+({'|'.join(OWNERS)})\.(?!py)\w", re.IGNORECASE)

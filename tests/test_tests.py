@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from lastmile.settings import PROJECT
+from checkout import PROJECT
 
 
 def test_every_test_asserts_something_itself() -> None:

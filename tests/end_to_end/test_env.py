@@ -13,11 +13,11 @@ from urllib.request import Request, urlopen
 
 import psycopg
 import pytest
+from checkout import PROJECT
 from end_to_end.installation import Installation, wait_for
 
 from lastmile.embedded import postgres
 from lastmile.embedded.processes import free_port
-from lastmile.settings import PROJECT
 
 BIN = Path(sys.executable).parent
 ROWS = "hhid,name,n\nenv_1,goats,3\nenv_2,hens,4\n"

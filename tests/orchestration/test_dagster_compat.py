@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from checkout import PROJECT
 from dagster_dbt import DbtCliResource
 from dagster_private import asset_daemon, controller, execute_backfill_iteration_loop, sensor, workspace_of
 
@@ -18,7 +19,6 @@ from lastmile.orchestration.dagster_compat.dbt import DbtCommand
 from lastmile.orchestration.dagster_compat.launching import CheckRunHealthResult, RunLauncher, WorkerStatus
 from lastmile.orchestration.dagster_compat.storage import DagsterPostgresException, DagsterSqliteStorage
 from lastmile.orchestration.runs.launcher import LocalRunLauncher
-from lastmile.settings import PROJECT
 
 COMPAT = PROJECT / "platform" / "lastmile" / "orchestration" / "dagster_compat"
 #: Packages whose every name is Dagster's own affair, apart from what their top level offers.

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+from checkout import PROJECT
 from dagster_private import FreshnessDaemon, later, workspace_of
 from visits import VISITS
 
 from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key
 from lastmile.orchestration.drops.freshness import freshness_policy, stale
-from lastmile.settings import PROJECT
 
 DAILY = replace(VISITS, expected_every=timedelta(days=1))
 KEY = cleaned_key("visits")

@@ -4,7 +4,7 @@
 mentioned with the same crop and its quantities, and the rest are other plots or seasons. The household totals in
 `hhinfo` are the sums over all of these rows, so quarantining any would lose harvest.
 
-Seven rows in ten name a crop without quantities: surveys ask for amounts of the main crops only.
+Seven rows in ten name a crop without quantities: surveys record amounts of the main crops only.
 """
 
 from datetime import date, timedelta

@@ -4,7 +4,7 @@ One row per household; a second row of the same `hhid` is the interview sent twi
 Each survey asks its own choice of questions, so nearly every column may be empty or absent.
 
 Money is in local currency units (lcu) of the survey year. The range of the conversion factor is wide on purpose: a
-factor that is wrong by a thousand can only be told by comparing surveys of one country, which is done after loading.
+factor that is wrong by a thousand can only be found by comparing surveys of one country, which is done after loading.
 
 Columns that say `measures` are part of what makes the vulnerability level, or are worked out from it; the word keeps
 them and what descends from them out of the features.

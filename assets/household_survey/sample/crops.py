@@ -34,7 +34,7 @@ def grow(
     """Rows of `crop`, which crops each household grows (in the order of their names), and what they gave.
 
     `land` in ha, `skill` multiplies yields. One to eight crops a household; where it has land, one to three of them
-    have quantities, as surveys ask for the main ones only.
+    have quantities, as surveys record the main ones only.
     """
     grown, measured = _choose(rng, survey.country.crops, land)
     household, crop = np.nonzero(measured)

@@ -16,7 +16,7 @@ import polars as pl
 
 from lastmile.contracts import Arrival, Contract, Partition, Policy, field
 
-#: The largest real order, taken back within the quarter of an hour, was of 80,995 pieces.
+#: The largest real order, returned within the quarter of an hour, was of 80,995 pieces.
 MOST_PIECES = 100_000
 #: The dearest real line, a correction by hand, is 38,970 GBP; the largest bad debt written off 11,062 GBP.
 HIGHEST_PRICE_GBP = 50_000
@@ -55,7 +55,7 @@ class RetailLines(pa.DataFrameModel):
 contract = Contract(
     name="retail_lines",
     schema=RetailLines,
-    description="Lines of the invoices of an online shop, as they were picked; negative quantities are taken back.",
+    description="Lines of the invoices of an online shop, as they were picked; negative quantities are returns.",
     owner="team:shop",
     partition=Partition("day", start=date(2010, 12, 1)),
     policy=Policy(duplicates="keep"),

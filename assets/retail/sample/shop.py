@@ -147,7 +147,7 @@ def _sales(shop: _Shop, rng: np.random.Generator) -> pl.DataFrame:
 
 
 def _cancellations(shop: _Shop, rng: np.random.Generator) -> pl.DataFrame:
-    """Some of what was sold before, in whole or in part, and some of orders that nobody has."""
+    """Some of what was sold before, in whole or in part, and some of orders that do not exist."""
     count = int(rng.poisson(shop.invoices * CANCELLED))
     if not (count and shop.sold.height):
         return _no_lines()

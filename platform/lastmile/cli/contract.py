@@ -33,7 +33,7 @@ def draft(
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Write to this new file.")] = None,
 ) -> None:
-    """Write a first contract from what files show, with the evidence as comments; on stdout if not told where.
+    """Write a first contract from what files show, with the evidence as comments; on stdout unless --to names a file.
 
     Any file that can be dropped can be drafted from: CSV in any form, workbooks, JSON, Parquet, compressed or not.
     Every row is looked at, and the draft is tried on all of them: the files it came from load with it.

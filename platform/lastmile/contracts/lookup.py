@@ -1,4 +1,4 @@
-"""The contract that somebody names."""
+"""The contract of a dataset by its name."""
 
 from collections.abc import Mapping
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 #: A name that SQL needs no quotes for.
 COLUMN_NAME = re.compile(r"(?!(?:ctid|cmin|cmax|xmin|xmax|tableoid)$)[a-z][a-z0-9_]{0,62}")
-#: What COLUMN_NAME asks for, in words.
+#: What COLUMN_NAME requires, in words.
 COLUMN_NAME_IN_WORDS = "lower-case names of at most 63 letters, digits and _, and none that Postgres keeps for itself"
 
 

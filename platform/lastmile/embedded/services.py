@@ -23,7 +23,7 @@ instance_class:
 #: glibc keeps a heap per thread otherwise, and every process here has a dozen that hardly allocate. polars' allocator
 #: keeps what was freed for ten seconds otherwise, a tenth of the memory of a large drop. To give all of it back at once
 #: would cost a seventh of the CPU, since every page comes back empty. For the same reason glibc keeps up to 16 MiB, and
-#: asks for pieces below that only where it has none: a twentieth of a large drop's CPU.
+#: requests pieces below that only where it has none: a twentieth of a large drop's CPU.
 ALLOCATORS = {
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20),

@@ -51,7 +51,7 @@ def _declared(column: Mapping[str, Any], parents: Mapping[str, Measures]) -> fro
 
 
 def _of_sql(node: Mapping[str, Any], parents: Mapping[str, Measures]) -> Measures:
-    """By the SQL. Where it cannot be followed, a column that is not its parents' is taken to measure all they do."""
+    """By the SQL. Where it cannot be followed, a column that is not its parents' counts as measuring all they do."""
     try:
         followed = origins(node, parents)
     except NotFollowed:

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 INK, QUIET, ACCENT, GRID = "#1f2933", "#7b8794", "#2b6cb0", "#e4e7eb"
-#: From well off to worst off; told apart in grey and by the colour-blind.
+#: From well off to worst off; distinct in grey and by the colour-blind.
 LEVEL_COLOURS = ("#2a9d8f", "#e9c46a", "#f4a261", "#c8553d")
 
 

@@ -20,7 +20,7 @@ _MOST_REASONS = 15
 
 @dataclass(frozen=True)
 class ReportData:
-    """Read at the moment it is asked for; what does not exist yet is empty, never an error."""
+    """Read at the moment of the call; what does not exist yet is empty, never an error."""
 
     connection: Connection
     store: str

@@ -94,7 +94,7 @@ def not_batchable(connection: Connection, drops: Sequence[Drop], sha256s: Sequen
     """Those of these held drops that something else in the ledger bears upon: a drop of their key, or of their bytes.
 
     For the others nothing can come to bear on them until the transaction ends. The locks are those of `lock_key` and
-    `same_content_elsewhere`, all of the first kind before all of the second, each in order: nobody waits in a circle.
+    `same_content_elsewhere`, all of the first kind before all of the second, each in order: so there is no deadlock.
     """
     lock(connection, Lock.OBJECT, [drop.key for drop in drops])
     lock(connection, Lock.CONTENT, [f"{drop.dataset}/{sha256}" for drop, sha256 in zip(drops, sha256s, strict=True)])

@@ -51,7 +51,7 @@ def anomaly(drops: Sequence[Share]) -> str | None:
 
     Far above means over three times their median, and by more than chance explains: were each row bad with the usual
     probability p, a share q among n rows would come with probability exp(-n * D(q, p)) at most, D being the relative
-    entropy (Chernoff, 1952). Where hardly a row was ever bad, p is taken as one in all the rows read before.
+    entropy (Chernoff, 1952). Where hardly a row was ever bad, p is one in all the rows read before.
     """
     if len(drops) <= _FEWEST:
         return None

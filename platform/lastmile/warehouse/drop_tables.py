@@ -87,7 +87,7 @@ def index_keys(connection: Connection, contract: Contract, drop_ids: Collection[
 
 
 def remove_empty(connection: Connection, drop_ids: Collection[int]) -> None:
-    """Drop the tables of these drops where they are empty and nobody reads them; the others go another time.
+    """Drop the tables of these drops where they are empty and not being read; the others go another time.
 
     Each by itself: who changes the dataset's table locks it before those below, and this goes the other way.
     """

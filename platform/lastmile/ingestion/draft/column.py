@@ -34,7 +34,7 @@ class Column:
     """A column to be declared. `base` is its type: text, codes, list, whole, number, yes_no, date, ...
 
     `headers` are those it goes by in the files; `full` says that no row is without a value, and `evidence`
-    are short remarks for whoever reads the draft.
+    are short remarks for the reader of the draft.
     """
 
     name: str

@@ -30,7 +30,7 @@ LONGEST_KEY = 64
 
 
 def nobody(_: int) -> None:
-    """For whoever does not watch the progress."""
+    """For callers that show no progress."""
 
 
 def draft(sources: Sequence[Source], name: str, done: Callable[[int], None] = nobody) -> str:
@@ -149,7 +149,7 @@ def _proposed(sources: Sequence[Source], name: str, columns: Sequence[Mapping[st
     return proposed.saying(
         f"partition: {proposed.cut.why}",
         *_forms(seen.formats, sources),
-        *([f"headers {shown(list(dict.fromkeys(left_out)))} cannot be told apart: rescued"] if left_out else []),
+        *([f"headers {shown(list(dict.fromkeys(left_out)))} cannot be distinguished: rescued"] if left_out else []),
         *_patterns(found),
     )
 

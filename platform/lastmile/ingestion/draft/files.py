@@ -149,7 +149,7 @@ def _names_of_workbook(path: Path) -> _Names:
 
 
 def _padded(rows: Sequence[list[str]]) -> Iterator[list[str]]:
-    """Rows end with their last filled cell; those at least half as wide as most are taken to be of the table."""
+    """Rows end with their last filled cell; those at least half as wide as most count as rows of the table."""
     width = max(Counter(map(len, rows)), key=Counter(map(len, rows)).__getitem__, default=0)
     for row in rows:
         yield row + [""] * (width - len(row)) if 2 * len(row) >= width > 1 else row

@@ -24,7 +24,7 @@ NOTHING = {
 SENTINELS = r"^-(?:9{1,4}|8{2,3}|7{2,3}|98|97)(?:\.0+)?$"
 #: Distinct values kept of a column, and characters of each; beyond it only their number is known to be large.
 DISTINCT, LENGTH = 2_000, 200
-#: Distinct values that are not of a kind before it is given up; they are shown to whoever reads the draft.
+#: Distinct values that are not of a kind before it is given up; they are shown in the draft.
 STRAYS = 40
 #: What personal values look like, wherever they stand.
 CONTENT = {

@@ -113,7 +113,7 @@ def _arguments(column: Column, draft: Draft) -> dict[str, str]:
 
 
 def _description(header: str) -> str:
-    """The header as a person would write it, for whoever knows better."""
+    """The header as a person would write it, to be corrected."""
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", header)
     found = " ".join(parted.split())
     plain = " ".join(word if word.isupper() else word.lower() for word in found.split())
@@ -143,7 +143,7 @@ def _items(text: str) -> list[str]:
 
 
 def _comments(remarks: Sequence[str], indent: str) -> list[str]:
-    """Lines that go on begin with dots, so that no list of values is taken for code that was left."""
+    """Lines that go on begin with dots, so that no list of values looks like commented-out code."""
     width = WIDTH - len(indent) - 4
     return [
         f"{indent}# {'… ' * (number > 0)}{line}"

@@ -17,7 +17,7 @@ from lastmile.ingestion.readers.cells import raw_rows
 
 @dataclass(frozen=True)
 class Form:
-    """What of a file nobody could tell without it: whether it has a header, its encoding, its sheet."""
+    """What of a file cannot be known without it: whether it has a header, its encoding, its sheet."""
 
     headerless: bool = False
     encoding: str | None = None

@@ -162,7 +162,7 @@ def named(names: Sequence[str], contract: Contract) -> list[str]:
     unique = distinguished(names)
     if len(set(unique)) < len(unique) or fit(contract, unique)[0] != fit(contract, names)[0]:
         raise Refused(
-            f"dataset {contract.name}: columns of one name cannot be told apart in {list(names)[:SHOWN_NAMES]}. "
+            f"dataset {contract.name}: columns of one name cannot be distinguished in {list(names)[:SHOWN_NAMES]}. "
             "Rename them."
         )
     return unique

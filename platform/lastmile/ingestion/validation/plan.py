@@ -40,7 +40,7 @@ class Plan:
     """How drops with one header are validated. `change` says how the header differs from the contract.
 
     Cells of unknown columns go to `_rescued` under the name found, also where the contract says to add such columns:
-    whoever adds them gives the contract with them. A text cell is kept as it is, blanks at its ends too; only missing
+    a caller that adds them passes the contract with them. A text cell is kept as it is, blanks at its ends too; only missing
     codes are compared without them. A wrong type is rescued in optional columns only: a required one would be
     left without its value.
 

@@ -88,7 +88,7 @@ def _unsettled(drops: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _header_result(asset: dg.AssetKey, contract: Contract, drops: Sequence[Mapping[str, Any]]) -> dg.AssetCheckResult:
-    """Columns that nobody declared are a warning; what else differs in the headers is in its metadata."""
+    """Undeclared columns are a warning; what else differs in the headers is in its metadata."""
     found = _result(asset, "header_as_declared", undeclared(contract, drops), dg.AssetCheckSeverity.WARN)
     changes = header_changes(drops)
     return found._replace(metadata={**found.metadata, "headers": dg.MetadataValue.md(changes)}) if changes else found

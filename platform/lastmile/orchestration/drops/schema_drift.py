@@ -23,7 +23,7 @@ _MEANING = {
 _TO_DO = {
     "rescued": "declare it, or have it left out of the files",
     "added": "declare it with its type and meaning, or have it left out of the files",
-    "missing": "nothing to do where not every file asks for everything; otherwise a question to the senders",
+    "missing": "nothing to do where not every file has every column; otherwise a question to the senders",
     "renamed": "nothing to do",
     "reordered": "nothing to do",
 }

@@ -20,6 +20,6 @@ def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = Non
         due = due & ~When.any_deps_match(When.missing()).allow(needs)
     # A look in the last second of a run sees some of its partitions, the next one the others: idle is a look later.
     idle = ~When.any_deps_in_progress() & ~When.any_deps_match(When.newly_updated()) & ~When.in_progress()
-    # What comes at the moment of asking is asked for once more, or it would count as used.
+    # An update at the moment of the request is requested once more, or it would count as used.
     asked = When.newly_requested() & ~due
     return (due.since(asked) & idle).with_label("when_updated")

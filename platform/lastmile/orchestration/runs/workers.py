@@ -1,7 +1,7 @@
 """Runs and their workers: which process works for a run, and ending runs whose process is gone.
 
 The record is a tag of the run: the worker's number and start time, written when it is launched, and once more by the
-worker itself before it begins, should whoever launched it have died in between.
+worker itself before it begins, should its launcher have died in between.
 """
 
 import json

@@ -36,7 +36,7 @@ def build_changes(settings: Settings, database_url: str) -> int:
 
 @contextmanager
 def _schema(connection: Connection) -> Iterator[str]:
-    """The name of a schema that nobody else uses, gone at the end. The session's lock on its name says it is in use."""
+    """The name of a schema of its own, gone at the end. The session's lock on its name says it is in use."""
     for (left,) in connection.execute("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)", [_PREFIX]):
         _drop(connection, left)
     name = f"{_PREFIX}{os.getpid()}_{secrets.token_hex(4)}"

@@ -1,6 +1,6 @@
 """Workbooks (xlsx, xlsm, xlsb, xls, ods), opened by calamine in a process of its own.
 
-A workbook is the one format whose parser must be trusted with the whole file at once: a few kilobytes can ask for
+A workbook is the one format whose parser must be trusted with the whole file at once: a few kilobytes can claim
 gigabytes, and a damaged one can kill the process. So the archive's declared sizes are looked at first, and the rest is
 done in a child with bounded memory and time, which leaves the rows of every sheet as text for validation.
 
