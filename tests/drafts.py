@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lastmile.contracts import Contract
-from lastmile.contracts.numbers import NumberFormat
+from lastmile.contracts.casts import NumberFormat
 from lastmile.ingestion.draft import Source, draft, open_file
 from lastmile.ingestion.draft.check import contract_of
 from lastmile.ingestion.readers import open_drop

@@ -18,9 +18,7 @@ from lastmile.store import Store
 ENGINE = Path(lastmile.__file__).parent
 PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
 #: From the claim of a drop to its row in the ledger.
-MAX_FILES = 40
-#: Files of rooms that are being rebuilt.
-NOT_YET = re.compile(r"orchestration/(learning|drops)/|learning/(features|evaluation|prediction)\.py")
+MAX_FILES = 39
 
 
 def documented(section: str) -> list[str]:
@@ -49,7 +47,7 @@ def files_entered(call: Callable[[], object]) -> list[str]:
 
 
 @pytest.mark.parametrize("rows", [10, 60_000], ids=["small", "large"])
-def test_an_ordinary_csv_passes_at_most_forty_files_from_its_claim_to_the_ledger(
+def test_an_ordinary_csv_passes_fewer_than_forty_files_from_its_claim_to_the_ledger(
     rows: int, store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if rows > 10:
@@ -67,4 +65,4 @@ def test_an_ordinary_csv_passes_at_most_forty_files_from_its_claim_to_the_ledger
 def test_each_file_of_a_documented_walk_exists(section: str) -> None:
     walk = documented(section)
     assert len(walk) > 10
-    assert [file for file in walk if not (ENGINE / file).exists() and not NOT_YET.search(file)] == []
+    assert [file for file in walk if not (ENGINE / file).exists()] == []

@@ -17,7 +17,7 @@ from files import VISITS, read, refusal
 from workbooks import workbook
 
 from lastmile.contracts import Contract
-from lastmile.contracts.limits import Limits
+from lastmile.contracts.settings import Limits
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.readers import open_drop
 from lastmile.ingestion.validation import Plan

@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 
-from lastmile.contracts.limits import Limits
+from lastmile.contracts.settings import Limits
 from lastmile.errors import UserError
 from lastmile.ingestion.upload import named_files, upload
 

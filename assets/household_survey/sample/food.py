@@ -38,7 +38,7 @@ def _asked(survey: Survey, question: str, values: Floats) -> Floats:
 
 
 def _months(rng: np.random.Generator, survey: Survey, standing: Floats) -> dict[str, pl.Series | Floats]:
-    """Months short of food, from the start of the lean season; where the question was not asked, the count is 0 as in real files."""
+    """Months short of food, from the start of the lean season; 0 where it was not asked, as in real files."""
     rows = len(standing)
     start = 3 + survey.index % 5 + rng.integers(0, 3, rows)
     number = np.clip(rng.poisson(np.exp(0.6 - 0.45 * standing)), 0, 12) * ("months" in survey.asks)

@@ -2,10 +2,9 @@
 
 from lastmile.contracts.contract import Contract, Misdeclared
 from lastmile.contracts.fields import Json, column, field
-from lastmile.contracts.limits import Limits
 from lastmile.contracts.loading import load_contracts
 from lastmile.contracts.partition import Partition
-from lastmile.contracts.settings import Arrival, Format, Policy
+from lastmile.contracts.settings import Arrival, Format, Limits, Policy
 
 __all__ = [
     "Arrival",

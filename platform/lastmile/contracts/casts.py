@@ -9,13 +9,12 @@ A real number is the double nearest to its text, a timestamp is cut to the micro
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any, Self
 
 import polars as pl
-
-from lastmile.contracts.numbers import PLAIN, NumberFormat
 
 #: In so few characters no fraction is lost on a double, and below this it holds every whole number.
 FEW_CHARACTERS, INEXACT_WHOLE = 17, 2**53
@@ -31,6 +30,25 @@ TIME = r"^\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"
 JSON_LIST = r'^\[\s*("[^"\\]*"(\s*,\s*"[^"\\]*")*)?\s*\]$'
 #: Days from the day that spreadsheets count from to 1970-01-01. Below 61 they count a 29 February 1900 that never was.
 EXCEL_EPOCH, FIRST_EXCEL_DAY, LAST_EXCEL_DAY = 25_569, 61, 2_958_465
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How the numbers of one drop are written: `1.234,5` has decimal `,` and thousands `.`; "" where none are grouped.
+
+    It is found once for the whole drop and stands in the ledger, so that no text of the drop ever changes its meaning.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """The number format among what was found about a file, under the names `decimal` and `thousands`."""
+        return cls(found.get("decimal", "."), found.get("thousands", ""))
+
+
+PLAIN = NumberFormat()
 
 
 @dataclass(frozen=True)

@@ -32,17 +32,15 @@ from typing import cast
 import pandera.polars as pa
 import polars as pl
 
-from lastmile.contracts.casts import Reading
+from lastmile.contracts.casts import PLAIN, NumberFormat, Reading
 from lastmile.contracts.checks import Compiled, RowCheck, compiled
 from lastmile.contracts.declaration import faults
 from lastmile.contracts.fields import NOTHING_KNOWN, Metadata
 from lastmile.contracts.fingerprint import digest
-from lastmile.contracts.limits import Limits
 from lastmile.contracts.names import normal_name
-from lastmile.contracts.numbers import PLAIN, NumberFormat
 from lastmile.contracts.partition import Partition
 from lastmile.contracts.patterns import with_patterns
-from lastmile.contracts.settings import Arrival, Format, Policy
+from lastmile.contracts.settings import Arrival, Format, Limits, Policy
 from lastmile.contracts.types import Kind, kind_of
 from lastmile.errors import UserError
 
@@ -95,6 +93,11 @@ class Contract:
     @cached_property
     def _expanded(self) -> dict[tuple[str, ...], "Contract"]:
         return {}
+
+    @property
+    def may_gain_columns(self) -> bool:
+        """Whether a drop's header may bring columns of the table that are not declared by name."""
+        return bool(self.patterns) or self.policy.unknown_columns == "add"
 
     def expanded(self, header: Sequence[str]) -> "Contract":
         """The contract of a drop with this header: each pattern replaced by the columns that fit it there."""

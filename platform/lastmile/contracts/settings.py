@@ -1,4 +1,4 @@
-"""What a dataset declares besides its columns, by concern: its files, what becomes of misfits, when drops come."""
+"""What a dataset declares in addition to its columns, by concern: files, misfits, arrival, limits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,3 +58,30 @@ class Arrival:
     quiet_period: timedelta | None = None
     #: How long the object of a loaded drop stays in the landing area; None means for ever.
     retention: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Most of each that a drop may have; one more is refused before anything is parsed: a bomb is not tried.
+
+    The defaults are far above what field data needs and far below what hurts a machine of 2 GB. `nesting` counts
+    brackets of JSON inside each other.
+    """
+
+    bytes: int = 20 * 2**30
+    unpacked_bytes: int = 100 * 2**30
+    #: Unpacked to packed, from 16 MiB unpacked on. Text packs 3 to 30 times smaller, very regular text 100 times; a
+    #: bomb 1,000 times.
+    ratio: int = 250
+    #: A row with a longer cell is quarantined; a record of more than `record_bytes` refuses the drop.
+    cell_characters: int = 1_000_000
+    columns: int = 1_500
+    nesting: int = 64
+    rows: int = 100_000_000
+    #: Of a JSON document that is one value and must be held whole. JSON Lines have no such limit.
+    document_bytes: int = 64 * 2**20
+
+    @property
+    def record_bytes(self) -> int:
+        """Bytes of the longest record, all its cells together; what is longer is a lost quote or no table."""
+        return max(16 * 2**20, 4 * self.cell_characters)

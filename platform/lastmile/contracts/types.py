@@ -10,9 +10,8 @@ import pandera.polars as pa
 import polars as pl
 
 from lastmile.contracts import casts
-from lastmile.contracts.casts import Reading
+from lastmile.contracts.casts import PLAIN, Reading
 from lastmile.contracts.fields import TIMESTAMP, Json
-from lastmile.contracts.numbers import PLAIN
 
 #: Cell texts that stand for "no value" in typed columns. Text columns treat only the empty cell so.
 MISSING_CODES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "no_answer", "-")

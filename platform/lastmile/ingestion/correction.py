@@ -15,10 +15,10 @@ from typing import Any
 from psycopg import Connection
 
 from lastmile import ledger
+from lastmile.contracts.casts import NumberFormat
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.lookup import contract_of
 from lastmile.contracts.names import normal_name
-from lastmile.contracts.numbers import NumberFormat
 from lastmile.errors import UserError
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.corrected import with_corrections

@@ -14,8 +14,8 @@ import polars as pl
 from psycopg import Connection, sql
 
 from lastmile import ledger
+from lastmile.contracts.casts import NumberFormat
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.batch import QUARANTINE_SCHEMA, RawBatch
 from lastmile.ingestion.corrected import with_corrections
 from lastmile.ingestion.dedup import (
@@ -230,8 +230,8 @@ def _load_file(load: Load, store: Store, pinned: PinnedFile) -> tuple[Outcome, l
     if not drop.is_new:
         load.discarded, load.corrections = discarded_lines(connection, drop.id), corrected_cells(connection, drop.id)
     reader = open_drop(pinned.path, drop.key, contract)
-    # Before rows are locked: other loads may wait to add columns too.
-    load.contract = with_added_columns(connection, contract, reader.header)
+    if contract.may_gain_columns:  # before rows are locked: other loads may wait to add columns too
+        load.contract = with_added_columns(connection, contract, reader.header)
     load.note_partitions([drop.id])
     _delete_rows_and_quarantine(connection, drop)
     part = pinned.path.with_suffix(".parquet")

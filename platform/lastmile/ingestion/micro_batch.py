@@ -19,8 +19,8 @@ import polars as pl
 from psycopg import Connection
 
 from lastmile import ledger
+from lastmile.contracts.casts import NumberFormat
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.batch import RawBatch
 from lastmile.ingestion.dedup import deduplicates, drops_with_table_duplicates, duplicate_kind, duplicates_in_drop
 from lastmile.ingestion.load import cleaned_key, object_of
@@ -123,7 +123,7 @@ def _read(
     numbers = NumberFormat.of(reader.format)
     header = (*reader.header, numbers)
     plan = plans[header] = plans.get(header) or Plan(contract.expanded(reader.header), reader.header, numbers)
-    adds_columns = contract.patterns or (contract.policy.unknown_columns == "add" and plan.change.rescued)
+    adds_columns = bool(contract.patterns) or (contract.policy.unknown_columns == "add" and plan.change.rescued)
     has_many_partitions = contract.partition.column is not None
     if len(batches) != 1 or adds_columns or has_many_partitions or drop.size > contract.limits.bytes:
         return None

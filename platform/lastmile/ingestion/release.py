@@ -76,7 +76,8 @@ def _load_lines(load: Load, store: Store, file: Path, lines: Sequence[int]) -> s
     part = file.with_suffix(".parquet")
     try:
         reader = open_drop(file, load.drop.key, load.contract)
-        load.contract = with_added_columns(load.connection, load.contract, reader.header)
+        if load.contract.may_gain_columns:
+            load.contract = with_added_columns(load.connection, load.contract, reader.header)
         load_batches(load, only_lines(reader, lines), part)
     except Refused as refused:
         raise RequestRefused(str(refused)) from refused

@@ -20,10 +20,11 @@ from lastmile.ledger.claims import (
 from lastmile.ledger.drops import ClaimLost, Drop, ListedDrop, Outcome, RequestRefused, State
 from lastmile.ledger.events import add_event
 from lastmile.ledger.outcomes import Settled, decline, record_column_fill, record_release, settle
-from lastmile.ledger.query import DropFilter, DropRecord, DropResult, Event, find, is_alone, loaded_ids, results
+from lastmile.ledger.query import DropFilter, DropRecord, DropResult, Event, find, loaded_ids, results
 from lastmile.ledger.registration import register, unsettled
 from lastmile.ledger.requests import discard_drops, reingest, request_column_fill, request_reingest, request_rows
 from lastmile.ledger.versions import (
+    is_alone,
     lock_key,
     not_batchable,
     same_content,

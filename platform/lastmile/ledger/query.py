@@ -206,17 +206,6 @@ def rows_by_folder(connection: Connection, store: str, datasets: Sequence[str]) 
         ).fetchall()
 
 
-def is_alone(connection: Connection, drop_id: int, in_dataset: bool = False) -> bool:
-    """Whether no other drop of the drop's dataset and partition, or of its whole dataset, is loaded."""
-    others = connection.execute(
-        "SELECT FROM ledger.drops one JOIN ledger.drops other USING (dataset)"
-        " WHERE one.id = %s AND other.id <> one.id AND other.state = 'loaded'"
-        " AND (other.partition = one.partition OR %s) LIMIT 1",
-        [drop_id, in_dataset],
-    )
-    return others.rowcount == 0
-
-
 def has(connection: Connection, column: Literal["id", "dataset", "partition"], value: object) -> bool:
     """Whether any drop has this value."""
     return connection.execute(f"SELECT FROM ledger.drops WHERE {column} = %s LIMIT 1", [value]).rowcount == 1

@@ -118,3 +118,14 @@ def not_batchable(connection: Connection, drops: Sequence[Drop], sha256s: Sequen
         [[drop.id for drop in drops], list(sha256s)],
     )
     return {drop_id for (drop_id,) in found.fetchall()}
+
+
+def is_alone(connection: Connection, drop_id: int, in_dataset: bool = False) -> bool:
+    """Whether no other drop of the drop's dataset and partition, or of its whole dataset, is loaded."""
+    others = connection.execute(
+        "SELECT FROM ledger.drops one JOIN ledger.drops other USING (dataset)"
+        " WHERE one.id = %s AND other.id <> one.id AND other.state = 'loaded'"
+        " AND (other.partition = one.partition OR %s) LIMIT 1",
+        [drop_id, in_dataset],
+    )
+    return others.rowcount == 0

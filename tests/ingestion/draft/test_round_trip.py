@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from assets.household_survey.sample import generate
 from assets.retail.sample import generate_shop
-from lastmile.contracts.numbers import NumberFormat
+from lastmile.contracts.casts import NumberFormat
 from lastmile.errors import UserError
 from lastmile.ingestion.draft import draft, of_frames
 from lastmile.ingestion.draft.check import contract_of

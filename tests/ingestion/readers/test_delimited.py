@@ -15,7 +15,7 @@ from files import VISITS, content, read, refusal, requiring
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastmile.contracts.limits import Limits
+from lastmile.contracts.settings import Limits
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.readers import compression, open_drop
 from lastmile.ingestion.readers.delimited.encoding import without_c1

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lastmile.contracts import Contract, column
-from lastmile.contracts.numbers import NumberFormat
+from lastmile.contracts.casts import NumberFormat
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.readers import open_drop
 from lastmile.ingestion.readers.delimited.number_format import Evidence, evidence

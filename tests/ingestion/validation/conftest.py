@@ -11,7 +11,7 @@ from declaring import dataset
 from hypothesis import settings
 
 from lastmile.contracts import Contract
-from lastmile.contracts.numbers import NumberFormat
+from lastmile.contracts.casts import NumberFormat
 from lastmile.ingestion.batch import BrokenRecord, RawBatch, ValidatedBatch
 from lastmile.ingestion.validation import Plan
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lastmile.contracts import column
-from lastmile.contracts.numbers import NumberFormat
+from lastmile.contracts.casts import NumberFormat
 
 
 def value(judge, make_contract, column, cell):

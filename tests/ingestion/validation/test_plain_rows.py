@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lastmile.contracts import column
-from lastmile.contracts.numbers import NumberFormat
+from lastmile.contracts.casts import NumberFormat
 from lastmile.ingestion.batch import RawBatch
 from lastmile.ingestion.validation import Plan, plan
 

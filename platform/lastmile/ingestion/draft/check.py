@@ -12,7 +12,7 @@ import orjson
 import polars as pl
 
 from lastmile.contracts import Contract
-from lastmile.contracts.numbers import NumberFormat
+from lastmile.contracts.casts import NumberFormat
 from lastmile.errors import UserError
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.draft.column import Column

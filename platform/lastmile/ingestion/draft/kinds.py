@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import orjson
 import polars as pl
 
-from lastmile.contracts.numbers import PLAIN, NumberFormat
+from lastmile.contracts.casts import PLAIN, NumberFormat
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from io import SEEK_END
 from pathlib import Path
 from typing import IO, Any
 
-from lastmile.contracts.limits import Limits
+from lastmile.contracts.settings import Limits
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.readers.archive import ZIP, is_zip_of_a_file, member, open_member
 

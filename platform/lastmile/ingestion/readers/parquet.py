@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.limits import Limits
+from lastmile.contracts.settings import Limits
 from lastmile.ingestion.batch import RawBatch, Reader, Refused, Unreadable
 from lastmile.ingestion.readers.cells import cell_text, raw_rows
 from lastmile.ingestion.readers.compression import check_unpacked

@@ -12,10 +12,10 @@ from typing import Any
 import orjson
 import polars as pl
 
+from lastmile.contracts.casts import NumberFormat
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.declaration import headers
 from lastmile.contracts.names import normal_name
-from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.batch import RawBatch, ValidatedBatch
 from lastmile.ingestion.validation import Plan
 

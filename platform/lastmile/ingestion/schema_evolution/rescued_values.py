@@ -15,9 +15,9 @@ import polars as pl
 from psycopg import Connection, sql
 
 from lastmile import ledger
+from lastmile.contracts.casts import NumberFormat
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.names import normal_name
-from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.batch import BATCH_ROWS
 from lastmile.ingestion.load import cleaned_key, fetch_cleaned
 from lastmile.ingestion.schema_evolution.column_fill import ColumnFill, as_declared, declared

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
+from lastmile.contracts.casts import NumberFormat
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.numbers import NumberFormat
 from lastmile.ingestion.validation.rules import (
     Rule,
     any_broken,

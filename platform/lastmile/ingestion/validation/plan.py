@@ -9,8 +9,8 @@ from functools import cache
 
 import polars as pl
 
+from lastmile.contracts.casts import PLAIN, NumberFormat
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.numbers import PLAIN, NumberFormat
 from lastmile.ingestion.batch import RawBatch, SchemaChange, ValidatedBatch
 from lastmile.ingestion.validation.evaluation import evaluated
 from lastmile.ingestion.validation.fast_path import FastPath
@@ -40,13 +40,13 @@ class Plan:
     """How drops with one header are validated. `change` says how the header differs from the contract.
 
     Cells of unknown columns go to `_rescued` under the name found, also where the contract says to add such columns:
-    a caller that adds them passes the contract with them. A text cell is kept as it is, blanks at its ends too; only missing
-    codes are compared without them. A wrong type is rescued in optional columns only: a required one would be
+    a caller that adds them passes the contract with them. A text cell is kept as it is, blanks at its ends too; only
+    missing codes are compared without them. A wrong type is rescued in optional columns only: a required one would be
     left without its value.
 
     Columns in `loaded` come typed already, under their own names: rows of the table that get further values.
 
-    Raises Refused where the header does not fit, ValueError where the contract asks for what no plan can do.
+    Raises Refused where the header does not fit, ValueError where the contract requires what no plan can do.
     """
 
     change: SchemaChange

@@ -10,9 +10,9 @@ from datetime import timedelta
 
 import polars as pl
 
+from lastmile.contracts.casts import PLAIN, NumberFormat
 from lastmile.contracts.checks import RowCheck, is_row_separable
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.numbers import PLAIN, NumberFormat
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.validation.evaluation import evaluated
 

@@ -2,7 +2,7 @@
 
 An asset [kind, name] whose metadata has `partition_expr`, the column with a day of the row's partition, returns a frame
 with the rows of all partitions of its run; each partition is replaced by itself. What depends on it, a notebook
-included, gets a frame: of the partitions asked for, or of all there are.
+included, gets a frame: of the requested partitions, or of all there are.
 
     defs.load_asset_value(["features", "household_vulnerability"], partition_key="2019")
 """

@@ -44,7 +44,9 @@ def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) 
 
     def text() -> Iterator[bytes]:
         decoded = as_utf8(blocks(path, contract.limits), contract.format.encodings, found)
-        return without_skipped(without_c1(decoded, found), contract.format)
+        lines = without_c1(decoded, found)
+        skips = contract.format.skip_lines or contract.format.comment
+        return without_skipped(lines, contract.format) if skips else lines
 
     stream = text()
     sample = Sample(next(stream, b""), whole=next(stream, None) is None, columns=contract.limits.columns)

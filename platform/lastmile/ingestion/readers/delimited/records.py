@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lastmile.contracts.limits import Limits
+from lastmile.contracts.settings import Limits
 from lastmile.ingestion.batch import Refused
 
 #: Bytes of the longest record where no contract says otherwise.

@@ -9,9 +9,6 @@ from lastmile.contracts.settings import Format
 
 def without_skipped(text: Iterator[bytes], said: Format) -> Iterator[bytes]:
     """UTF-8 without the lines that the contract says to skip, in blocks of whole lines."""
-    if not (said.skip_lines or said.comment):
-        yield from text
-        return
     comment = re.compile(rb"(?m)^" + re.escape((said.comment or "").encode()) + rb"[^\r\n]*") if said.comment else None
     left, rest = said.skip_lines, b""
     for block in text:

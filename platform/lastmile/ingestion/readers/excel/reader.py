@@ -22,8 +22,7 @@ import orjson
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.limits import Limits
-from lastmile.contracts.settings import Format
+from lastmile.contracts.settings import Format, Limits
 from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Refused, Unreadable
 from lastmile.ingestion.readers.archive import ZIP, listed
 from lastmile.ingestion.readers.cells import cell_text, raw_rows
