@@ -121,12 +121,13 @@ def make(learning_platform: Platform, instance: dg.DagsterInstance) -> Make:
 
 @pytest.fixture
 def stale(instance: dg.DagsterInstance) -> Callable[..., list[dg.AssetKey]]:
-    """Which of these assets and partitions Dagster's web UI shows as out of date."""
-    from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+    """Which of these assets and partitions Dagster's web UI shows as made by other code."""
+    from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleCauseCategory
     from dagster._core.loader import LoadingContextForTest
 
     def stale(graph: object, *places: tuple[dg.AssetKey, str | None]) -> list[dg.AssetKey]:
         resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
-        return [key for key, partition in places if resolver.get_status(key, partition) == StaleStatus.STALE]
+        causes = {key: resolver.get_stale_causes(key, partition) for key, partition in places}
+        return [key for key, found in causes.items() if StaleCauseCategory.CODE in {cause.category for cause in found}]
 
     return stale

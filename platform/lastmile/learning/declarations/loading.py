@@ -47,9 +47,8 @@ def _by_name(assets: str, room: str, variable: str, kind: type[T]) -> dict[str, 
     found: dict[str, Declared[T]] = {}
     for module, value in _declarations(assets, room, variable, kind):
         if value.name in found:
-            raise ValueError(
-                f"{module.__file__}: {kind.__name__} {value.name!r} is declared in {found[value.name].file}"
-            )
+            other = found[value.name].file
+            raise ValueError(f"{module.__file__}: {kind.__name__} {value.name!r} is declared in {other} already")
         domain = module.__name__.split(".")[-3]
         found[value.name] = Declared(value, domain, Path(str(module.__file__)), code_version(module))
     return found
