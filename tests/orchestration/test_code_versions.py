@@ -7,10 +7,10 @@ import dagster as dg
 import pytest
 from declared import NAME, Package
 from household_learning import learning_resources
-from lastmile.orchestration.drop_assets import cleaned_assets, cleaned_key, raw_asset, raw_key
 from visits import VISITS
 
 from lastmile.learning.declarations.loading import load_features, load_models
+from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, raw_asset, raw_key
 from lastmile.orchestration.learning.features import feature_asset
 from lastmile.orchestration.learning.models import model_asset
 from lastmile.orchestration.learning.predictions import prediction_asset

@@ -1,18 +1,18 @@
 """A dataset that nothing comes in for is found stale, without a run by its policy, and by each run's check."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 from checkout import PROJECT
 from dagster_private import FreshnessDaemon, later, workspace_of
+from declaring import changed
 from visits import VISITS
 
 from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key
 from lastmile.orchestration.drops.freshness import freshness_policy, stale
 
-DAILY = replace(VISITS, expected_every=timedelta(days=1))
+DAILY = changed(VISITS, expected_every=timedelta(days=1))
 KEY = cleaned_key("visits")
 CODE = """
 import sys
@@ -23,6 +23,13 @@ from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
 from lastmile.orchestration.resources import Platform
 defs = dg.Definitions([raw_asset(DAILY), cleaned_assets(DAILY)], resources={{"platform": Platform()}})
 """
+
+
+@pytest.fixture
+def instance():
+    """On disk: the daemon's process and the code's are two."""
+    with dg.DagsterInstance.local_temp() as instance:
+        yield instance
 
 
 @pytest.fixture
@@ -76,5 +83,5 @@ def test_only_a_contract_that_expects_drops_has_a_policy_and_none_below_dagsters
     assert freshness_policy(VISITS) is None
     spec = cleaned_assets(DAILY).get_asset_spec(KEY)
     assert spec.freshness_policy == dg.FreshnessPolicy.time_window(timedelta(days=1))
-    often = replace(VISITS, expected_every=timedelta(seconds=10))
+    often = changed(VISITS, expected_every=timedelta(seconds=10))
     assert freshness_policy(often) == dg.FreshnessPolicy.time_window(timedelta(minutes=1))

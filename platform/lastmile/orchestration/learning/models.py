@@ -65,7 +65,7 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         with platform.connect() as connection:
             _refuse_leaks(connection, model, platform, rows)
             try:
-                version = current_version(connection, store, declared, rows, context.run_id)
+                version = current_version(connection, store, declared, rows, context.run.run_id)
             except TooLittleData as reason:
                 context.log.warning(f"no model trained: {reason}")
                 return nothing_made(_CHECK, "nothing trained", str(reason))

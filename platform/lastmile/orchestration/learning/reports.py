@@ -36,9 +36,9 @@ def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
         store, made_at = platform.store(), datetime.now(UTC)
         with platform.connect() as connection:
             contents = report.contents(ReportData(connection, store.url))
-        page = render(template, {**contents, "made_at": made_at, "run_id": context.run_id}).encode()
+        page = render(template, {**contents, "made_at": made_at, "run_id": context.run.run_id}).encode()
         folder = f"reports/{report.name}"
-        kept = f"{folder}/{made_at:%Y-%m-%d}/{context.run_id}.html"
+        kept = f"{folder}/{made_at:%Y-%m-%d}/{context.run.run_id}.html"
         for key in (kept, f"{folder}/latest.html"):
             store.put(key, page)
         return dg.MaterializeResult(
