@@ -1,5 +1,9 @@
 """A large drop has its own table, which queries of the dataset's table do not notice."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from time import sleep
+
 import psycopg
 import pytest
 from visits import VISITS, Site
@@ -65,6 +69,22 @@ def test_its_keys_are_indexed_for_small_drops_too(site):
     site.discover()
     assert [outcome.loaded for outcome in site.take()] == [1, 1]
     assert [indexed(site, table) for table in own_tables(site)] == [["(visit)"]]
+
+
+def test_two_workers_that_make_its_table_at_once_share_it(site, new_connection):
+    ensure_table(site.connection, VISITS)
+    provenance = {
+        "_drop_id": 1, "_run_id": "test", "_loaded_at": datetime.now(UTC), "_partition_start": date(2020, 1, 1)
+    }  # fmt: skip
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE TABLE%'"
+    with ThreadPoolExecutor(1) as other:
+        with new_connection().transaction() as stalled:
+            drop_tables.create_drop_table(stalled.connection, "visits", provenance)
+            late = other.submit(drop_tables.create_drop_table, site.connection, "visits", provenance)
+            while not new_connection().execute(waiting).rowcount:
+                sleep(0.01)
+        assert late.result() == drop_tables.DropTable(drop_tables._name(1))
+    assert own_tables(site) == ["large_drops.drop_1"]
 
 
 def test_keys_of_a_table_being_written_are_compared_without_an_index(site, new_connection):

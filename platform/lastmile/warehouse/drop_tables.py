@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from psycopg import Connection, sql
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DuplicateTable, LockNotAvailable, UniqueViolation
 
 from lastmile.contracts.contract import Contract
 from lastmile.warehouse.tables import ensure_index
@@ -50,28 +50,35 @@ def create_drop_table(connection: Connection, dataset: str, provenance: Mapping[
     be sent; one that existed before has no defaults.
     """
     drop_id = provenance["_drop_id"]
+    existing = drops(connection, dataset)
+    if drop_id not in existing and len(existing) >= MAX_TABLES:
+        return None
     name = _name(drop_id)
-    with connection.transaction():
-        existing = drops(connection, dataset)
-        if drop_id in existing:
-            return DropTable(name)
-        if len(existing) >= MAX_TABLES:
-            return None
-        checks = [
-            sql.SQL(f"CHECK ({expression} = {{}})").format(provenance[column])
-            for expression, column in EXCLUSION_CHECKS.items()
-        ]
-        connection.execute(
-            sql.SQL("CREATE TABLE {} ({}) INHERITS ({})").format(
-                name, sql.SQL(", ").join(checks), sql.Identifier("raw", dataset)
-            )
-        )
-        defaults = [
-            sql.SQL("ALTER {} SET DEFAULT {}").format(sql.Identifier(column), value)
-            for column, value in provenance.items()
-        ]
-        connection.execute(sql.SQL("ALTER TABLE {} {}").format(name, sql.SQL(", ").join(defaults)))
+    if drop_id in existing or not _created(connection, name, dataset, provenance):
+        return DropTable(name)
     return DropTable(name, provenance.keys())
+
+
+def _created(connection: Connection, name: sql.Identifier, dataset: str, provenance: Mapping[str, object]) -> bool:
+    """Create the table; False where another worker, whose claim on the same drop ran out, has just done so."""
+    checks = [
+        sql.SQL(f"CHECK ({expression} = {{}})").format(provenance[column])
+        for expression, column in EXCLUSION_CHECKS.items()
+    ]
+    defaults = [
+        sql.SQL("ALTER {} SET DEFAULT {}").format(sql.Identifier(column), value) for column, value in provenance.items()
+    ]
+    try:
+        with connection.transaction():
+            connection.execute(
+                sql.SQL("CREATE TABLE {} ({}) INHERITS ({})").format(
+                    name, sql.SQL(", ").join(checks), sql.Identifier("raw", dataset)
+                )
+            )
+            connection.execute(sql.SQL("ALTER TABLE {} {}").format(name, sql.SQL(", ").join(defaults)))
+    except (DuplicateTable, UniqueViolation):  # the second while the other has yet to commit
+        return False
+    return True
 
 
 def index_keys(connection: Connection, contract: Contract, drop_ids: Collection[int]) -> None:
