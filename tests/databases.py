@@ -64,7 +64,7 @@ class Migrated:
         self.server, self.name, self.url = server, name, database(server, name)
         administer(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
         with psycopg.connect(self.url, autocommit=True) as connection:
-            self.made = objects(connection)
+            self.made, self.version = objects(connection), _version(connection)
 
     def emptied(self) -> None:
         """End its sessions, drop what was added, delete all rows; made anew where a migrated table was changed."""
@@ -72,7 +72,7 @@ class Migrated:
             connection.execute(_OTHER_SESSIONS)
             if added := objects(connection) - self.made:
                 _drop(connection, added, self.made)
-            if objects(connection) == self.made:
+            if objects(connection) == self.made and _version(connection) == self.version:
                 _delete_rows(connection)
                 return
         administer(self.server, f"DROP DATABASE {self.name} WITH (FORCE)")
@@ -106,6 +106,10 @@ def database(server: str, name: str) -> str:
 def objects(connection: psycopg.Connection) -> set[Object]:
     """Schemas, tables, views, functions and settings of a database, each with a digest of how it is defined."""
     return set(connection.execute(_OBJECTS.encode()).fetchall())
+
+
+def _version(connection: psycopg.Connection) -> list[tuple[str]]:
+    return connection.execute("SELECT version_num FROM ledger.alembic_version").fetchall()
 
 
 def _drop(connection: psycopg.Connection, added: set[Object], made: set[Object]) -> None:

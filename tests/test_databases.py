@@ -24,6 +24,7 @@ def one(postgres, template):
         "CREATE SCHEMA marts; CREATE TABLE marts.a (id bigint); CREATE FUNCTION marts.f() RETURNS int RETURN 1",
         "ALTER TABLE ledger.drops ADD note text",
         "DROP TABLE quarantine.discarded CASCADE",
+        "DELETE FROM ledger.alembic_version",
         "CREATE FUNCTION ledger.f() RETURNS int RETURN 1",
         "REVOKE ALL ON ledger.drops FROM CURRENT_USER",
         "ALTER DATABASE as_migrated SET work_mem = '1MB'",
@@ -37,5 +38,6 @@ def test_what_a_test_did_to_its_database_is_undone(one, deed):
             assert connection.execute("SELECT count(*) FROM ledger.drops").fetchone() == (0,)
             assert connection.execute("SELECT nextval('ledger.drops_id_seq')").fetchone() == (1,)
             assert objects(connection) == one.made
+            assert connection.execute("SELECT count(*) FROM ledger.alembic_version").fetchone() == (1,)
         with pytest.raises(psycopg.OperationalError, match="terminat"):
             left_open.execute("SELECT 1")

@@ -19,6 +19,6 @@ def test_a_busy_thread_is_seen_where_it_is_and_with_its_cpu() -> None:
         thread = threading.Thread(target=read, name="reader-1")
         thread.start()
         thread.join()
-    assert sum(share for place, share in seen.places.items() if place.startswith("reader: decoder.")) > 0.3
+    assert sum(share for place, share in seen.places.items() if place.startswith("reader: decoder.")) > 0.1
     assert not [place for place in seen.places if "MainThread" in place]
     assert 0.1 < seen.threads["reader"] < 1

@@ -39,7 +39,7 @@ def test_an_installation_in_order_passes_and_keeps_no_trace(
     healthy, checks = diagnosis(capsys)
     assert healthy
     assert "hhinfo" in checks["contracts"][1]
-    assert re.fullmatch(r"Postgres 18\.\d+ at 127\.0\.0\.1:\d+/test_\d+", checks["database"][1])
+    assert re.fullmatch(r"Postgres 18\.\d+ at 127\.0\.0\.1:\d+/tests", checks["database"][1])
     assert [file for file in settings.home.rglob("*") if file.is_file()] == []
 
 
