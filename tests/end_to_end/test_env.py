@@ -88,7 +88,7 @@ def test_a_notebook_reaches_definitions_data_and_store(platform):
     cell = (
         "from assets.definitions import defs; platform = defs.resources['platform'];"
         "import polars as pl;"
-        "connection = platform.connect().__enter__();"
+        "opened = platform.connect(); connection = opened.__enter__();"  # left alone, `opened` would close it
         "print(connection.execute('SELECT count(*) FROM raw.lstk').fetchone()[0], platform.store().url)"
     )
     assert shell(platform, f'{sys.executable} -c "{cell}"').split()[0] == "2"
