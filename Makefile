@@ -12,7 +12,7 @@ help: ## show this
 run: $(INSTALLED) ## install everything, start the platform, carry the drops to predictions; Ctrl-C stops it
 	@exec .venv/bin/lastmile up
 
-test: lint ## lint, types, and every promise: under 10 minutes on 2 cores
+test: lint ## lint, types, and every promise
 	@$(PYTEST)
 
 test-all: lint ## the same on every kind of store, and every seeded history of faults
