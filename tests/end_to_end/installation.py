@@ -30,7 +30,7 @@ class Installation:
         self.environment = {**inherited, **own, **variables}
         self.started: list[subprocess.Popen[str]] = []
 
-    def run(self, *arguments: str | Path, code: int = 0, timeout: float = 450) -> str:
+    def run(self, *arguments: str | Path, code: int = 0, timeout: float = 900) -> str:
         """What the command printed, both streams. Fails the test where it exits with another code."""
         process = self.start(*arguments)
         try:

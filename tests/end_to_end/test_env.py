@@ -47,7 +47,7 @@ def query(platform, statement):
         return None
 
 
-def shell(platform, command, timeout=300):
+def shell(platform, command, timeout=600):
     """What a command prints in a shell in the project, after `eval "$(lastmile env)"`."""
     script = f'set -e\neval "$(lastmile env)"\n{command}'
     surroundings = platform.environment | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
