@@ -115,9 +115,11 @@ def test_any_other_check_of_pandera_is_called_with_its_own_words(judge, make_con
 def test_a_check_of_the_whole_row_is_called_too(judge, make_contract, reasons):
     filled = pa.Check(lambda data: data.lazyframe.select(pl.col("a").is_not_null()), name="filled", error="a is filled")
     judged = judge(
-        make_contract({"a": column(int, "a"), "b": column(int, "b")}, rules=(filled,)), {"a": ["NA"], "b": ["1"]}
+        make_contract({"a": column(int, "a"), "b": column(int, "b")}, checks=[filled]), {"a": ["NA"], "b": ["1"]}
     )
-    assert only(reasons, judged) == {"column": None, "rule": "filled", "found": None, "message": "a is filled"}
+    assert only(reasons, judged) == {
+        "column": None, "rule": "filled", "found": "a=NA", "message": "a is filled; found a=NA"
+    }  # fmt: skip
 
 
 def test_a_check_that_must_have_a_value_fails_where_there_is_none(judge, make_contract, reasons):
@@ -127,7 +129,7 @@ def test_a_check_that_must_have_a_value_fails_where_there_is_none(judge, make_co
 
 def test_a_check_with_one_answer_for_all_rows_is_no_check_of_a_row(make_contract):
     mean = pa.Check(lambda data: data.lazyframe.select(pl.col(data.key).mean() > 0), name="mean_above_zero")
-    with pytest.raises(ValueError, match="'mean_above_zero' gives one answer for all rows"):
+    with pytest.raises(ValueError, match="column n: check mean_above_zero gives one answer for all rows"):
         Plan(make_contract({"n": column(pl.Int64, "n", checks=[mean])}), ["n"])
 
 
