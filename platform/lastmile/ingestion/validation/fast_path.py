@@ -13,16 +13,12 @@ import polars as pl
 from lastmile.contracts.casts import NumberFormat
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.validation.rules import (
-    Rule,
     any_broken,
     cell_name,
     check_rules,
-    derived_rules,
     derived_values,
-    key_rules,
-    partition_rules,
     raw_name,
-    text_rules,
+    rules_of,
 )
 
 #: Where Unicode has blanks that are no ASCII, as ranges of texts that start with one.
@@ -54,7 +50,7 @@ class FastPath:
         ]
         derived = derived_values(contract, (), {name: _is_missing(name, contract) for name in found})
         self._derived = [value.alias(name) for name, value in derived.items()]
-        self._rules = list(_rules(contract, found, unknown))
+        self._rules = list(rules_of(contract, found, unknown, lambda name: check_rules(contract, name)))
 
     def typed(self, raw: pl.LazyFrame) -> pl.LazyFrame:
         """All rows with every column of the contract; only those of plain rows are to be trusted."""
@@ -92,19 +88,6 @@ class FastPath:
             yield value.is_null() & ~pl.col(raw_name(column)).is_in(self._contract.missing(column))
         elif values.null_count():
             yield value.is_null()
-
-
-def _rules(contract: Contract, found: Mapping[str, str], unknown: Sequence[str]) -> Iterator[Rule]:
-    for column in contract.columns:
-        if column in found:
-            yield from check_rules(contract, column)
-        elif contract.metadata(column)["derived"] is not None:
-            yield from derived_rules(contract, column)
-    for name in unknown:
-        yield from text_rules(name, contract.limits.cell_characters)
-    yield from check_rules(contract, None)
-    yield from partition_rules(contract)
-    yield from key_rules(contract, found)
 
 
 def _text(column: str, contract: Contract) -> pl.Expr:

@@ -16,19 +16,14 @@ from lastmile.ingestion.validation.evaluation import evaluated
 from lastmile.ingestion.validation.fast_path import FastPath
 from lastmile.ingestion.validation.header_match import fit
 from lastmile.ingestion.validation.rules import (
-    Rule,
     any_broken,
     cell,
     cell_name,
-    check_rules,
     column_rules,
-    derived_rules,
     derived_values,
-    key_rules,
     misread,
-    partition_rules,
     raw_name,
-    text_rules,
+    rules_of,
 )
 from lastmile.ingestion.validation.violations import bad_rows, broken_rows
 
@@ -69,7 +64,7 @@ class Plan:
         self._typed = list(_typed(contract, found, numbers, loaded))
         self._derived = derived_values(contract, loaded, {column: cell(column).is_null() for column in found})
         self._rescued = _rescued(contract, found, unknown).alias("_rescued")
-        self._rules = list(_rules(contract, found, unknown, numbers))
+        self._rules = list(rules_of(contract, found, unknown, lambda name: column_rules(contract, name, numbers)))
         self._plain: Callable[[], FastPath] = cache(lambda: FastPath(contract, found, unknown, numbers))
         self._unknown_cells = list(map(_unknown_cell, unknown))
         self._unknown_rescued = _rescued(contract, {}, unknown).alias("_rescued")
@@ -162,19 +157,6 @@ def _typed(
                 )
             else:
                 yield default.alias(column)
-
-
-def _rules(contract: Contract, found: dict[str, str], unknown: Sequence[str], numbers: NumberFormat) -> Iterator[Rule]:
-    for column in contract.columns:
-        if column in found:
-            yield from column_rules(contract, column, numbers)
-        elif contract.metadata(column)["derived"] is not None:
-            yield from derived_rules(contract, column)
-    for name in unknown:
-        yield from text_rules(name, contract.limits.cell_characters)
-    yield from check_rules(contract, None)
-    yield from partition_rules(contract)
-    yield from key_rules(contract, found)
 
 
 def _rescued(contract: Contract, found: dict[str, str], unknown: Sequence[str]) -> pl.Expr:
