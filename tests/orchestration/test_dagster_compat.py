@@ -2,6 +2,7 @@
 
 import ast
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,8 @@ def imported(file: Path) -> Iterator[str]:
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield from (f"{node.module}.{name.name}" for name in node.names)
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"dagster\w*(\.\w+)+", str(node.value)):
+            yield str(node.value)  # a module that is imported by its name
 
 
 def is_private(name: str) -> bool:
