@@ -21,8 +21,8 @@ from lastmile.orchestration.learning.shared import (
     features_key,
     identity_columns,
     relation_key,
-    source_code,
     table_column,
+    table_metadata,
     tags,
 )
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
@@ -61,12 +61,7 @@ def feature_asset(declared: Declared[FeatureSet]) -> dg.AssetsDefinition:
         tags=tags(declared),
         code_version=code_version(declared, "features"),
         retry_policy=RETRIES,
-        metadata={
-            **source_code(declared),
-            "dagster/column_schema": _column_schema(features),
-            "dagster/table_name": features.table,
-            "partition_expr": features.partition_column,
-        },
+        metadata=table_metadata(declared, features.table, features, _column_schema(features)),
     )
     def feature_set(
         context: dg.AssetExecutionContext, platform: Platform

@@ -20,7 +20,7 @@ from lastmile.orchestration.learning.shared import (
     model_key,
     nothing_made,
     predictions_key,
-    source_code,
+    table_metadata,
     tags,
 )
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
@@ -54,12 +54,7 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         tags=tags(declared),
         code_version=code_version(declared, "predictions"),
         retry_policy=RETRIES,
-        metadata={
-            **source_code(declared),
-            "dagster/column_schema": _column_schema(model),
-            "dagster/table_name": model.table,
-            "partition_expr": model.features.partition_column,
-        },
+        metadata=table_metadata(declared, model.table, model.features, _column_schema(model)),
     )
     def predictions(
         context: dg.AssetExecutionContext, platform: Platform, rows: pd.DataFrame

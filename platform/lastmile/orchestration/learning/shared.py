@@ -52,6 +52,16 @@ def source_code(declared: Declared[Any]) -> Mapping[str, Any]:
     return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
 
 
+def table_metadata(declared: Declared[Any], table: str, of: FeatureSet, columns: dg.TableSchema) -> Mapping[str, Any]:
+    """Of an asset whose rows are kept in a table, by the partitions of a feature set."""
+    return {
+        **source_code(declared),
+        "dagster/column_schema": columns,
+        "dagster/table_name": table,
+        "partition_expr": of.partition_column,
+    }
+
+
 def identity_columns(features: FeatureSet) -> list[dg.TableColumn]:
     """Who a row is about."""
     return [
