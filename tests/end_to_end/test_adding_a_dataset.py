@@ -1,27 +1,15 @@
 """Adding a dataset is adding one file: nothing else of the project is touched, and its drops are taken and queried."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
 import psycopg
 import pytest
-from checkout import PROJECT
 
 from lastmile.warehouse.dbt.sources import SOURCES
 
 AIR = Path(__file__).with_name("air.py")
-MONTHS = ("2013-03", "2013-04", "2013-05")
-DROP = """
-import sys
-from pathlib import Path
-from lastmile.cli.drop import drop
-
-drop([Path(sys.argv[1])], "air", sys.argv[2])
-"""
 TAKE = """
 import dagster as dg
 from assets.definitions import defs
@@ -37,47 +25,17 @@ assert all(check.passed for check in result.get_asset_check_evaluations() if che
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(project):
     """A copy of the project with one more file."""
-    copy = tmp_path / "project"
-    for name in ("assets", "platform", "dbt_project"):
-        shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "target", "logs"))
-    shutil.copy(PROJECT / "pyproject.toml", copy)
-    shutil.copy(AIR, copy / "assets" / "household_survey" / "contracts" / "air.py")
-    return copy
-
-
-@pytest.fixture
-def run(project, settings, database_url):
-    def run(code, *arguments):
-        paths = os.pathsep.join([str(project), str(project / "platform")])
-        variables = {
-            **os.environ,
-            "PYTHONPATH": paths,
-            "LASTMILE_DATABASE_URL": database_url,
-            "LASTMILE_HOME": str(settings.home),
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            env=variables,
-            cwd=project,
-            capture_output=True,
-            text=True,
-            timeout=200,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return run
+    shutil.copy(AIR, project / "assets" / "household_survey" / "contracts" / "air.py")
+    return project
 
 
 def test_a_dataset_of_another_kind_needs_one_file_and_no_other_change(
-    project, run, settings, database_url, shared_data, tmp_path
+    project, run, drop_hours, database_url, shared_data
 ):
     measured = pl.read_csv(next((shared_data / "iot_beijing_air").glob("*Changping*.csv")), infer_schema=False)
-    for month in MONTHS:
-        hours = measured.filter(pl.format("{}-{}", "year", pl.col("month").str.zfill(2)) == month)
-        hours.write_csv(tmp_path / f"{month}.csv")
-        run(DROP, str(tmp_path / f"{month}.csv"), month)
+    drop_hours(measured)
     run(TAKE)
     with psycopg.connect(database_url) as connection:
         books = connection.execute(

@@ -1,9 +1,6 @@
 """A new domain is a new folder: contract, feature set and model of another kind run to predictions, nothing touched."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +10,6 @@ import pytest
 from checkout import PROJECT
 
 DOMAIN = Path(__file__).with_name("air_quality")
-MONTHS = ("2013-03", "2013-04", "2013-05")
-DROP = """
-import sys
-from pathlib import Path
-from lastmile.cli.drop import drop
-
-drop([Path(sys.argv[1])], "air", sys.argv[2])
-"""
 RUN = """
 import dagster as dg
 from assets.definitions import defs
@@ -44,31 +33,10 @@ with dg.DagsterInstance.ephemeral() as instance:
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(project):
     """A copy of the project with one more folder."""
-    copy = tmp_path / "project"
-    for name in ("assets", "platform", "dbt_project"):
-        shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "target", "logs"))
-    shutil.copy(PROJECT / "pyproject.toml", copy)
-    shutil.copytree(DOMAIN, copy / "assets" / "air_quality", ignore=shutil.ignore_patterns("__pycache__"))
-    return copy
-
-
-@pytest.fixture
-def run(project, settings, database_url):
-    variables = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(project), str(project / "platform")]),
-        "LASTMILE_DATABASE_URL": database_url,
-        "LASTMILE_HOME": str(settings.home),
-    }
-
-    def run(code, *arguments):
-        command = [sys.executable, "-c", code, *arguments]
-        done = subprocess.run(command, env=variables, cwd=project, capture_output=True, text=True, timeout=400)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return run
+    shutil.copytree(DOMAIN, project / "assets" / "air_quality", ignore=shutil.ignore_patterns("__pycache__"))
+    return project
 
 
 def measured() -> pl.DataFrame:
@@ -94,14 +62,11 @@ def measured() -> pl.DataFrame:
     )
 
 
-def test_a_new_domain_runs_to_predictions_without_a_change_elsewhere(project, run, database_url, tmp_path):
+def test_a_new_domain_runs_to_predictions_without_a_change_elsewhere(project, run, drop_hours, database_url):
     before = {file: file.read_bytes() for file in (PROJECT / "assets").rglob("*.py")}
     hours = measured()
-    for month in MONTHS:
-        part = hours.filter(pl.format("{}-{}", "year", pl.col("month").str.zfill(2)) == month)
-        part.write_csv(tmp_path / f"{month}.csv")
-        run(DROP, str(tmp_path / f"{month}.csv"), month)
-    run(RUN)
+    drop_hours(hours)
+    run(RUN, timeout=400)
     with psycopg.connect(database_url) as connection:
         ((loaded,),) = connection.execute("SELECT count(*) FROM raw.air").fetchall()
         ((predicted, versions, sums),) = connection.execute(
