@@ -76,14 +76,14 @@ def test_a_dataset_with_nothing_to_fill_in_says_so(site):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--dataset", "visit"], "no dataset 'visit'; there are: visits"),
         (["--dataset", "visits", "--column", "wind"], "has no column 'wind': declare it there first"),
         (["--dataset", "visits", "--column", "visit"], "part of the key of visits"),
     ],
 )
-def test_a_mistake_is_reported_with_what_to_do(site, arguments, told):
+def test_a_mistake_is_reported_with_what_to_do(site, arguments, message):
     result = run("fill", *arguments)
     assert isinstance(result.exception, UserError)
-    assert told in str(result.exception)
+    assert message in str(result.exception)

@@ -58,7 +58,7 @@ def refused(*checks, across=(), dtype=int):
 
 
 @pytest.mark.parametrize(
-    ("check", "told"),
+    ("check", "message"),
     [
         (pa.Check.unique_values_eq([1, 2]), "give the allowed values with `isin`"),
         (pa.Check(lambda value: value > 0, element_wise=True), "write it as an expression"),
@@ -74,14 +74,14 @@ def refused(*checks, across=(), dtype=int):
         (pa.Check.str_contains("a"), "cannot be asked of its columns"),
     ],
 )
-def test_a_check_that_cannot_be_asked_of_rows_is_refused_at_declaration_with_what_to_write(check, told):
-    assert told in refused(check)
+def test_a_check_that_cannot_be_asked_of_rows_is_refused_at_declaration_with_what_to_write(check, message):
+    assert message in refused(check)
 
 
 def test_a_pandas_check_across_columns_is_refused_too():
-    told = refused(across=[pa.Check(lambda frame: frame["x"] <= frame["y"], name="ordered")])
-    assert "rule ordered cannot be asked of polars data" in told
-    assert "written for pandas" in told
+    message = refused(across=[pa.Check(lambda frame: frame["x"] <= frame["y"], name="ordered")])
+    assert "rule ordered cannot be asked of polars data" in message
+    assert "written for pandas" in message
 
 
 def test_a_plain_column_of_pandera_works_like_any():

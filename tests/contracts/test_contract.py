@@ -37,11 +37,11 @@ def test_names_are_lower_case_so_that_sql_needs_no_quotes():
 def test_the_version_is_the_same_in_every_process():
     program = "from visits import VISITS; print(VISITS.version)"
     environment = os.environ | {"PYTHONPATH": str(PROJECT / "tests")}
-    told = [
+    printed = [
         subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
         for _ in range(2)
     ]
-    assert told[0].stdout == told[1].stdout
+    assert printed[0].stdout == printed[1].stdout
 
 
 def test_the_version_changes_with_the_meaning_and_not_without():
@@ -116,14 +116,14 @@ def test_a_name_that_postgres_keeps_for_itself_is_no_column():
 @pytest.mark.behaviour(number=21)
 def test_an_alias_of_two_columns_is_refused_with_both_named():
     hours, minutes = column(float, "h", aliases=("Duration",)), column(float, "m", aliases=("duration ",))
-    told = visits(("hours", hours), ("minutes", minutes))
-    assert "header 'duration ' of column minutes and header 'Duration' of column hours are the same" in told
+    message = visits(("hours", hours), ("minutes", minutes))
+    assert "header 'duration ' of column minutes and header 'Duration' of column hours are the same" in message
 
 
 @pytest.mark.behaviour(number=21)
 def test_an_alias_that_is_another_columns_name_is_refused():
-    told = visits(("hours", column(float, "h")), ("minutes", column(float, "m", aliases=("HOURS",))))
-    assert "header 'HOURS' of column minutes and header 'hours' of column hours are the same" in told
+    message = visits(("hours", column(float, "h")), ("minutes", column(float, "m", aliases=("HOURS",))))
+    assert "header 'HOURS' of column minutes and header 'hours' of column hours are the same" in message
 
 
 def test_an_alias_may_repeat_its_own_column_in_another_form():
@@ -142,9 +142,9 @@ def test_an_alias_without_letters_is_refused():
     ],
 )
 def test_what_pandera_could_do_and_the_intake_does_not_is_refused_with_what_to_do(asked, instead):
-    told = visits(("visit", pa.Column(pl.String, **asked)))
-    assert "column visit says" in told
-    assert instead in told
+    message = visits(("visit", pa.Column(pl.String, **asked)))
+    assert "column visit says" in message
+    assert instead in message
 
 
 @pytest.mark.parametrize(
@@ -216,8 +216,8 @@ def test_a_type_that_no_column_can_have_is_refused():
 
 
 def test_a_rule_that_names_an_unknown_column_is_refused():
-    told = visits(("hours", column(float, "h")), checks=[rule("short", pl.col("hours") < pl.col("day"), "short")])
-    assert "rule short names columns ['day']; expected some of ['hours']" in told
+    message = visits(("hours", column(float, "h")), checks=[rule("short", pl.col("hours") < pl.col("day"), "short")])
+    assert "rule short names columns ['day']; expected some of ['hours']" in message
 
 
 def test_a_rule_that_cannot_be_asked_or_gives_no_verdict_is_refused():
@@ -226,12 +226,12 @@ def test_a_rule_that_cannot_be_asked_or_gives_no_verdict_is_refused():
         rule("sum", pl.col("hours") + 1, "a number"),
         rule("mixed", pl.col("hours") > pl.col("visit").dt.date(), "types that do not go together"),
     ]
-    told = visits(("visit", column(str, "id")), ("hours", column(float, "h")), checks=rules)
-    assert "rule called names columns ['day']; expected some of ['visit', 'hours']" in told
-    assert "rule sum gives Float64 for a row; expected true or false" in told
-    assert "rule mixed cannot be asked of its columns" in told
+    message = visits(("visit", column(str, "id")), ("hours", column(float, "h")), checks=rules)
+    assert "rule called names columns ['day']; expected some of ['visit', 'hours']" in message
+    assert "rule sum gives Float64 for a row; expected true or false" in message
+    assert "rule mixed cannot be asked of its columns" in message
 
 
 def test_a_policy_that_does_not_exist_is_refused():
-    told = visits(("visit", column(str, "id")), unknown_columns="ignore")
-    assert "unknown_columns is 'ignore'; expected one of 'add', 'rescue', 'refuse'" in told
+    message = visits(("visit", column(str, "id")), unknown_columns="ignore")
+    assert "unknown_columns is 'ignore'; expected one of 'add', 'rescue', 'refuse'" in message

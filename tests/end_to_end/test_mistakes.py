@@ -10,7 +10,7 @@ def installation(tmp_path):
         yield one
 
 
-def told(installation, *arguments):
+def message(installation, *arguments):
     said = installation.run(*arguments, code=1, timeout=60)
     assert "Traceback" not in said
     (line,) = [line for line in said.splitlines() if line.startswith("lastmile: ")]
@@ -20,19 +20,19 @@ def told(installation, *arguments):
 def test_a_database_that_is_down(installation):
     installation.environment["LASTMILE_DATABASE_URL"] = "postgresql://someone:secret@127.0.0.1:9/nowhere"
     for command in (("up", "--once"), ("status",), ("quarantine", "show")):
-        line = told(installation, *command)
+        line = message(installation, *command)
         assert "127.0.0.1:9/nowhere" in line
         assert "secret" not in line
 
 
 def test_a_database_address_that_is_none(installation):
     installation.environment["LASTMILE_DATABASE_URL"] = "mysql://somewhere"
-    assert "expected postgresql://" in told(installation, "up", "--once")
+    assert "expected postgresql://" in message(installation, "up", "--once")
 
 
 def test_a_store_address_that_is_none(installation):
     installation.environment["LASTMILE_STORE_URL"] = "ftp://somewhere"
-    assert "expected it to begin with file://, s3://" in told(installation, "up", "--once")
+    assert "expected it to begin with file://, s3://" in message(installation, "up", "--once")
     assert not (installation.home / "postgres").exists()
 
 
@@ -44,12 +44,12 @@ def test_a_bucket_that_cannot_be_reached(installation):
         "AWS_SECRET_ACCESS_KEY": "y",
         "AWS_REGION": "us-east-1",
     }
-    assert "s3://bucket" in told(installation, "up", "--once")
+    assert "s3://bucket" in message(installation, "up", "--once")
 
 
 def test_a_home_that_cannot_be_written(installation, tmp_path):
     (tmp_path / "home").write_text("a file, not a folder")
-    said = told(installation, "up", "--once")
+    said = message(installation, "up", "--once")
     (tmp_path / "home").unlink()
     assert f"cannot make {tmp_path / 'home'}" in said
 
@@ -65,7 +65,7 @@ def test_a_home_that_cannot_be_written(installation, tmp_path):
     ],
 )
 def test_a_mistyped_argument(installation, arguments):
-    assert told(installation, *arguments)
+    assert message(installation, *arguments)
 
 
 def test_every_command_has_help_with_an_example(installation):

@@ -64,12 +64,12 @@ def test_a_new_version_replaces_rows_of_all_partitions_and_names_those_it_left(h
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [("note", "expected a date or a timestamp"), ("no", "expected a date"), ("maybe", "make it nullable=False")],
 )
-def test_a_column_that_gives_no_partition_is_refused_at_declaration(name: str, told: str) -> None:
+def test_a_column_that_gives_no_partition_is_refused_at_declaration(name: str, message: str) -> None:
     with pytest.raises(Misdeclared, match=f"partition names column {name}") as error:
         dataset(
             COLUMNS | {"maybe": column(date, "D.")}, partition=Partition("day", start=date(2020, 1, 1), column=name)
         )
-    assert told in str(error.value)
+    assert message in str(error.value)

@@ -1,4 +1,4 @@
-"""What became of the columns of drops is told by kind, with what to do, and in bounded room."""
+"""What became of the columns of drops is reported by kind, with what to do, and in bounded room."""
 
 import pytest
 from visits import VISITS
@@ -13,39 +13,39 @@ def drop(number, state="loaded", **change):
 
 
 def test_a_column_that_nobody_declared_is_told_with_its_drops_and_what_to_do():
-    (told,) = undeclared(VISITS, [drop(1, rescued=["Mood"]), drop(2, rescued=["Mood"])])
-    assert told == (
+    (message,) = undeclared(VISITS, [drop(1, rescued=["Mood"]), drop(2, rescued=["Mood"])])
+    assert message == (
         "Mood (2 drops: landing/visits/2020/1.csv, landing/visits/2020/2.csv): not declared, kept as JSON in"
         " `_rescued`; declare it, or have it left out of the files"
     )
 
 
 def test_a_column_added_to_the_table_is_told():
-    (told,) = undeclared(VISITS, [drop(1, added=["Mood"])])
-    assert "added to the table as text; declare it with its type and meaning" in told
+    (message,) = undeclared(VISITS, [drop(1, added=["Mood"])])
+    assert "added to the table as text; declare it with its type and meaning" in message
 
 
 def test_a_rescued_column_that_is_declared_by_now_can_be_filled_in():
-    (told,) = undeclared(VISITS, [drop(1, rescued=["Duration"])])
-    assert "declared by now: fill it in with `lastmile rescued fill --dataset visits --column hours`" in told
+    (message,) = undeclared(VISITS, [drop(1, rescued=["Duration"])])
+    assert "declared by now: fill it in with `lastmile rescued fill --dataset visits --column hours`" in message
 
 
 def test_a_rescued_column_that_is_part_of_the_key_by_now_cannot_be_filled_in():
-    (told,) = undeclared(VISITS, [drop(1, rescued=["Visit"])])
-    assert "re-ingest the drops with `lastmile backfill --dataset visits --redo`" in told
+    (message,) = undeclared(VISITS, [drop(1, rescued=["Visit"])])
+    assert "re-ingest the drops with `lastmile backfill --dataset visits --redo`" in message
 
 
 def test_what_a_contract_foresees_is_no_fault_but_told_by_kind():
     drops = [drop(1, missing=["hours"], renamed={"DURATION": "hours"}), drop(2, reordered=True)]
     assert undeclared(VISITS, drops) == []
-    told = header_changes(drops)
+    message = header_changes(drops)
     for part in (
         "missing and so empty** (nothing",
         "- hours: 1 drop",
         "- DURATION → hours: 1 drop",
         "- 1 drop: landing/",
     ):
-        assert part in told
+        assert part in message
 
 
 def test_drops_that_are_not_in_force_tell_nothing():

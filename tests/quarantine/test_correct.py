@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from lastmile.contracts import column
 from lastmile.errors import UserError
 from lastmile.ingestion.correction import StillBroken, correct
 from lastmile.quarantine.corrections import Correction, read_corrections
@@ -249,6 +250,4 @@ def test_reasons_in_the_quarantine_are_those_of_the_corrected_values(site):
 
 
 def _at_most(most):
-    from lastmile.contracts import integer
-
-    return integer("Persons met.", at_least=0, at_most=most)
+    return column(int, "Persons met.", unit="persons", ge=0, le=most)

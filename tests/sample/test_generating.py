@@ -58,7 +58,7 @@ def test_surveys_of_any_plan_have_households_and_names_of_their_own(households, 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({"households": 0}, "at least 1 household; 0 were"),
         ({"households": -5}, "at least 1 household; -5 were"),
@@ -69,8 +69,8 @@ def test_surveys_of_any_plan_have_households_and_names_of_their_own(households, 
         ({"seed": -1}, "seed is a whole number from 0"),
     ],
 )
-def test_sizes_that_make_no_sample_are_reported(tmp_path, arguments, told):
-    with pytest.raises(ValueError, match=told):
+def test_sizes_that_make_no_sample_are_reported(tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
         generate(tmp_path / "sample", **{"households": 100, **arguments})
     assert not (tmp_path / "sample").exists()
 

@@ -190,11 +190,11 @@ def test_the_largest_whole_numbers_that_a_real_one_holds_exactly_are_widened(con
 )
 def test_a_type_change_that_could_change_values_is_refused_with_what_to_do(connection, name, other):
     ensure_table(connection, WELLS)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as message:
         ensure_table(connection, changed(WELLS, columns={**WELLS.columns, name: other}, key=()))
-    assert f"column {name} of raw.wells is " in str(told.value)
-    assert f"declare a column of another name with '{name}' among its aliases" in str(told.value)
-    assert "lastmile backfill --dataset wells --redo" in str(told.value)
+    assert f"column {name} of raw.wells is " in str(message.value)
+    assert f"declare a column of another name with '{name}' among its aliases" in str(message.value)
+    assert "lastmile backfill --dataset wells --redo" in str(message.value)
 
 
 def test_an_added_text_column_may_become_any_type_and_its_values_are_rescued(

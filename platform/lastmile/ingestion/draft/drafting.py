@@ -29,11 +29,11 @@ FEW_ROWS = 100
 LONGEST_KEY = 64
 
 
-def nobody(_: int) -> None:
+def unreported(_: int) -> None:
     """For callers that show no progress."""
 
 
-def draft(sources: Sequence[Source], name: str, done: Callable[[int], None] = nobody) -> str:
+def draft(sources: Sequence[Source], name: str, done: Callable[[int], None] = unreported) -> str:
     """The text of a Python file that declares a contract under which all rows of the sources load.
 
     `done` is called with the number of records after each batch; every record is read twice. Raises UserError where the
