@@ -96,15 +96,15 @@ def test_a_version_that_comes_at_the_very_moment_stays_and_is_ingested(site, mon
         site.put_rows("a.csv", "v2,3,2,1,done")
 
     if site.store.keeps_versions:
-        listed = retention._judge
+        listed = retention._removals
 
         def listed_just_before_it_comes(*arguments):
-            monkeypatch.setattr(retention, "_judge", listed)
+            monkeypatch.setattr(retention, "_removals", listed)
             judged = listed(*arguments)
             site.put_rows("a.csv", "v2,3,2,1,done")
             return judged
 
-        monkeypatch.setattr(retention, "_judge", listed_just_before_it_comes)
+        monkeypatch.setattr(retention, "_removals", listed_just_before_it_comes)
     else:
         monkeypatch.setattr(removal, "_expect_version", look_just_before_it_comes)
     tally = clean(site)
