@@ -66,9 +66,3 @@ def test_a_home_that_cannot_be_written(installation, tmp_path):
 )
 def test_a_mistyped_argument(installation, arguments):
     assert message(installation, *arguments)
-
-
-def test_every_command_has_help_with_an_example(installation):
-    for command in ("up", "down", "status", "drop", "sample", "backfill", "serve", "env", "clean", "doctor"):
-        assert "Example: lastmile" in installation.run(command, "--help")
-    assert "Example: lastmile" in installation.run("quarantine", "show", "--help")

@@ -10,7 +10,7 @@ from visits import Site
 
 from lastmile.contracts import Json, field
 from lastmile.contracts.types import KINDS
-from lastmile.warehouse.tables import columns
+from lastmile.warehouse.tables import column_types
 
 
 class Everything(pa.DataFrameModel):
@@ -64,7 +64,7 @@ def test_the_table_has_the_type_that_the_registry_says(site: Site) -> None:
     site.put("a.csv", f"{HEADER}\n")
     site.discover()
     site.take()
-    found = columns(site.connection, "visits")
+    found = column_types(site.connection, "visits")
     assert {name: found[name] for name in site.contract.columns} == {
         name: kind.postgres for name, kind in site.contract.kinds.items() if name in site.contract.columns
     }

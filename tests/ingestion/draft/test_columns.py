@@ -177,3 +177,11 @@ def test_day_and_month_that_could_be_either_are_remarked():
 def test_many_columns_that_differ_by_a_number_are_remarked():
     cells = {f"crop_{n}_kg": ["1", "2"] for n in (1, 2, 3)}
     assert "3 columns are called crop_*_kg" in draft([source(visit_id=["a", "b"], **cells)], "visits")
+
+
+def test_no_column_is_called_as_the_header_of_another():
+    frame = pl.DataFrame({"µ m": ["1"], "m": ["2"]})
+    contract = of_sources([of_frames("sample", frame.columns, lambda: [frame])])
+    assert {name: spec.metadata["aliases"] for name, spec in contract.columns.items() if spec.metadata["aliases"]} == {
+        "m_2": ("µ m",)
+    }

@@ -6,6 +6,7 @@ them. What does not pass is given up: a bound, a type, a key.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -52,17 +53,18 @@ def check(
     Raises UserError where a source as a whole is refused.
     """
     contract, found = contract_of(render(draft)), Findings()
-    keys = [Hashes(columns) for columns in candidates]
     partitions = draft.cut.keys or [""] * len(sources)
-    for source, partition in zip(sources, partitions, strict=True):
-        try:
-            valid = _validated(source, contract, found, done)
-            for frame in valid:
-                for hashes in keys:
-                    hashes.add(frame.with_columns(pl.lit(partition).alias(PARTITION)))
-        except Refused as error:
-            raise UserError(f"{source.name}: {error}") from None
-    found.key = next((hashes.columns for hashes in keys if hashes.are_unique()), ())
+    with ExitStack() as opened:
+        keys = [opened.enter_context(Hashes(columns)) for columns in candidates]
+        for source, partition in zip(sources, partitions, strict=True):
+            try:
+                valid = _validated(source, contract, found, done)
+                for frame in valid:
+                    for hashes in keys:
+                        hashes.add(frame.with_columns(pl.lit(partition).alias(PARTITION)))
+            except Refused as error:
+                raise UserError(f"{source.name}: {error}") from None
+        found.key = next((hashes.columns for hashes in keys if hashes.are_unique()), ())
     return found
 
 

@@ -64,12 +64,14 @@ def _by_source(sources: Sequence[Source]) -> list[dict[str, str]]:
     found: dict[str, str] = {}
     by_source: list[dict[str, str]] = []
     identify = _identity(sources)
+    keys = {normal_name(header): identify(header) for source in sources for header in source.header}
     for source in sources:
         own: dict[str, str] = {}
         for header in distinct(source.header):
             key = identify(header)
-            known = found.get(key)
-            own[header] = found[key] = known or names.distinct_name(header, found.values())
+            # Nor may a column be called as the header of another one, or the intake could not tell them apart.
+            others = {*found.values(), *(name for name, other in keys.items() if other != key)}
+            own[header] = found[key] = found.get(key) or names.distinct_name(header, others)
         _expect_alike(source, own, by_source, sources)
         by_source.append(own)
     return by_source

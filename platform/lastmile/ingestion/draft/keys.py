@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from math import prod
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Self
 
 import numpy as np
 import polars as pl
@@ -75,8 +75,14 @@ class Hashes:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self.columns = tuple(columns)
-        self._file: IO[bytes] = TemporaryFile()  # noqa: SIM115  (as long as this object)
+        self._file: IO[bytes] = TemporaryFile()  # noqa: SIM115  (until the end of the context)
         self._rows = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def add(self, frame: pl.DataFrame) -> None:
         hashes = frame.select(pl.struct(PARTITION, *self.columns).hash()).to_series().to_numpy()
