@@ -7,10 +7,17 @@ platform. Single tests, as pytest-xdist's worksteal moves them, would make it ag
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+RUNNING = "tests/end_to_end/running/"
 #: What starts whole platforms comes first, the many short files last: so all workers end at about the same time.
-LONGEST_FIRST = ("tests/end_to_end/", "tests/dbt/", "tests/faults/", "tests/orchestration/")
-#: All of these use one warehouse in which every dbt model was built once.
-TOGETHER = ("tests/dbt/",)
+LONGEST_FIRST = (
+    *(f"{RUNNING}test_{name}.py" for name in ("other_tools", "web_ui", "kills", "the_end")),
+    "tests/end_to_end/",
+    "tests/dbt/",
+    "tests/faults/",
+    "tests/orchestration/",
+)
+#: The tests of each of these use one platform, or one warehouse in which every dbt model was built once.
+TOGETHER = (RUNNING, "tests/dbt/")
 
 
 class FilesTogether(LoadFileScheduling):

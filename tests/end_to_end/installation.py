@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import psutil
 
@@ -44,12 +45,12 @@ class Installation:
         )
         return printed
 
-    def start(self, *arguments: str | Path) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str | Path, output: int | IO[str] = subprocess.PIPE) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
             [LASTMILE, *map(str, arguments)],
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
@@ -107,3 +108,19 @@ def wait_for(condition: Any, seconds: float = 300, every: float = 0.2) -> Any:
             return found
         time.sleep(every)
     raise AssertionError(f"{condition} did not come true within {seconds} s")
+
+
+def graphql(address: str, query: str, **variables: Any) -> Any:
+    """The data of a web UI's answer. Raises OSError where nothing answers."""
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    request = urllib.request.Request(f"{address}/graphql", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)["data"]
+
+
+def answers(address: str) -> bool:
+    """Whether a web UI serves there."""
+    try:
+        return bool(graphql(address, "{ version }"))
+    except OSError:
+        return False

@@ -2,9 +2,12 @@
 
 import json
 import signal
+import subprocess
+import sys
 
 import psycopg
 import pytest
+from checkout import PROJECT
 from end_to_end.installation import Installation, wait_for
 
 from lastmile.operations.audit import violations
@@ -95,6 +98,23 @@ def test_a_model_and_predictions_for_every_household_come_out(installation, data
     versions = database.execute("SELECT DISTINCT model_version FROM predictions.vulnerability").fetchall()
     assert versions == [(model["version"],)]
     assert list((installation.home / "store" / "reports").rglob("*.html"))
+
+
+NOTEBOOK = """
+from assets.definitions import defs
+
+rows = defs.load_asset_value(["features", "household_vulnerability"])
+predicted = defs.load_asset_value(["predictions", "vulnerability"], partition_key="2022")
+print(type(rows).__module__, len(rows), len(predicted))
+"""
+
+
+def test_a_notebook_has_features_and_predictions_as_pandas_frames(installation, database):
+    surroundings = installation.environment | json.loads(installation.run("env", "--json"))
+    command = [sys.executable, "-c", NOTEBOOK]
+    shown = subprocess.run(command, env=surroundings, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    households = dict(database.execute("SELECT survey_year, count(*) FROM marts.dim_household GROUP BY 1").fetchall())
+    assert shown.split()[-3:] == ["pandas", str(sum(households.values())), str(households[2022])]
 
 
 def test_a_second_time_does_no_work_and_says_so(installation):

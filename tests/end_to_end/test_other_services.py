@@ -3,9 +3,12 @@
 import json
 
 import psycopg
+import pytest
 from end_to_end.installation import Installation
 
 from lastmile.operations.audit import violations
+
+pytestmark = pytest.mark.flow
 
 
 def test_the_main_job_runs_on_s3_and_another_postgres(tmp_path, s3_store_url, empty_database_url):

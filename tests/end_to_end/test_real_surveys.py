@@ -8,6 +8,8 @@ from end_to_end.installation import Installation
 
 from lastmile.operations.audit import violations
 
+pytestmark = pytest.mark.flow
+
 DATASETS = ("crop", "hhinfo", "lstk", "lstk_prod")
 
 

@@ -18,11 +18,13 @@ from lastmile.contracts.casts import PLAIN, NumberFormat
 class Kind:
     """A kind of value: `read` gives the value of each text, null where it is none of this kind.
 
+    No text is that does not match `pattern`, which is cheaper to find out.
     `base` is what a contract calls it (`whole`, `number`, `date`, ...); `format` how dates are
     written, in the signs of strftime; `symbol` stands around a number, and `numbers` is how numbers are written.
     """
 
     base: str
+    pattern: str
     read: Callable[[pl.Series], pl.Series]
     format: str | None = None
     symbol: str | None = None
@@ -80,7 +82,7 @@ def _real(texts: pl.Series, pattern: str, numbers: NumberFormat = PLAIN) -> pl.S
 
 
 def _number(pattern: str, numbers: NumberFormat = PLAIN, base: str = "number") -> Kind:
-    return Kind(base, lambda texts: _real(texts, pattern, numbers), numbers=numbers)
+    return Kind(base, pattern, lambda texts: _real(texts, pattern, numbers), numbers=numbers)
 
 
 def _symbol(sign: str) -> Kind:
@@ -91,7 +93,7 @@ def _symbol(sign: str) -> Kind:
         found = _matching(texts, pattern).str.replace_all(either, "").str.replace_all(",", "", literal=True)
         return found.cast(pl.Float64, strict=False)
 
-    return Kind("number", read, symbol=sign)
+    return Kind("number", pattern, read, symbol=sign)
 
 
 def _date(form: str, pattern: str) -> Kind:
@@ -99,7 +101,7 @@ def _date(form: str, pattern: str) -> Kind:
         days = _matching(texts, pattern).str.to_date("%Y-%m-%d" if form == "iso" else form, strict=False, cache=False)
         return days.set(~days.dt.year().is_between(1000, 9999), None)
 
-    return Kind("date", read, None if form == "iso" else form)
+    return Kind("date", pattern, read, None if form == "iso" else form)
 
 
 def _datetime(form: str, pattern: str) -> Kind:
@@ -108,7 +110,7 @@ def _datetime(form: str, pattern: str) -> Kind:
         values = found.str.to_datetime(form, time_unit="us", strict=False, cache=False)
         return values.set(~values.dt.year().is_between(1000, 9999), None)
 
-    return Kind("datetime", read, form)
+    return Kind("datetime", pattern, read, form)
 
 
 def _iso_datetime(texts: pl.Series) -> pl.Series:
@@ -139,9 +141,9 @@ def _all() -> dict[str, Kind]:
         "comma": _number(_COMMA, NumberFormat(",", ".")),
         "grouped": _number(_GROUPED % ",", grouped),
         "spaced": _number(_GROUPED % _BLANKS, NumberFormat(".", " \u00a0\u202f'\u2019")),
-        "datetime": Kind("datetime", _iso_datetime),
-        "time": Kind("time", lambda texts: _matching(texts, _TIME)),
-        "json": Kind("json", _json),
+        "datetime": Kind("datetime", _ISO, _iso_datetime),
+        "time": Kind("time", _TIME, lambda texts: _matching(texts, _TIME)),
+        "json": Kind("json", r"^[\[{]", _json),
     }
     found |= {sign: _symbol(sign) for sign in SYMBOLS}
     for form, pattern in DATES.items():

@@ -110,8 +110,12 @@ class Profile:
         self._count(texts, times)
         is_nothing = texts.str.to_lowercase().is_in(list(NOTHING))
         self.nothing.update(dict(zip(texts.filter(is_nothing), times.filter(is_nothing), strict=True)))
+        first = texts.head(STRAYS + 1).to_list()
         for name in list(self.fits):
-            self.fits[name].add(KINDS[name].read(texts), times, texts)
+            if any(re.match(KINDS[name].pattern, text) for text in first):
+                self.fits[name].add(KINDS[name].read(texts), times, texts)
+            else:
+                self.fits[name].strays.update(dict(zip(texts, times, strict=True)))
             if not self.fits[name].may_hold:
                 del self.fits[name]
         for name, pattern in CONTENT.items():

@@ -9,42 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.request import Request, urlopen
 
-import psycopg
-import pytest
 from checkout import PROJECT
-from end_to_end.installation import Installation, wait_for
+from end_to_end.installation import answers, graphql, wait_for
 
 from lastmile.embedded import postgres
 from lastmile.embedded.processes import free_port
 
 BIN = Path(sys.executable).parent
-ROWS = "hhid,name,n\nenv_1,goats,3\nenv_2,hens,4\n"
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory):
-    """A platform that is up, with a drop loaded."""
-    with Installation(tmp_path_factory.mktemp("env") / "home") as one:
-        refused = one.run("env", code=1)
-        assert refused.startswith("lastmile: no database: none runs in")
-        file = tmp_path_factory.mktemp("drop") / "animals.csv"
-        file.write_text(ROWS)
-        one.run("drop", file, "--dataset", "lstk", "--partition", "2021")
-        one.start("up", "--port", str(free_port()))
-        wait_for(lambda: query(one, "SELECT count(*) FROM raw.lstk") == [2], 600)
-        wait_for(lambda: not query(one, "SELECT 1 FROM dagster.runs WHERE status NOT IN ('SUCCESS', 'FAILURE')"), 600)
-        yield one
-
-
-def query(platform, statement):
-    """The first column of the answer, or None where the database does not answer."""
-    try:
-        with psycopg.connect(postgres.running(platform.home / "postgres") or "", connect_timeout=5) as connection:
-            return [row[0] for row in connection.execute(statement).fetchall()]
-    except psycopg.Error:
-        return None
 
 
 def shell(platform, command, timeout=600):
@@ -76,12 +48,12 @@ def test_the_same_variables_come_for_a_shell_for_dotenv_and_as_json(platform):
 
 def test_psql_asks_the_warehouse(platform):
     psql = shutil.which("psql") or postgres._program("psql")
-    assert shell(platform, f"{psql} -Atc 'SELECT hhid FROM raw.lstk ORDER BY hhid'").split() == ["env_1", "env_2"]
+    assert shell(platform, f"{psql} -Atc 'SELECT hhid FROM raw.lstk ORDER BY hhid'").split() == ["small_1", "small_2"]
 
 
 def test_dbt_works_in_a_schema_of_its_own(platform):
     assert "Completed successfully" in shell(platform, "dbt run --no-use-colors --select stg_lstk")
-    assert query(platform, "SELECT count(*) FROM pg_views WHERE schemaname LIKE 'dbt\\_%'") == [1]
+    assert platform.query("SELECT count(*) FROM pg_views WHERE schemaname LIKE 'dbt\\_%'") == [1]
 
 
 def test_a_notebook_reaches_definitions_data_and_store(platform):
@@ -95,8 +67,8 @@ def test_a_notebook_reaches_definitions_data_and_store(platform):
 
 
 def test_dagster_dev_shows_the_platforms_runs_and_leaves_its_daemons_work(platform):
-    runs = query(platform, "SELECT count(*) FROM dagster.runs")
-    heartbeat = query(platform, "SELECT daemon_id FROM dagster.daemon_heartbeats WHERE daemon_type = 'SENSOR'")
+    runs = platform.query("SELECT count(*) FROM dagster.runs")
+    heartbeat = platform.query("SELECT daemon_id FROM dagster.daemon_heartbeats WHERE daemon_type = 'SENSOR'")
     port = free_port()
     script = f'eval "$(lastmile env)"; exec dagster dev -w workspace.yaml -p {port}'
     log = platform.home / "logs" / "dagster-dev.log"
@@ -106,18 +78,18 @@ def test_dagster_dev_shows_the_platforms_runs_and_leaves_its_daemons_work(platfo
             ["sh", "-c", script], cwd=PROJECT, env=surroundings, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        graphql = f"http://127.0.0.1:{port}/graphql"
-        wait_for(lambda: ask(graphql, "{ version }"), 300)
-        found = ask(graphql, "{ runsOrError { ... on Runs { count } } workspaceOrError { ... on Workspace {"
-                    " locationEntries { name loadStatus } } } }")  # fmt: skip
+        address = f"http://127.0.0.1:{port}"
+        wait_for(lambda: answers(address), 300)
+        found = graphql(address, "{ runsOrError { ... on Runs { count } } workspaceOrError { ... on Workspace {"
+                        " locationEntries { name loadStatus } } } }")  # fmt: skip
         assert found["runsOrError"]["count"] == runs[0]
         assert found["workspaceOrError"]["locationEntries"] == [{"name": "lastmile", "loadStatus": "LOADED"}]
-        launched = ask(graphql, LAUNCH)["launchPipelineExecution"]
+        launched = graphql(address, LAUNCH)["launchPipelineExecution"]
         run = launched["run"]["runId"]
-        wait_for(lambda: query(platform, f"SELECT status FROM dagster.runs WHERE run_id = '{run}'") == ["SUCCESS"], 300)
+        wait_for(lambda: platform.query(f"SELECT status FROM dagster.runs WHERE run_id = '{run}'") == ["SUCCESS"], 300)
         time.sleep(40)  # Dagster's daemons say every 30 seconds who they are
-        assert query(platform, "SELECT count(*) FROM dagster.runs") == [runs[0] + 1]
-        after = query(platform, "SELECT daemon_id FROM dagster.daemon_heartbeats WHERE daemon_type = 'SENSOR'")
+        assert platform.query("SELECT count(*) FROM dagster.runs") == [runs[0] + 1]
+        after = platform.query("SELECT daemon_id FROM dagster.daemon_heartbeats WHERE daemon_type = 'SENSOR'")
         assert after == heartbeat
         for said in (log.read_text(), platform.logs()):
             assert not re.search("Another .* daemon is still sending heartbeats", said)
@@ -129,23 +101,3 @@ def test_dagster_dev_shows_the_platforms_runs_and_leaves_its_daemons_work(platfo
 LAUNCH = """mutation { launchPipelineExecution(executionParams: {mode: "default", selector: {
   repositoryLocationName: "lastmile", repositoryName: "__repository__", pipelineName: "clean_landing"}})
   { __typename ... on LaunchRunSuccess { run { runId } } ... on Error { message } } }"""
-
-
-def ask(url, question):
-    """The data of GraphQL's answer; None where nothing answers yet."""
-    request = Request(url, json.dumps({"query": question}).encode(), {"Content-Type": "application/json"})
-    try:
-        with urlopen(request, timeout=60) as answer:
-            return json.load(answer)["data"]
-    except OSError:
-        return None
-
-
-def test_a_platform_that_is_started_again_in_such_a_shell_starts_its_own_database(platform):
-    """`lastmile env` names the embedded server as if it were one that somebody else keeps up."""
-    variables = json.loads(platform.run("env", "--json"))
-    platform.run("down")
-    assert postgres.running(platform.home / "postgres") is None
-    inside = Installation(platform.home, variables)
-    assert "2" in inside.run("dbt", "show", "--inline", "select count(*) from raw.lstk")
-    assert inside.run("env", code=1).startswith("lastmile: no database")
