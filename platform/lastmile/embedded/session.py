@@ -117,9 +117,10 @@ def session(
                 supervisor.revive()
                 return max(server.disturbed_at, supervisor.disturbed_at)
 
+            running = Session(settings, store, url, instance, keep_up)  # before the daemon, which starts runs at once
             try:
                 supervisor.start(services(settings, ports))
-                yield Session(settings, store, url, instance, keep_up)
+                yield running
             finally:
                 supervisor.stop()
 
