@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from drafts import drafted, loaded, of_sources, text_of
+from drafts import columns_of, drafted, loaded, of_sources, text_of
 
 from lastmile.errors import UserError
 from lastmile.ingestion.draft import draft, files_in, of_frames, open_file
@@ -51,6 +51,20 @@ def test_a_column_of_some_files_only_is_optional_and_remarked(tmp_path):
     second = written(tmp_path / "2.csv", "visit,hours,note\n" + rows(5, "{n}0,{n}.5,x"))
     text = text_of(first, second)
     assert "in 1 of 2 files only\n    note: str | None" in text
+
+
+@pytest.mark.parametrize(("sign", "other"), [(",", "."), (".", ",")])
+def test_numbers_of_a_file_have_one_decimal_sign_as_far_as_they_show_one(tmp_path, sign, other):
+    header = "visit;area;grouped;sold;harvest_kg;price\n"
+    rows = (f"a;1{sign}5;2 007{sign}50;12 345;4;1{other}5\n", f"b;0{sign}5;12;7;5;0{other}5\n")
+    file = written(tmp_path / "a.csv", header + "".join(rows))
+    contract = drafted(file)
+    assert columns_of(contract) == {
+        **dict.fromkeys(("visit", "price"), "text"),
+        **dict.fromkeys(("area", "grouped", "sold", "harvest_kg"), "number"),
+    }
+    assert contract.format.decimal == sign
+    assert loaded(contract, file) == (2, 0, 0)
 
 
 def test_columns_of_one_name_are_left_to_the_rescued(tmp_path):

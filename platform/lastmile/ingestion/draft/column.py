@@ -33,6 +33,7 @@ _MEASURED = {"kg", "km", "cm", "mm", "ha", "%", "lcu", "usd", "eur", "kwh", "mg"
 class Column:
     """A column to be declared. `base` is its type: text, codes, list, whole, number, yes_no, date, ...
 
+    `or_kind` is what all values are as well, where the decimal sign of other columns decides (`12 345`).
     `headers` are those it goes by in the files; `full` says that no row is without a value, and `evidence`
     are short remarks for the reader of the draft.
     """
@@ -41,6 +42,7 @@ class Column:
     headers: tuple[str, ...]
     base: str = "text"
     kind: Kind | None = None
+    or_kind: Kind | None = None
     required: bool = False
     full: bool = False
     personal: bool = False
@@ -110,7 +112,8 @@ def _of_kind(header: str, name: str, fitting: Sequence[str], profile: Profile, p
     least, most = fit.least, fit.most
     if fit.sentinels and not _are_missing(fit):
         least = min([least, *map(float, fit.sentinels)])
-    found = replace(plain, base=base, kind=kind, missing=missing, least=least, most=most)
+    or_kind = KINDS["spaced with comma"] if name == "spaced" and "spaced with comma" in fitting else None
+    found = replace(plain, base=base, kind=kind, or_kind=or_kind, missing=missing, least=least, most=most)
     if base in ("whole", "number"):
         found = replace(found, bounds=_bounds(header, least, most))
         found = found.saying("all whole so far" if name == "whole with point" and base == "number" else "")

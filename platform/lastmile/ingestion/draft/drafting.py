@@ -162,16 +162,17 @@ def _cut(sources: Sequence[Source], columns: Sequence[Column]) -> Cut:
 
 def _with_one_decimal_sign(columns: Sequence[Column]) -> list[Column]:
     """A dataset writes its numbers in one way; a column that is the odd one out is text."""
-    signs = Counter(one.kind.numbers.decimal for one in columns if one.kind and one.kind.numbers.thousands)
-    if not signs:
-        return list(columns)
-    sign = signs.most_common(1)[0][0]
-    return [
-        one.as_text(f"numbers with another decimal sign than {sign!r}")
-        if one.kind and one.base == "number" and one.kind.numbers.decimal != sign
-        else one
-        for one in columns
-    ]
+    decided = [one.kind.numbers for one in columns if one.kind and not one.or_kind]
+    signs = Counter(numbers.decimal for numbers in decided if numbers.thousands)
+    return [_with_sign(one, signs.most_common(1)[0][0]) for one in columns] if signs else list(columns)
+
+
+def _with_sign(one: Column, sign: str) -> Column:
+    if one.kind is None or one.base != "number" or one.kind.base == "whole" or one.kind.numbers.decimal == sign:
+        return one
+    if one.or_kind and one.or_kind.numbers.decimal == sign:
+        return replace(one, kind=one.or_kind)
+    return one.as_text(f"numbers with another decimal sign than {sign!r}")
 
 
 def _forms(formats: Sequence[Mapping[str, str | int]], sources: Sequence[Source]) -> Iterator[str]:

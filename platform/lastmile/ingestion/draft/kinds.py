@@ -36,7 +36,7 @@ _WHOLE = r"^[+-]?(?:0|[1-9]\d{0,14})$"
 _WHOLE_AS_REAL = r"^[+-]?(?:0|[1-9]\d{0,14})(?:\.0+)?$"
 _NUMBER = r"^[+-]?(?:(?:0|[1-9]\d{0,14})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?$"
 _COMMA = r"^[+-]?(?:0|[1-9]\d{0,14}|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?$"
-_GROUPED = r"^[+-]?(?:0|[1-9]\d{0,2}(?:%s\d{3})*|[1-9]\d{0,14})(?:\.\d+)?$"
+_GROUPED = r"^[+-]?(?:0|[1-9]\d{0,2}(?:%s\d{3})*|[1-9]\d{0,14})(?:%s\d+)?$"
 #: Signs that may stand before or behind a number.
 SYMBOLS = ("%", "$", "€", "£")
 _BLANKS = "[ \u00a0\u202f'\u2019]"
@@ -133,14 +133,14 @@ def _is_json(text: str) -> bool:
 
 
 def _all() -> dict[str, Kind]:
-    grouped = NumberFormat(".", ",")
     found: dict[str, Kind] = {
         "whole": _number(_WHOLE, base="whole"),
         "whole with point": _number(_WHOLE_AS_REAL, base="number"),
         "number": _number(_NUMBER),
         "comma": _number(_COMMA, NumberFormat(",", ".")),
-        "grouped": _number(_GROUPED % ",", grouped),
-        "spaced": _number(_GROUPED % _BLANKS, NumberFormat(".", " \u00a0\u202f'\u2019")),
+        "grouped": _number(_GROUPED % (",", r"\."), NumberFormat(".", ",")),
+        "spaced": _number(_GROUPED % (_BLANKS, r"\."), NumberFormat(".", _BLANKS[1:-1])),
+        "spaced with comma": _number(_GROUPED % (_BLANKS, ","), NumberFormat(",", _BLANKS[1:-1])),
         "datetime": Kind("datetime", _ISO, _iso_datetime),
         "time": Kind("time", _TIME, lambda texts: _matching(texts, _TIME)),
         "json": Kind("json", r"^[\[{]", _json),
