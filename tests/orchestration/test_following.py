@@ -150,6 +150,16 @@ def test_new_code_of_a_model_carries_on_from_it_once(daemon: Daemon) -> None:
     assert daemon.tick() == {}
 
 
+def test_a_model_declared_after_its_features_were_made_is_trained_once_and_carried_on(daemon: Daemon) -> None:
+    daemon.reload(learning_assets()[:1])
+    daemon.make(SURVEYED, YEARS)
+    daemon.make_marts()
+    assert daemon.follow() == chain(YEARS)[:1]
+    daemon.reload(learning_assets())
+    assert daemon.follow() == chain(YEARS)[1:]
+    assert daemon.tick() == {}
+
+
 def test_new_code_of_features_makes_the_years_there_are_again_and_all_that_follows(daemon: Daemon) -> None:
     daemon.make(SURVEYED, YEARS)
     daemon.make_marts()

@@ -4,8 +4,8 @@
     estimator = load(store, current)
 
 A version is made once and never changed. The row is written after the artifact, so a row's artifact is always there.
-An artifact is read only if its bytes are those of the row and it holds nothing but the types listed here or in the
-model's declaration: a list read from the artifact itself would protect nothing.
+An artifact is read only if its bytes are those of the row and it holds nothing but types of scikit-learn and those that
+the model's declaration names: a list read from the artifact itself would protect nothing.
 """
 
 import hashlib
@@ -21,9 +21,21 @@ from psycopg.types.json import Jsonb
 
 from lastmile.store import Store
 
-#: Types beyond those skops itself deems safe, which fitted estimators of scikit-learn hold and which run no code.
-TRUSTED = ("numpy.dtype", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor")
-
+#: Modules and types, beyond those skops itself deems safe, of which scikit-learn builds fitted estimators: trees,
+#: neighbors, kernels, losses, scores. None runs code when it is loaded.
+MODULES = tuple(
+    f"sklearn.{module}."
+    for module in (
+        *("_loss.loss", "calibration", "cluster._bisect_k_means", "cluster._kmeans"),
+        *("ensemble._hist_gradient_boosting", "feature_selection._mutual_info"),
+        *("feature_selection._univariate_selection", "gaussian_process", "metrics._dist_metrics"),
+        *("neighbors._ball_tree", "neighbors._kd_tree", "neural_network._stochastic_optimizers", "tree._tree"),
+    )
+)
+TYPES = (
+    *("numpy.dtype", "numpy.mean"),
+    *("scipy.interpolate._bsplines.BSpline", "scipy._lib.array_api_compat.numpy._aliases.asarray"),
+)
 
 _INSERT = """
     INSERT INTO registry.model_versions
@@ -86,7 +98,7 @@ def register(connection: Connection, store: Store, candidate: Candidate) -> Mode
     Raises ArtifactRefused for an estimator that could not be loaded again.
     """
     body = skops.io.dumps(candidate.estimator)
-    _check_types(f"model {candidate.name}", body, candidate.trusted)
+    _expected_types(f"model {candidate.name}", body, candidate.trusted)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"registry.model_versions {candidate.name}"])
         newest = latest(connection, candidate.name)
@@ -118,13 +130,15 @@ def load(store: Store, version: ModelVersion, trusted: tuple[str, ...] = ()) -> 
             f"{version.artifact_key}: its sha256 is {found}, that of version {version.version} in the registry is"
             f" {version.sha256}. Put the registered bytes back, or train anew."
         )
-    _check_types(version.artifact_key, body, trusted)
-    return skops.io.loads(body, trusted=[*TRUSTED, *trusted])
+    return skops.io.loads(body, trusted=_expected_types(version.artifact_key, body, trusted))
 
 
-def _check_types(name: str, body: bytes, trusted: tuple[str, ...]) -> None:
-    if strangers := sorted(set(skops.io.get_untrusted_types(data=body)) - {*TRUSTED, *trusted}):
+def _expected_types(name: str, body: bytes, trusted: tuple[str, ...]) -> list[str]:
+    """What the artifact holds beyond what skops deems safe. Raises ArtifactRefused where that is not expected."""
+    found = skops.io.get_untrusted_types(data=body)
+    if strangers := sorted(one for one in found if not (one.startswith(MODULES) or one in (*TYPES, *trusted))):
         raise ArtifactRefused(
             f"{name} holds types that it may not: {', '.join(strangers)}. If they are the model's own and do no harm"
             " when loaded, name them in `trusted` of its declaration."
         )
+    return list(found)

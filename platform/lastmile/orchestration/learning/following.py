@@ -6,9 +6,10 @@ import dagster as dg
 from dagster import AutomationCondition as When
 
 
-def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = None) -> "When[Any]":
+def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = None, new: bool = False) -> "When[Any]":
     """Make the asset's partitions when any of `after` was updated, or those there are when its code has changed, once
-    all of `needs` exist and neither a dependency nor the asset itself is being made.
+    all of `needs` exist and neither a dependency nor the asset itself is being made. With `new` it is also made where
+    it is declared after the first of them was.
 
     Unlike `eager()`: every partition counts, not only the latest; an unpartitioned asset does not wait for partitions
     that will never be; what `needs` lacks at the time of the update is not caught up with when it comes, because an
@@ -16,6 +17,8 @@ def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = Non
     """
     has_new_code: When[Any] = When.code_version_changed() & ~When.missing()
     due: When[Any] = When.any_deps_match(When.newly_updated()).allow(after) | has_new_code
+    if new:
+        due = due | (When.missing() & When.any_deps_match(~When.missing()).allow(after)).newly_true()
     if needs is not None:
         due = due & ~When.any_deps_match(When.missing()).allow(needs)
     # A look in the last second of a run sees some of its partitions, the next one the others: idle is a look later.

@@ -44,7 +44,7 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         key=key,
         description=model.description,
         ins={"rows": dg.AssetIn(features)},
-        automation_condition=when_updated(dg.AssetSelection.assets(features)),
+        automation_condition=when_updated(dg.AssetSelection.assets(features), new=True),
         check_specs=[
             dg.AssetCheckSpec(_CHECK, asset=key, description="Every score is better than a dummy's, not by luck.")
         ],
