@@ -150,8 +150,12 @@ def test_new_code_of_a_model_carries_on_from_it_once(daemon: Daemon) -> None:
     assert daemon.tick() == {}
 
 
-def test_a_model_declared_after_its_features_were_made_is_trained_once_and_carried_on(daemon: Daemon) -> None:
+def test_a_model_declared_after_its_features_were_made_is_trained_once_and_carried_on(
+    instance: dg.DagsterInstance,
+) -> None:
+    daemon = Daemon(instance)
     daemon.reload(learning_assets()[:1])
+    assert daemon.tick() == {}
     daemon.make(SURVEYED, YEARS)
     daemon.make_marts()
     assert daemon.follow() == chain(YEARS)[:1]
