@@ -28,7 +28,6 @@ _numbers = itertools.count(1)
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-store", action="store_true", help="run all tests of the intake on every kind of store")
     parser.addoption("--every-history", action="store_true", help="play every seeded history of faults, not a choice")
-    parser.addoption("--every-flow", action="store_true", help="carry drops to predictions on other services too")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -43,10 +42,8 @@ def _depends_on_the_store(test: pytest.Item) -> bool:
     return test.get_closest_marker("every_store") is not None or bool(behaviours & STORE_BEHAVIOURS)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    left_out = [] if config.getoption("--every-flow") else [one for one in items if one.get_closest_marker("flow")]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = sorted((item for item in items if item not in left_out), key=longest_first)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=longest_first)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,7 +16,7 @@ def test_ctrl_c_ends_every_process(platform):
 
 
 def test_a_platform_that_is_started_again_in_the_shell_of_another_tool_starts_its_own_database(platform):
-    """`lastmile env` names the embedded server as if it were one that somebody else keeps up."""
+    """`lastmile env` names the embedded server as if it were one that another program keeps up."""
     assert postgres.running(platform.home / "postgres") is None
     inside = Installation(platform.home, platform.variables)
     shown = inside.run("dbt", "show", "--inline", "select count(*) from raw.lstk where hhid like 'small%'")

@@ -15,7 +15,7 @@ import polars as pl
 from lastmile.contracts import Contract
 from lastmile.contracts.casts import NumberFormat
 from lastmile.errors import UserError
-from lastmile.ingestion.batch import Refused
+from lastmile.ingestion.batch import RawBatch, Refused, ValidatedBatch
 from lastmile.ingestion.draft.column import Column
 from lastmile.ingestion.draft.keys import PARTITION, Hashes
 from lastmile.ingestion.draft.proposal import Draft
@@ -57,13 +57,10 @@ def check(
     with ExitStack() as opened:
         keys = [opened.enter_context(Hashes(columns)) for columns in candidates]
         for source, partition in zip(sources, partitions, strict=True):
-            try:
-                valid = _validated(source, contract, found, done)
-                for frame in valid:
-                    for hashes in keys:
-                        hashes.add(frame.with_columns(pl.lit(partition).alias(PARTITION)))
-            except Refused as error:
-                raise UserError(f"{source.name}: {error}") from None
+            for valid in _validated(source, contract, found, done):
+                located = valid.with_columns(pl.lit(partition).alias(PARTITION))
+                for hashes in keys:
+                    hashes.add(located)
         found.key = next((hashes.columns for hashes in keys if hashes.are_unique()), ())
     return found
 
@@ -71,12 +68,8 @@ def check(
 def _validated(
     source: Source, contract: Contract, found: Findings, done: Callable[[int], None]
 ) -> Iterator[pl.DataFrame]:
-    """The valid rows, typed; what becomes of the others is counted in `found`."""
-    reader = source.open(contract)
-    plan = None
-    for batch in reader.batches():
-        plan = plan or Plan(contract, reader.header, NumberFormat.of(reader.format))
-        judged = plan.validate(batch)
+    """The valid rows, typed; what becomes of the others is counted in `found`. Raises UserError as `check` does."""
+    for batch, judged in _validated_batches(source, contract):
         found.rows += batch.records
         found.broken += len(batch.broken)
         for reasons in judged.bad["reasons"]:
@@ -86,6 +79,16 @@ def _validated(
                     found.examples.setdefault((reason["column"], reason["rule"]), str(reason["found"]))
         yield judged.valid
         done(batch.records)
+
+
+def _validated_batches(source: Source, contract: Contract) -> Iterator[tuple[RawBatch, ValidatedBatch]]:
+    try:
+        reader, plan = source.open(contract), None
+        for batch in reader.batches():
+            plan = plan or Plan(contract, reader.header, NumberFormat.of(reader.format))
+            yield batch, plan.validate(batch)
+    except Refused as error:
+        raise UserError(f"{source.name}: {error}") from None
 
 
 def without_misfits(columns: Sequence[Column], found: Findings) -> list[Column]:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import polars as pl
 
@@ -64,17 +65,23 @@ def _by_source(sources: Sequence[Source]) -> list[dict[str, str]]:
     found: dict[str, str] = {}
     by_source: list[dict[str, str]] = []
     identify = _identity(sources)
-    keys = {normal_name(header): identify(header) for source in sources for header in source.header}
+    # No column may be called as the header of another one, or the intake could not tell them apart.
+    taken = {normal_name(header): identify(header) for source in sources for header in source.header}
     for source in sources:
         own: dict[str, str] = {}
         for header in distinct(source.header):
             key = identify(header)
-            # Nor may a column be called as the header of another one, or the intake could not tell them apart.
-            others = {*found.values(), *(name for name, other in keys.items() if other != key)}
-            own[header] = found[key] = found.get(key) or names.distinct_name(header, others)
+            if key not in found:
+                found[key] = names.distinct_name(header, partial(_is_free, taken, key))
+                taken[found[key]] = key
+            own[header] = found[key]
         _expect_alike(source, own, by_source, sources)
         by_source.append(own)
     return by_source
+
+
+def _is_free(taken: Mapping[str, str], key: str, name: str) -> bool:
+    return taken.get(name, key) == key
 
 
 def _identity(sources: Sequence[Source]) -> Callable[[str], str]:

@@ -5,7 +5,7 @@ is not decided here.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import orjson
@@ -16,19 +16,26 @@ from lastmile.contracts.casts import PLAIN, NumberFormat
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of value: `read` gives the value of each text, null where it is none of this kind.
+    """A kind of value: texts that match `pattern` and of which `parse` makes a value; it gives null where it cannot.
 
-    No text is that does not match `pattern`, which is cheaper to find out.
     `base` is what a contract calls it (`whole`, `number`, `date`, ...); `format` how dates are
     written, in the signs of strftime; `symbol` stands around a number, and `numbers` is how numbers are written.
     """
 
     base: str
     pattern: str
-    read: Callable[[pl.Series], pl.Series]
+    parse: Callable[[pl.Series], pl.Series]
     format: str | None = None
     symbol: str | None = None
     numbers: NumberFormat = PLAIN
+
+    def read(self, texts: pl.Series) -> pl.Series:
+        """The value of each text, null where it is none of this kind."""
+        return self.parse(texts.set(~texts.str.contains(self.pattern), None))
+
+    def is_met(self, texts: Iterable[str]) -> bool:
+        """Whether any of the texts may be of this kind: cheaper than to read them."""
+        return any(re.match(self.pattern, text) for text in texts)
 
 
 #: A number with a zero before it is a code, and one of more digits than a double keeps is an identifier.
@@ -67,12 +74,7 @@ TIMES = {
 }
 
 
-def _matching(texts: pl.Series, pattern: str) -> pl.Series:
-    return texts.set(~texts.str.contains(pattern), None)
-
-
-def _real(texts: pl.Series, pattern: str, numbers: NumberFormat = PLAIN) -> pl.Series:
-    found = _matching(texts, pattern)
+def _real(found: pl.Series, numbers: NumberFormat) -> pl.Series:
     for sign in numbers.thousands:
         found = found.str.replace_all(sign, "", literal=True)
     if numbers.decimal != ".":
@@ -82,42 +84,39 @@ def _real(texts: pl.Series, pattern: str, numbers: NumberFormat = PLAIN) -> pl.S
 
 
 def _number(pattern: str, numbers: NumberFormat = PLAIN, base: str = "number") -> Kind:
-    return Kind(base, pattern, lambda texts: _real(texts, pattern, numbers), numbers=numbers)
+    return Kind(base, pattern, lambda texts: _real(texts, numbers), numbers=numbers)
 
 
 def _symbol(sign: str) -> Kind:
     either = rf"\s*{re.escape(sign)}\s*"
     pattern = rf"^[+-]?(?:{either})?(?:0|[1-9]\d{{0,14}}|[1-9]\d{{0,2}}(?:,\d{{3}})+)(?:\.\d+)?(?:{either})?$"
 
-    def read(texts: pl.Series) -> pl.Series:
-        found = _matching(texts, pattern).str.replace_all(either, "").str.replace_all(",", "", literal=True)
-        return found.cast(pl.Float64, strict=False)
+    def parse(texts: pl.Series) -> pl.Series:
+        bare = texts.str.replace_all(either, "").str.replace_all(",", "", literal=True)
+        return bare.cast(pl.Float64, strict=False)
 
-    return Kind("number", pattern, read, symbol=sign)
+    return Kind("number", pattern, parse, symbol=sign)
 
 
 def _date(form: str, pattern: str) -> Kind:
-    def read(texts: pl.Series) -> pl.Series:
-        days = _matching(texts, pattern).str.to_date("%Y-%m-%d" if form == "iso" else form, strict=False, cache=False)
+    def parse(texts: pl.Series) -> pl.Series:
+        days = texts.str.to_date("%Y-%m-%d" if form == "iso" else form, strict=False, cache=False)
         return days.set(~days.dt.year().is_between(1000, 9999), None)
 
-    return Kind("date", pattern, read, None if form == "iso" else form)
+    return Kind("date", pattern, parse, None if form == "iso" else form)
 
 
 def _datetime(form: str, pattern: str) -> Kind:
-    def read(texts: pl.Series) -> pl.Series:
-        found = _matching(texts, pattern)
-        values = found.str.to_datetime(form, time_unit="us", strict=False, cache=False)
-        return values.set(~values.dt.year().is_between(1000, 9999), None)
-
-    return Kind("datetime", pattern, read, form)
+    return Kind("datetime", pattern, lambda texts: _moments(texts, form), form)
 
 
 def _iso_datetime(texts: pl.Series) -> pl.Series:
     """The moment without its zone, to show a range; a date alone counts, as what spreadsheets make of midnight."""
-    found = _matching(texts, _ISO)
-    moments = found.str.head(16).str.replace("T", " ", literal=True)
-    values = moments.str.to_datetime("%Y-%m-%d %H:%M", time_unit="us", strict=False, cache=False)
+    return _moments(texts.str.head(16).str.replace("T", " ", literal=True), "%Y-%m-%d %H:%M")
+
+
+def _moments(texts: pl.Series, form: str) -> pl.Series:
+    values = texts.str.to_datetime(form, time_unit="us", strict=False, cache=False)
     return values.set(~values.dt.year().is_between(1000, 9999), None)
 
 
@@ -127,9 +126,10 @@ def _json(texts: pl.Series) -> pl.Series:
 
 def _is_json(text: str) -> bool:
     try:
-        return text.startswith(("{", "[")) and isinstance(orjson.loads(text), dict | list)
+        orjson.loads(text)
     except orjson.JSONDecodeError:
         return False
+    return True
 
 
 def _all() -> dict[str, Kind]:
@@ -142,7 +142,7 @@ def _all() -> dict[str, Kind]:
         "spaced": _number(_GROUPED % (_BLANKS, r"\."), NumberFormat(".", _BLANKS[1:-1])),
         "spaced with comma": _number(_GROUPED % (_BLANKS, ","), NumberFormat(",", _BLANKS[1:-1])),
         "datetime": Kind("datetime", _ISO, _iso_datetime),
-        "time": Kind("time", _TIME, lambda texts: _matching(texts, _TIME)),
+        "time": Kind("time", _TIME, lambda texts: texts),
         "json": Kind("json", r"^[\[{]", _json),
     }
     found |= {sign: _symbol(sign) for sign in SYMBOLS}

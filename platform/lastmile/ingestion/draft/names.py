@@ -7,7 +7,7 @@ found is a proposal: the person who reads the draft knows better.
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable
 
 import pandera.polars as pa
 
@@ -104,11 +104,11 @@ def column_name(header: str) -> str:
     return name
 
 
-def distinct_name(header: str, others: Iterable[str]) -> str:
-    """As `column_name`, with a number behind it where one of the others is called so already."""
-    name, known = column_name(header), set(others)
+def distinct_name(header: str, is_free: Callable[[str], bool]) -> str:
+    """As `column_name`, with a number behind it where that is not free."""
+    name = column_name(header)
     numbered = (f"{name[: LONGEST_NAME - 4]}_{number}" for number in range(2, 10_000))
-    return name if name not in known else next(one for one in numbered if one not in known)
+    return name if is_free(name) else next(filter(is_free, numbered))
 
 
 def unit(header: str) -> str | None:

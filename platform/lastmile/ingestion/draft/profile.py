@@ -112,7 +112,7 @@ class Profile:
         self.nothing.update(dict(zip(texts.filter(is_nothing), times.filter(is_nothing), strict=True)))
         first = texts.head(STRAYS + 1).to_list()
         for name in list(self.fits):
-            if any(re.match(KINDS[name].pattern, text) for text in first):
+            if KINDS[name].is_met(first):
                 self.fits[name].add(KINDS[name].read(texts), times, texts)
             else:
                 self.fits[name].strays.update(dict(zip(texts, times, strict=True)))
