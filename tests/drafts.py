@@ -1,5 +1,7 @@
 """Drafts as their user meets them: written to a file, imported, and given the files they were made from."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,3 +41,12 @@ def loaded(contract: Contract, *paths: Path) -> tuple[int, int, int]:
 def columns_of(contract: Contract) -> dict[str, str]:
     """The kind of each column, in words."""
     return {name: kind.name for name, kind in contract.kinds.items()}
+
+
+def is_clean(text: str) -> bool:
+    """Whether ruff finds nothing in a file with this text, and would write it so."""
+    ruff = Path(sys.executable).with_name("ruff")
+    for command in (["check", "--quiet", "-"], ["format", "--check", "--quiet", "-"]):
+        done = subprocess.run([ruff, *command], input=text, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr + text
+    return True

@@ -1,14 +1,16 @@
 """What a draft says of the whole: names, keys, partitions, layouts, and files that differ."""
 
+import ast
 import gzip
 from pathlib import Path
 
 import polars as pl
 import pytest
-from drafts import columns_of, drafted, loaded, of_sources, text_of
+from drafts import columns_of, drafted, is_clean, loaded, of_sources, text_of
 
 from lastmile.errors import UserError
 from lastmile.ingestion.draft import draft, files_in, of_frames, open_file
+from lastmile.ingestion.draft.render import literal
 
 
 def written(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -36,6 +38,23 @@ def test_columns_called_as_types_hide_none_of_them(tmp_path):
     contract = drafted(file)
     assert [kind.name for kind in contract.kinds.values()] == ["text", "date", "time of day", "whole number", "text"]
     assert loaded(contract, file) == (2, 0, 0)
+
+
+@pytest.mark.parametrize("sign", ["世", "กิ"])
+@pytest.mark.parametrize("length", range(20, 45))
+def test_lines_with_wide_characters_and_marks_are_as_long_as_linters_count(tmp_path, sign, length):
+    file = written(tmp_path / "a.csv", f"visit,{sign * length}\na,x\n")
+    assert is_clean(text_of(file))
+
+
+@pytest.mark.parametrize("header", ["""5" or 6'""", """5" by 6" or '7""", """5" or '6' \\'""", "'6'", '"6"', "a\\"])
+def test_quotes_in_headers_are_written_as_ruff_would(header):
+    text = draft(
+        [of_frames("a table", ["visit", header], lambda: [pl.DataFrame({"visit": ["a"], header: ["x"]})])], "v"
+    )
+    assert is_clean(text)
+    assert f"aliases=({literal(header)},)" in text
+    assert ast.literal_eval(literal(header)) == header
 
 
 def test_headers_that_differ_in_case_and_blanks_are_one_column(tmp_path):

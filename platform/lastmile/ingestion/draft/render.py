@@ -124,18 +124,24 @@ def _call(before: str, arguments: Mapping[str, str], indent: str) -> list[str]:
     """A call on one line, or with an argument a line."""
     said = [f"{name}={value}" if name else value for name, value in arguments.items()]
     whole = f"{before}({', '.join(said)})"
-    if len(whole) <= WIDTH and not before.startswith("contract"):
+    if _columns(whole) <= WIDTH and not before.startswith("contract"):
         return [whole]
     return [f"{before}(", *(line for one in said for line in _argument(one, indent + "    ")), f"{indent})"]
 
 
 def _argument(said: str, indent: str) -> list[str]:
     """An argument, a tuple that is too long with an item a line."""
-    if len(indent + said) < WIDTH or "=(" not in said:
+    if _columns(indent + said) < WIDTH or "=(" not in said:
         return [f"{indent}{said},"]
     name, _, items = said.partition("=(")
     lines = [f"{indent}    {item}," for item in _items(items[:-1])]
     return [f"{indent}{name}=(", *lines, f"{indent}),"]
+
+
+def _columns(text: str) -> int:
+    """Of a screen, as linters count them: marks take none, wide characters two."""
+    marks = sum(unicodedata.category(sign) in ("Mn", "Me") for sign in text)
+    return len(text) - marks + sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
 
 
 def _items(text: str) -> list[str]:
@@ -147,9 +153,14 @@ def _comments(remarks: Sequence[str], indent: str) -> list[str]:
     width = WIDTH - len(indent) - 4
     return [
         f"{indent}# {'… ' * (number > 0)}{line}"
-        for remark in remarks
-        for number, line in enumerate(textwrap.wrap(printable(remark), width, break_on_hyphens=False))
+        for remark in map(printable, remarks)
+        for number, line in enumerate(textwrap.wrap(remark, _signs(remark, width), break_on_hyphens=False))
     ]
+
+
+def _signs(text: str, width: int) -> int:
+    """How many of its characters fit into so many columns, wherever the wide ones stand."""
+    return max(width // 2, min(width, width - (_columns(text) - len(text))))
 
 
 def _files(sources: Sequence[str]) -> str:
@@ -179,8 +190,9 @@ def literal(value: Any) -> str:
     if not isinstance(value, str):
         return repr(value)
     text = printable(value, repr(value)[1:-1])
-    if "'" in value and '"' in value:
-        return f"{repr(value)[0]}{text}{repr(value)[0]}"
+    if 0 < value.count('"') <= value.count("'"):  # in double quotes where that takes no more escapes
+        text = text.replace("\\'", "'").replace('"', '\\"')
+        return f'"{text}"'
     return f"'{text}'" if '"' in value else f'"{text}"'
 
 
