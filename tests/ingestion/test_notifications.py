@@ -1,6 +1,7 @@
 """Notifications of a bucket make discovery faster; it works whatever the queue delivers, or without it."""
 
 import json
+import time
 from urllib.parse import quote_plus
 
 import boto3
@@ -53,13 +54,23 @@ def waiting(sqs, queue):
     return sum(map(int, sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"].values()))
 
 
+def put_notified(site, queue, sqs, name, rows):
+    """Put a drop and wait for its notification, which a bucket sends after it has answered."""
+    before, deadline = waiting(sqs, queue), time.monotonic() + 30
+    key = site.put_rows(name, rows)
+    while waiting(sqs, queue) <= before:
+        assert time.monotonic() < deadline, f"no notification of {name} in 30 s"
+        time.sleep(0.01)
+    return key
+
+
 def entered(site, queue):
     return drain(site.connection, site.store, CONTRACTS, queue)
 
 
 @pytest.mark.behaviour(number=4)
 def test_a_drop_with_several_notifications_is_loaded_once(site, queue, sqs):
-    site.put_rows("a.csv", "v1,3,2,1,done")
+    put_notified(site, queue, sqs, "a.csv", "v1,3,2,1,done")
     bucket, _, prefix = site.store.url.removeprefix("s3://").partition("/")
     for _ in range(3):
         sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(sent_by_s3(f"{prefix}/{KEY}", bucket)))
@@ -73,7 +84,7 @@ def test_a_drop_with_several_notifications_is_loaded_once(site, queue, sqs):
 @pytest.mark.behaviour(number=5)
 def test_notifications_out_of_order_end_with_the_newest_version_current(site, queue, sqs):
     for rows in ("v1,3,2,1,done", "v2,3,2,1,done", "v3,3,2,1,done"):
-        site.put_rows("a.csv", rows)
+        put_notified(site, queue, sqs, "a.csv", rows)
     sent = []
     while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
         sent += [message["Body"] for message in messages]
@@ -86,9 +97,9 @@ def test_notifications_out_of_order_end_with_the_newest_version_current(site, qu
 
 @pytest.mark.behaviour(number=6)
 def test_a_notification_that_never_came_is_made_good_by_the_next_listing(site, queue, sqs):
-    site.put_rows("a.csv", "v1,3,2,1,done")
+    put_notified(site, queue, sqs, "a.csv", "v1,3,2,1,done")
     sqs.purge_queue(QueueUrl=queue)
-    site.put_rows("b.csv", "v2,3,2,1,done")
+    put_notified(site, queue, sqs, "b.csv", "v2,3,2,1,done")
     assert (entered(site, queue), site.discover()) == (1, 1)
     site.take()
     assert site.visits() == ["v1", "v2"]
@@ -96,7 +107,7 @@ def test_a_notification_that_never_came_is_made_good_by_the_next_listing(site, q
 
 @pytest.mark.behaviour(number=7)
 def test_a_notification_of_what_is_gone_is_no_drop(site, queue, sqs):
-    site.store.delete(site.put_rows("a.csv", "v1,3,2,1,done"))
+    site.store.delete(put_notified(site, queue, sqs, "a.csv", "v1,3,2,1,done"))
     assert entered(site, queue) == 0
     assert waiting(sqs, queue) == 0
 
@@ -105,7 +116,7 @@ def test_unrelated_messages_are_deleted_from_the_queue_and_logged(site, queue, s
     odd = ["", "no json", "[1]", "null", '{"Records": 5}', '{"Records": [{"s3": 1}]}', "[" * 50_000, '{"hello": "you"}']
     for body in [*filter(None, odd), json.dumps(sent_by_s3("landing/visits/2020/x.csv", "foreign-bucket"))]:
         sqs.send_message(QueueUrl=queue, MessageBody=body)
-    site.put_rows("a.csv", "v1,3,2,1,done")
+    put_notified(site, queue, sqs, "a.csv", "v1,3,2,1,done")
     assert entered(site, queue) == 1
     assert waiting(sqs, queue) == 0
     assert "not a notification of a bucket" in caplog.text
@@ -121,7 +132,7 @@ def test_a_hostile_key_in_a_message_is_not_requested_from_the_store(site, queue,
 
 
 def test_a_message_stays_on_the_queue_until_its_drop_is_entered(site, queue, sqs, monkeypatch):
-    site.put_rows("a.csv", "v1,3,2,1,done")
+    put_notified(site, queue, sqs, "a.csv", "v1,3,2,1,done")
     monkeypatch.setattr(notifications, "_VISIBILITY_SECONDS", 1)
     with monkeypatch.context() as broken:
         broken.setattr(notifications, "register_objects", lambda *_: 1 / 0)
@@ -131,10 +142,10 @@ def test_a_message_stays_on_the_queue_until_its_drop_is_entered(site, queue, sqs
 
 
 @pytest.mark.behaviour(number=8)
-def test_a_long_queue_is_drained_in_bounded_parts(site, queue, monkeypatch):
+def test_a_long_queue_is_drained_in_bounded_parts(site, queue, sqs, monkeypatch):
     monkeypatch.setattr(notifications, "MAX_MESSAGES", 20)
     for number in range(30):
-        site.put_rows(f"{number}.csv", f"v{number},3,2,1,done")
+        put_notified(site, queue, sqs, f"{number}.csv", f"v{number},3,2,1,done")
     found = []
     while not found or found[-1]:
         found.append(entered(site, queue))
