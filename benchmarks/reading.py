@@ -34,6 +34,7 @@ from rich.table import Table
 
 from lastmile.contracts import Contract, Format, Partition, column
 from lastmile.contracts.names import normal_name
+from lastmile.ingestion.validation.repeated_names import distinguished
 
 #: Seconds a reader may take for one file.
 PATIENCE = 30
@@ -151,12 +152,7 @@ READERS: dict[str, Callable[[Truth], Given]] = {
 
 def declared(truth: Truth) -> Contract:
     """A contract that requires every column, by its place where its name is empty or repeated."""
-    times = Counter(map(normal_name, truth.header))
-    names = [
-        name if normal_name(name) and times[normal_name(name)] == 1 else f"{name or 'column'} ({place})"
-        for place, name in enumerate(truth.header, 1)
-    ]
-    names = names or [f"column {number}" for number in range(truth.columns)]
+    names = distinguished(truth.header) or [f"column {number}" for number in range(truth.columns)]
     columns = {
         f"c{place}": column(str, "As found.", required=True, aliases=(name,)) for place, name in enumerate(names)
     }

@@ -37,6 +37,7 @@ from lastmile.contracts.checks import Compiled, RowCheck, compiled
 from lastmile.contracts.declaration import faults
 from lastmile.contracts.fields import NOTHING_KNOWN, Metadata
 from lastmile.contracts.fingerprint import digest
+from lastmile.contracts.headers import Headers
 from lastmile.contracts.names import normal_name
 from lastmile.contracts.partition import Partition
 from lastmile.contracts.patterns import with_patterns
@@ -84,6 +85,11 @@ class Contract:
     def columns(self) -> Mapping[str, pa.Column]:
         """The columns by name, in declared order, without those that stand for many."""
         return {name: spec for name, spec in self.table.columns.items() if not spec.regex}
+
+    @cached_property
+    def headers(self) -> Headers:
+        """Which headers stand for which of the columns."""
+        return Headers.of(self.columns)
 
     @cached_property
     def patterns(self) -> Mapping[str, pa.Column]:

@@ -15,7 +15,8 @@ import polars as pl
 
 from lastmile.contracts.casts import Reading
 from lastmile.contracts.checks import is_row_separable, tried
-from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS, normal_name
+from lastmile.contracts.headers import headers
+from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS, is_unnamed, normal_name
 from lastmile.contracts.types import Kind, annotations, kind_of
 
 if TYPE_CHECKING:
@@ -180,24 +181,16 @@ def _of_derived(contract: "Contract", name: str, derived: pl.Expr) -> Iterator[s
         yield f"column {name} is derived as {found.dtype}; expected {contract.types()[name]}: cast it"
 
 
-def headers(columns: Mapping[str, pa.Column]) -> Iterator[tuple[str, str]]:
-    """Every header that stands for a column, as declared, and that column."""
-    for column, spec in columns.items():
-        yield column, column
-        for alias in (spec.metadata or {}).get("aliases", ()):
-            yield alias, column
-
-
 def _shared_headers(columns: Mapping[str, pa.Column]) -> Iterator[str]:
     first: dict[str, tuple[str, str]] = {}
     for header, column in headers(columns):
-        other_header, other = first.setdefault(normal_name(header), (header, column))
-        if not normal_name(header):
-            yield f"alias {header!r} of column {column} has no letter or digit, so no header can be matched with it"
+        other_header, other = first.setdefault(normal_name(header) or header, (header, column))
+        if is_unnamed(header):
+            yield f"alias {header!r} of column {column} shows nothing, so no header can be matched with it"
         elif other != column:
             yield (
                 f"header {header!r} of column {column} and header {other_header!r} of column {other} are the same to "
-                "the intake, which knows no case or punctuation: take it from one of them"
+                "the intake, which compares their words and signs only: take it from one of them"
             )
 
 

@@ -109,7 +109,8 @@ def _discard_reason(why: str) -> str:
 class SchemaChange:
     """How a drop's header differs from its contract; nothing here is an error by itself.
 
-    Undeclared columns are `added` to the table or `rescued`; `renamed` maps header to column.
+    Undeclared columns are `added` to the table or `rescued`; `renamed` maps each header that
+    is not exactly the name of the column it was read as to that column.
     """
 
     added: Sequence[str] = ()

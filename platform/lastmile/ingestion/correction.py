@@ -152,18 +152,20 @@ def _reader(store: Store, contract: Contract, drop: DropRecord, to: Path) -> Rea
 def _cells(contract: Contract, reader: Reader, correction: Correction, raw: str) -> dict[str, str]:
     """The correction's cells by header of the file: those of its text, if that was changed, then those given."""
     columns, _ = fit(contract, reader.header)
-    headers = {normal_name(name): name for name in reader.header} | {normal_name(c): h for c, h in columns.items()}
+    exact = {name: name for name in reader.header} | columns
+    similar = {normal_name(name): header for name, header in exact.items()}
     given: dict[str, str] = {}
     if correction.raw is not None and correction.raw != raw:
         given |= _fields(reader, correction)
     given |= correction.cells
-    unknown = [name for name in given if normal_name(name) not in headers]
+    headers = {name: exact.get(name) or similar.get(normal_name(name)) for name in given}
+    unknown = [name for name, header in headers.items() if header is None]
     where = f"drop {correction.drop}, line {correction.line}"
     if unknown:
         raise UserError(f"{where}: the file has no column {', '.join(unknown)}; it has {', '.join(reader.header)}")
     if any("\0" in value for value in given.values()):
         raise UserError(f"{where}: a value holds a NUL character, which no table can hold")
-    return {headers[normal_name(name)]: value for name, value in given.items()}
+    return {header: given[name] for name, header in headers.items() if header is not None}
 
 
 def _fields(reader: Reader, correction: Correction) -> dict[str, str]:

@@ -10,11 +10,12 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pytest
-from declaring import changed
+from declaring import changed, dataset
 from files import VISITS, content, read, refusal, requiring
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lastmile.contracts import Contract, column
 from lastmile.contracts.settings import Limits
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.readers import compression, open_drop
@@ -62,7 +63,7 @@ def test_what_is_no_text_is_unreadable(tmp_path: Path) -> None:
 
 def test_a_column_named_twice_is_refused_when_the_contract_knows_it_and_told_apart_when_not(tmp_path: Path) -> None:
     assert "'id' and 'ID'" in refusal(tmp_path, "id,ID\n1,2\n", of=Refused)
-    assert read(tmp_path, "id,x,x,\n1,2,3,4\n").header == ["id", "x (2)", "x (3)", "column (4)"]
+    assert read(tmp_path, "id,x,x,\n1,2,3,4\n").header == ["id", "x", "x (2)", "column 4"]
 
 
 def test_lines_before_the_header_are_skipped_and_counted(tmp_path: Path) -> None:
@@ -134,10 +135,37 @@ def test_a_header_of_several_lines_that_fits_in_two_ways_is_refused(tmp_path: Pa
 
 
 def test_repeated_names_may_be_declared_by_their_place(tmp_path: Path) -> None:
-    found = read(tmp_path, "x,x,x\n1,2,3\n", contract=requiring("x_1", "x_3", optional=()))
+    again = {"again": column(str, "Asked again.", required=True, aliases=("x (2)",))}
+    found = read(tmp_path, "x,x,x\n1,2,3\n", contract=changed(requiring(optional=("x_3",)), columns=again))
 
-    assert found.header == ["x (1)", "x (2)", "x (3)"]
+    assert found.header == ["x", "x (2)", "x (3)"]
     assert found.rows == [("1", "2", "3")]
+
+
+@pytest.mark.parametrize("rows", ["a,,x\nb,,y\n", "a,id,x\n", "a,note,note\n"])
+def test_a_record_below_a_header_that_names_a_column_twice_is_no_part_of_it(tmp_path: Path, rows: str) -> None:
+    contract = dataset({"hhid": column(str, "Household.", aliases=("hh_id", "id")), "note": column(str, "Remark.")})
+
+    message = refusal(tmp_path, "hhid,hh_id,note\n" + rows, contract=contract, of=Refused)
+    assert "'hhid' and 'hh_id' (columns 1 and 2 of the file) both fit column 'hhid'" in message
+
+
+def test_a_record_that_gives_a_header_worse_names_is_no_part_of_it(tmp_path: Path) -> None:
+    contract = requiring("crop_kg", optional=("hhid",))
+    dates = requiring(optional=("id", "visit_date"))
+
+    assert "required columns" in refusal(tmp_path, "hhid,crop\na,kg\nb,7\n", contract=contract, of=Refused)
+    assert read(tmp_path, "id,visit\nh1,date\nh2,x\n", contract=dates).rows == [("h1", "date"), ("h2", "x")]
+
+
+@pytest.mark.parametrize(
+    "columns", [requiring("id", optional=("visit_date",)), requiring(optional=("id", "visit_date"))]
+)
+@pytest.mark.parametrize("data", ["id,visit\n,date\nh2,x\n", "id,visit,\n,date,x\nh2,x,\n"])
+def test_a_record_that_may_be_the_end_of_the_header_refuses_the_drop(
+    tmp_path: Path, columns: Contract, data: str
+) -> None:
+    assert "may be a record or the end of a header" in refusal(tmp_path, data, contract=columns, of=Refused)
 
 
 def test_drops_without_a_header_are_read_where_the_contract_says_so(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.dialect import Sample
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, without_c1
 from lastmile.ingestion.readers.excel.reader import first_rows
-from lastmile.ingestion.readers.header import distinguished
+from lastmile.ingestion.validation.repeated_names import distinguished
 
 #: Tried where text is neither UTF-8 nor marked, the one that is assumed first; each must be plausible.
 ENCODINGS = ("cp1252", "shift_jis", "gb18030", "cp1251")

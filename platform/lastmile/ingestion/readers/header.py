@@ -2,18 +2,17 @@
 
 A header may take two or three records, as where `Travel` stands above `Air` and `Rail`: then a column's name is what
 stands above each other, joined by blanks, and a name above holds for the empty cells right of it or does not, whichever
-gives names that the contract knows. Names that are repeated are distinguished by their place: `x (2)`.
+gives names that the contract knows. No record that could be one of the data is ever joined to a header.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, zip_longest
 
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.names import normal_name
 from lastmile.ingestion.batch import Refused
-from lastmile.ingestion.validation.header_match import fit
+from lastmile.ingestion.validation.header_match import claims, fit
+from lastmile.ingestion.validation.repeated_names import distinguished
 
 #: Records before the header that may be titles, notes and the like; the header is looked for no further.
 PREAMBLE = 20
@@ -36,21 +35,48 @@ def find_heading(records: Iterable[Sequence[str]], contract: Contract) -> Headin
 
     Records stacked on each other are a header where none is by itself, or where they name more of the contract's
     columns than the one they include. Where the contract says that drops may have no header, they have one only if it
-    is the first record. Raises Refused where one has more columns than the contract's limit.
+    is the first record. Raises Refused where one has more columns than the contract's limit, or where a record may be
+    a part of the header or not.
     """
     rows = [list(names) for names in records]
-    if contract.format.headerless and not (rows and _fitting(rows[0], contract)):
+    if contract.format.headerless and not (rows and fits(rows[0], contract)):
         return _declared(rows, contract)
-    single = next((place for place, names in enumerate(rows) if _fitting(names, contract)), None)
+    rows = rows[: next((place for place, names in enumerate(rows) if _has_one_twice(names, contract)), None)]
+    single = next((place for place, names in enumerate(rows) if fits(names, contract)), None)
     if single is None:
         return _best(list(_stacks(rows, contract, range(len(rows)))), contract)
-    heading = Heading(named(_fitting(rows[single], contract), contract), single)
+    heading = Heading(named(rows[single], contract), single)
     if _knows_all(heading.names, contract):
         return heading
     around = range(max(0, single - TALLEST + 1), single + 1)
     taller = [stack for stack in _stacks(rows, contract, around) if stack.position >= single]
     best = _best(taller, contract)
-    return best if best and _known(best.names, contract) > _known(heading.names, contract) else heading
+    if best is None or _known(best.names, contract) <= _known(heading.names, contract):
+        return heading
+    for below in rows[single + 1 : best.position + 1]:
+        _expect_no_record(below, rows[single], best, contract)
+    return best
+
+
+def _has_one_twice(names: Sequence[str], contract: Contract) -> bool:
+    """Whether it would be the header if it did not name one of the contract's columns twice."""
+    found = claims(contract.expanded(names), names)
+    return any(len(places) > 1 for places in found.values()) and set(contract.required()) <= set(found)
+
+
+def _expect_no_record(below: Sequence[str], above: Sequence[str], joined: Heading, contract: Contract) -> None:
+    """Raises Refused unless the record below a header can only continue it: it makes a column that the contract knows
+    of one that has no name there, and is empty under all that are known, of which one needs a value."""
+    known = {place: column for column, places in claims(contract, above).items() for place in places}
+    filled = {place for place, text in enumerate(below) if text.strip()}
+    nameless = {place for place in filled if not (*above, *[""] * len(below))[place].strip()}
+    gained = {place for places in claims(contract, joined.names).values() for place in places}
+    needs_a_value = any(not contract.columns[column].nullable for column in known.values())
+    if not nameless & gained or filled & set(known) or not needs_a_value:
+        raise Refused(
+            f"dataset {contract.name}: {list(below[:SHOWN_NAMES])} may be a record or the end of a header of several "
+            f"lines, {joined.names[:SHOWN_NAMES]}. Write the header in one line."
+        )
 
 
 def _declared(rows: Sequence[Sequence[str]], contract: Contract) -> Heading | None:
@@ -66,11 +92,6 @@ def _known(names: Sequence[str], contract: Contract) -> int:
     return len(fit(contract, names)[0])
 
 
-def _fitting(names: list[str], contract: Contract) -> list[str]:
-    """The names, or those distinguished by their place, if they fit; else none."""
-    return next((these for these in (names, distinguished(names)) if fits(these, contract)), [])
-
-
 def _stacks(rows: Sequence[list[str]], contract: Contract, starts: Iterable[int]) -> Iterator[Heading]:
     """Headers of several records, the shorter first; of the two ways to carry names, both where they differ."""
     for start in starts:
@@ -78,8 +99,15 @@ def _stacks(rows: Sequence[list[str]], contract: Contract, starts: Iterable[int]
             above, last = rows[start : start + height - 1], rows[start + height - 1 : start + height]
             for carried in (False, True):
                 names = _joined([*(_carried(above, last) if carried else above), *last]) if last else []
-                if fitting := _fitting(names, contract):
-                    yield Heading(named(fitting, contract), start + height - 1)
+                if fits(names, contract) and all(_keeps(names, row, contract) for row in above):
+                    yield Heading(named(names, contract), start + height - 1)
+
+
+def _keeps(joined: Sequence[str], above: Sequence[str], contract: Contract) -> bool:
+    """Whether what names a column of the contract by itself still does with what stands below it: a record below a
+    header makes names of it that nobody knows."""
+    before, after = (claims(contract, names).values() for names in (above, joined))
+    return {place for places in before for place in places} <= {place for places in after for place in places}
 
 
 def _carried(above: Iterable[list[str]], last: Sequence[Sequence[str]]) -> Iterator[list[str]]:
@@ -127,7 +155,6 @@ def fits(names: Sequence[str], contract: Contract) -> bool:
 
 def refusal(candidates: Iterable[Sequence[str]], contract: Contract) -> Refused:
     """Why none of the candidates is the header, said of the one that comes nearest."""
-    known = {normal_name(name) for name in (*contract.columns, *_aliases(contract))}
     split = [names for names in candidates if names]
     if not split:
         return Refused(
@@ -141,7 +168,7 @@ def refusal(candidates: Iterable[Sequence[str]], contract: Contract) -> Refused:
             f"dataset {contract.name}: expected records of {len(declared)} fields, {declared[:SHOWN_NAMES]}, or a "
             f"header first; found {list(split[0][:SHOWN_NAMES])}. Send the columns as declared, or with a header."
         )
-    nearest = max(split, key=lambda names: (len(known & set(map(normal_name, names))), len(names) > 1))
+    nearest = max(split, key=lambda names: (len(claims(contract, names)), len(names) > 1))
     try:
         fit(contract, [name[:SHOWN_CHARACTERS] for name in nearest[:SHOWN_NAMES]])
     except Refused as refused:
@@ -153,19 +180,14 @@ def refusal(candidates: Iterable[Sequence[str]], contract: Contract) -> Refused:
 
 
 def named(names: Sequence[str], contract: Contract) -> list[str]:
-    """The names with those that are empty or repeated distinguished by their 1-based position, as `note (7)`.
+    """The names of a header that fits, with those that are empty or repeated distinguished.
 
-    Repeated ones are always unknown to the contract: two that fit one of its columns are refused before.
+    Raises Refused where there are too many, or two fit one column of the contract.
     """
     if len(names) > contract.limits.columns:
         raise too_wide(len(names), contract)
-    unique = distinguished(names)
-    if len(set(unique)) < len(unique) or fit(contract, unique)[0] != fit(contract, names)[0]:
-        raise Refused(
-            f"dataset {contract.name}: columns of one name cannot be distinguished in {list(names)[:SHOWN_NAMES]}. "
-            "Rename them."
-        )
-    return unique
+    fit(contract, names)
+    return distinguished(names)
 
 
 def too_wide(columns: int, contract: Contract) -> Refused:
@@ -173,15 +195,3 @@ def too_wide(columns: int, contract: Contract) -> Refused:
         f"dataset {contract.name}: expected at most {contract.limits.columns:,} columns, found {columns:,} or more. "
         "Raise limits.columns in the contract if this is meant."
     )
-
-
-def distinguished(names: Sequence[str]) -> list[str]:
-    times = Counter(names)
-    return [
-        name if name and times[name] == 1 else f"{name or 'column'} ({position})"
-        for position, name in enumerate(names, 1)
-    ]
-
-
-def _aliases(contract: Contract) -> list[str]:
-    return [alias for column in contract.columns for alias in contract.metadata(column)["aliases"]]

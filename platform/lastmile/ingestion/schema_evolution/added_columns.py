@@ -1,5 +1,6 @@
 """Undeclared columns, where the contract says to add them: they become text columns of the dataset's table."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -7,9 +8,9 @@ import pandera.polars as pa
 from psycopg import Connection
 
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.declaration import headers
 from lastmile.contracts.names import COLUMN_NAME, normal_name
 from lastmile.contracts.types import kind_of
+from lastmile.ingestion.validation.repeated_names import made_up
 from lastmile.warehouse.tables import ADDED_COMMENT, column_types, ensure_table
 
 #: Columns up to which a table is extended: a row of Postgres has 8,160 bytes, and even a short text may use 25.
@@ -40,9 +41,10 @@ def with_added_columns(connection: Connection, contract: Contract, header: Seque
 
 
 def _unknown(contract: Contract, header: Sequence[str]) -> list[str]:
-    known = {normal_name(name) for name, _ in headers(contract.columns)}
-    names = [normal_name(name) for name in header]
-    return [name for name in names if name not in known and COLUMN_NAME.fullmatch(name) and names.count(name) == 1]
+    invented = made_up(header)
+    names = [normal_name(name) for name in header if name not in invented]
+    times, known = Counter(names), contract.headers.loose
+    return [name for name in names if name not in known and COLUMN_NAME.fullmatch(name) and times[name] == 1]
 
 
 def _postgres(spec: pa.Column) -> str | None:

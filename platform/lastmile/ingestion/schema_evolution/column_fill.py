@@ -14,10 +14,9 @@ import polars as pl
 
 from lastmile.contracts.casts import NumberFormat
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.declaration import headers
-from lastmile.contracts.names import normal_name
 from lastmile.ingestion.batch import RawBatch, ValidatedBatch
 from lastmile.ingestion.validation import Plan
+from lastmile.ingestion.validation.repeated_names import made_up
 
 #: Rescued values by header, by the row's position in its batch.
 Rescued = dict[int, dict[str, Any]]
@@ -28,8 +27,9 @@ def declared(contract: Contract, names: Iterable[str]) -> dict[str, str]:
 
     The key identifies rows, so it cannot change while they are loaded.
     """
-    columns = {normal_name(header): column for header, column in headers(contract.columns)}
-    found = {name: columns.get(normal_name(name)) for name in names}
+    invented = made_up(names := list(names))
+    known = contract.headers
+    found = {name: known.exact.get(name) if name in invented else known.column(name) for name in names}
     return {name: column for name, column in found.items() if column is not None and column not in contract.key}
 
 

@@ -17,7 +17,6 @@ from psycopg import Connection, sql
 from lastmile import ledger
 from lastmile.contracts.casts import NumberFormat
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.names import normal_name
 from lastmile.ingestion.batch import BATCH_ROWS
 from lastmile.ingestion.load import cleaned_key, fetch_cleaned
 from lastmile.ingestion.schema_evolution.column_fill import ColumnFill, as_declared, declared
@@ -227,7 +226,7 @@ def _change_after(before: Mapping[str, Any], column_fill: ColumnFill) -> dict[st
         for name, column in declared(column_fill.contract, undeclared).items()
         if column in column_fill.columns
     }
-    aliases = {name: column for name, column in known.items() if normal_name(name) != column}
+    aliases = {name: column for name, column in known.items() if name != column}
     after = {
         **before,
         "added": [name for name in before.get("added", ()) if name not in known],

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.declaration import headers
 from lastmile.contracts.names import normal_name
 from lastmile.contracts.patterns import fitting
 from lastmile.ingestion.batch import Refused, SchemaChange
+from lastmile.ingestion.validation.repeated_names import distinguished, made_up
 
 #: How many names a message lists, and how much of each.
 LISTED, SHOWN = 40, 60
@@ -15,30 +15,55 @@ LISTED, SHOWN = 40, 60
 def fit(contract: Contract, header: Sequence[str]) -> tuple[dict[str, str], SchemaChange]:
     """Header as found by contract column, and how the header differs. Order and case never matter.
 
-    Raises Refused where a required column is missing, two headers fit one column, none fits any, one holds a NUL
-    character, or there are unknown ones and the contract refuses them.
+    Names that are repeated or empty are found as `distinguished` names them. Raises Refused where a required column is
+    missing, two headers fit one column, none fits any, one holds a NUL character, or there are unknown ones and the
+    contract refuses them.
     """
     with_nul = [name for name in header if "\0" in name]
     if with_nul:
         raise Refused(
             f"dataset {contract.name}: headers {listed(with_nul)} hold NUL characters. Write the file as text."
         )
-    _refuse_missing_patterns(contract, header)
-    contract = contract.expanded(header)
-    columns = {normal_name(name): column for name, column in headers(contract.columns)}
+    names = list(header) if len(set(header)) == len(header) else distinguished(header)
+    invented = made_up(names)
+    own = [name for name in names if name not in invented]
+    _refuse_missing_patterns(contract, own)
+    contract = contract.expanded(own)
     found: dict[str, str] = {}
-    for name in header:
-        column = columns.get(normal_name(name))
-        if column in found:
-            raise Refused(
-                f"dataset {contract.name}: headers {found[column]!r} and {name!r} both fit column {column!r}. "
-                "Rename or remove one of them in the file."
-            )
-        if column is not None:
-            found[column] = name
-    change = _change(contract, header, found)
-    _refuse_misfits(contract, header, found, change)
+    for column, places in claims(contract, header).items():
+        if len(places) > 1:
+            raise _claimed_twice(contract, column, header, places)
+        found[column] = names[places[0]]
+    change = _change(contract, names, found)
+    _refuse_misfits(contract, names, found, change)
     return found, change
+
+
+def claims(contract: Contract, header: Sequence[str]) -> dict[str, list[int]]:
+    """The 0-based places of the headers that stand for each column of the contract, in the file's order.
+
+    A repeated one stands for what its distinguished name is declared as, or else for the same as the first.
+    """
+    names = distinguished(header)
+    invented = made_up(names)
+    found: dict[str, list[int]] = {}
+    for place, (written, name) in enumerate(zip(header, names, strict=True)):
+        if name in invented:
+            column = contract.headers.exact.get(name) or (None if written == name else contract.headers.column(written))
+        else:
+            column = contract.headers.column(name)
+        if column is not None:
+            found.setdefault(column, []).append(place)
+    return found
+
+
+def _claimed_twice(contract: Contract, column: str, header: Sequence[str], places: Sequence[int]) -> Refused:
+    them = " and ".join(repr(header[place]) for place in places)
+    where = " and ".join(str(place + 1) for place in places)
+    return Refused(
+        f"dataset {contract.name}: headers {them} (columns {where} of the file) both fit column {column!r}. Rename or "
+        "remove one of them in the file."
+    )
 
 
 def _refuse_missing_patterns(contract: Contract, header: Sequence[str]) -> None:
@@ -53,11 +78,12 @@ def _refuse_missing_patterns(contract: Contract, header: Sequence[str]) -> None:
 
 def _change(contract: Contract, header: Sequence[str], found: dict[str, str]) -> SchemaChange:
     known = set(found.values())
+    added = {column: name for column, name in found.items() if contract.metadata(column)["added"]}
     return SchemaChange(
-        added=[name for column, name in found.items() if contract.metadata(column)["added"]],
+        added=list(added.values()),
         rescued=[name for name in header if name not in known],
         missing=[column for column in contract.columns if column not in found],
-        renamed={name: column for column, name in found.items() if normal_name(name) != normal_name(column)},
+        renamed={name: column for column, name in found.items() if name != column and column not in added},
         reordered=list(found) != [column for column in contract.columns if column in found],
     )
 

@@ -7,8 +7,6 @@ from typing import Any
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.declaration import headers
-from lastmile.contracts.names import normal_name
 
 #: Columns reported of each kind, drops named for each, and characters of a name.
 _COLUMNS, _DROPS, _CHARACTERS = 20, 3, 60
@@ -17,14 +15,14 @@ _MEANING = {
     "rescued": "not declared, kept as JSON in `_rescued`",
     "added": "not declared, added to the table as text",
     "missing": "declared, missing and so empty",
-    "renamed": "known by another name (an alias)",
+    "renamed": "read as a column by an alias, or by a name that differs in case, blanks or punctuation",
     "reordered": "in another order than declared",
 }
 _TO_DO = {
     "rescued": "declare it, or have it left out of the files",
     "added": "declare it with its type and meaning, or have it left out of the files",
     "missing": "nothing to do where not every file has every column; otherwise a question to the senders",
-    "renamed": "nothing to do",
+    "renamed": "nothing to do where it is the right column; otherwise declare it as one of its own",
     "reordered": "nothing to do",
 }
 
@@ -34,11 +32,10 @@ def undeclared(contract: Contract, drops: Sequence[Mapping[str, Any]]) -> list[s
 
     One that was rescued, and that the contract has come to declare since, can be filled in.
     """
-    declared = {normal_name(name): column for name, column in headers(contract.columns)}
     found = []
     for kind in ("rescued", "added"):
         for column, keys in _by_column(kind, drops).items():
-            now = declared.get(normal_name(column))
+            now = contract.headers.column(column)
             if now is None or kind == "rescued" or contract.types()[now] != pl.String:
                 found.append(f"{_cut(column)} ({_places(keys)}): {_MEANING[kind]}; {_advice(contract, kind, now)}")
     return _bounded(found, "")

@@ -11,11 +11,11 @@ the repository and only its owner reads.
 import getpass
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from lastmile.contracts.names import normal_name
 from lastmile.errors import UserError
 from lastmile.project import Project
 from lastmile.warehouse.connections import libpq_environment
@@ -74,7 +74,8 @@ def own_schema() -> str:
         user = getpass.getuser()
     except (KeyError, OSError):  # a number without a name, as in some containers
         user = str(os.getuid())
-    return f"dbt_{normal_name(user)}"[:_LONGEST]
+    plain = re.sub(r"[\W_]+", "_", user.lower()).strip("_")
+    return f"dbt_{plain}"[:_LONGEST]
 
 
 def _variable(name: str, default: str, *filters: str) -> str:
