@@ -3,7 +3,7 @@
 import pytest
 from visits import VISITS
 
-from lastmile.orchestration.drops.schema_drift import header_changes, undeclared
+from lastmile.orchestration.drops.schema_drift import header_changes, renamed, undeclared
 
 pytestmark = pytest.mark.behaviour(number=21)
 
@@ -46,6 +46,14 @@ def test_what_a_contract_foresees_is_no_fault_but_told_by_kind():
         "- 1 drop: landing/",
     ):
         assert part in message
+
+
+def test_a_run_logs_under_which_headers_the_columns_of_a_drop_were_found():
+    assert renamed({"renamed": {"Household ID": "hhid", "DURATION": "hours"}}) == (
+        "'Household ID' read as hhid, 'DURATION' read as hours"
+    )
+    assert renamed({"missing": ["hours"]}) == ""
+    assert len(renamed({"renamed": {f"Column {n}" * 20: f"column_{n}" for n in range(3_000)}})) < 4_000
 
 
 def test_drops_that_are_not_in_force_tell_nothing():

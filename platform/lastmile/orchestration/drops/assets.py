@@ -24,6 +24,7 @@ from lastmile.orchestration.drops.metadata import (
     quarantine_metadata,
     trend_metadata,
 )
+from lastmile.orchestration.drops.schema_drift import renamed
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.resources import Platform
 
@@ -197,7 +198,9 @@ def _logger(context: dg.AssetExecutionContext) -> "Callable[[Drop, Outcome], Non
             f"{name} {getattr(outcome, name)}" for name in ("read", "loaded", "quarantined", "duplicate")
         )
         if number <= _MOST_LOGGED or outcome.state != "loaded":
-            context.log.info(f"{drop.key}: {outcome.state} ({counts}) {outcome.message or ''}")
+            names = renamed(outcome.schema_change or {})
+            said = "; ".join(filter(None, (outcome.message, names)))
+            context.log.info(f"{drop.key}: {outcome.state} ({counts}) {said}")
         elif number % _MOST_LOGGED == 0:
             context.log.info(f"{number} drops so far")
 

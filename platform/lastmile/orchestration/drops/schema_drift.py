@@ -60,6 +60,13 @@ def header_changes(drops: Sequence[Mapping[str, Any]]) -> str:
     return "\n\n".join(parts)
 
 
+def renamed(change: Mapping[str, Any]) -> str:
+    """The headers of one drop that are not the names of the columns they were read as: `'HH size' read as persons`."""
+    return ", ".join(
+        _bounded([f"{_cut(name)!r} read as {column}" for name, column in change.get("renamed", {}).items()], "")
+    )
+
+
 def _by_column(kind: str, drops: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Keys of drops by what happened to which column; most often first."""
     found: dict[str, list[str]] = defaultdict(list)
