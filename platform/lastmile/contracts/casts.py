@@ -22,12 +22,16 @@ FEW_CHARACTERS, INEXACT_WHOLE = 17, 2**53
 TRUE, FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
 
 DAY = r"^\d{4}-\d\d-\d\d([T ]00:00(:00(\.0+)?)?)?$"
-MOMENT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?$"
-USUAL_MOMENT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ?$"
+#: Without second 60: no clock here has leap seconds, and polars reads one as the next minute.
+MOMENT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:[0-5]\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?$"
+USUAL_MOMENT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[0-5]\dZ?$"
 ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
-TIME = r"^\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"
+TIME = r"^\d\d:\d\d(:[0-5]\d(\.\d{1,6})?)?$"
 #: A list as JSON writes it, of texts without quotes or escapes inside.
 JSON_LIST = r'^\[\s*("[^"\\]*"(\s*,\s*"[^"\\]*")*)?\s*\]$'
+#: Parts of a format of dates and times, and those that stand for several.
+_DIRECTIVE = re.compile(r"%(?:[-_0#:]*|\.\d?|\d)([A-Za-z+%])")
+_SHORT = {"%T": "%H:%M:%S", "%X": "%H:%M:%S", "%r": "%I:%M:%S %p", "%c": "%a %b %e %H:%M:%S %Y", "%+": "%FT%H:%M:%S%z"}
 #: Days from the day that spreadsheets count from to 1970-01-01. Below 61 they count a 29 February 1900 that never was.
 EXCEL_EPOCH, FIRST_EXCEL_DAY, LAST_EXCEL_DAY = 25_569, 61, 2_958_465
 
@@ -231,13 +235,31 @@ def _by_format(
     """The value by whichever format fits; null where two of them fit and differ, since either could be meant."""
     special = {"iso": iso, "excel": excel}
     values = [
-        special[form](cell) if form in special else _of_this_age(other(form), how) for form in how.formats or ("iso",)
+        special[form](cell) if form in special else _of_this_age(_without_leaps(cell, form, other(form)), how)
+        for form in how.formats or ("iso",)
     ]
     if len(values) == 1:
         return values[0]
     first = pl.coalesce(values)
     agree = reduce(lambda so_far, value: so_far & (value.is_null() | (value == first)), values, pl.lit(True))
     return pl.when(agree).then(first)
+
+
+def _without_leaps(cell: pl.Expr, form: str, value: pl.Expr) -> pl.Expr:
+    """The value, but for texts whose second is 60, which would be read as the next minute."""
+    form = re.sub("%[-_0](?=S)", "%", form)
+    for short, long in _SHORT.items():
+        form = form.replace(short, long)
+    before, second, behind = form.partition("%S")
+    if not second:
+        return value
+    return pl.when(~cell.str.contains(f"^{_any_value(before)}60{_any_value(behind)}$")).then(value)
+
+
+def _any_value(form: str) -> str:
+    """A pattern of what is written by a part of a format."""
+    ends = [0, *(place for found in _DIRECTIVE.finditer(form) for place in found.span()), len(form)]
+    return ".*?".join(pl.escape_regex(form[start:end]) for start, end in zip(ends[::2], ends[1::2], strict=True))
 
 
 def _of_this_age(value: pl.Expr, how: Reading) -> pl.Expr:

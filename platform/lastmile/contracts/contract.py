@@ -143,6 +143,21 @@ class Contract:
         """Cell texts of a column that stand for "no value"; `NA` too in a text with a closed list that has no `NA`."""
         return self._missing[name]
 
+    @cached_property
+    def _missing_numbers(self) -> dict[str, pl.Series]:
+        found = {}
+        for name in self.columns:
+            if self.kinds[name].is_number:
+                codes = pl.Series(self.missing(name), dtype=pl.String)
+                values = pl.select(self.kinds[name].read(pl.lit(codes), self.reading(name))).to_series()
+                found[name] = values.drop_nulls().unique()
+        return {name: values for name, values in found.items() if values.len()}
+
+    def missing_numbers(self, name: str) -> pl.Series | None:
+        """The numbers among a number column's missing codes, which stand for "no value" however they are written; None
+        where there are none."""
+        return self._missing_numbers.get(name)
+
     def _missing_of(self, name: str) -> Sequence[str]:
         own, kind = self.metadata(name)["missing"], self.kinds[name]
         said = self.format.missing if own is None else own

@@ -1,7 +1,8 @@
 """What a text is as a value of each type, and what it is not."""
 
 import math
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from lastmile.contracts import column
 from lastmile.contracts.casts import NumberFormat
+from lastmile.ingestion.validation.plan import FEW_ROWS
 
 
 def value(judge, make_contract, column, cell):
@@ -146,6 +148,70 @@ def test_a_missing_code_is_null_in_every_typed_column(judge, make_contract, cell
 
 def test_a_missing_code_that_looks_like_a_value_is_missing_still(judge, make_contract):
     assert value(judge, make_contract, column(int, "A count.", missing=("", "-99")), "-99") is None
+
+
+@pytest.mark.parametrize("dtype", [int, float, Decimal])
+@pytest.mark.parametrize("cell", ["-1", "-1.0", " -1 ", "-1.", "-01", "-1.00"])
+def test_a_missing_code_of_a_number_is_that_number_however_it_is_written(judge, make_contract, dtype, cell):
+    of_code = column(dtype, "A number.", missing=("-1", "n/k"), **({"scale": 2} if dtype is Decimal else {}))
+    contract = make_contract({"x": of_code})
+    for rows in (1, FEW_ROWS):
+        judged = judge(contract, {"x": [cell, "n/k", "-2"] * rows})
+        assert judged.valid["x"].to_list() == [None, None, dtype(-2)] * rows
+
+
+def test_a_missing_code_of_a_number_is_meant_in_the_drop_s_own_number_format(judge, make_contract):
+    contract = make_contract({"x": column(float, "A number.", missing=("-1", "-99.5", "-1000"))})
+    judged = judge(contract, {"x": ["-1,0", "-99,50", "-1.000", "-1,5"]}, numbers=NumberFormat(",", "."))
+
+    assert judged.valid["x"].to_list() == [None, None, None, -1.5]
+
+
+def test_a_default_stands_for_a_missing_code_however_it_is_written(judge, make_contract):
+    contract = make_contract({"x": column(int, "A number.", missing=("-1",), default=0)})
+
+    assert judge(contract, {"x": ["-1.0", "-1", "7"]}).valid["x"].to_list() == [0, 0, 7]
+
+
+def test_a_missing_code_of_a_text_is_that_text_only(judge, make_contract):
+    contract = make_contract({"x": column(str, "A text.", missing=("-1",))})
+
+    assert judge(contract, {"x": ["-1", "-1.0", " -1 "]}).valid["x"].to_list() == [None, "-1.0", None]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "formats", "cell"),
+    [
+        (datetime, (), "2016-12-31T23:59:60Z"),
+        (datetime, (), "2016-12-31 23:59:60"),
+        (datetime, (), "2016-12-31T23:59:60.5+00:00"),
+        (datetime, (), "2024-05-31 10:20:60"),
+        (datetime, (), "2016-12-31T24:00:00"),
+        (datetime, ("%d/%m/%Y %H:%M:%S",), "31/12/2016 23:59:60"),
+        (datetime, ("%d/%m/%Y %T",), "31/12/2016 23:59:60"),
+        (datetime, ("%Y%m%d%H%M%S",), "20161231235960"),
+        (datetime, ("%d.%m.%Y %H:%M:%S%.f %z",), "31.12.2016 23:59:60.25 +0000"),
+        (time, (), "10:20:60"),
+        (time, (), "24:00:00"),
+        (time, ("%I:%M:%S %p",), "10:20:60 PM"),
+        (time, ("%-H.%M.%-S",), "10.20.60"),
+    ],
+)
+def test_a_leap_second_or_an_hour_24_is_never_moved_to_the_next_minute_or_day(
+    judge, make_contract, dtype, formats, cell
+):
+    of_format = make_contract({"x": column(dtype, "A moment.", formats=formats)})
+    for rows in (1, FEW_ROWS):
+        judged = judge(of_format, {"x": [cell] * rows})
+        assert (judged.valid.height, judged.bad.height) == (0, rows)
+        assert f"found '{cell}'" in judged.bad["reasons"][0]
+
+
+def test_sixty_in_another_place_of_a_moment_is_no_leap_second(judge, make_contract):
+    written = column(datetime, "A moment.", formats=("%H:%M:%S %d/%m/%y", "%H:%M:%S%.f %d/%m/%Y"))
+    judged = judge(make_contract({"x": written}), {"x": ["10:20:30 01/01/60", "10:20:30.60 01/01/1960"]})
+
+    assert judged.valid["x"].dt.year().to_list() == [2060, 1960]
 
 
 @pytest.mark.parametrize("cell", ["NA", " two words ", "null", "ß\n"])

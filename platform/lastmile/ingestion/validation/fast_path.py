@@ -84,6 +84,9 @@ class FastPath:
         value = pl.col(column)
         if values.dtype.is_float():
             yield ~value.is_finite()
+        codes = self._contract.missing_numbers(column)
+        if codes is not None:  # written unlike the missing code
+            yield value.is_in(codes.implode())
         if values.null_count() and self._contract.columns[column].nullable:
             yield value.is_null() & ~pl.col(raw_name(column)).is_in(self._contract.missing(column))
         elif values.null_count():

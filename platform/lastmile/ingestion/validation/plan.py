@@ -12,10 +12,11 @@ import polars as pl
 from lastmile.contracts.casts import PLAIN, NumberFormat
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch, SchemaChange, ValidatedBatch
-from lastmile.ingestion.validation.evaluation import evaluated
+from lastmile.ingestion.validation.evaluation import FAILURES, evaluated
 from lastmile.ingestion.validation.fast_path import FastPath
 from lastmile.ingestion.validation.header_match import fit
 from lastmile.ingestion.validation.rules import (
+    Rule,
     any_broken,
     cell,
     cell_name,
@@ -57,7 +58,7 @@ class Plan:
             name: raw_name(name) for name in unknown
         }
         self._cells = [
-            *(_cell(contract, column) for column in found),
+            *(_cell(contract, column, numbers) for column in found),
             *map(_unknown_cell, unknown),
             *map(pl.col, loaded),
         ]
@@ -74,7 +75,7 @@ class Plan:
         """Sort a batch into valid rows and bad ones. `batch.raw` is called only where there are bad rows."""
         raw = batch.frame.rename(self._names).with_columns(batch.lines.cast(pl.UInt64).alias("_line"))
         plain, doubtful = self._sort(raw, batch.nul_free)
-        found, flags = self._look_closely(raw.filter(doubtful))
+        found, rules, flags = self._look_closely(raw.filter(doubtful))
         is_bad = any_broken(flags, found.height)
         valid = found.filter(~is_bad).select(self._loaded)
         bad = [broken_rows(batch.broken)]
@@ -82,7 +83,7 @@ class Plan:
             positions = doubtful.arg_true().filter(is_bad)
             rows = raw[positions]
             texts = batch.raw(positions.to_list())
-            bad.append(bad_rows(self._rules, flags.filter(is_bad), rows, rows["_line"], texts))
+            bad.append(bad_rows(rules, flags.filter(is_bad), rows, rows["_line"], texts))
         return ValidatedBatch(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
 
     def _sort(self, raw: pl.DataFrame, nul_free: bool) -> tuple[pl.DataFrame | None, pl.Series]:
@@ -97,27 +98,29 @@ class Plan:
         try:
             typed = query.collect(engine="in-memory")
             is_plain = rows.are_valid(typed, nul_free)
-        except pl.exceptions.PolarsError:  # an expression of the contract fails on a row: the closer look finds which
+        except FAILURES:  # an expression of the contract fails on a row: the closer look finds which
             return None, pl.repeat(True, raw.height, dtype=pl.Boolean, eager=True)
         self._may_be_plain = 2 * int(is_plain.sum()) >= raw.height
         return typed.select(self._loaded).filter(is_plain), ~is_plain
 
-    def _look_closely(self, raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The rows typed, and per rule whether they break it."""
+    def _look_closely(self, raw: pl.DataFrame) -> tuple[pl.DataFrame, Sequence[Rule], pl.DataFrame]:
+        """The rows typed, the rules, and per rule whether they break it."""
         query = raw.lazy().select("_line", *self._cells).with_columns(self._typed).with_columns(self._rescued)
         frame = query.collect(engine="in-memory")  # planning for any other costs a small drop half its time
         frame = _with_values(frame, self._derived)
         try:
             flags = frame.select(rule.broken(frame).alias(str(number)) for number, rule in enumerate(self._rules))
-        except pl.exceptions.PolarsError:
-            flags = pl.DataFrame([rule.flags(frame).alias(str(number)) for number, rule in enumerate(self._rules)])
-        return frame, flags
+        except FAILURES:  # a rule fails on a row
+            found = [pair for rule in self._rules for pair in rule.flags(frame)]
+            flags = pl.DataFrame([broken.alias(str(number)) for number, (_, broken) in enumerate(found)])
+            return frame, [rule for rule, _ in found], flags
+        return frame, self._rules, flags
 
 
 def _with_values(frame: pl.DataFrame, derived: Mapping[str, pl.Expr]) -> pl.DataFrame:
     try:
         return frame.with_columns(value.alias(column) for column, value in derived.items())
-    except pl.exceptions.PolarsError:
+    except FAILURES:
         return frame.with_columns(evaluated(frame, value, None).alias(column) for column, value in derived.items())
 
 
@@ -127,14 +130,15 @@ def _in_order(plain: pl.DataFrame | None, others: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([plain, others]).sort("_line") if others.height else plain
 
 
-def _cell(contract: Contract, column: str) -> pl.Expr:
+def _cell(contract: Contract, column: str, numbers: NumberFormat) -> pl.Expr:
     """The text of each cell, null where it is a missing code; without blanks at its ends, but for text columns."""
-    text = pl.col(raw_name(column))
+    text, kind = pl.col(raw_name(column)), contract.kinds[column]
     stripped = text.str.strip_chars()
-    is_text = contract.kinds[column].is_text
-    return (
-        pl.when(~stripped.is_in(contract.missing(column))).then(text if is_text else stripped).alias(cell_name(column))
-    )
+    is_missing = stripped.is_in(contract.missing(column))
+    codes = contract.missing_numbers(column)
+    if codes is not None:
+        is_missing |= kind.read(stripped, contract.reading(column, numbers)).is_in(codes.implode()).fill_null(False)
+    return pl.when(~is_missing).then(text if kind.is_text else stripped).alias(cell_name(column))
 
 
 def _unknown_cell(name: str) -> pl.Expr:

@@ -7,6 +7,7 @@ are called on it, as pandera itself would. Uniqueness needs the whole drop: it i
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import islice
 
 import polars as pl
 
@@ -14,10 +15,14 @@ from lastmile.contracts.casts import PLAIN, NumberFormat
 from lastmile.contracts.checks import RowCheck, is_row_separable
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import Refused
-from lastmile.ingestion.validation.evaluation import evaluated
+from lastmile.ingestion.validation.evaluation import FAILURES, failing, without_failures
 
 #: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it stores alongside.
 LONGEST_KEY = 2_000
+#: How many different errors of a rule are named in a batch.
+MOST_ERRORS = 20
+#: Rows of a batch on which a rule that is no expression over its row may fail: each is looked for by calling it again.
+MOST_FAILING = 2_000
 
 
 @dataclass(frozen=True)
@@ -30,19 +35,49 @@ class Rule:
     broken: Callable[[pl.DataFrame], pl.Expr | pl.Series]
     shown: tuple[str, ...] = ()
 
-    def flags(self, frame: pl.DataFrame) -> pl.Series:
-        """The rows that break it; one that cannot be asked of a row is broken there. Raises Refused where it can be
-        asked of no row alone."""
+    def flags(self, frame: pl.DataFrame) -> Iterator[tuple["Rule", pl.Series]]:
+        """The rows that break it, then those on which it fails, under rules that say how.
+
+        Raises Refused where it fails on rows together but on none alone.
+        """
+        broken, errors = self._flags(frame)
+        yield self, broken
+        listed = list(dict.fromkeys(errors.values()))[:MOST_ERRORS]
+        for error in [*listed, None] if errors else []:
+            rows = [row for row, found in errors.items() if (found if found in listed else None) == error]
+            named = f" ({error.rstrip('.')})" if error else ""
+            expected = f"{self.expected.rstrip('.')}: the rule failed on this row{named}"
+            yield replace(self, expected=expected), _positions(frame).is_in(rows)
+
+    def _flags(self, frame: pl.DataFrame) -> tuple[pl.Series, dict[int, str]]:
+        def evaluate(rows: pl.DataFrame) -> pl.Series:
+            return rows.select(self.broken(rows)).to_series()
+
         try:
-            broken = self.broken(frame)
-            return frame.select(broken).to_series()
-        except pl.exceptions.PolarsError as error:
-            if isinstance(broken, pl.Expr) and is_row_separable(broken):
-                return evaluated(frame, broken, True)
-            raise Refused(
-                f"rule {self.name} cannot be asked of these rows: {str(error).splitlines()[0]}. Write it so that it "
-                "gives null where there is no answer, such as with strict=False"
-            ) from error
+            return evaluate(frame), {}
+        except FAILURES:
+            broken = self.broken(frame.clear())
+        if isinstance(broken, pl.Expr) and is_row_separable(broken):
+            return without_failures(frame, broken, False)
+        errors = dict(islice(failing(frame, evaluate), MOST_FAILING + 1))
+        if len(errors) > MOST_FAILING:
+            raise self._unanswered(f"it fails on more than {MOST_FAILING:,} of them, such as: {errors[min(errors)]}")
+        good = _positions(frame).filter(~_positions(frame).is_in(list(errors)))
+        none = pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True)
+        try:
+            return none.scatter(good, evaluate(frame[good])), errors
+        except FAILURES as error:
+            raise self._unanswered(str(error).splitlines()[0]) from error
+
+    def _unanswered(self, why: str) -> Refused:
+        return Refused(
+            f"rule {self.name} cannot be asked of these rows: {why.rstrip('.')}. Write it so that it gives null where "
+            "there is no answer, such as with strict=False, in one expression"
+        )
+
+
+def _positions(frame: pl.DataFrame) -> pl.Series:
+    return pl.Series(range(frame.height), dtype=pl.UInt32)
 
 
 def raw_name(column: str) -> str:
