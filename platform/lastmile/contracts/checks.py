@@ -223,9 +223,35 @@ def _traced(
     return None
 
 
+def _built_in(check: pa.Check) -> str | None:
+    """pandera's name of its own check, whatever its author calls it."""
+    return check._check_fn._name if isinstance(check._check_fn, Dispatcher) else None
+
+
+def allowed_values(check: pa.Check) -> list[Any] | None:
+    """The only values that pass; None where they are not listed."""
+    given = check.statistics or {}
+    if _built_in(check) == "isin":
+        return list(given["allowed_values"])
+    return [given["value"]] if _built_in(check) == "equal_to" else None
+
+
+def interval(check: pa.Check) -> tuple[Any, Any, bool, bool]:
+    """Between what values pass, None where there is no bound, and whether the lower and the upper one do themselves."""
+    given, built_in = check.statistics or {}, _built_in(check)
+    low, high = given.get("min_value"), given.get("max_value")
+    if built_in in ("greater_than_or_equal_to", "greater_than"):
+        return low, None, built_in != "greater_than", False
+    if built_in in ("less_than_or_equal_to", "less_than"):
+        return None, high, False, built_in != "less_than"
+    if built_in == "in_range":
+        return low, high, given.get("include_min", True), given.get("include_max", True)
+    return None, None, False, False
+
+
 def _described(check: pa.Check, expression: pl.Expr | None) -> tuple[str, str]:
     """The rule's name and what it expects. An author's own words come before ours."""
-    built_in = check._check_fn._name if isinstance(check._check_fn, Dispatcher) else None
+    built_in = _built_in(check)
     own = check.error if built_in is None or not (check.error or "").startswith(f"{built_in}(") else None
     if built_in in BUILT_IN:
         name, words = BUILT_IN[built_in]

@@ -27,15 +27,16 @@ the dbt source and the checks are all made from it, so adding a dataset is addin
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import cast
 
 import pandera.polars as pa
 import polars as pl
 
 from lastmile.contracts.casts import PLAIN, NumberFormat, Reading
-from lastmile.contracts.checks import Compiled, RowCheck, compiled
+from lastmile.contracts.checks import Compiled, RowCheck, allowed_values, compiled
 from lastmile.contracts.declaration import faults
-from lastmile.contracts.fields import NOTHING_KNOWN, Metadata
+from lastmile.contracts.fields import NOTHING_KNOWN, Metadata, texts
 from lastmile.contracts.fingerprint import digest
 from lastmile.contracts.headers import Headers
 from lastmile.contracts.names import normal_name
@@ -137,11 +138,17 @@ class Contract:
 
     @cached_property
     def _missing(self) -> dict[str, Sequence[str]]:
-        return {name: self._missing_of(name) for name in self.columns}
+        return {name: self._missing_of(name) for name in self.table.columns}
 
     def missing(self, name: str) -> Sequence[str]:
-        """Cell texts of a column that stand for "no value"; `NA` too in a text with a closed list that has no `NA`."""
+        """Cell texts of a column that stand for "no value": those stated, or those of its type but for what it is said
+        to hold; `NA` too in a text with a closed list that has no `NA`."""
         return self._missing[name]
+
+    def stated_missing(self, name: str) -> Sequence[str] | None:
+        """The same as far as the contract states them, of the column or of all files; None where it does not."""
+        own = self.metadata(name)["missing"]
+        return texts(self.format.missing) if own is None else own
 
     @cached_property
     def _missing_numbers(self) -> dict[str, pl.Series]:
@@ -159,12 +166,15 @@ class Contract:
         return self._missing_numbers.get(name)
 
     def _missing_of(self, name: str) -> Sequence[str]:
-        own, kind = self.metadata(name)["missing"], self.kinds[name]
-        said = self.format.missing if own is None else own
-        if said is not None or not kind.is_text:
-            return kind.missing if said is None else said
-        closed = [check.statistics["allowed_values"] for check in self.columns[name].checks if check.name == "isin"]
-        return ("", "NA") if closed and "NA" not in closed[0] else kind.missing
+        said, kind = self.stated_missing(name), self.kinds[name]
+        if said is not None:
+            return said
+        closed = [values for check in self.table.columns[name].checks if (values := allowed_values(check)) is not None]
+        if kind.is_text:
+            return ("", "NA") if closed and "NA" not in closed[0] else kind.missing
+        metadata = self.metadata(name)
+        held = {str(word).lower() for word in (*metadata["true"], *metadata["false"], *chain(*closed))}
+        return tuple(code for code in kind.missing if not code or code.lower() not in held)
 
     def reading(self, name: str, numbers: NumberFormat = PLAIN) -> Reading:
         """How the cells of a column are written, in a drop that writes its numbers so."""

@@ -15,6 +15,7 @@ import polars as pl
 
 from lastmile.contracts.casts import Reading
 from lastmile.contracts.checks import is_row_separable, tried
+from lastmile.contracts.contradictions import contradictions
 from lastmile.contracts.headers import headers
 from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS, is_unnamed, normal_name
 from lastmile.contracts.types import Kind, annotations, kind_of
@@ -71,8 +72,8 @@ def faults(contract: "Contract") -> Iterator[str]:
         yield from _of_pattern(contract, pattern)
     yield from _shared_headers(columns)
     if len(contract.kinds) == len(contract.table.columns):
-        yield from _of_reading(contract)
-        yield from _of_checks(contract)
+        in_columns = [*_of_reading(contract), *_of_checks(contract)]
+        yield from in_columns or contradictions(contract)
 
 
 def _unknown_choices(settings: Any) -> Iterator[str]:
@@ -85,6 +86,9 @@ def _unknown_choices(settings: Any) -> Iterator[str]:
 
 
 def _of_key(contract: "Contract") -> Iterator[str]:
+    if isinstance(contract.key, str):
+        yield f"key is the text {contract.key!r}; expected a tuple of columns, such as ({contract.key!r},)"
+        return
     unknown = [word for word in contract.key if word not in contract.columns]
     if unknown:
         yield f"key names {unknown}, which are not among its columns {list(contract.columns)}"

@@ -73,6 +73,11 @@ def _stored(dtype: Any, scale: int | None) -> Any:
     return dtype
 
 
+def texts(given: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Texts as a tuple; a single one, which is a sequence of characters too, is meant as it stands."""
+    return (given,) if isinstance(given, str) else None if given is None else tuple(given)
+
+
 def field(
     description: str,
     *,
@@ -123,12 +128,12 @@ def field(
         unit=unit,
         personal=personal,
         measures=measures,
-        aliases=tuple(aliases),
-        missing=None if missing is None else tuple(missing),
-        formats=tuple(formats),
-        true=tuple(true),
-        false=tuple(false),
-        symbols=tuple(symbols),
+        aliases=texts(aliases) or (),
+        missing=texts(missing),
+        formats=texts(formats) or (),
+        true=texts(true) or (),
+        false=texts(false) or (),
+        symbols=texts(symbols) or (),
         separator=separator,
         scale=scale,
         derived=derived,
