@@ -16,6 +16,7 @@ from lastmile.ingestion.validation.evaluation import evaluated
 from lastmile.ingestion.validation.fast_path import FastPath
 from lastmile.ingestion.validation.header_match import fit
 from lastmile.ingestion.validation.rules import (
+    Rule,
     any_broken,
     cell,
     cell_name,
@@ -24,7 +25,9 @@ from lastmile.ingestion.validation.rules import (
     misread,
     raw_name,
     rules_of,
+    text_rules,
 )
+from lastmile.ingestion.validation.unknown_cells import UnknownCells
 from lastmile.ingestion.validation.violations import bad_rows, broken_rows
 
 #: Below so many, setting up the search for plain rows costs more than it saves.
@@ -51,29 +54,24 @@ class Plan:
     ) -> None:
         fitting, self.change = fit(contract, [*header, *loaded])
         found = {column: name for column, name in fitting.items() if column not in loaded}
-        unknown = self.change.rescued
+        self._unknown = list(self.change.rescued)
+        self._longest = contract.limits.cell_characters
         self._loaded = [*contract.columns, "_line", "_rescued"]
         self._names = {name: raw_name(column) for column, name in found.items()} | {
-            name: raw_name(name) for name in unknown
+            name: raw_name(name) for name in self._unknown
         }
-        self._cells = [
-            *(_cell(contract, column) for column in found),
-            *map(_unknown_cell, unknown),
-            *map(pl.col, loaded),
-        ]
+        self._cells = [*(_cell(contract, column) for column in found), *map(pl.col, loaded)]
         self._typed = list(_typed(contract, found, numbers, loaded))
         self._derived = derived_values(contract, loaded, {column: cell(column).is_null() for column in found})
-        self._rescued = _rescued(contract, found, unknown).alias("_rescued")
-        self._rules = list(rules_of(contract, found, unknown, lambda name: column_rules(contract, name, numbers)))
-        self._plain: Callable[[], FastPath] = cache(lambda: FastPath(contract, found, unknown, numbers))
-        self._unknown_cells = list(map(_unknown_cell, unknown))
-        self._unknown_rescued = _rescued(contract, {}, unknown).alias("_rescued")
+        self._rescuing = list(found) if contract.policy.wrong_type == "rescue" else []
+        self._rules = list(rules_of(contract, found, lambda name: column_rules(contract, name, numbers)))
+        self._plain: Callable[[], FastPath] = cache(lambda: FastPath(contract, found, numbers))
         self._may_be_plain = not loaded
 
     def validate(self, batch: RawBatch) -> ValidatedBatch:
         """Sort a batch into valid rows and bad ones. `batch.raw` is called only where there are bad rows."""
-        raw = batch.frame.rename(self._names).with_columns(batch.lines.cast(pl.UInt64).alias("_line"))
-        plain, doubtful = self._sort(raw, batch.nul_free)
+        raw, unfit = self._with_rescued(batch)
+        plain, doubtful = self._sort(raw, batch.nul_free, unfit)
         found, flags = self._look_closely(raw.filter(doubtful))
         is_bad = any_broken(flags, found.height)
         valid = found.filter(~is_bad).select(self._loaded)
@@ -82,10 +80,32 @@ class Plan:
             positions = doubtful.arg_true().filter(is_bad)
             rows = raw[positions]
             texts = batch.raw(positions.to_list())
-            bad.append(bad_rows(self._rules, flags.filter(is_bad), rows, rows["_line"], texts))
+            bad.append(bad_rows(self._rules_of(raw), flags.filter(is_bad), rows, rows["_line"], texts))
         return ValidatedBatch(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
 
-    def _sort(self, raw: pl.DataFrame, nul_free: bool) -> tuple[pl.DataFrame | None, pl.Series]:
+    def _with_rescued(self, batch: RawBatch) -> tuple[pl.DataFrame, pl.Series]:
+        """The cells with `_line`, the unknown ones as members of JSON in `_rescued`, and which rows have unfit ones.
+
+        Columns that have any are left in, for their rules.
+        """
+        raw = batch.frame.rename(self._names).with_columns(batch.lines.cast(pl.UInt64).alias("_line"))
+        if not self._unknown:
+            none = pl.repeat(False, raw.height, dtype=pl.Boolean, eager=True)
+            return raw.with_columns(pl.lit(None, pl.String).alias("_rescued")), none
+        names = list(map(raw_name, self._unknown))
+        cells = UnknownCells.of(raw.select(names), self._unknown)
+        unfit = cells.unfit(self._longest, batch.nul_free)
+        known = raw.drop(set(names) - set(map(raw_name, unfit.columns)))
+        return known.with_columns(cells.members().alias("_rescued")), unfit.rows
+
+    def _unfit(self, raw: pl.DataFrame) -> list[str]:
+        left_in = set(raw.columns)
+        return [name for name in self._unknown if raw_name(name) in left_in]
+
+    def _rules_of(self, raw: pl.DataFrame) -> list[Rule]:
+        return [*self._rules, *(rule for name in self._unfit(raw) for rule in text_rules(name, self._longest))]
+
+    def _sort(self, raw: pl.DataFrame, nul_free: bool, unfit: pl.Series) -> tuple[pl.DataFrame | None, pl.Series]:
         """The plain rows, as they are loaded, and which of the rows are not plain.
 
         Where half of a batch was not, or in one of few rows, nothing is won by looking for them.
@@ -93,10 +113,10 @@ class Plan:
         if not self._may_be_plain or raw.height < FEW_ROWS:
             return None, pl.repeat(True, raw.height, dtype=pl.Boolean, eager=True)
         rows = self._plain()
-        query = rows.typed(raw.lazy().with_columns(self._unknown_cells)).with_columns(self._unknown_rescued)
+        query = rows.typed(raw.lazy()).with_columns(_object(pl.col("_rescued")))
         try:
             typed = query.collect(engine="in-memory")
-            is_plain = rows.are_valid(typed, nul_free)
+            is_plain = rows.are_valid(typed, nul_free) & ~unfit
         except pl.exceptions.PolarsError:  # an expression of the contract fails on a row: the closer look finds which
             return None, pl.repeat(True, raw.height, dtype=pl.Boolean, eager=True)
         self._may_be_plain = 2 * int(is_plain.sum()) >= raw.height
@@ -104,14 +124,23 @@ class Plan:
 
     def _look_closely(self, raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The rows typed, and per rule whether they break it."""
-        query = raw.lazy().select("_line", *self._cells).with_columns(self._typed).with_columns(self._rescued)
+        rules, cells = self._rules_of(raw), [*self._cells, *map(_unknown_cell, self._unfit(raw))]
+        query = raw.lazy().select("_line", "_rescued", *cells).with_columns(self._typed)
         frame = query.collect(engine="in-memory")  # planning for any other costs a small drop half its time
+        frame = frame.with_columns(_object(self._with_misread(frame)))
         frame = _with_values(frame, self._derived)
         try:
-            flags = frame.select(rule.broken(frame).alias(str(number)) for number, rule in enumerate(self._rules))
+            flags = frame.select(rule.broken(frame).alias(str(number)) for number, rule in enumerate(rules))
         except pl.exceptions.PolarsError:
-            flags = pl.DataFrame([rule.flags(frame).alias(str(number)) for number, rule in enumerate(self._rules)])
+            flags = pl.DataFrame([rule.flags(frame).alias(str(number)) for number, rule in enumerate(rules)])
         return frame, flags
+
+    def _with_misread(self, frame: pl.DataFrame) -> pl.Expr:
+        """The rescued members, and those of cells of a wrong type where the contract says to rescue them too."""
+        any_misread = frame.select(misread(column).any().alias(column) for column in self._rescuing)
+        columns = [found.name for found in any_misread.iter_columns() if found.item()]
+        members = [_member(column, pl.when(misread(column)).then(cell(column))) for column in columns]
+        return pl.concat_str("_rescued", *members, separator=",", ignore_nulls=True)
 
 
 def _with_values(frame: pl.DataFrame, derived: Mapping[str, pl.Expr]) -> pl.DataFrame:
@@ -159,15 +188,9 @@ def _typed(
                 yield default.alias(column)
 
 
-def _rescued(contract: Contract, found: dict[str, str], unknown: Sequence[str]) -> pl.Expr:
-    """A JSON object of what has no column to go to, put together from one member per cell; null where there is none."""
-    members = [_member(name, cell(name)) for name in unknown]
-    if contract.policy.wrong_type == "rescue":
-        members += [_member(column, pl.when(misread(column)).then(cell(column))) for column in found]
-    if not members:
-        return pl.lit(None, pl.String)
-    joined = pl.concat_str(members, separator=",", ignore_nulls=True)
-    return pl.when(joined != "").then("{" + joined + "}")
+def _object(members: pl.Expr) -> pl.Expr:
+    """A JSON object of these members; null where there are none."""
+    return pl.when(members != "").then("{" + members + "}").alias("_rescued")
 
 
 def _member(name: str, text: pl.Expr) -> pl.Expr:
