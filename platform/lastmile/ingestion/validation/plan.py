@@ -27,7 +27,7 @@ from lastmile.ingestion.validation.rules import (
     rules_of,
     text_rules,
 )
-from lastmile.ingestion.validation.unknown_cells import UnknownCells
+from lastmile.ingestion.validation.unknown_cells import UnknownCells, none_of
 from lastmile.ingestion.validation.violations import bad_rows, broken_rows
 
 #: Below so many, setting up the search for plain rows costs more than it saves.
@@ -54,7 +54,7 @@ class Plan:
     ) -> None:
         fitting, self.change = fit(contract, [*header, *loaded])
         found = {column: name for column, name in fitting.items() if column not in loaded}
-        self._unknown = list(self.change.rescued)
+        self._unknown = dict.fromkeys(self.change.rescued)
         self._longest = contract.limits.cell_characters
         self._loaded = [*contract.columns, "_line", "_rescued"]
         self._names = {name: raw_name(column) for column, name in found.items()} | {
@@ -84,19 +84,20 @@ class Plan:
         return ValidatedBatch(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
 
     def _with_rescued(self, batch: RawBatch) -> tuple[pl.DataFrame, pl.Series]:
-        """The cells with `_line`, the unknown ones as members of JSON in `_rescued`, and which rows have unfit ones.
+        """The declared cells with `_line`, the others as JSON in `_rescued`, and which rows have any that are unfit.
 
-        Columns that have any are left in, for their rules.
+        Columns that have unfit ones stay, for their rules.
         """
-        raw = batch.frame.rename(self._names).with_columns(batch.lines.cast(pl.UInt64).alias("_line"))
-        if not self._unknown:
-            none = pl.repeat(False, raw.height, dtype=pl.Boolean, eager=True)
-            return raw.with_columns(pl.lit(None, pl.String).alias("_rescued")), none
-        names = list(map(raw_name, self._unknown))
-        cells = UnknownCells.of(raw.select(names), self._unknown)
+        lines = batch.lines.cast(pl.UInt64).alias("_line")
+        unknown = [column for column in batch.frame.iter_columns() if column.name in self._unknown]
+        if not unknown:
+            raw = batch.frame.rename(self._names)
+            return raw.with_columns(lines, pl.lit(None, pl.String).alias("_rescued")), none_of(raw.height)
+        cells = UnknownCells.of(unknown)
         unfit = cells.unfit(self._longest, batch.nul_free)
-        known = raw.drop(set(names) - set(map(raw_name, unfit.columns)))
-        return known.with_columns(cells.members().alias("_rescued")), unfit.rows
+        kept = [name for name in batch.frame.columns if name not in self._unknown or name in unfit.columns]
+        raw = batch.frame.select(kept).rename({name: self._names[name] for name in kept})
+        return raw.with_columns(lines, cells.objects().alias("_rescued")), unfit.rows
 
     def _unfit(self, raw: pl.DataFrame) -> list[str]:
         left_in = set(raw.columns)
@@ -113,7 +114,7 @@ class Plan:
         if not self._may_be_plain or raw.height < FEW_ROWS:
             return None, pl.repeat(True, raw.height, dtype=pl.Boolean, eager=True)
         rows = self._plain()
-        query = rows.typed(raw.lazy()).with_columns(_object(pl.col("_rescued")))
+        query = rows.typed(raw.lazy())
         try:
             typed = query.collect(engine="in-memory")
             is_plain = rows.are_valid(typed, nul_free) & ~unfit
@@ -127,20 +128,23 @@ class Plan:
         rules, cells = self._rules_of(raw), [*self._cells, *map(_unknown_cell, self._unfit(raw))]
         query = raw.lazy().select("_line", "_rescued", *cells).with_columns(self._typed)
         frame = query.collect(engine="in-memory")  # planning for any other costs a small drop half its time
-        frame = frame.with_columns(_object(self._with_misread(frame)))
-        frame = _with_values(frame, self._derived)
+        frame = _with_values(self._with_misread(frame), self._derived)
         try:
             flags = frame.select(rule.broken(frame).alias(str(number)) for number, rule in enumerate(rules))
         except pl.exceptions.PolarsError:
             flags = pl.DataFrame([rule.flags(frame).alias(str(number)) for number, rule in enumerate(rules)])
         return frame, flags
 
-    def _with_misread(self, frame: pl.DataFrame) -> pl.Expr:
-        """The rescued members, and those of cells of a wrong type where the contract says to rescue them too."""
+    def _with_misread(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows with cells of a wrong type rescued too, where the contract says so."""
         any_misread = frame.select(misread(column).any().alias(column) for column in self._rescuing)
         columns = [found.name for found in any_misread.iter_columns() if found.item()]
+        if not columns:
+            return frame
         members = [_member(column, pl.when(misread(column)).then(cell(column))) for column in columns]
-        return pl.concat_str("_rescued", *members, separator=",", ignore_nulls=True)
+        inside = pl.col("_rescued").str.strip_prefix("{").str.strip_suffix("}")
+        joined = pl.concat_str(inside, *members, separator=",", ignore_nulls=True)
+        return frame.with_columns(pl.when(joined != "").then("{" + joined + "}").alias("_rescued"))
 
 
 def _with_values(frame: pl.DataFrame, derived: Mapping[str, pl.Expr]) -> pl.DataFrame:
@@ -186,11 +190,6 @@ def _typed(
                 )
             else:
                 yield default.alias(column)
-
-
-def _object(members: pl.Expr) -> pl.Expr:
-    """A JSON object of these members; null where there are none."""
-    return pl.when(members != "").then("{" + members + "}").alias("_rescued")
 
 
 def _member(name: str, text: pl.Expr) -> pl.Expr:
