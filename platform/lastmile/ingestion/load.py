@@ -300,8 +300,10 @@ def _remark(load: Load, change: Mapping[str, Any]) -> str | None:
     if not load.read:
         return "no rows: the file is empty or has a header only"
     corrected = f"with {len(load.corrections):,} corrected rows" if load.corrections else None
-    remarks = [corrected, without_room(load.connection, load.contract, change.get("rescued", ()))]
-    return "; ".join(filter(None, remarks)) or None
+    if load.contract.policy.unknown_columns != "add" or "rescued" not in change:
+        return corrected
+    left = without_room(load.connection, load.contract, change["rescued"])
+    return "; ".join(filter(None, [corrected, left])) or None
 
 
 def _over_the_threshold(load: Load) -> str:

@@ -42,9 +42,7 @@ def with_added_columns(connection: Connection, contract: Contract, header: Seque
 
 
 def without_room(connection: Connection, contract: Contract, rescued: Sequence[str]) -> str | None:
-    """A remark on those of the rescued headers that the table had no room for, if any."""
-    if contract.policy.unknown_columns != "add" or not rescued:
-        return None
+    """A remark on those of the rescued headers that the table, which drops may extend, had no room for."""
     existing = column_types(connection, contract.name)
     if len(existing) < MAX_TABLE_COLUMNS:
         return None

@@ -27,7 +27,7 @@ from lastmile.ingestion.validation.rules import (
     rules_of,
     text_rules,
 )
-from lastmile.ingestion.validation.unknown_cells import UnknownCells, none_of
+from lastmile.ingestion.validation.unknown_cells import UnknownCells
 from lastmile.ingestion.validation.violations import bad_rows, broken_rows
 
 #: Below so many, setting up the search for plain rows costs more than it saves.
@@ -91,8 +91,8 @@ class Plan:
         lines = batch.lines.cast(pl.UInt64).alias("_line")
         unknown = [column for column in batch.frame.iter_columns() if column.name in self._unknown]
         if not unknown:
-            raw = batch.frame.rename(self._names)
-            return raw.with_columns(lines, pl.lit(None, pl.String).alias("_rescued")), none_of(raw.height)
+            raw = batch.frame.rename(self._names).with_columns(lines, pl.lit(None, pl.String).alias("_rescued"))
+            return raw, pl.repeat(False, raw.height, dtype=pl.Boolean, eager=True)
         cells = UnknownCells.of(unknown)
         unfit = cells.unfit(self._longest, batch.nul_free)
         kept = [name for name in batch.frame.columns if name not in self._unknown or name in unfit.columns]

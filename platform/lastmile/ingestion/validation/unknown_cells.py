@@ -50,7 +50,7 @@ class UnknownCells:
         if not nul_free:
             unfit |= self.texts.str.contains("\0", literal=True)
         if not unfit.any():
-            return Unfit([], none_of(self.rows))
+            return Unfit([], pl.repeat(False, self.rows, dtype=pl.Boolean, eager=True))
         flags = unfit.fill_null(False).to_numpy().reshape(self.is_kept.shape)
         columns = np.flatnonzero(flags.any(axis=1)).tolist()
         return Unfit([self.names[column] for column in columns], pl.Series(flags.any(axis=0)))
@@ -73,10 +73,6 @@ class UnknownCells:
             opening.gather(column + np.where(is_first, 0, len(self.names))), texts, CLOSING.gather(is_last)
         )
         return _by_row(pl.select(members).to_series(), np.bincount(row, minlength=behind - first))
-
-
-def none_of(rows: int) -> pl.Series:
-    return pl.repeat(False, rows, dtype=pl.Boolean, eager=True)
 
 
 def _are_blank(texts: pl.Series) -> Flags:
