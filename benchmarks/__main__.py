@@ -16,7 +16,7 @@ from benchmarks.bench import Bench
 from benchmarks.site import opened
 from benchmarks.surveys import Surveys
 
-SECTIONS = ("peers", "growth", "dirt", "stores", "formats", "small", "imports", "sensor", "training", "profile")
+SECTIONS = ("peers", "growth", "dirt", "stores", "formats", "small", "imports", "sensor", "training", "wide", "profile")
 
 
 def main(

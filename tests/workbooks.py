@@ -54,8 +54,14 @@ def sheet_xml(rows: Sequence[Sequence[Cell]], dimension: str = "A1") -> str:
     return f'<worksheet xmlns="{MAIN}"><dimension ref="{dimension}"/><sheetData>{body}</sheetData></worksheet>'
 
 
+def letters(column: int) -> str:
+    """A for the first column, which is 0, AA for the one after Z."""
+    before, last = divmod(column, 26)
+    return (letters(before - 1) if before else "") + chr(ord("A") + last)
+
+
 def cell_xml(cell: Cell, column: int, row: int) -> str:
-    place = f'r="{chr(ord("A") + column)}{row}"'
+    place = f'r="{letters(column)}{row}"'
     match cell:
         case None:
             return ""

@@ -49,6 +49,9 @@ MEANT_FOR: dict[Literal["formats", "true", "false", "symbols", "separator", "sca
     "separator": ("list of codes",),
     "scale": ("decimal",),
 }
+#: Columns of a contract: a table of Postgres has at most 1,600, some of which say where a row came from.
+#: https://www.postgresql.org/docs/current/limits.html
+MOST_COLUMNS = 1_590
 #: Samples of a format of dates and times are written by it and read again.
 MOMENT = datetime(2024, 12, 31, 14, 30, tzinfo=UTC)
 
@@ -56,6 +59,12 @@ MOMENT = datetime(2024, 12, 31, 14, 30, tzinfo=UTC)
 def faults(contract: "Contract") -> Iterator[str]:
     """A sentence for each thing in a dataset's declaration that cannot be done: what it is, and what to do."""
     columns = contract.columns
+    if len(columns) > MOST_COLUMNS:
+        yield (
+            f"it declares {len(columns):,} columns; a table of Postgres has at most 1,600, so a contract at most "
+            f"{MOST_COLUMNS:,}: declare those that are worked with, the others are kept as JSON in `_rescued`"
+        )
+        return
     yield from _unknown_choices(contract.policy)
     yield from _unknown_choices(contract.format)
     misnamed = [word for word in (contract.name, *columns) if not COLUMN_NAME.fullmatch(word)]

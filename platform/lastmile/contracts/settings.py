@@ -75,7 +75,7 @@ class Limits:
     ratio: int = 250
     #: A row with a longer cell is quarantined; a record of more than `record_bytes` refuses the drop.
     cell_characters: int = 1_000_000
-    columns: int = 1_500
+    columns: int = 5_000
     nesting: int = 64
     rows: int = 100_000_000
     #: Of a JSON document that is one value and must be held whole. JSON Lines have no such limit.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from psycopg import Connection, sql
@@ -27,7 +28,7 @@ from lastmile.ingestion.dedup import (
 )
 from lastmile.ingestion.pipeline import Stage, prefetched
 from lastmile.ingestion.readers import Reader, open_drop
-from lastmile.ingestion.schema_evolution.added_columns import with_added_columns
+from lastmile.ingestion.schema_evolution.added_columns import with_added_columns, without_room
 from lastmile.ingestion.validation import Plan
 from lastmile.ingestion.writers import CopyStream, ParquetFile, Rejected, RowCopy
 from lastmile.ledger import Drop, Outcome, RequestRefused, Settled
@@ -179,7 +180,7 @@ def fetch_cleaned(store: Store, drop: Drop, key: str, to: Path) -> None:
         ) from missing
 
 
-def load_batches(load: Load, reader: Reader, part: Path) -> dict[str, object]:
+def load_batches(load: Load, reader: Reader, part: Path) -> dict[str, Any]:
     """Validate and load every batch, valid rows also into the Parquet file `part`; returns how the header differs.
 
     A batch is encoded, sent and written while the next one is read and validated.
@@ -258,7 +259,7 @@ def _load_file(load: Load, store: Store, pinned: PinnedFile) -> tuple[Outcome, l
         quarantined=load.bad,
         duplicate=load.duplicate,
         cleaned_key=key if load.loaded else None,
-        message=_remark(load),
+        message=_remark(load, change),
     )
     return done, _existing([drop.cleaned_key, *stale])
 
@@ -295,10 +296,14 @@ def _delete_rows_and_quarantine(connection: Connection, drop: Drop) -> None:
     delete_rows(connection, drop.id)
 
 
-def _remark(load: Load) -> str | None:
+def _remark(load: Load, change: Mapping[str, Any]) -> str | None:
     if not load.read:
         return "no rows: the file is empty or has a header only"
-    return f"with {len(load.corrections):,} corrected rows" if load.corrections else None
+    corrected = f"with {len(load.corrections):,} corrected rows" if load.corrections else None
+    if load.contract.policy.unknown_columns != "add" or "rescued" not in change:
+        return corrected
+    left = without_room(load.connection, load.contract, change["rescued"])
+    return "; ".join(filter(None, [corrected, left])) or None
 
 
 def _over_the_threshold(load: Load) -> str:

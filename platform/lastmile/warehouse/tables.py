@@ -5,7 +5,7 @@ text column that was added for an undeclared header may be declared with any typ
 `_rescued`, from where they can be filled in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import psycopg
 from psycopg import Connection, sql
@@ -78,7 +78,19 @@ def _add_and_widen(connection: Connection, contract: Contract, table: sql.Identi
     if widened:
         _alter_under_views(connection, contract, table, added + widened)
     elif added:
-        _alter(connection, table, added)
+        try:
+            _alter(connection, table, added)
+        except psycopg.errors.TooManyColumns as error:
+            raise _too_wide(contract, existing, len(added)) from error
+
+
+def _too_wide(contract: Contract, existing: Mapping[str, str], added: int) -> UserError:
+    left = len(existing.keys() - contract.columns.keys() - PROVENANCE.keys())
+    return UserError(
+        f"raw.{contract.name} has {left:,} columns that are no longer declared, or were dropped, and its contract"
+        f" declares {added:,} new ones: a table of Postgres has at most 1,600 columns in its life. Declare fewer, the"
+        " others are kept in `_rescued`; or declare a dataset of another name"
+    )
 
 
 def _check_widening(connection: Connection, dataset: str, column: str, change: tuple[str, str]) -> None:

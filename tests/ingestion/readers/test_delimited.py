@@ -467,7 +467,7 @@ def test_a_line_without_end_is_refused_at_bounded_size(tmp_path: Path) -> None:
 def test_more_columns_than_any_table_has_are_refused(tmp_path: Path) -> None:
     header = ",".join(["id", *(f"c{number}" for number in range(6_000))])
 
-    assert "at most 1,500 columns" in refusal(tmp_path, header + "\n", of=Refused)
+    assert "at most 5,000 columns" in refusal(tmp_path, header + "\n", of=Refused)
 
 
 def test_batches_are_bounded_and_may_be_read_again(tmp_path: Path) -> None:

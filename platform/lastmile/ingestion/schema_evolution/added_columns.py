@@ -15,6 +15,8 @@ from lastmile.warehouse.tables import ADDED_COMMENT, column_types, ensure_table
 
 #: Columns up to which a table is extended: a row of Postgres has 8,160 bytes, and even a short text may use 25.
 MAX_TABLE_COLUMNS = 300
+#: Names that a remark shows.
+SHOWN = 5
 
 
 def with_added_columns(connection: Connection, contract: Contract, header: Sequence[str]) -> Contract:
@@ -38,6 +40,21 @@ def with_added_columns(connection: Connection, contract: Contract, header: Seque
     extended = replace(contract, schema=declared.add_columns(added))
     ensure_table(connection, extended)
     return extended
+
+
+def without_room(connection: Connection, contract: Contract, rescued: Sequence[str]) -> str | None:
+    """A remark on those of the rescued headers that the table, which drops may extend, had no room for."""
+    existing = column_types(connection, contract.name)
+    if len(existing) < MAX_TABLE_COLUMNS:
+        return None
+    left = [name for name in rescued if COLUMN_NAME.fullmatch(found := normal_name(name)) and found not in existing]
+    more = f" and {len(left) - SHOWN:,} more" if len(left) > SHOWN else ""
+    if not left:
+        return None
+    return (
+        f"{len(left):,} new columns, {left[:SHOWN]}{more}, are kept in _rescued: raw.{contract.name} has the "
+        f"{MAX_TABLE_COLUMNS:,} columns up to which drops extend it. Declare those that are worked with"
+    )
 
 
 def _unknown(contract: Contract, header: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ whole row is left to the plan, which knows every form a value can have and every
 plain row has the very values the plan would have found in it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
@@ -26,14 +26,9 @@ _BLANKS = (("\x85", "\xa1"), ("\u1680", "\u1681"), ("\u2000", "\u2060"), ("\u300
 
 
 class FastPath:
-    """Finds them in drops with one header. `found` gives the header of each column that the drop has.
+    """Finds them in drops with one header. `found` gives the header of each column that the drop has."""
 
-    Cells of `unknown` columns must be in the frame as the plan has them, under their `cell_name`.
-    """
-
-    def __init__(
-        self, contract: Contract, found: Mapping[str, str], unknown: Sequence[str], numbers: NumberFormat
-    ) -> None:
+    def __init__(self, contract: Contract, found: Mapping[str, str], numbers: NumberFormat) -> None:
         types = contract.types()
         self._contract = contract
         self._texts = [name for name in found if contract.kinds[name].is_text]
@@ -50,7 +45,7 @@ class FastPath:
         ]
         derived = derived_values(contract, (), {name: _is_missing(name, contract) for name in found})
         self._derived = [value.alias(name) for name, value in derived.items()]
-        self._rules = list(rules_of(contract, found, unknown, lambda name: check_rules(contract, name)))
+        self._rules = list(rules_of(contract, found, lambda name: check_rules(contract, name)))
 
     def typed(self, raw: pl.LazyFrame) -> pl.LazyFrame:
         """All rows with every column of the contract; only those of plain rows are to be trusted."""

@@ -25,7 +25,9 @@ from lastmile.ingestion.validation.rules import (
     misread,
     raw_name,
     rules_of,
+    text_rules,
 )
+from lastmile.ingestion.validation.unknown_cells import UnknownCells
 from lastmile.ingestion.validation.violations import bad_rows, broken_rows
 
 #: Below so many, setting up the search for plain rows costs more than it saves.
@@ -52,29 +54,24 @@ class Plan:
     ) -> None:
         fitting, self.change = fit(contract, [*header, *loaded])
         found = {column: name for column, name in fitting.items() if column not in loaded}
-        unknown = self.change.rescued
+        self._unknown = dict.fromkeys(self.change.rescued)
+        self._longest = contract.limits.cell_characters
         self._loaded = [*contract.columns, "_line", "_rescued"]
         self._names = {name: raw_name(column) for column, name in found.items()} | {
-            name: raw_name(name) for name in unknown
+            name: raw_name(name) for name in self._unknown
         }
-        self._cells = [
-            *(_cell(contract, column, numbers) for column in found),
-            *map(_unknown_cell, unknown),
-            *map(pl.col, loaded),
-        ]
+        self._cells = [*(_cell(contract, column, numbers) for column in found), *map(pl.col, loaded)]
         self._typed = list(_typed(contract, found, numbers, loaded))
         self._derived = derived_values(contract, loaded, {column: cell(column).is_null() for column in found})
-        self._rescued = _rescued(contract, found, unknown).alias("_rescued")
-        self._rules = list(rules_of(contract, found, unknown, lambda name: column_rules(contract, name, numbers)))
-        self._plain: Callable[[], FastPath] = cache(lambda: FastPath(contract, found, unknown, numbers))
-        self._unknown_cells = list(map(_unknown_cell, unknown))
-        self._unknown_rescued = _rescued(contract, {}, unknown).alias("_rescued")
+        self._rescuing = list(found) if contract.policy.wrong_type == "rescue" else []
+        self._rules = list(rules_of(contract, found, lambda name: column_rules(contract, name, numbers)))
+        self._plain: Callable[[], FastPath] = cache(lambda: FastPath(contract, found, numbers))
         self._may_be_plain = not loaded
 
     def validate(self, batch: RawBatch) -> ValidatedBatch:
         """Sort a batch into valid rows and bad ones. `batch.raw` is called only where there are bad rows."""
-        raw = batch.frame.rename(self._names).with_columns(batch.lines.cast(pl.UInt64).alias("_line"))
-        plain, doubtful = self._sort(raw, batch.nul_free)
+        raw, unfit = self._with_rescued(batch)
+        plain, doubtful = self._sort(raw, batch.nul_free, unfit)
         found, rules, flags = self._look_closely(raw.filter(doubtful))
         is_bad = any_broken(flags, found.height)
         valid = found.filter(~is_bad).select(self._loaded)
@@ -86,7 +83,30 @@ class Plan:
             bad.append(bad_rows(rules, flags.filter(is_bad), rows, rows["_line"], texts))
         return ValidatedBatch(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
 
-    def _sort(self, raw: pl.DataFrame, nul_free: bool) -> tuple[pl.DataFrame | None, pl.Series]:
+    def _with_rescued(self, batch: RawBatch) -> tuple[pl.DataFrame, pl.Series]:
+        """The declared cells with `_line`, the others as JSON in `_rescued`, and which rows have any that are unfit.
+
+        Columns that have unfit ones stay, for their rules.
+        """
+        lines = batch.lines.cast(pl.UInt64).alias("_line")
+        unknown = [column for column in batch.frame.iter_columns() if column.name in self._unknown]
+        if not unknown:
+            raw = batch.frame.rename(self._names).with_columns(lines, pl.lit(None, pl.String).alias("_rescued"))
+            return raw, pl.repeat(False, raw.height, dtype=pl.Boolean, eager=True)
+        cells = UnknownCells.of(unknown)
+        unfit = cells.unfit(self._longest, batch.nul_free)
+        kept = [name for name in batch.frame.columns if name not in self._unknown or name in unfit.columns]
+        raw = batch.frame.select(kept).rename({name: self._names[name] for name in kept})
+        return raw.with_columns(lines, cells.objects().alias("_rescued")), unfit.rows
+
+    def _unfit(self, raw: pl.DataFrame) -> list[str]:
+        left_in = set(raw.columns)
+        return [name for name in self._unknown if raw_name(name) in left_in]
+
+    def _rules_of(self, raw: pl.DataFrame) -> list[Rule]:
+        return [*self._rules, *(rule for name in self._unfit(raw) for rule in text_rules(name, self._longest))]
+
+    def _sort(self, raw: pl.DataFrame, nul_free: bool, unfit: pl.Series) -> tuple[pl.DataFrame | None, pl.Series]:
         """The plain rows, as they are loaded, and which of the rows are not plain.
 
         Where half of a batch was not, or in one of few rows, nothing is won by looking for them.
@@ -94,10 +114,10 @@ class Plan:
         if not self._may_be_plain or raw.height < FEW_ROWS:
             return None, pl.repeat(True, raw.height, dtype=pl.Boolean, eager=True)
         rows = self._plain()
-        query = rows.typed(raw.lazy().with_columns(self._unknown_cells)).with_columns(self._unknown_rescued)
+        query = rows.typed(raw.lazy())
         try:
             typed = query.collect(engine="in-memory")
-            is_plain = rows.are_valid(typed, nul_free)
+            is_plain = rows.are_valid(typed, nul_free) & ~unfit
         except FAILURES:  # an expression of the contract fails on a row: the closer look finds which
             return None, pl.repeat(True, raw.height, dtype=pl.Boolean, eager=True)
         self._may_be_plain = 2 * int(is_plain.sum()) >= raw.height
@@ -105,16 +125,28 @@ class Plan:
 
     def _look_closely(self, raw: pl.DataFrame) -> tuple[pl.DataFrame, Sequence[Rule], pl.DataFrame]:
         """The rows typed, the rules, and per rule whether they break it."""
-        query = raw.lazy().select("_line", *self._cells).with_columns(self._typed).with_columns(self._rescued)
+        rules, cells = self._rules_of(raw), [*self._cells, *map(_unknown_cell, self._unfit(raw))]
+        query = raw.lazy().select("_line", "_rescued", *cells).with_columns(self._typed)
         frame = query.collect(engine="in-memory")  # planning for any other costs a small drop half its time
-        frame = _with_values(frame, self._derived)
+        frame = _with_values(self._with_misread(frame), self._derived)
         try:
-            flags = frame.select(rule.broken(frame).alias(str(number)) for number, rule in enumerate(self._rules))
+            flags = frame.select(rule.broken(frame).alias(str(number)) for number, rule in enumerate(rules))
         except FAILURES:  # a rule fails on a row
-            found = [pair for rule in self._rules for pair in rule.flags(frame)]
+            found = [pair for rule in rules for pair in rule.flags(frame)]
             flags = pl.DataFrame([broken.alias(str(number)) for number, (_, broken) in enumerate(found)])
             return frame, [rule for rule, _ in found], flags
-        return frame, self._rules, flags
+        return frame, rules, flags
+
+    def _with_misread(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows with cells of a wrong type rescued too, where the contract says so."""
+        any_misread = frame.select(misread(column).any().alias(column) for column in self._rescuing)
+        columns = [found.name for found in any_misread.iter_columns() if found.item()]
+        if not columns:
+            return frame
+        members = [_member(column, pl.when(misread(column)).then(cell(column))) for column in columns]
+        inside = pl.col("_rescued").str.strip_prefix("{").str.strip_suffix("}")
+        joined = pl.concat_str(inside, *members, separator=",", ignore_nulls=True)
+        return frame.with_columns(pl.when(joined != "").then("{" + joined + "}").alias("_rescued"))
 
 
 def _with_values(frame: pl.DataFrame, derived: Mapping[str, pl.Expr]) -> pl.DataFrame:
@@ -161,17 +193,6 @@ def _typed(
                 )
             else:
                 yield default.alias(column)
-
-
-def _rescued(contract: Contract, found: dict[str, str], unknown: Sequence[str]) -> pl.Expr:
-    """A JSON object of what has no column to go to, put together from one member per cell; null where there is none."""
-    members = [_member(name, cell(name)) for name in unknown]
-    if contract.policy.wrong_type == "rescue":
-        members += [_member(column, pl.when(misread(column)).then(cell(column))) for column in found]
-    if not members:
-        return pl.lit(None, pl.String)
-    joined = pl.concat_str(members, separator=",", ignore_nulls=True)
-    return pl.when(joined != "").then("{" + joined + "}")
 
 
 def _member(name: str, text: pl.Expr) -> pl.Expr:

@@ -106,17 +106,13 @@ def any_broken(flags: pl.DataFrame, rows: int) -> pl.Series:
     return flags.select(pl.any_horizontal(pl.all()).fill_null(False)).to_series()
 
 
-def rules_of(
-    contract: Contract, found: Collection[str], unknown: Sequence[str], of_column: Callable[[str], Iterator[Rule]]
-) -> Iterator[Rule]:
-    """All rules of rows whose drop has the columns `found` and the `unknown` ones; `of_column` gives a found one's."""
+def rules_of(contract: Contract, found: Collection[str], of_column: Callable[[str], Iterator[Rule]]) -> Iterator[Rule]:
+    """All rules of rows whose drop has the columns `found`; `of_column` gives those of one."""
     for column in contract.columns:
         if column in found:
             yield from of_column(column)
         elif contract.metadata(column)["derived"] is not None:
             yield from derived_rules(contract, column)
-    for name in unknown:
-        yield from text_rules(name, contract.limits.cell_characters)
     yield from check_rules(contract, None)
     yield from partition_rules(contract)
     yield from key_rules(contract, found)
