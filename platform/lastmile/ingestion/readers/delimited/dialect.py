@@ -4,17 +4,15 @@ Of several quotings of one delimiter the one that breaks the fewest records wins
 them. Where two readings fit and differ, the file is refused rather than guessed at.
 """
 
-import csv
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import Refused, Unreadable
-from lastmile.ingestion.readers.delimited.encoding import shown
 from lastmile.ingestion.readers.delimited.number_format import evidence, is_undecided, number_format
-from lastmile.ingestion.readers.delimited.records import Dialect, Records, grammar, walk
+from lastmile.ingestion.readers.delimited.records import Dialect
+from lastmile.ingestion.readers.delimited.sample import Sample
 from lastmile.ingestion.readers.header import PREAMBLE, Heading, find_heading, refusal, too_wide
 
 #: Tried first; the others only where none of these fits: a blank after each comma would make two readings of a file.
@@ -23,27 +21,6 @@ COMMON, RARE = ",;\t|", ":^~\x01\x1f "
 SAMPLE = 1_000
 #: Bytes no text has, but for a stray one; tab, line ends, form feed, Ctrl-Z and the unit separators are not among them.
 _CONTROL = [bytes([code]) for code in (*range(1, 9), 0, *range(14, 26), 27)]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The start of a file as UTF-8; `whole` where that is all of it; `columns` is the most that a table may have."""
-
-    text: bytes
-    whole: bool
-    columns: int
-
-    def walk(self, dialect: Dialect, most: int) -> Records:
-        return walk(self.text, dialect, 1, self.whole, most)
-
-    def rows(self, dialect: Dialect, most: int) -> list[list[str] | None]:
-        """The first records as fields; None for one with wrong quotes or more fields than a table has columns."""
-        records = self.walk(dialect, most)
-        spans = zip(records.start.tolist(), records.end.tolist(), records.fields.tolist(), strict=True)
-        return [
-            values(self.text[start:end], dialect) if 0 < fields <= self.columns else None
-            for start, end, fields in spans
-        ]
 
 
 @dataclass(frozen=True)
@@ -114,17 +91,18 @@ class _Reading:
         numbers = number_format(shown_numbers, self.contract)
         undecided = is_undecided(shown_numbers, self.contract)
         if self.heading.position < 0:
-            return Layout(self.dialect, names, 0, 0, 0, b"", self.surplus, numbers, undecided)
+            blank = self.sample.blank
+            return Layout(self.dialect, names, blank.size, blank.lines, 0, b"", self.surplus, numbers, undecided)
         before = self.sample.walk(self.dialect, self.heading.position + 1)
         own = self.sample.text[before.start[-1] : before.end[-1]]
         preamble = int(before.line[-1]) - 1
-        return Layout(
-            self.dialect, names, before.consumed, before.lines, preamble, own, self.surplus, numbers, undecided
-        )
+        blank = self.sample.blank
+        offset, lines = blank.size + before.consumed, blank.lines + before.lines
+        return Layout(self.dialect, names, offset, lines, preamble, own, self.surplus, numbers, undecided)
 
 
 def find_layout(sample: Sample, contract: Contract) -> Layout | None:
-    """The one layout in which the start of a file fits the contract; None where there are no records.
+    """The one layout in which the start of a file fits the contract; None where it shows no record.
 
     Raises Refused where none fits or several do and differ, Unreadable where the file is no text.
     """
@@ -150,7 +128,7 @@ def dialects(sample: Sample, delimiter: str, quote: str | None = None) -> list[D
 
     A table without delimiters is read with commas. Only between tabs are quotes commonly characters like others.
     """
-    text, line_end = sample.text, _line_end(sample.text)
+    text, line_end = sample.text, sample.line_end
     if delimiter != "," and delimiter.encode() not in text:
         return []
     if quote is not None:
@@ -163,12 +141,6 @@ def dialects(sample: Sample, delimiter: str, quote: str | None = None) -> list[D
     if b'"' in text and delimiter == "\t":
         found.append(Dialect(delimiter, "", line_end=line_end))
     return found
-
-
-def _line_end(text: bytes) -> str:
-    """As the first line has it: the header's."""
-    first = re.search(rb"\r*\n|\r", text)
-    return "\r" if first and first[0] == b"\r" else "\n"
 
 
 def _best(sample: Sample, delimiter: str, contract: Contract) -> _Reading | None:
@@ -224,29 +196,6 @@ def _read(sample: Sample, dialect: Dialect, contract: Contract) -> _Reading | No
     if heading.position < 0 and 2 * reading.broken >= len(reading.rows):
         return None  # nothing but the number of fields tells this dialect from others
     return reading
-
-
-#: What the standard library reads as we do, at a fifth of the time; its cells are at most 128 KiB long.
-_PLAIN_BYTES, _BREAKS = 100_000, re.compile(rb"[\r\n]")
-
-
-def values(record: bytes, dialect: Dialect) -> list[str]:
-    """The fields of a well-formed record, without their quotes."""
-    if not dialect.escape and len(record) < _PLAIN_BYTES and not _BREAKS.search(record):
-        text = shown(record, "utf-8")
-        if not dialect.quote:
-            return text.split(dialect.delimiter)
-        return next(csv.reader([text], delimiter=dialect.delimiter, quotechar=dialect.quote))
-    fields = grammar(dialect).field.findall(record)
-    return [_unquoted(shown(field, "utf-8"), dialect) for field in fields]
-
-
-def _unquoted(field: str, dialect: Dialect) -> str:
-    quote = dialect.quote
-    if not quote or not field.startswith(quote):
-        return field
-    inner = field[1:-1]
-    return re.sub(r"\\(.)", r"\1", inner, flags=re.DOTALL) if dialect.escape else inner.replace(quote * 2, quote)
 
 
 def _is_in_apostrophes(text: str) -> bool:

@@ -20,7 +20,7 @@ import polars as pl
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Unreadable
 from lastmile.ingestion.readers.compression import blocks
-from lastmile.ingestion.readers.delimited.dialect import Layout, Sample, find_layout, values
+from lastmile.ingestion.readers.delimited.dialect import Layout, find_layout
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, without_c1
 from lastmile.ingestion.readers.delimited.number_format import watched
 from lastmile.ingestion.readers.delimited.records import (
@@ -33,6 +33,7 @@ from lastmile.ingestion.readers.delimited.records import (
     fitting_length,
     split,
 )
+from lastmile.ingestion.readers.delimited.sample import samples, values
 from lastmile.ingestion.readers.delimited.skipped_lines import without_skipped
 
 #: Stands for the field behind a delimiter that ends every record; no header has this name.
@@ -48,9 +49,8 @@ def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) 
         skips = contract.format.skip_lines or contract.format.comment
         return without_skipped(lines, contract.format) if skips else lines
 
-    stream = text()
-    sample = Sample(next(stream, b""), whole=next(stream, None) is None, columns=contract.limits.columns)
-    layout = find_layout(sample, contract)
+    layouts = (find_layout(sample, contract) for sample in samples(text(), contract))
+    layout = next(filter(None, layouts), None)
     if layout is None:
         return Reader(found | {"format": "empty"}, [], lambda rows: iter(()))
     found |= _described(layout)
@@ -97,12 +97,20 @@ def _filled(records: Records) -> Records:
 
 def _split(text: Iterator[bytes], layout: Layout, longest: int) -> Iterator[tuple[bytes, Records]]:
     """Buffers of whole records, each with what was cut off at the end of the one before."""
-    line, rest = 1 + layout.lines, next(text, b"")[layout.offset :]
+    text = _behind(text, layout.offset)
+    line, rest = 1 + layout.lines, next(text, b"")
     for block in text:
         records = split(rest, layout.dialect, line, final=False, longest=longest)
         yield rest, records
         line, rest = line + records.lines, rest[records.consumed :] + block
     yield rest, split(rest, layout.dialect, line, final=True, longest=longest)
+
+
+def _behind(text: Iterator[bytes], offset: int) -> Iterator[bytes]:
+    for block in text:
+        if offset < len(block):
+            yield block[offset:]
+        offset = max(0, offset - len(block))
 
 
 @dataclass(frozen=True)
