@@ -12,6 +12,7 @@ from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.readers.delimited.number_format import evidence, is_undecided, number_format
 from lastmile.ingestion.readers.delimited.records import Dialect
+from lastmile.ingestion.readers.delimited.repeated_header import RepeatedHeader
 from lastmile.ingestion.readers.delimited.sample import Sample
 from lastmile.ingestion.readers.header import PREAMBLE, Heading, find_heading, refusal, too_wide
 
@@ -27,16 +28,16 @@ _CONTROL = [bytes([code]) for code in (*range(1, 9), 0, *range(14, 26), 27)]
 class Layout:
     """A dialect and what lies before the data: `offset` bytes of UTF-8 that hold `lines` line ends.
 
-    `heading` is the header's own record, where there is one. `surplus` is 1 where every record ends with a delimiter
+    `again` knows the header among the records. `surplus` is 1 where every record ends with a delimiter
     that the header has not. `numbers` says how numbers are written, and `undecided` whether nothing showed it yet.
     """
 
     dialect: Dialect
     header: list[str]
+    again: RepeatedHeader
     offset: int
     lines: int
     preamble: int
-    heading: bytes
     surplus: int
     numbers: dict[str, str]
     undecided: bool
@@ -57,11 +58,16 @@ class _Reading:
     contract: Contract
 
     @cached_property
+    def again(self) -> RepeatedHeader:
+        return RepeatedHeader(self.heading.names, self.contract)
+
+    @cached_property
     def _data(self) -> list[list[str] | None]:
-        """The first records behind the header, but for those of empty fields only; None for a record badly quoted."""
+        """The first records behind the header, but for it again and for those of empty fields only; None for a record
+        badly quoted."""
         first = self.heading.position + 1
         rows = self.sample.rows(self.dialect, first + SAMPLE)[first:]
-        return [row for row in rows if row is None or any(row)]
+        return [row for row in rows if row is None or (any(row) and not self.again.is_in(row))]
 
     @cached_property
     def surplus(self) -> int:
@@ -92,13 +98,12 @@ class _Reading:
         undecided = is_undecided(shown_numbers, self.contract)
         if self.heading.position < 0:
             blank = self.sample.blank
-            return Layout(self.dialect, names, blank.size, blank.lines, 0, b"", self.surplus, numbers, undecided)
+            return Layout(self.dialect, names, self.again, blank.size, blank.lines, 0, self.surplus, numbers, undecided)
         before = self.sample.walk(self.dialect, self.heading.position + 1)
-        own = self.sample.text[before.start[-1] : before.end[-1]]
         preamble = int(before.line[-1]) - 1
         blank = self.sample.blank
         offset, lines = blank.size + before.consumed, blank.lines + before.lines
-        return Layout(self.dialect, names, offset, lines, preamble, own, self.surplus, numbers, undecided)
+        return Layout(self.dialect, names, self.again, offset, lines, preamble, self.surplus, numbers, undecided)
 
 
 def find_layout(sample: Sample, contract: Contract) -> Layout | None:

@@ -4,14 +4,15 @@ Rules, chosen so that nothing is read differently from how it was meant:
 - A record has exactly as many fields as the header, or it is broken; that includes one with a trailing delimiter that
   the header has not, unless all have it. Nothing is padded, nothing cut.
 - An empty field is the empty text, quoted or not. A line of no characters, or of delimiters only, is not a record. No
-  cell is trimmed.
-- A header repeated further down is a broken record.
+  cell is trimmed. `empty_records` in the format says how many lines of delimiters only lie among the records.
+- A header repeated further down is a broken record; so is all of another table below (see `another_table`).
 - A record whose bytes are no text in the file's encoding is broken; so is one whose quotes don't fit (see `records`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,9 @@ import polars as pl
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Unreadable
 from lastmile.ingestion.readers.compression import blocks
+from lastmile.ingestion.readers.delimited.another_table import Part, empty, ended
 from lastmile.ingestion.readers.delimited.dialect import Layout, find_layout
-from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, without_c1
+from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, without_c1, without_marks
 from lastmile.ingestion.readers.delimited.number_format import watched
 from lastmile.ingestion.readers.delimited.records import (
     CR,
@@ -36,6 +38,11 @@ from lastmile.ingestion.readers.delimited.records import (
 from lastmile.ingestion.readers.delimited.sample import samples, values
 from lastmile.ingestion.readers.delimited.skipped_lines import without_skipped
 
+#: Why a record below the table is broken.
+ANOTHER_TABLE = (
+    "expected one table in a file, found another one, with a title and a header, below an empty line. Send it in a "
+    "file of its own"
+)
 #: Stands for the field behind a delimiter that ends every record; no header has this name.
 SURPLUS = "\0"
 
@@ -45,7 +52,7 @@ def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) 
 
     def text() -> Iterator[bytes]:
         decoded = as_utf8(blocks(path, contract.limits), contract.format.encodings, found)
-        lines = without_c1(decoded, found)
+        lines = without_c1(without_marks(decoded, found), found)
         skips = contract.format.skip_lines or contract.format.comment
         return without_skipped(lines, contract.format) if skips else lines
 
@@ -56,7 +63,8 @@ def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) 
     found |= _described(layout)
 
     def produce(rows: int) -> Iterator[RawBatch]:
-        batches = _batches(_split(text(), layout, contract.limits.record_bytes), layout, found, rows)
+        parts = _parts(text(), layout, contract.limits.record_bytes)
+        batches = _batches(parts, layout, found, rows)
         return watched(batches, contract) if layout.undecided else batches
 
     return Reader(found, layout.header, produce)
@@ -77,33 +85,27 @@ def _described(layout: Layout) -> dict[str, str | int]:
     }
 
 
-def _batches(
-    chunks: Iterator[tuple[bytes, Records]], layout: Layout, found: dict[str, str | int], rows: int
-) -> Iterator[RawBatch]:
-    for buffer, records in chunks:
-        filled = _filled(records)
+def _batches(parts: Iterator[Part], layout: Layout, found: dict[str, str | int], rows: int) -> Iterator[RawBatch]:
+    found.pop("empty_records", None)
+    for part in parts:
+        is_empty = empty(part.records)
+        if count := int(is_empty[: part.end].sum()):
+            found["empty_records"] = int(found.get("empty_records", 0)) + count
+        filled = part.records.where(~is_empty) if is_empty.any() else part.records
         if len(filled.start):
-            yield from _Chunk(buffer, filled, layout, found["encoding"]).batches(rows)
+            yield from _Chunk(part.buffer, filled, part.end - count, layout, found["encoding"]).batches(rows)
 
 
-def _filled(records: Records) -> Records:
-    """Without those of nothing but delimiters."""
-    kept = (records.fields == 1) | (records.end - records.start != records.fields - 1)
-    if kept.all():
-        return records
-    columns = {name: getattr(records, name)[kept] for name in ("start", "end", "line", "fields")}
-    return replace(records, **columns)
-
-
-def _split(text: Iterator[bytes], layout: Layout, longest: int) -> Iterator[tuple[bytes, Records]]:
+def _parts(text: Iterator[bytes], layout: Layout, longest: int) -> Iterator[Part]:
     """Buffers of whole records, each with what was cut off at the end of the one before."""
     text = _behind(text, layout.offset)
-    line, rest = 1 + layout.lines, next(text, b"")
-    for block in text:
-        records = split(rest, layout.dialect, line, final=False, longest=longest)
-        yield rest, records
-        line, rest = line + records.lines, rest[records.consumed :] + block
-    yield rest, split(rest, layout.dialect, line, final=True, longest=longest)
+    line, rest, has_ended = 1 + layout.lines, next(text, b""), False
+    for block in chain(text, [None]):
+        records = split(rest, layout.dialect, line, final=block is None, longest=longest)
+        found = Part(rest, records, 0) if has_ended else ended(rest, records, layout.dialect, final=block is None)
+        yield found
+        has_ended = has_ended or found.end < len(found.records.start)
+        line, rest = line + found.records.lines, rest[found.records.consumed :] + (block or b"")
 
 
 def _behind(text: Iterator[bytes], offset: int) -> Iterator[bytes]:
@@ -115,10 +117,11 @@ def _behind(text: Iterator[bytes], offset: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """One buffer and where its records lie."""
+    """One buffer and where its records lie; those from the place `end` on are of another table."""
 
     buffer: bytes
     records: Records
+    end: int
     layout: Layout
     encoding: str | int
 
@@ -128,12 +131,17 @@ class _Chunk:
 
     def batches(self, rows: int) -> Iterator[RawBatch]:
         """As few as may be, of even size."""
-        good = (self.records.fields == self.layout.fields) & self._is_text() & ~self._is_heading()
+        good = (self.records.fields == self.layout.fields) & self._is_text()
+        good[self.end :] = False
         frame = self._parse(good)
         if self.layout.surplus:
             blank = (frame.to_series(-1).str.strip_chars() == "").to_numpy()
             good[good] = blank
             frame = frame.filter(blank).select(self.layout.header)
+        repeated = self.layout.again.flags(frame)
+        if repeated.any():
+            good[good] = ~repeated
+            frame = frame.filter(~repeated)
         for window in np.array_split(np.arange(len(good)), max(1, -(-len(good) // rows))):
             is_good = good[window]
             height = int(is_good.sum())
@@ -196,14 +204,6 @@ class _Chunk:
             return np.ones(count, np.bool_)
         return np.fromiter(map(_decodes, self._slices(self.records.start, self.records.end)), np.bool_, count)
 
-    def _is_heading(self) -> Flags:
-        """Per record, whether it is the header again."""
-        heading = self.layout.heading
-        found: Flags = (self.records.end - self.records.start == len(heading)) & bool(heading)
-        for record in np.flatnonzero(found).tolist():
-            found[record] = self.buffer[self.records.start[record] : self.records.end[record]] == heading
-        return found
-
     def _texts(self, records: Numbers) -> list[str]:
         slices = self._slices(self.records.start[records], self.records.end[records])
         return [shown(text, self.encoding) for text in slices]
@@ -215,7 +215,7 @@ class _Chunk:
         start, end, fields = (
             int(column[record]) for column in (self.records.start, self.records.end, self.records.fields)
         )
-        reason = self._reason(self.buffer[start:end], fields)
+        reason = ANOTHER_TABLE if record >= self.end else self._reason(self.buffer[start:end], fields)
         return BrokenRecord(int(self.records.line[record]), self._text(record), reason)
 
     def _reason(self, text: bytes, fields: int) -> str:
@@ -223,7 +223,7 @@ class _Chunk:
         if fields == MISQUOTED:
             column = fitting_length(text, dialect) + 1
             return f"character {column}: expected {dialect.quote} only around whole fields and doubled inside them"
-        if text == self.layout.heading:
+        if self.layout.again.is_in(values(text, dialect)):
             return "expected a record, found the header again: the file may hold more than one table"
         if fields != self.layout.fields:
             trailing = not self.layout.surplus and fields == expected + 1 and text.endswith(dialect.delimiter.encode())

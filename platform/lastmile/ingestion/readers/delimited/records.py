@@ -57,6 +57,10 @@ class Records:
     consumed: int
     lines: int
 
+    def where(self, kept: Flags) -> "Records":
+        start, end, line, fields = (column[kept] for column in (self.start, self.end, self.line, self.fields))
+        return Records(start, end, line, fields, self.consumed, self.lines)
+
 
 class Grammar(NamedTuple):
     """Patterns of one dialect. `field` captures a field after its delimiter; `fitting` is what fits before a line end,
