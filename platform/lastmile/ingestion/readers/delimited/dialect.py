@@ -11,7 +11,7 @@ from functools import cached_property
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.readers.delimited.number_format import evidence, is_undecided, number_format
-from lastmile.ingestion.readers.delimited.records import Dialect
+from lastmile.ingestion.readers.delimited.records import Dialect, opening_quote
 from lastmile.ingestion.readers.delimited.repeated_header import RepeatedHeader
 from lastmile.ingestion.readers.delimited.sample import Sample
 from lastmile.ingestion.readers.header import PREAMBLE, Heading, find_heading, refusal, too_wide
@@ -131,7 +131,8 @@ def find_layout(sample: Sample, contract: Contract) -> Layout | None:
 def dialects(sample: Sample, delimiter: str, quote: str | None = None) -> list[Dialect]:
     """Those that make a difference to the sample, the standard first; or the one with the quote given.
 
-    A table without delimiters is read with commas. Only between tabs are quotes commonly characters like others.
+    A table without delimiters is read with commas. Quotes are characters like others where no field starts with one,
+    as in `5" pipe`; between tabs they commonly are in any case.
     """
     text, line_end = sample.text, sample.line_end
     if delimiter != "," and delimiter.encode() not in text:
@@ -139,11 +140,15 @@ def dialects(sample: Sample, delimiter: str, quote: str | None = None) -> list[D
     if quote is not None:
         return [Dialect(delimiter, quote, line_end=line_end)]
     found = [Dialect(delimiter, line_end=line_end)]
+    is_bare = b'"' in text and not opening_quote(delimiter).search(text)
+    if is_bare:  # first where there are quotes far from any preamble; else only where records are whole so
+        bare = Dialect(delimiter, "", line_end=line_end, bare=True)
+        found.insert(0 if b'"' in text.split(b"\n", PREAMBLE)[-1] else 1, bare)
     if b"'" in text:
         found.append(Dialect(delimiter, "'", line_end=line_end))
-    if b'\\"' in text:
+    if b'\\"' in text and not is_bare:
         found.append(Dialect(delimiter, escape=True, line_end=line_end))
-    if b'"' in text and delimiter == "\t":
+    if b'"' in text and not is_bare and delimiter == "\t":
         found.append(Dialect(delimiter, "", line_end=line_end))
     return found
 

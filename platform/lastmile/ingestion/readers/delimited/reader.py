@@ -22,6 +22,7 @@ from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Unreadable
 from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.another_table import Part, empty, ended
+from lastmile.ingestion.readers.delimited.backslashes import used
 from lastmile.ingestion.readers.delimited.dialect import Layout, find_layout
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, without_c1, without_marks
 from lastmile.ingestion.readers.delimited.number_format import watched
@@ -33,6 +34,7 @@ from lastmile.ingestion.readers.delimited.records import (
     Numbers,
     Records,
     fitting_length,
+    opening_quote,
     split,
 )
 from lastmile.ingestion.readers.delimited.sample import samples, values
@@ -43,6 +45,8 @@ ANOTHER_TABLE = (
     "expected one table in a file, found another one, with a title and a header, below an empty line. Send it in a "
     "file of its own"
 )
+#: Why a record is broken that has a quoted field in a file where quotes are characters like others.
+OPENED_QUOTE = 'expected " only inside fields, as at the start of the file, found a field that starts with one'
 #: Stands for the field behind a delimiter that ends every record; no header has this name.
 SURPLUS = "\0"
 
@@ -87,13 +91,17 @@ def _described(layout: Layout) -> dict[str, str | int]:
 
 def _batches(parts: Iterator[Part], layout: Layout, found: dict[str, str | int], rows: int) -> Iterator[RawBatch]:
     found.pop("empty_records", None)
+    backslashes: str | None = None
     for part in parts:
         is_empty = empty(part.records)
         if count := int(is_empty[: part.end].sum()):
             found["empty_records"] = int(found.get("empty_records", 0)) + count
         filled = part.records.where(~is_empty) if is_empty.any() else part.records
         if len(filled.start):
-            yield from _Chunk(part.buffer, filled, part.end - count, layout, found["encoding"]).batches(rows)
+            chunk = _Chunk(part.buffer, filled, part.end - count, layout, found["encoding"])
+            if layout.dialect.escape:
+                backslashes = used(chunk.texts(), layout.dialect, backslashes)
+            yield from chunk.batches(rows)
 
 
 def _parts(text: Iterator[bytes], layout: Layout, longest: int) -> Iterator[Part]:
@@ -131,7 +139,7 @@ class _Chunk:
 
     def batches(self, rows: int) -> Iterator[RawBatch]:
         """As few as may be, of even size."""
-        good = (self.records.fields == self.layout.fields) & self._is_text()
+        good = (self.records.fields == self.layout.fields) & self._is_text() & ~self._opens_quote
         good[self.end :] = False
         frame = self._parse(good)
         if self.layout.surplus:
@@ -197,6 +205,21 @@ class _Chunk:
         is_crlf = (gap == 2) & (data[stop] == CR) & (self.layout.dialect.line_end == "\n")
         return bool(((gap == 1) | is_crlf).all())
 
+    @cached_property
+    def _opens_quote(self) -> Flags:
+        """Per record, whether a field starts with a quote where none may."""
+        found = np.zeros(len(self.records.start), np.bool_)
+        if self.layout.dialect.bare and b'"' in self.buffer:
+            opening = opening_quote(self.layout.dialect.delimiter)
+            opened = [quote.end() - 1 for quote in opening.finditer(self.buffer, 0, int(self.records.end[-1]))]
+            found[np.searchsorted(self.records.end, opened, "right")] = True
+        return found
+
+    def texts(self) -> Iterator[bytes]:
+        """The whole records, well quoted."""
+        whole = self.records.fields == self.layout.fields
+        return self._slices(self.records.start[whole], self.records.end[whole])
+
     def _is_text(self) -> Flags:
         """Per record, whether its bytes are text in the file's encoding."""
         count = len(self.records.start)
@@ -215,7 +238,12 @@ class _Chunk:
         start, end, fields = (
             int(column[record]) for column in (self.records.start, self.records.end, self.records.fields)
         )
-        reason = ANOTHER_TABLE if record >= self.end else self._reason(self.buffer[start:end], fields)
+        if record >= self.end:
+            reason = ANOTHER_TABLE
+        elif self._opens_quote[record]:
+            reason = OPENED_QUOTE
+        else:
+            reason = self._reason(self.buffer[start:end], fields)
         return BrokenRecord(int(self.records.line[record]), self._text(record), reason)
 
     def _reason(self, text: bytes, fields: int) -> str:
