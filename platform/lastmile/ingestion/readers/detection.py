@@ -24,6 +24,8 @@ BINARY = {
     b"\xd0\xcf\x11\xe0": open_excel,
 }
 JSON_SUFFIXES, JSON_LINES_SUFFIXES = (".json", ".geojson"), (".jsonl", ".ndjson", ".jsonlines")
+#: So many NUL bytes at the start of a file are a hole in it: no encoding of text begins so.
+HOLE = bytes(1024)
 COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz", ".zip")
 
 
@@ -81,7 +83,7 @@ def _suffix(name: str) -> str:
 
 
 def _open_text(path: Path, suffix: str, contract: Contract, found: dict[str, str | int]) -> Reader:
-    text = next(as_utf8(blocks(path, contract.limits), contract.format.encodings, {}), b"").lstrip()
+    text = _start(as_utf8(blocks(path, contract.limits), contract.format.encodings, {}))
     named_json = suffix in (*JSON_SUFFIXES, *JSON_LINES_SUFFIXES)
     looks_json = text.startswith((b"{", b"[")) or (named_json and not text)
     if not looks_json and not named_json:
@@ -96,6 +98,20 @@ def _open_text(path: Path, suffix: str, contract: Contract, found: dict[str, str
                 f"expected JSON after its name, with {{ or [ first; it starts {text[:40]!r}. If it is CSV, name it so."
             ) from None
         return _open_json(path, suffix, contract, found, text)
+
+
+def _start(blocks: Iterator[bytes]) -> bytes:
+    """The first block of text that is more than blanks, from its first character on; empty where all of it is blank.
+
+    Raises Unreadable for a file that begins with NUL bytes, as one does whose start was never written.
+    """
+    text = next((text for block in blocks if (text := block.lstrip())), b"")
+    if text.startswith(HOLE):
+        raise Unreadable(
+            f"expected text, found {len(HOLE):,} NUL bytes or more first, as where a file was cut, or its disk full, "
+            "while it was written. Send the file again."
+        )
+    return text
 
 
 def _open_json(path: Path, suffix: str, contract: Contract, found: dict[str, str | int], start: bytes) -> Reader:

@@ -4,17 +4,16 @@ Of several quotings of one delimiter the one that breaks the fewest records wins
 them. Where two readings fit and differ, the file is refused rather than guessed at.
 """
 
-import csv
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import Refused, Unreadable
-from lastmile.ingestion.readers.delimited.encoding import shown
 from lastmile.ingestion.readers.delimited.number_format import evidence, is_undecided, number_format
-from lastmile.ingestion.readers.delimited.records import Dialect, Records, grammar, walk
+from lastmile.ingestion.readers.delimited.records import Dialect, opening_quote
+from lastmile.ingestion.readers.delimited.repeated_header import RepeatedHeader
+from lastmile.ingestion.readers.delimited.sample import Sample
 from lastmile.ingestion.readers.header import PREAMBLE, Heading, find_heading, refusal, too_wide
 
 #: Tried first; the others only where none of these fits: a blank after each comma would make two readings of a file.
@@ -27,40 +26,19 @@ _CONTROL = [bytes([code]) for code in (*range(1, 9), 0, *range(14, 26), 27)]
 
 
 @dataclass(frozen=True)
-class Sample:
-    """The start of a file as UTF-8; `whole` where that is all of it; `columns` is the most that a table may have."""
-
-    text: bytes
-    whole: bool
-    columns: int
-
-    def walk(self, dialect: Dialect, most: int) -> Records:
-        return walk(self.text, dialect, 1, self.whole, most)
-
-    def rows(self, dialect: Dialect, most: int) -> list[list[str] | None]:
-        """The first records as fields; None for one with wrong quotes or more fields than a table has columns."""
-        records = self.walk(dialect, most)
-        spans = zip(records.start.tolist(), records.end.tolist(), records.fields.tolist(), strict=True)
-        return [
-            values(self.text[start:end], dialect) if 0 < fields <= self.columns else None
-            for start, end, fields in spans
-        ]
-
-
-@dataclass(frozen=True)
 class Layout:
     """A dialect and what lies before the data: `offset` bytes of UTF-8 that hold `lines` line ends.
 
-    `heading` is the header's own record, where there is one. `surplus` is 1 where every record ends with a delimiter
+    `again` knows the header among the records. `surplus` is 1 where every record ends with a delimiter
     that the header has not. `numbers` says how numbers are written, and `undecided` whether nothing showed it yet.
     """
 
     dialect: Dialect
     header: list[str]
+    again: RepeatedHeader
     offset: int
     lines: int
     preamble: int
-    heading: bytes
     surplus: int
     numbers: dict[str, str]
     undecided: bool
@@ -81,12 +59,17 @@ class _Reading:
     contract: Contract
 
     @cached_property
+    def again(self) -> RepeatedHeader:
+        return RepeatedHeader(self.heading.names, self.contract)
+
+    @cached_property
     def _data(self) -> list[list[str] | None]:
-        """The first records behind the header, but for those of empty fields only; None for a record badly quoted."""
+        """The first records behind the header, but for it again and for those of empty fields only; None for a record
+        badly quoted."""
         first = self.heading.position + 1
         most = max(LEAST, min(SAMPLE, SAMPLE_CELLS // len(self.heading.names)))
         rows = self.sample.rows(self.dialect, first + most)[first:]
-        return [row for row in rows if row is None or any(row)]
+        return [row for row in rows if row is None or (any(row) and not self.again.is_in(row))]
 
     @cached_property
     def surplus(self) -> int:
@@ -116,17 +99,17 @@ class _Reading:
         numbers = number_format(shown_numbers, self.contract)
         undecided = is_undecided(shown_numbers, self.contract)
         if self.heading.position < 0:
-            return Layout(self.dialect, names, 0, 0, 0, b"", self.surplus, numbers, undecided)
+            blank = self.sample.blank
+            return Layout(self.dialect, names, self.again, blank.size, blank.lines, 0, self.surplus, numbers, undecided)
         before = self.sample.walk(self.dialect, self.heading.position + 1)
-        own = self.sample.text[before.start[-1] : before.end[-1]]
         preamble = int(before.line[-1]) - 1
-        return Layout(
-            self.dialect, names, before.consumed, before.lines, preamble, own, self.surplus, numbers, undecided
-        )
+        blank = self.sample.blank
+        offset, lines = blank.size + before.consumed, blank.lines + before.lines
+        return Layout(self.dialect, names, self.again, offset, lines, preamble, self.surplus, numbers, undecided)
 
 
 def find_layout(sample: Sample, contract: Contract) -> Layout | None:
-    """The one layout in which the start of a file fits the contract; None where there are no records.
+    """The one layout in which the start of a file fits the contract; None where it shows no record.
 
     Raises Refused where none fits or several do and differ, Unreadable where the file is no text.
     """
@@ -150,27 +133,26 @@ def find_layout(sample: Sample, contract: Contract) -> Layout | None:
 def dialects(sample: Sample, delimiter: str, quote: str | None = None) -> list[Dialect]:
     """Those that make a difference to the sample, the standard first; or the one with the quote given.
 
-    A table without delimiters is read with commas. Only between tabs are quotes commonly characters like others.
+    A table without delimiters is read with commas. Quotes are characters like others where no field starts with one,
+    as in `5" pipe`; between tabs they commonly are in any case.
     """
-    text, line_end = sample.text, _line_end(sample.text)
+    text, line_end = sample.text, sample.line_end
     if delimiter != "," and delimiter.encode() not in text:
         return []
     if quote is not None:
         return [Dialect(delimiter, quote, line_end=line_end)]
     found = [Dialect(delimiter, line_end=line_end)]
+    is_bare = b'"' in text and not opening_quote(delimiter).search(text)
+    if is_bare:  # first where there are quotes far from any preamble; else only where records are whole so
+        bare = Dialect(delimiter, "", line_end=line_end, bare=True)
+        found.insert(0 if b'"' in text.split(b"\n", PREAMBLE)[-1] else 1, bare)
     if b"'" in text:
         found.append(Dialect(delimiter, "'", line_end=line_end))
-    if b'\\"' in text:
+    if b'\\"' in text and not is_bare:
         found.append(Dialect(delimiter, escape=True, line_end=line_end))
-    if b'"' in text and delimiter == "\t":
+    if b'"' in text and not is_bare and delimiter == "\t":
         found.append(Dialect(delimiter, "", line_end=line_end))
     return found
-
-
-def _line_end(text: bytes) -> str:
-    """As the first line has it: the header's."""
-    first = re.search(rb"\r*\n|\r", text)
-    return "\r" if first and first[0] == b"\r" else "\n"
 
 
 def _best(sample: Sample, delimiter: str, contract: Contract) -> _Reading | None:
@@ -226,29 +208,6 @@ def _read(sample: Sample, dialect: Dialect, contract: Contract) -> _Reading | No
     if heading.position < 0 and 2 * reading.broken >= len(reading.rows):
         return None  # nothing but the number of fields tells this dialect from others
     return reading
-
-
-#: What the standard library reads as we do, at a fifth of the time; its cells are at most 128 KiB long.
-_PLAIN_BYTES, _BREAKS = 100_000, re.compile(rb"[\r\n]")
-
-
-def values(record: bytes, dialect: Dialect) -> list[str]:
-    """The fields of a well-formed record, without their quotes."""
-    if not dialect.escape and len(record) < _PLAIN_BYTES and not _BREAKS.search(record):
-        text = shown(record, "utf-8")
-        if not dialect.quote:
-            return text.split(dialect.delimiter)
-        return next(csv.reader([text], delimiter=dialect.delimiter, quotechar=dialect.quote))
-    fields = grammar(dialect).field.findall(record)
-    return [_unquoted(shown(field, "utf-8"), dialect) for field in fields]
-
-
-def _unquoted(field: str, dialect: Dialect) -> str:
-    quote = dialect.quote
-    if not quote or not field.startswith(quote):
-        return field
-    inner = field[1:-1]
-    return re.sub(r"\\(.)", r"\1", inner, flags=re.DOTALL) if dialect.escape else inner.replace(quote * 2, quote)
 
 
 def _is_in_apostrophes(text: str) -> bool:

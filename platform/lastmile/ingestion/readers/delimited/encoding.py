@@ -29,6 +29,8 @@ _MAYBE_C1 = re.compile(rb"\xc2[\x80-\x9f]")
 _ESCAPED = re.compile("[\udc00-\udcff]")
 #: The end of a block that decides what the next begins with.
 _CUT = re.compile(rb"(?:\xc3[\x82-\xb4]?|\xc2)\Z|\xc3[\x82-\xb4]\xc2\Z")
+#: Byte order marks behind a line end; and the start of one at the end of a block.
+_INNER_MARK, _CUT_MARK = re.compile(rb"([\r\n])(?:\xef\xbb\xbf)+"), re.compile(rb"\xef\xbb?\Z")
 _WIDE = re.compile("[^\x00-\x7f\udc00-\udcff]")
 
 
@@ -48,6 +50,26 @@ def shown(record: bytes, encoding: str | int) -> str:
     as_is = encoding in ("ascii", "utf-8")
     text = record.decode("utf-8", ESCAPE if as_is else "surrogatepass")
     return _ESCAPED.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
+
+
+def without_marks(text: Iterator[bytes], found: dict[str, str | int]) -> Iterator[bytes]:
+    """UTF-8 without byte order marks at the beginnings of lines, where exports that were joined have theirs.
+
+    `found` says so if any are.
+    """
+    before, rest = b"\n", b""
+    for block in text:
+        whole, rest = rest + block, b""
+        if cut := _CUT_MARK.search(whole, max(len(whole) - 2, 0)):
+            whole, rest = whole[: cut.start()], cut[0]
+        if not whole.isascii() and codecs.BOM_UTF8 in whole and _INNER_MARK.search(before + whole):
+            found["inner_marks"] = "removed"
+            whole = _INNER_MARK.sub(rb"\1", before + whole)[1:]
+        if whole:
+            before = whole[-1:]
+            yield whole
+    if rest:
+        yield rest
 
 
 def without_c1(text: Iterator[bytes], found: dict[str, str | int]) -> Iterator[bytes]:

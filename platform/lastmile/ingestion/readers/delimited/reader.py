@@ -4,14 +4,15 @@ Rules, chosen so that nothing is read differently from how it was meant:
 - A record has exactly as many fields as the header, or it is broken; that includes one with a trailing delimiter that
   the header has not, unless all have it. Nothing is padded, nothing cut.
 - An empty field is the empty text, quoted or not. A line of no characters, or of delimiters only, is not a record. No
-  cell is trimmed.
-- A header repeated further down is a broken record.
+  cell is trimmed. `empty_records` in the format says how many lines of delimiters only lie among the records.
+- A header repeated further down is a broken record; so is all of another table below (see `another_table`).
 - A record whose bytes are no text in the file's encoding is broken; so is one whose quotes don't fit (see `records`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,10 @@ import polars as pl
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Unreadable
 from lastmile.ingestion.readers.compression import blocks
-from lastmile.ingestion.readers.delimited.dialect import Layout, Sample, find_layout, values
-from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, without_c1
+from lastmile.ingestion.readers.delimited.another_table import Part, empty, ended
+from lastmile.ingestion.readers.delimited.backslashes import used
+from lastmile.ingestion.readers.delimited.dialect import Layout, find_layout
+from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, without_c1, without_marks
 from lastmile.ingestion.readers.delimited.number_format import watched
 from lastmile.ingestion.readers.delimited.records import (
     CR,
@@ -31,10 +34,19 @@ from lastmile.ingestion.readers.delimited.records import (
     Numbers,
     Records,
     fitting_length,
+    opening_quote,
     split,
 )
+from lastmile.ingestion.readers.delimited.sample import samples, values
 from lastmile.ingestion.readers.delimited.skipped_lines import without_skipped
 
+#: Why a record below the table is broken.
+ANOTHER_TABLE = (
+    "expected one table in a file, found another one, with a title and a header, below an empty line. Send it in a "
+    "file of its own"
+)
+#: Why a record is broken that has a quoted field in a file where quotes are characters like others.
+OPENED_QUOTE = 'expected " only inside fields, as at the start of the file, found a field that starts with one'
 #: Stands for the field behind a delimiter that ends every record; no header has this name.
 SURPLUS = "\0"
 
@@ -44,19 +56,19 @@ def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) 
 
     def text() -> Iterator[bytes]:
         decoded = as_utf8(blocks(path, contract.limits), contract.format.encodings, found)
-        lines = without_c1(decoded, found)
+        lines = without_c1(without_marks(decoded, found), found)
         skips = contract.format.skip_lines or contract.format.comment
         return without_skipped(lines, contract.format) if skips else lines
 
-    stream = text()
-    sample = Sample(next(stream, b""), whole=next(stream, None) is None, columns=contract.limits.columns)
-    layout = find_layout(sample, contract)
+    layouts = (find_layout(sample, contract) for sample in samples(text(), contract))
+    layout = next(filter(None, layouts), None)
     if layout is None:
         return Reader(found | {"format": "empty"}, [], lambda rows: iter(()))
     found |= _described(layout)
 
     def produce(rows: int) -> Iterator[RawBatch]:
-        batches = _batches(_split(text(), layout, contract.limits.record_bytes), layout, found, rows)
+        parts = _parts(text(), layout, contract.limits.record_bytes)
+        batches = _batches(parts, layout, found, rows)
         return watched(batches, contract) if layout.undecided else batches
 
     return Reader(found, layout.header, produce)
@@ -77,40 +89,47 @@ def _described(layout: Layout) -> dict[str, str | int]:
     }
 
 
-def _batches(
-    chunks: Iterator[tuple[bytes, Records]], layout: Layout, found: dict[str, str | int], rows: int
-) -> Iterator[RawBatch]:
-    for buffer, records in chunks:
-        filled = _filled(records)
+def _batches(parts: Iterator[Part], layout: Layout, found: dict[str, str | int], rows: int) -> Iterator[RawBatch]:
+    found.pop("empty_records", None)
+    backslashes: str | None = None
+    for part in parts:
+        is_empty = empty(part.records)
+        if count := int(is_empty[: part.end].sum()):
+            found["empty_records"] = int(found.get("empty_records", 0)) + count
+        filled = part.records.where(~is_empty) if is_empty.any() else part.records
         if len(filled.start):
-            yield from _Chunk(buffer, filled, layout, found["encoding"]).batches(rows)
+            chunk = _Chunk(part.buffer, filled, part.end - count, layout, found["encoding"])
+            if layout.dialect.escape:
+                backslashes = used(chunk.texts(), layout.dialect, backslashes)
+            yield from chunk.batches(rows)
 
 
-def _filled(records: Records) -> Records:
-    """Without those of nothing but delimiters."""
-    kept = (records.fields == 1) | (records.end - records.start != records.fields - 1)
-    if kept.all():
-        return records
-    columns = {name: getattr(records, name)[kept] for name in ("start", "end", "line", "fields")}
-    return replace(records, **columns)
-
-
-def _split(text: Iterator[bytes], layout: Layout, longest: int) -> Iterator[tuple[bytes, Records]]:
+def _parts(text: Iterator[bytes], layout: Layout, longest: int) -> Iterator[Part]:
     """Buffers of whole records, each with what was cut off at the end of the one before."""
-    line, rest = 1 + layout.lines, next(text, b"")[layout.offset :]
+    text = _behind(text, layout.offset)
+    line, rest, has_ended = 1 + layout.lines, next(text, b""), False
+    for block in chain(text, [None]):
+        records = split(rest, layout.dialect, line, final=block is None, longest=longest)
+        found = Part(rest, records, 0) if has_ended else ended(rest, records, layout.dialect, final=block is None)
+        yield found
+        has_ended = has_ended or found.end < len(found.records.start)
+        line, rest = line + found.records.lines, rest[found.records.consumed :] + (block or b"")
+
+
+def _behind(text: Iterator[bytes], offset: int) -> Iterator[bytes]:
     for block in text:
-        records = split(rest, layout.dialect, line, final=False, longest=longest)
-        yield rest, records
-        line, rest = line + records.lines, rest[records.consumed :] + block
-    yield rest, split(rest, layout.dialect, line, final=True, longest=longest)
+        if offset < len(block):
+            yield block[offset:]
+        offset = max(0, offset - len(block))
 
 
 @dataclass(frozen=True)
 class _Chunk:
-    """One buffer and where its records lie."""
+    """One buffer and where its records lie; those from the place `end` on are of another table."""
 
     buffer: bytes
     records: Records
+    end: int
     layout: Layout
     encoding: str | int
 
@@ -120,12 +139,17 @@ class _Chunk:
 
     def batches(self, rows: int) -> Iterator[RawBatch]:
         """As few as may be, of even size."""
-        good = (self.records.fields == self.layout.fields) & self._is_text() & ~self._is_heading()
+        good = (self.records.fields == self.layout.fields) & self._is_text() & ~self._opens_quote
+        good[self.end :] = False
         frame = self._parse(good)
         if self.layout.surplus:
             blank = (frame.to_series(-1).str.strip_chars() == "").to_numpy()
             good[good] = blank
             frame = frame.filter(blank).select(self.layout.header)
+        repeated = self.layout.again.flags(frame)
+        if repeated.any():
+            good[good] = ~repeated
+            frame = frame.filter(~repeated)
         for window in np.array_split(np.arange(len(good)), max(1, -(-len(good) // rows))):
             is_good = good[window]
             height = int(is_good.sum())
@@ -181,20 +205,27 @@ class _Chunk:
         is_crlf = (gap == 2) & (data[stop] == CR) & (self.layout.dialect.line_end == "\n")
         return bool(((gap == 1) | is_crlf).all())
 
+    @cached_property
+    def _opens_quote(self) -> Flags:
+        """Per record, whether a field starts with a quote where none may."""
+        found = np.zeros(len(self.records.start), np.bool_)
+        if self.layout.dialect.bare and b'"' in self.buffer:
+            opening = opening_quote(self.layout.dialect.delimiter)
+            opened = [quote.end() - 1 for quote in opening.finditer(self.buffer, 0, int(self.records.end[-1]))]
+            found[np.searchsorted(self.records.end, opened, "right")] = True
+        return found
+
+    def texts(self) -> Iterator[bytes]:
+        """The whole records, well quoted."""
+        whole = self.records.fields == self.layout.fields
+        return self._slices(self.records.start[whole], self.records.end[whole])
+
     def _is_text(self) -> Flags:
         """Per record, whether its bytes are text in the file's encoding."""
         count = len(self.records.start)
         if self.buffer.isascii() or _decodes(memoryview(self.buffer)[: self.records.consumed]):
             return np.ones(count, np.bool_)
         return np.fromiter(map(_decodes, self._slices(self.records.start, self.records.end)), np.bool_, count)
-
-    def _is_heading(self) -> Flags:
-        """Per record, whether it is the header again."""
-        heading = self.layout.heading
-        found: Flags = (self.records.end - self.records.start == len(heading)) & bool(heading)
-        for record in np.flatnonzero(found).tolist():
-            found[record] = self.buffer[self.records.start[record] : self.records.end[record]] == heading
-        return found
 
     def _texts(self, records: Numbers) -> list[str]:
         slices = self._slices(self.records.start[records], self.records.end[records])
@@ -207,7 +238,12 @@ class _Chunk:
         start, end, fields = (
             int(column[record]) for column in (self.records.start, self.records.end, self.records.fields)
         )
-        reason = self._reason(self.buffer[start:end], fields)
+        if record >= self.end:
+            reason = ANOTHER_TABLE
+        elif self._opens_quote[record]:
+            reason = OPENED_QUOTE
+        else:
+            reason = self._reason(self.buffer[start:end], fields)
         return BrokenRecord(int(self.records.line[record]), self._text(record), reason)
 
     def _reason(self, text: bytes, fields: int) -> str:
@@ -215,7 +251,7 @@ class _Chunk:
         if fields == MISQUOTED:
             column = fitting_length(text, dialect) + 1
             return f"character {column}: expected {dialect.quote} only around whole fields and doubled inside them"
-        if text == self.layout.heading:
+        if self.layout.again.is_in(values(text, dialect)):
             return "expected a record, found the header again: the file may hold more than one table"
         if fields != self.layout.fields:
             trailing = not self.layout.surplus and fields == expected + 1 and text.endswith(dialect.delimiter.encode())

@@ -34,13 +34,15 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Dialect:
-    """How fields are delimited. With no `quote`, quotes are characters like others. With `escape`, the character after
-    a backslash inside quotes stands for itself (as MySQL writes). `line_end` is LF or CR."""
+    """How fields are delimited. With no `quote`, quotes are characters like others. With `escape`, a quote, backslash
+    or line end after a backslash inside quotes stands for itself (as MySQL writes). `line_end` is LF or CR.
+    With `bare`, quotes are characters because no field was seen to start with one, and none may."""
 
     delimiter: str
     quote: str = '"'
     escape: bool = False
     line_end: str = "\n"
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class Records:
     fields: Numbers
     consumed: int
     lines: int
+
+    def where(self, kept: Flags) -> "Records":
+        start, end, line, fields = (column[kept] for column in (self.start, self.end, self.line, self.fields))
+        return Records(start, end, line, fields, self.consumed, self.lines)
 
 
 class Grammar(NamedTuple):
@@ -85,6 +91,12 @@ def grammar(dialect: Dialect) -> Grammar:
         "line": rf"[^{line_end}]*+",
     }
     return Grammar(**{name: re.compile(source.encode(), re.DOTALL) for name, source in sources.items()})
+
+
+@lru_cache
+def opening_quote(delimiter: str) -> re.Pattern[bytes]:
+    """A quote with which a field starts, also behind blanks."""
+    return re.compile(rb"(?:\A|[\r\n" + re.escape(delimiter.encode()) + rb"])[ \t]*+\"")
 
 
 def split(buffer: bytes, dialect: Dialect, first_line: int, final: bool, longest: int = LONGEST) -> Records:
