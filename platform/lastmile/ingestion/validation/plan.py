@@ -12,6 +12,7 @@ import polars as pl
 from lastmile.contracts.casts import PLAIN, NumberFormat
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch, SchemaChange, ValidatedBatch
+from lastmile.ingestion.validation.cell_faults import with_faults
 from lastmile.ingestion.validation.evaluation import evaluated
 from lastmile.ingestion.validation.fast_path import FastPath
 from lastmile.ingestion.validation.header_match import fit
@@ -52,6 +53,7 @@ class Plan:
         fitting, self.change = fit(contract, [*header, *loaded])
         found = {column: name for column, name in fitting.items() if column not in loaded}
         unknown = self.change.rescued
+        self._columns = {name: column for column, name in found.items()}
         self._loaded = [*contract.columns, "_line", "_rescued"]
         self._names = {name: raw_name(column) for column, name in found.items()} | {
             name: raw_name(name) for name in unknown
@@ -83,7 +85,8 @@ class Plan:
             rows = raw[positions]
             texts = batch.raw(positions.to_list())
             bad.append(bad_rows(self._rules, flags.filter(is_bad), rows, rows["_line"], texts))
-        return ValidatedBatch(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
+        judged = ValidatedBatch(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
+        return with_faults(judged, batch, self._columns)
 
     def _sort(self, raw: pl.DataFrame, nul_free: bool) -> tuple[pl.DataFrame | None, pl.Series]:
         """The plain rows, as they are loaded, and which of the rows are not plain.
