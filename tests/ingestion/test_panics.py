@@ -60,7 +60,7 @@ def test_such_a_row_with_another_fault_has_both_reasons(site):
     (row,) = site.aside()
     assert [(reason["column"], reason["rule"]) for reason in row["reasons"]] == [
         ("persons", "at_most"),
-        ("outcome", "isin"),
+        ("outcome", "allowed"),
         ("outcome", "encoding"),
     ]
     assert site.visits() == ["v1", "v3"]

@@ -26,7 +26,7 @@ from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.load import load_drop, object_of, settle_without_rows
 from lastmile.ingestion.micro_batch import MAX_BATCH_DROPS, DropRead, NotBatchable, load_batch, read_batch
 from lastmile.ingestion.outages import is_outage
-from lastmile.ingestion.panics import panics_as_errors
+from lastmile.ingestion.panics import as_error
 from lastmile.ingestion.release import release_rows
 from lastmile.ingestion.schema_evolution.rescued_values import fill_columns
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
@@ -124,12 +124,11 @@ def _try_batch(
 ) -> list[Outcome]:
     """The outcomes of all of them; or none, and those that must be ingested individually are removed from `read`."""
     try:
-        with panics_as_errors():
-            return load_batch(connection, store, contract, ready, folder, run_id)
+        return load_batch(connection, store, contract, ready, folder, run_id)
     except NotBatchable as found:
         individual = found.drop_ids
-    except Exception as error:  # ingesting them individually meets whatever it is again, where it belongs
-        logger.warning("%s drops are ingested one by one: %s", len(ready), error)
+    except BaseException as error:  # ingesting them individually meets whatever it is again, where it belongs
+        logger.warning("%s drops are ingested one by one: %s", len(ready), as_error(error))
         individual = [one.drop.id for one in ready]
     for drop_id in individual:
         del read[drop_id]
@@ -157,17 +156,17 @@ def ingest_drop(connection: Connection, store: Store, contract: Contract, drop: 
 def _ingest(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome | None:
     try:
         if drop.requested == "filled":
-            with panics_as_errors():
-                return fill_columns(connection, store, contract, drop, run_id)
+            return fill_columns(connection, store, contract, drop, run_id)
         return _load_or_release(connection, store, contract, drop, run_id)
     except ClaimLost:
         raise
     except (Changed, Missing) as error:
         return _settle_unavailable(connection, store, drop, run_id, error)
-    except Exception as error:
-        if is_outage(error):
-            raise
-        return _settle_failed(connection, drop, run_id, error)
+    except BaseException as error:
+        fault = as_error(error)
+        if is_outage(fault):
+            raise fault from error.__cause__
+        return _settle_failed(connection, drop, run_id, fault)
 
 
 def _load_or_release(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome:
@@ -176,8 +175,7 @@ def _load_or_release(connection: Connection, store: Store, contract: Contract, d
         pinned = store.pin(object_of(drop), Path(folder) / "drop")
         ingest = release_rows if drop.retake else load_drop
         try:
-            with panics_as_errors():
-                return ingest(connection, store, contract, drop, pinned, run_id)
+            return ingest(connection, store, contract, drop, pinned, run_id)
         except Exception:
             pinned.expect_unchanged()  # a change may be the cause
             raise

@@ -16,8 +16,6 @@ def with_faults(validated: ValidatedBatch, batch: RawBatch, columns: Mapping[str
 
     `columns` gives the column of the contract that a header stands for.
     """
-    if not batch.faults:
-        return validated
     reasons: dict[int, list[dict[str, Any]]] = {}
     for fault in batch.faults:
         reasons.setdefault(fault.line, []).append(_reason(fault, columns.get(fault.column, fault.column)))

@@ -86,7 +86,7 @@ class Plan:
             texts = batch.raw(positions.to_list())
             bad.append(bad_rows(self._rules, flags.filter(is_bad), rows, rows["_line"], texts))
         judged = ValidatedBatch(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
-        return with_faults(judged, batch, self._columns)
+        return with_faults(judged, batch, self._columns) if batch.faults else judged
 
     def _sort(self, raw: pl.DataFrame, nul_free: bool) -> tuple[pl.DataFrame | None, pl.Series]:
         """The plain rows, as they are loaded, and which of the rows are not plain.
