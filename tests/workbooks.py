@@ -4,27 +4,57 @@ import io
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from html import escape
+from typing import Any, NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 LINKS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  # spreadsheets know no zones
-#: Cell styles: 0 plain, 1 a day, 2 a day and time.
-STYLES = f"""<styleSheet xmlns="{MAIN}"><cellXfs count="3">
-<xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/></cellXfs></styleSheet>"""
+#: Cell styles: 0 plain, 1 a day, 2 a day and time; from 3 on those of `FORMATS`.
+FORMATS = ("0000000", "[h]:mm:ss", '"HH-"000', "000-00", "0.00%", "hh:mm:ss", '#,##0.00 "€"', "# ?/?", "yyyy-mm-dd")
+CODES = "".join(
+    f'<numFmt numFmtId="{number}" formatCode="{escape(code)}"/>' for number, code in enumerate(FORMATS, 164)
+)
+STYLES = f"""<styleSheet xmlns="{MAIN}"><numFmts>{CODES}</numFmts><cellXfs>
+<xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/>
+{"".join(f'<xf numFmtId="{164 + number}"/>' for number in range(len(FORMATS)))}</cellXfs></styleSheet>"""
 
-Cell = str | float | bool | date | None | bytes
+
+class Shown(NamedTuple):
+    """A number under one of `FORMATS`."""
+
+    number: float
+    form: str
 
 
-def workbook(sheets: Mapping[str, Sequence[Sequence[Cell]]], compression: int = ZIP_DEFLATED) -> bytes:
+class Formula(NamedTuple):
+    """A formula, and its value in XML as it was last calculated."""
+
+    text: str
+    value: str = ""
+
+
+Cell = str | float | bool | date | None | bytes | Shown | Formula
+
+
+def workbook(sheets: Mapping[str, Sequence[Sequence[Cell]]], compression: int = ZIP_DEFLATED, **more: Any) -> bytes:
     """Bytes of an xlsx with these rows per sheet; a cell of bytes is an error such as b"#N/A"."""
-    return workbook_of_xml({name: sheet_xml(rows) for name, rows in sheets.items()}, compression)
+    return workbook_of_xml({name: sheet_xml(rows) for name, rows in sheets.items()}, compression, **more)
 
 
-def workbook_of_xml(sheets: Mapping[str, str], compression: int = ZIP_DEFLATED) -> bytes:
+def workbook_of_xml(
+    sheets: Mapping[str, str],
+    compression: int = ZIP_DEFLATED,
+    hidden: Mapping[str, str] | None = None,
+    properties: str = "",
+) -> bytes:
+    """`hidden` gives the state of sheets that are not visible, `properties` more XML before the sheets."""
+    states = {name: f'state="{state}" ' for name, state in (hidden or {}).items()}
     numbered = list(enumerate(sheets, 1))
-    names = "".join(f'<sheet name="{escape(name)}" sheetId="{n}" r:id="r{n}"/>' for n, name in numbered)
+    names = "".join(
+        f'<sheet name="{escape(name)}" sheetId="{n}" {states.get(name, "")}r:id="r{n}"/>' for n, name in numbered
+    )
     links = "".join(
         f'<Relationship Id="r{n}" Type="{LINKS}/worksheet" Target="worksheets/s{n}.xml"/>' for n, _ in numbered
     )
@@ -32,7 +62,8 @@ def workbook_of_xml(sheets: Mapping[str, str], compression: int = ZIP_DEFLATED) 
         "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"/>',
         "_rels/.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="r1" '
         f'Type="{LINKS}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{LINKS}"><sheets>{names}</sheets></workbook>',
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{LINKS}">{properties}<sheets>{names}</sheets>'
+        "</workbook>",
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships">{links}'
         f'<Relationship Id="s" Type="{LINKS}/styles" Target="styles.xml"/></Relationships>',
         "xl/styles.xml": STYLES,
@@ -45,13 +76,15 @@ def workbook_of_xml(sheets: Mapping[str, str], compression: int = ZIP_DEFLATED) 
     return out.getvalue()
 
 
-def sheet_xml(rows: Sequence[Sequence[Cell]], dimension: str = "A1") -> str:
+def sheet_xml(rows: Sequence[Sequence[Cell]], dimension: str = "A1", merged: Sequence[str] = ()) -> str:
     """The stated dimension is a lie: real ones often are."""
+    areas = "".join(f'<mergeCell ref="{area}"/>' for area in merged)
+    areas = f"<mergeCells>{areas}</mergeCells>" if merged else ""
     body = "".join(
         f'<row r="{number}">{"".join(cell_xml(cell, column, number) for column, cell in enumerate(row))}</row>'
         for number, row in enumerate(rows, 1)
     )
-    return f'<worksheet xmlns="{MAIN}"><dimension ref="{dimension}"/><sheetData>{body}</sheetData></worksheet>'
+    return f'<worksheet xmlns="{MAIN}"><dimension ref="{dimension}"/><sheetData>{body}</sheetData>{areas}</worksheet>'
 
 
 def letters(column: int) -> str:
@@ -65,6 +98,10 @@ def cell_xml(cell: Cell, column: int, row: int) -> str:
     match cell:
         case None:
             return ""
+        case Shown(number, form):
+            return f'<c {place} s="{3 + FORMATS.index(form)}"><v>{number}</v></c>'
+        case Formula(text, value):
+            return f"<c {place}><f>{escape(text)}</f>{value}</c>"
         case bytes():
             return f'<c {place} t="e"><v>{escape(cell.decode())}</v></c>'
         case bool():

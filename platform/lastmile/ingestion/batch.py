@@ -29,13 +29,27 @@ class BrokenRecord:
 
 
 @dataclass(frozen=True)
+class CellFault:
+    """A cell that no table can hold as its file has it, such as bytes that are no text; it costs its row.
+
+    `column` is a header of the file, `rule` the kind of fault. `expected` and `found` are for the person who reads why.
+    """
+
+    line: int
+    column: str
+    rule: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True)
 class RawBatch:
     """Records as read: every column text, under the headers found; null where the record has no such field.
 
     `lines` (UInt64, one per row, ascending) is the 1-based line a record starts on (text formats) or its 1-based row
     number in the sheet, table or array (other formats). `raw` returns the source text of the rows at these positions;
     it is called for bad rows only, so a reader may defer the work to it. `nul_free` is True where the reader knows that
-    no cell has a NUL character.
+    no cell has a NUL character. `faults` are of cells of these rows; their texts in the frame are what can be shown.
     """
 
     frame: pl.DataFrame
@@ -43,6 +57,7 @@ class RawBatch:
     raw: Callable[[Sequence[int]], list[str]]
     broken: Sequence[BrokenRecord] = ()
     nul_free: bool = False
+    faults: Sequence[CellFault] = ()
 
     @property
     def records(self) -> int:

@@ -9,7 +9,7 @@ from lastmile.ingestion.batch import RawBatch
 
 
 def with_corrections(batch: RawBatch, cells: Mapping[int, Mapping[str, str]]) -> RawBatch:
-    """The batch with corrected cells, by line and header, in place of those read.
+    """The batch with corrected cells, by line and header, in place of those read, and without their faults.
 
     A record that could not be split into fields becomes a row of the cells given for it. `raw` stays the source text.
     """
@@ -22,8 +22,9 @@ def with_corrections(batch: RawBatch, cells: Mapping[int, Mapping[str, str]]) ->
         for name in batch.frame.columns
         if (changed := [values[name] for _, values in rows if name in values])
     )
+    faults = [fault for fault in batch.faults if fault.column not in cells.get(fault.line, ())]
     if not broken:
-        return replace(batch, frame=frame) if rows else batch
+        return replace(batch, frame=frame, faults=faults) if rows else batch
     added = pl.DataFrame([dict(cells[record.line]) for record in broken], schema=frame.schema)
     lines = pl.concat([batch.lines, pl.Series(batch.lines.name, [record.line for record in broken], pl.UInt64)])
     order = lines.arg_sort()
@@ -35,4 +36,4 @@ def with_corrections(batch: RawBatch, cells: Mapping[int, Mapping[str, str]]) ->
         return [next(texts) if source < frame.height else broken[source - frame.height].raw for source in found]
 
     left = [record for record in batch.broken if record.line not in cells]
-    return RawBatch(pl.concat([frame, added])[order], lines.gather(order), raw, left, nul_free=batch.nul_free)
+    return RawBatch(pl.concat([frame, added])[order], lines.gather(order), raw, left, batch.nul_free, faults)

@@ -8,7 +8,6 @@ table has) is excluded and ingested individually, in its turn. So the order is p
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import accumulate, groupby
@@ -24,6 +23,7 @@ from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch
 from lastmile.ingestion.dedup import deduplicates, drops_with_table_duplicates, duplicate_kind, duplicates_in_drop
 from lastmile.ingestion.load import cleaned_key, object_of
+from lastmile.ingestion.panics import as_error
 from lastmile.ingestion.readers import open_drop
 from lastmile.ingestion.validation import Plan
 from lastmile.ingestion.validation.rules import is_by_row
@@ -81,11 +81,14 @@ def read_batch(store: Store, contract: Contract, drops: Sequence[Drop], folder: 
     with ThreadPoolExecutor(_PARALLEL_REQUESTS) as pool:
         fetches = [pool.submit(_fetch, store, drop, folder / str(drop.id)) for drop in drops]
         for drop, fetch in zip(drops, fetches, strict=True):
-            with suppress(Exception):  # ingesting the drop individually meets it again, and reports it
+            try:
                 one = _read(contract, drop, folder / str(drop.id), fetch.result(), plans)
-                held += 0 if one is None else one.batch.frame.estimated_size()
-                if one and held <= _MAX_HELD_BYTES:
-                    read[drop.id] = one
+            except BaseException as error:  # ingesting the drop individually meets it again, and reports it
+                as_error(error)
+                continue
+            held += 0 if one is None else one.batch.frame.estimated_size()
+            if one and held <= _MAX_HELD_BYTES:
+                read[drop.id] = one
     return read
 
 
@@ -193,6 +196,11 @@ def _joined(batches: Sequence[tuple[int, RawBatch]]) -> RawBatch:
             replace(record, line=record.line + position * _LINES_PER_DROP)
             for position, batch in batches
             for record in batch.broken
+        ],
+        faults=[
+            replace(fault, line=fault.line + position * _LINES_PER_DROP)
+            for position, batch in batches
+            for fault in batch.faults
         ],
     )
 

@@ -112,6 +112,7 @@ def _restricted_batch(batch: RawBatch, wanted: pl.Series) -> RawBatch:
         batch.lines.filter(is_wanted),
         lambda positions: batch.raw(kept.gather(list(positions)).to_list()),
         [record for record in batch.broken if record.line in lines],
+        faults=[fault for fault in batch.faults if fault.line in lines],
     )
 
 

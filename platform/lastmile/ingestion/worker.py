@@ -26,6 +26,7 @@ from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.load import load_drop, object_of, settle_without_rows
 from lastmile.ingestion.micro_batch import MAX_BATCH_DROPS, DropRead, NotBatchable, load_batch, read_batch
 from lastmile.ingestion.outages import is_outage
+from lastmile.ingestion.panics import as_error
 from lastmile.ingestion.release import release_rows
 from lastmile.ingestion.schema_evolution.rescued_values import fill_columns
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
@@ -126,8 +127,8 @@ def _try_batch(
         return load_batch(connection, store, contract, ready, folder, run_id)
     except NotBatchable as found:
         individual = found.drop_ids
-    except Exception as error:  # ingesting them individually meets whatever it is again, where it belongs
-        logger.warning("%s drops are ingested one by one: %s", len(ready), error)
+    except BaseException as error:  # ingesting them individually meets whatever it is again, where it belongs
+        logger.warning("%s drops are ingested one by one: %s", len(ready), as_error(error))
         individual = [one.drop.id for one in ready]
     for drop_id in individual:
         del read[drop_id]
@@ -161,10 +162,11 @@ def _ingest(connection: Connection, store: Store, contract: Contract, drop: Drop
         raise
     except (Changed, Missing) as error:
         return _settle_unavailable(connection, store, drop, run_id, error)
-    except Exception as error:
-        if is_outage(error):
-            raise
-        return _settle_failed(connection, drop, run_id, error)
+    except BaseException as error:
+        fault = as_error(error)
+        if is_outage(fault):
+            raise fault from error.__cause__
+        return _settle_failed(connection, drop, run_id, fault)
 
 
 def _load_or_release(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome:

@@ -3,14 +3,15 @@
 import json
 import os
 import sys
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 
 import pytest
-from declaring import changed
+from declaring import changed, dataset
 from files import VISITS, content, read, refusal, requiring
-from workbooks import MAIN, sheet_xml, workbook, workbook_of_xml
+from workbooks import MAIN, Cell, Formula, Shown, sheet_xml, workbook, workbook_of_xml
 
+from lastmile.contracts import Contract, column
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.readers import open_drop
 from lastmile.ingestion.readers.excel import reader
@@ -65,19 +66,37 @@ def test_cells_with_errors_are_found_where_references_are_left_out(tmp_path: Pat
     assert read(tmp_path, workbook_of_xml({"Visits": xml}), NAME).rows == [("1", "#DIV/0!")]
 
 
-def test_the_first_sheet_whose_header_fits_is_read_and_others_that_fit_are_named(tmp_path: Path) -> None:
+def test_the_only_visible_sheet_with_records_is_read_and_others_are_named(tmp_path: Path) -> None:
     sheets = {
         "Cover": [["Survey of the North"]],
+        "Empty": [["id", "note"]],
+        "2017": [["id", "note"], ["0", "of last year"]],
         "2018": [[], ["Title"], ["id", "note"], [], ["1", "a"]],
-        "2019": [["id", "note"], ["2", "b"]],
+        "Key": [["id", "note"], ["9", "not for people"]],
     }
-    found = read(tmp_path, workbook(sheets), NAME)
+    found = read(tmp_path, workbook(sheets, hidden={"2017": "hidden", "Key": "veryHidden"}), NAME)
 
     assert found.rows == [("1", "a")]
     assert found.lines == [5]
     assert found.format["sheet"] == "2018"
     assert found.format["preamble_lines"] == 2
-    assert found.format["sheets_left_out"] == "2019"
+    assert found.format["sheets_left_out"] == "Cover, Empty, 2017 (hidden), Key (hidden)"
+
+
+def test_two_sheets_with_records_are_refused_naming_both(tmp_path: Path) -> None:
+    data = workbook({"North": [["id", "note"], ["1", "a"]], "South": [["note", "id"], ["b", "2"]]})
+
+    message = refusal(tmp_path, data, NAME, of=Refused)
+
+    assert "found 2: ['North', 'South']" in message
+    assert "Format(sheet=...)" in message
+
+
+def test_a_hidden_sheet_is_read_only_where_the_contract_names_it(tmp_path: Path) -> None:
+    data = workbook({"V": [["id", "note"], ["1", "a"]]}, hidden={"V": "veryHidden"})
+
+    assert "hidden ones only: ['V']" in refusal(tmp_path, data, NAME, of=Refused)
+    assert read(tmp_path, data, NAME, changed(VISITS, sheet="V")).rows == [("1", "a")]
 
 
 def test_the_sheet_that_the_contract_names_is_read(tmp_path: Path) -> None:
@@ -180,3 +199,150 @@ def test_entities_in_its_xml_do_not_swell(tmp_path: Path) -> None:
 def test_a_workbook_is_known_by_its_content(tmp_path: Path) -> None:
     assert read(tmp_path, workbook({"V": [["id"], ["1"]]}), "visits.csv").format["format"] == "excel"
     assert read(tmp_path, "id,note\n1,a\n", "visits.xls").format["format"] == "csv"
+
+
+KINDS = dataset(
+    {
+        "id": column(str, "Key.", required=True),
+        "n": column(int, "Count."),
+        "x": column(float, "Measure."),
+        "m": column(datetime, "Moment."),
+        "d": column(date, "Day."),
+        "t": column(time, "Time of day."),
+    }
+)
+
+
+def faults(folder: Path, data: bytes, contract: Contract = KINDS) -> list[tuple[int, str, str]]:
+    """Line, column and rule of each."""
+    (folder / "dropped").write_bytes(data)
+    batches = open_drop(folder / "dropped", NAME, contract).batches()
+    return [(fault.line, fault.column, fault.rule) for batch in batches for fault in batch.faults]
+
+
+def cells(folder: Path, *values: Cell, name: str = "id", merged: tuple[str, ...] = (), **more: str) -> bytes:
+    """A workbook with one column of these values; its key, if it is another one, counts from 1."""
+    rows = [[value] for value in values] if name == "id" else [[str(n), value] for n, value in enumerate(values, 1)]
+    header = [name] if name == "id" else ["id", name]
+    return workbook_of_xml({"V": sheet_xml([header, *rows], merged=merged)}, **more)
+
+
+def column_of(folder: Path, data: bytes, contract: Contract = KINDS) -> list[str | None]:
+    return [row[-1] for row in read(folder, data, NAME, contract).rows]
+
+
+def test_numbers_shown_with_zeros_before_them_are_texts_as_they_are_shown(tmp_path: Path) -> None:
+    values = [
+        Shown(123, "0000000"), Shown(7, '"HH-"000'), Shown(1234, '"HH-"000'), Shown(1234, "000-00"),
+        Shown(-7, "0000000"), Shown(1.5, "0000000"),
+    ]  # fmt: skip
+    data = cells(tmp_path, *values)
+
+    assert column_of(tmp_path, data) == ["0000123", "HH-007", "HH-1234", "012-34", "-7", "1.5"]
+    assert faults(tmp_path, data) == []
+
+
+def test_they_stay_numbers_where_a_number_is_declared(tmp_path: Path) -> None:
+    data = cells(tmp_path, Shown(123, "0000000"), Shown(7, '"HH-"000'), name="n")
+
+    assert column_of(tmp_path, data) == ["123", "7"]
+
+
+def test_other_formats_change_no_number(tmp_path: Path) -> None:
+    values = [Shown(0.55, "0.00%"), Shown(1234.5, '#,##0.00 "€"'), Shown(0.5, "# ?/?")]
+
+    assert column_of(tmp_path, cells(tmp_path, *values)) == ["0.55", "1234.5", "0.5"]
+
+
+@pytest.mark.parametrize("number", ["254712345678901000", "2.54712345678901E+17", "1234567890123450", "-1E+15"])
+def test_numbers_over_fifteen_digits_are_faults_where_every_digit_counts(tmp_path: Path, number: str) -> None:
+    for name in ("id", "n", "x"):
+        data = cells(tmp_path, Shown(float(number), '#,##0.00 "€"'), 12345678901234, name=name)
+        assert faults(tmp_path, data) == ([] if name == "x" else [(2, name, "digits")])
+
+
+def test_a_date_and_time_at_midnight_is_one(tmp_path: Path) -> None:
+    noon, midnight = datetime(2024, 5, 31, 12), datetime(2024, 5, 31)  # noqa: DTZ001
+    data = cells(tmp_path, noon, midnight, None, "", name="m")
+
+    assert column_of(tmp_path, data) == ["2024-05-31T12:00:00", "2024-05-31T00:00:00", None, None]
+    assert column_of(tmp_path, cells(tmp_path, midnight, name="d")) == ["2024-05-31"]
+
+
+def test_durations_and_times_are_hours_minutes_and_seconds(tmp_path: Path) -> None:
+    values = [
+        Shown(1.5, "[h]:mm:ss"),
+        Shown(0.5, "[h]:mm:ss"),
+        Shown(10.63206018518, "[h]:mm:ss"),
+        Shown(0.25, "hh:mm:ss"),
+    ]
+
+    assert column_of(tmp_path, cells(tmp_path, *values)) == ["36:00:00", "12:00:00", "255:10:10", "06:00:00"]
+
+
+@pytest.mark.parametrize("value", ["", "<v/>", "<v />", "<v></v>", "\n <v></v>\n"])
+def test_a_formula_that_was_never_calculated_is_its_text_and_a_fault_of_a_text(tmp_path: Path, value: str) -> None:
+    data = workbook({"V": [["id", "n"], ["1", Formula("1+1", value)], [Formula("A2", value), 2], ["3", 3]]})
+
+    assert read(tmp_path, data, NAME, KINDS).rows == [("1", "=1+1"), ("=A2", "2"), ("3", "3")]
+    assert faults(tmp_path, data) == [(3, "id", "formula")]
+
+
+def test_formulas_are_found_where_nothing_else_is(tmp_path: Path) -> None:
+    data = workbook({"V": [["id", "n"], ["1", 1], [Formula("A2"), Formula("B2")]]})
+
+    assert read(tmp_path, data, NAME, KINDS).rows == [("1", "1"), ("=A2", "=B2")]
+
+
+def test_the_zero_of_a_program_that_calculates_nothing_is_no_value(tmp_path: Path) -> None:
+    rows = [["id", "n"], ["1", Formula("1+1", "<v>0</v>")], ["2", Formula("1+1", "<v>2</v>")], ["3", 0]]
+    never = workbook({"V": rows}, properties='<calcPr calcId="124519" fullCalcOnLoad="1"/>')
+
+    assert column_of(tmp_path, never) == ["=1+1", "2", "0"]
+    assert column_of(tmp_path, workbook({"V": rows})) == ["0", "2", "0"]
+
+
+def test_a_calculated_formula_is_its_value_the_empty_text_too(tmp_path: Path) -> None:
+    empty = '<row r="3"><c r="A3"><v>3</v></c><c r="B3" t="str"><f>""</f><v></v></c></row></sheetData>'
+    xml = sheet_xml([["id", "n"], ["1", Formula("1+1", "<v>2</v>")]]).replace("</sheetData>", empty)
+
+    assert read(tmp_path, workbook_of_xml({"V": xml}), NAME, KINDS).rows == [("1", "2"), ("3", None)]
+
+
+def test_an_error_is_a_fault_of_a_text_unless_it_stands_for_no_value(tmp_path: Path) -> None:
+    data = workbook({"V": [["id", "note"], ["1", b"#N/A"], ["2", b"#REF!"], ["3", "#N/A"]]})
+
+    assert faults(tmp_path, data, VISITS) == [(2, "note", "error"), (3, "note", "error")]
+    assert faults(tmp_path, data, changed(VISITS, missing=("", "#N/A"))) == [(3, "note", "error")]
+
+
+def test_a_cell_that_a_merged_one_covers_is_a_fault(tmp_path: Path) -> None:
+    rows = [["id", "travel", None, "note"], [None, "air", "rail", None], ["1", 5, 6, "north"], ["2", 5, None, None]]
+    data = workbook_of_xml({"V": sheet_xml(rows, merged=("B1:C1", "B4:C4", "D3:D4", "F3:F4"))})
+    contract = requiring("id", "travel_air", "travel_rail", optional=("note",))
+
+    assert faults(tmp_path, data, contract) == [(4, "travel rail", "merged"), (4, "note", "merged")]
+
+
+@pytest.mark.parametrize(
+    ("number", "rule"), [("60", ["day"]), ("60.5", ["day"]), ("-1", ["day"]), ("59", []), ("61", [])]
+)
+def test_a_day_that_never_was_is_a_fault(tmp_path: Path, number: str, rule: list[str]) -> None:
+    data = cells(tmp_path, Shown(float(number), "yyyy-mm-dd"), name="d")
+
+    assert [found[2] for found in faults(tmp_path, data)] == rule
+    if not rule:
+        assert column_of(tmp_path, data) == ["1900-02-28" if number == "59" else "1900-03-01"]
+
+
+def test_rows_that_a_filter_hides_are_read(tmp_path: Path) -> None:
+    xml = sheet_xml([["id", "note"], ["1", "a"], ["2", "b"]]).replace('<row r="3">', '<row r="3" hidden="1">')
+
+    assert read(tmp_path, workbook_of_xml({"V": xml}), NAME).rows == [("1", "a"), ("2", "b")]
+
+
+def test_a_text_in_parts_is_one_text(tmp_path: Path) -> None:
+    parts = "<is><r><t>a</t></r><r><rPr><b/></rPr><t>b</t></r></is>"
+    xml = sheet_xml([["id"], ["x"]]).replace('<is><t xml:space="preserve">x</t></is>', parts)
+
+    assert read(tmp_path, workbook_of_xml({"V": xml}), NAME).rows == [("ab",)]

@@ -1,13 +1,21 @@
-"""What a value is as text: exact, without a guess at what it was meant to be."""
+"""What a value is as text: exact, without a guess at what it was meant to be; one rule for all formats."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 import orjson
 import polars as pl
+
+from lastmile.contracts.contract import Contract
+from lastmile.contracts.types import Kind
+from lastmile.ingestion.validation.header_match import fit
+
+#: From here on a double does not hold every whole number, so its last digits may not be those that were meant.
+WHOLE_IN_DOUBLE = 2**53
 
 
 class Numeral(str):
@@ -15,7 +23,7 @@ class Numeral(str):
 
 
 def cell_text(value: Any) -> str | None:
-    """Null where there is no value; dates and times in ISO form, whole floats without a point, what is nested as JSON.
+    """Null where there is no value; dates and times in ISO form, durations as `36:00:00`, what is nested as JSON.
 
     Raises UnicodeDecodeError for bytes that are not UTF-8.
     """
@@ -24,9 +32,11 @@ def cell_text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+        return float_text(value)
     if isinstance(value, datetime | date | time):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return duration_text(value // timedelta(microseconds=1), 1_000_000)
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, bytes):
@@ -36,19 +46,43 @@ def cell_text(value: Any) -> str | None:
     return str(value)
 
 
+def float_text(value: float) -> str:
+    """The fewest digits that stand for this double alone, without an exponent from 1e-4 to 1e16; `4` for 4.0."""
+    return repr(value + 0.0).removesuffix(".0")  # -0.0 + 0.0 is 0.0
+
+
+def duration_text(units: int, per_second: int) -> str:
+    """Hours, minutes and seconds, however many hours: `36:00:00`, `-00:00:01.500000`."""
+    seconds, fraction = divmod(abs(units), per_second)
+    text = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    behind = f".{fraction:0{len(str(per_second)) - 1}}" if fraction else ""
+    return f"{'-' if units < 0 else ''}{text}{behind}"
+
+
 def json_text(value: Any) -> str:
-    """As `json.dumps` without blanks, but numerals keep their digits and any other value becomes its text in quotes."""
+    """As `json.dumps` without blanks, but numbers keep their digits and any other value becomes its text in quotes."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{json_text(str(key))}:{json_text(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(json_text, value)) + "]"
-    if isinstance(value, Numeral) or (isinstance(value, int) and not isinstance(value, bool)):
-        return str(value)
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    return json.dumps(cell_text(value), ensure_ascii=False)
+    text = cell_text(value)
+    is_number = isinstance(value, Numeral | int | Decimal) or (isinstance(value, float) and math.isfinite(value))
+    return str(text) if is_number else json.dumps(text, ensure_ascii=False)
 
 
 def raw_rows(frame: pl.DataFrame) -> Callable[[Sequence[int]], list[str]]:
     """Rows by position, each as the JSON text of an object; for formats whose source is not text."""
     return lambda positions: [orjson.dumps(frame.row(position, named=True)).decode() for position in positions]
+
+
+def kinds_of(header: Sequence[str], contract: Contract) -> dict[str, Kind]:
+    """What each header's column is declared as; undeclared ones are not among them."""
+    declared = contract.expanded(header)
+    return {name: declared.kinds[column] for column, name in fit(contract, header)[0].items()}
+
+
+def needs_every_digit(kind: Kind | None) -> bool:
+    """Whether a number that has lost digits would pass for another in a column of this kind."""
+    return kind is not None and kind.name in ("text", "whole number", "decimal")

@@ -15,7 +15,7 @@ from lastmile.ingestion.readers.delimited.reader import open_delimited
 from lastmile.ingestion.readers.excel.reader import open_excel
 from lastmile.ingestion.readers.json.documents import open_json_document
 from lastmile.ingestion.readers.json.lines import open_json_lines
-from lastmile.ingestion.readers.parquet import open_parquet
+from lastmile.ingestion.readers.parquet.reader import open_parquet
 
 BINARY = {
     b"PAR1": open_parquet,

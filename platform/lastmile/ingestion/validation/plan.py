@@ -12,6 +12,7 @@ import polars as pl
 from lastmile.contracts.casts import PLAIN, NumberFormat
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch, SchemaChange, ValidatedBatch
+from lastmile.ingestion.validation.cell_faults import with_faults
 from lastmile.ingestion.validation.evaluation import FAILURES, evaluated
 from lastmile.ingestion.validation.fast_path import FastPath
 from lastmile.ingestion.validation.header_match import fit
@@ -56,6 +57,7 @@ class Plan:
         found = {column: name for column, name in fitting.items() if column not in loaded}
         self._unknown = dict.fromkeys(self.change.rescued)
         self._longest = contract.limits.cell_characters
+        self._columns = {name: column for column, name in found.items()}
         self._loaded = [*contract.columns, "_line", "_rescued"]
         self._names = {name: raw_name(column) for column, name in found.items()} | {
             name: raw_name(name) for name in self._unknown
@@ -81,7 +83,8 @@ class Plan:
             rows = raw[positions]
             texts = batch.raw(positions.to_list())
             bad.append(bad_rows(rules, flags.filter(is_bad), rows, rows["_line"], texts))
-        return ValidatedBatch(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
+        judged = ValidatedBatch(_in_order(plain, valid), pl.concat(bad).sort("line", maintain_order=True))
+        return with_faults(judged, batch, self._columns) if batch.faults else judged
 
     def _with_rescued(self, batch: RawBatch) -> tuple[pl.DataFrame, pl.Series]:
         """The declared cells with `_line`, the others as JSON in `_rescued`, and which rows have any that are unfit.

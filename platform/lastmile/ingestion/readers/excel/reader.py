@@ -4,15 +4,17 @@ A workbook is the one format whose parser must be trusted with the whole file at
 gigabytes, and a damaged one can kill the process. So the archive's declared sizes are looked at first, and the rest is
 done in a child with bounded memory and time, which leaves the rows of every sheet as text for validation.
 
-The sheet is the one the contract names, or the first whose header fits; others that fit too are named in the format as
-left out. Records are the rows with any cell filled, lines their numbers in the sheet. Empty cells are null. Cells with
-errors are read as their text (`#N/A`) in xlsx and xlsm; in the other kinds calamine gives them as empty.
+The sheet is the one the contract names, or the only visible one with records under a header that fits; where two have,
+the drop is refused. Records are the rows with any cell filled, lines their numbers in the sheet. Empty cells are null.
+Cells with errors are read as their text (`#N/A`) in xlsx and xlsm; in the other kinds calamine gives them as empty.
+What a cell seems and is not (see `workbook`) is a fault of a text, which would have it in silence; other types judge it
+by its text.
 """
 
 import errno
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,12 +25,14 @@ import polars as pl
 
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.settings import Format, Limits
-from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Refused, Unreadable
+from lastmile.contracts.types import Kind
+from lastmile.ingestion.batch import BrokenRecord, CellFault, RawBatch, Reader, Refused, Unreadable
 from lastmile.ingestion.readers.archive import ZIP, listed
-from lastmile.ingestion.readers.cells import cell_text, raw_rows
+from lastmile.ingestion.readers.cells import cell_text, needs_every_digit, raw_rows
 from lastmile.ingestion.readers.compression import check_unpacked
 from lastmile.ingestion.readers.excel.workbook import TOO_LARGE
 from lastmile.ingestion.readers.header import PREAMBLE, Heading, find_heading, refusal
+from lastmile.ingestion.validation.header_match import fit
 
 #: Declared bytes of an archive's content: what a child of `MEMORY` could not take is not tried.
 LARGEST = 2**30
@@ -36,45 +40,92 @@ LARGEST = 2**30
 MEMORY, SECONDS = 2 * 2**30, 600
 
 
+#: By rule of a remark, what was expected and what was found.
+SAID = {
+    "error": ("a value", "the error '{}'"),
+    "formula": ("a value", "a formula that was never calculated: '{}'. Open the workbook in a spreadsheet and save it"),
+    "day": ("a day of the calendar", "the day number {}"),
+    "digits": ("at most 15 digits, which is what a workbook keeps of a number; write it as text", "{}"),
+    "merged": ("a cell of its own", "one that cell {} covers. Split the merged cells"),
+}
+
+
+class Sheet(NamedTuple):
+    """A file of a sheet's rows, and whether people see the sheet."""
+
+    file: Path
+    is_visible: bool
+
+
+class Declared(NamedTuple):
+    """What a header's column is: its kind, and the texts that stand for no value."""
+
+    kind: Kind
+    missing: Sequence[str]
+
+
 class Row(NamedTuple):
-    """A row of a sheet: its 1-based number, and its cells up to the last that is filled."""
+    """A row of a sheet: its 1-based number, its cells up to the last that is filled, and rule and text by column."""
 
     number: int
     cells: list[str | None]
+    remarks: Mapping[str, tuple[str, str]] = {}
 
 
 def open_excel(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
-    """Raises Refused where no sheet fits or the content is too large, Unreadable where it is no workbook."""
+    """Raises Refused where not one sheet fits or the content is too large, Unreadable where it is no workbook."""
     _check_sizes(path, contract.limits)
     found |= {"format": "excel"}
     folder = TemporaryDirectory(prefix="lastmile-workbook-")
-    sheets = _chosen(_sheets(path, Path(folder.name), contract.limits), contract)
-    starts = {name: list(islice(_rows(file, contract.format), PREAMBLE + 1)) for name, file in sheets.items()}
+    every = _sheets(path, Path(folder.name), contract.limits)
+    sheets = _chosen(every, contract)
+    starts = {name: list(islice(_rows(file, contract.format), PREAMBLE + 2)) for name, file in sheets.items()}
     if not any(starts.values()):
         return Reader(found, [], lambda rows: iter(()))
-    headings = {name: find_heading(map(_names, start), contract) for name, start in starts.items()}
+    headings = {
+        name: find_heading(map(_names, start[:-1] if len(start) > PREAMBLE + 1 else start), contract)
+        for name, start in starts.items()
+    }
     fitting = {name: heading for name, heading in headings.items() if heading is not None}
     if not fitting:
         raise refusal([_names(row) for start in starts.values() for row in start], contract)
-    sheet, heading = next(iter(fitting.items()))
+    sheet, heading = _only(fitting, starts, contract)
     found |= {
         "sheet": sheet,
         "preamble_lines": starts[sheet][heading.position].number - 1 if heading.position >= 0 else 0,
     }
-    if len(fitting) > 1:
-        found["sheets_left_out"] = ", ".join(list(fitting)[1:])
+    if others := [name if one.is_visible else f"{name} (hidden)" for name, one in every.items() if name != sheet]:
+        found["sheets_left_out"] = ", ".join(others)
+    declared = _declared(heading.names, contract)
 
     def produce(rows: int) -> Iterator[RawBatch]:
-        return _batches(Path(folder.name) / sheets[sheet].name, contract.format, heading, rows)
+        file = Path(folder.name) / sheets[sheet].name
+        data = islice(_rows(file, contract.format), heading.position + 1, None)
+        while some := list(islice(data, rows)):
+            yield _batch(some, heading.names, declared)
 
     return Reader(found, heading.names, produce)
 
 
+def _only(
+    fitting: Mapping[str, Heading], starts: Mapping[str, Sequence[Row]], contract: Contract
+) -> tuple[str, Heading]:
+    """The sheet with records, or the first if none has any. Raises Refused where several have."""
+    filled = [name for name, heading in fitting.items() if len(starts[name]) > heading.position + 1]
+    if len(filled) > 1:
+        raise Refused(
+            f"dataset {contract.name}: expected one sheet with its columns, found {len(filled)}: {filled}. Send one "
+            "workbook for each, or name the sheet to be read in the contract: Format(sheet=...)."
+        )
+    sheet = next(iter(filled or fitting))
+    return sheet, fitting[sheet]
+
+
 def first_rows(path: Path, limits: Limits, rows: int) -> dict[str, list[list[str]]]:
-    """The names that may stand in a header: of each sheet so many rows. Raises as `open_excel` does."""
+    """The names that may stand in a header: of each visible sheet so many rows. Raises as `open_excel` does."""
     _check_sizes(path, limits)
     with TemporaryDirectory(prefix="lastmile-workbook-") as folder:
-        sheets = _sheets(path, Path(folder), limits)
+        sheets = _visible(_sheets(path, Path(folder), limits))
         return {name: [_names(row) for row in islice(_rows(file, Format()), rows)] for name, file in sheets.items()}
 
 
@@ -91,20 +142,31 @@ def _check_sizes(path: Path, limits: Limits) -> None:
         )
 
 
-def _chosen(sheets: dict[str, Path], contract: Contract) -> dict[str, Path]:
-    """The sheet the contract names, or all of them."""
-    if contract.format.sheet is None or not sheets:
-        return sheets
-    if contract.format.sheet not in sheets:
+def _chosen(sheets: Mapping[str, Sheet], contract: Contract) -> dict[str, Path]:
+    """The sheet the contract names, hidden or not, or all visible ones."""
+    named = contract.format.sheet
+    if named is None or not sheets:
+        visible = _visible(sheets)
+        if sheets and not visible:
+            raise Refused(
+                f"dataset {contract.name}: expected a visible sheet, found hidden ones only: {list(sheets)}. Show the "
+                "sheet, or name it in the contract: Format(sheet=...)."
+            )
+        return visible
+    if named not in sheets:
         raise Refused(
-            f"dataset {contract.name}: expected a sheet named {contract.format.sheet!r}, found {list(sheets)}. Rename "
-            "it, or name another in the contract."
+            f"dataset {contract.name}: expected a sheet named {named!r}, found {list(sheets)}. Rename it, or name "
+            "another in the contract."
         )
-    return {contract.format.sheet: sheets[contract.format.sheet]}
+    return {named: sheets[named].file}
 
 
-def _sheets(path: Path, folder: Path, limits: Limits) -> dict[str, Path]:
-    """Sheet name to a file of its rows, in the workbook's order."""
+def _visible(sheets: Mapping[str, Sheet]) -> dict[str, Path]:
+    return {name: sheet.file for name, sheet in sheets.items() if sheet.is_visible}
+
+
+def _sheets(path: Path, folder: Path, limits: Limits) -> dict[str, Sheet]:
+    """Sheets by name, in the workbook's order."""
     script = Path(__file__).with_name("workbook.py")
     bounds = map(str, (MEMORY, limits.columns, limits.record_bytes))
     command = [sys.executable, "-P", str(script), str(path), str(folder), *bounds]
@@ -122,38 +184,42 @@ def _sheets(path: Path, folder: Path, limits: Limits) -> dict[str, Path]:
             f"expected a workbook that is whole, has no password and takes at most {MEMORY:,} bytes to read; {reason}. "
             "Save it again, or as CSV."
         )
-    names = orjson.loads((folder / "sheets.json").read_bytes())
-    return {name: folder / f"{number}.jsonl" for number, name in enumerate(names)}
+    sheets = orjson.loads((folder / "sheets.json").read_bytes())
+    return {name: Sheet(folder / f"{n}.jsonl", is_visible) for n, (name, is_visible) in enumerate(sheets)}
 
 
 def _rows(file: Path, said: Format) -> Iterator[Row]:
     """The rows, but for those that the contract says to skip."""
     with file.open("rb") as lines:
         for line in lines:
-            number, *cells = orjson.loads(line)
+            read = orjson.loads(line)
+            (number, *cells), remarks = (read, {}) if isinstance(read, list) else (read["cells"], read["remarks"])
             texts = [cell_text(cell) or None for cell in cells]
             filled = max(position for position, text in enumerate(texts, 1) if text is not None)
             is_comment = said.comment is not None and (texts[0] or "").startswith(said.comment)
             if number > said.skip_lines and not is_comment:
-                yield Row(number, texts[:filled])
+                yield Row(number, texts[:filled], remarks)
 
 
 def _names(row: Row) -> list[str]:
     return [cell or "" for cell in row.cells]
 
 
-def _batches(file: Path, said: Format, heading: Heading, rows: int) -> Iterator[RawBatch]:
-    data = islice(_rows(file, said), heading.position + 1, None)
-    while some := list(islice(data, rows)):
-        yield _batch(some, heading.names)
+def _declared(header: Sequence[str], contract: Contract) -> dict[str, Declared]:
+    whole = contract.expanded(header)
+    columns, _ = fit(contract, header)
+    return {name: Declared(whole.kinds[column], whole.missing(column)) for column, name in columns.items()}
 
 
-def _batch(rows: Sequence[Row], header: list[str]) -> RawBatch:
+def _batch(rows: Sequence[Row], header: list[str], declared: Mapping[str, Declared]) -> RawBatch:
     """Cells right of the header belong to no column, so a row that has any is broken."""
     good = [row for row in rows if len(row.cells) <= len(header)]
+    faults = [fault for row in good if row.remarks for fault in _faults(row, header, declared)]
     frame = pl.DataFrame(
         [row.cells + [None] * (len(header) - len(row.cells)) for row in good], _schema(header), orient="row"
     )
+    moments = [name for name, column in declared.items() if column.kind.name == "timestamp"]
+    frame = frame.with_columns(_midnight(pl.col(name)) for name in moments)
     broken = [
         BrokenRecord(
             row.number, orjson.dumps(row.cells).decode(), f"expected {len(header)} cells, found {len(row.cells)}"
@@ -161,7 +227,33 @@ def _batch(rows: Sequence[Row], header: list[str]) -> RawBatch:
         for row in rows
         if len(row.cells) > len(header)
     ]
-    return RawBatch(frame, pl.Series("line", [row.number for row in good], pl.UInt64), raw_rows(frame), broken)
+    lines = pl.Series("line", [row.number for row in good], pl.UInt64)
+    return RawBatch(frame, lines, raw_rows(frame), broken, faults=faults)
+
+
+def _midnight(moment: pl.Expr) -> pl.Expr:
+    """A date where a date and time is declared: calamine knows midnight no other way."""
+    is_day = moment.str.contains(r"^\d{4}-\d\d-\d\d$")
+    return pl.when(is_day).then(moment + "T00:00:00").otherwise(moment)
+
+
+def _faults(row: Row, header: Sequence[str], declared: Mapping[str, Declared]) -> Iterator[CellFault]:
+    """Of a row's remarks those that its columns make faults; numbers are written into texts as they are displayed."""
+    for place, (rule, text) in ((int(column) - 1, remark) for column, remark in row.remarks.items()):
+        if place >= len(header):
+            continue
+        column = declared.get(header[place])
+        if rule == "displayed" and (column is None or column.kind.is_text):
+            row.cells[place] = text
+        elif column is not None and _is_fault(rule, text, column):
+            yield CellFault(row.number, header[place], rule, *(said.format(text) for said in SAID[rule]))
+
+
+def _is_fault(rule: str, text: str, column: Declared) -> bool:
+    if rule == "digits":
+        return needs_every_digit(column.kind)
+    is_hidden = rule in ("error", "formula") and column.kind.is_text and text not in column.missing
+    return is_hidden or rule in ("merged", "day")
 
 
 def _schema(header: list[str]) -> dict[str, type[pl.DataType]]:

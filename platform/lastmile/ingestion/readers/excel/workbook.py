@@ -2,26 +2,51 @@
 
 Run as a script, in a process that may die: it takes no more than MEMORY bytes, which also bounds what its XML can do to
 it, and imports nothing of lastmile, so that it starts fast. A row of more than COLUMNS cells, or a cell of more than
-CELL characters, ends it with `TOO_LARGE` and a message. FOLDER gets `sheets.json` (names in order) and `0.jsonl`,
-`1.jsonl`... with `[row number, cells...]` per row that has any cell filled; dates in ISO form, empty cells as "".
+CELL characters, ends it with `TOO_LARGE` and a message. FOLDER gets `sheets.json` (name and whether it is visible, in
+order) and `0.jsonl`, `1.jsonl`... with `[row number, cells...]` per row that has any cell filled; dates in ISO form,
+durations as `36:00:00`, empty cells as "".
+
+A row with cells that are not what they seem is `{"cells": [row number, cells...], "remarks": {column: [rule, text]}}`,
+columns from 1. Rules: `error` (#N/A), `formula` (never calculated; the cell is then its text), `displayed` (a number
+shown with zeros before it), `day` (the number of a day that never was), `digits` (a number over 15 digits), `merged`
+(covered by the cell named). `digits` are found in all kinds of workbook, `merged` in xlsx, xlsm and xls, the others in
+xlsx and xlsm.
 """
 
+import re
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 from xml.etree import ElementTree
 from zipfile import ZipFile, is_zipfile
 
 import orjson
-from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
+from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-WORKBOOK, WORKSHEETS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+WORKBOOK, LINKS, STYLES = "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml"
 #: Exit code of a workbook over its limits.
 TOO_LARGE = 3
 #: Bytes of rows it may leave on disk, as a multiple of its memory.
 MOST_WRITTEN = 2
+#: Spreadsheets keep 15 digits of a number; from here on a whole one may have lost some.
+SIXTEEN_DIGITS = 10**15
+#: Cells that a merged area may cover, counted over a sheet; more are drawn, not filled.
+MOST_COVERED = 1_000_000
+#: How far back a cell may begin before the end of a piece of XML that is searched.
+OVERLAP = 4_096
+
+#: Rules of remarks whose text is what the cell holds.
+FILLED = ("error", "formula", "day")
+
+#: Rule and text by 1-based row and column.
+Remarks = dict[tuple[int, int], tuple[str, str]]
+#: What a style makes of a number: the remark on it, or none.
+Styles = dict[str, Callable[[float], tuple[str, str] | None]]
 
 
 def main(path: str, folder: str, memory: str, columns: str, longest: str) -> None:
@@ -29,28 +54,58 @@ def main(path: str, folder: str, memory: str, columns: str, longest: str) -> Non
         resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN * int(memory), MOST_WRITTEN * int(memory)))
     with CalamineWorkbook.from_path(path) as workbook:
-        names = [sheet.name for sheet in workbook.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
-        Path(folder, "sheets.json").write_bytes(orjson.dumps(names))
+        sheets = [sheet for sheet in workbook.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+        listed = [(sheet.name, sheet.visible == SheetVisibleEnum.Visible) for sheet in sheets]
+        Path(folder, "sheets.json").write_bytes(orjson.dumps(listed))
         parts = worksheet_parts(path)
-        for number, name in enumerate(names):
-            errors = error_cells(path, parts[name]) if name in parts else {}
+        for number, (name, _) in enumerate(listed):
+            sheet = workbook.get_sheet_by_name(name)
+            remarks = covered_cells(sheet) | (remarks_in(path, parts[name]) if name in parts else {})
             with Path(folder, f"{number}.jsonl").open("wb") as out:
-                for row in rows(workbook.get_sheet_by_name(name), errors):
-                    check(name, row, int(columns), int(longest))
-                    out.write(orjson.dumps(row, default=str) + b"\n")
+                for row in rows(sheet, remarks):
+                    check(name, row if isinstance(row, list) else row["cells"], int(columns), int(longest))
+                    out.write(orjson.dumps(row, default=text_of) + b"\n")
 
 
-def rows(sheet: CalamineSheet, errors: dict[tuple[int, int], str]) -> Iterator[list[Any]]:
-    first_column = sheet.start[1] if sheet.start else 0
+def rows(sheet: CalamineSheet, remarks: Remarks) -> Iterator[Any]:
+    noted: dict[int, dict[int, tuple[str, str]]] = {}
+    for (number, column), remark in remarks.items():
+        noted.setdefault(number, {})[column] = remark
+    filled = [place for place, (rule, _) in remarks.items() if rule in FILLED]
+    start = sheet.start[1] + 1 if sheet.start else 1
+    left = min([start, *(column for _, column in filled)])  # calamine gives no cells left of the first that is filled
+    number = 0
     for number, cells in enumerate(sheet.iter_rows(), 1):
-        filled = [
-            errors.get((number, column), cell) if cell == "" else cell
-            for column, cell in enumerate(cells, first_column + 1)
-        ]
-        while filled and filled[-1] == "":
-            filled.pop()
-        if filled:
-            yield [number, *filled]
+        yield from row([""] * (start - left) + cells, number, left, noted.get(number, {}))
+    for below in sorted({row for row, _ in filled if row > number}):
+        yield from row([], below, left, noted[below])
+
+
+def row(cells: list[Any], number: int, left: int, found: dict[int, tuple[str, str]]) -> Iterator[Any]:
+    """The row as it is written, unless it is empty; `cells` begin at the column `left`."""
+    for column, cell in enumerate(cells, left):
+        if type(cell) is float and abs(cell) >= SIXTEEN_DIGITS:
+            found[column] = ("digits", f"{Decimal(repr(cell)):f}")
+    for column, (rule, text) in found.items():
+        if rule in FILLED:
+            cells += [""] * (column - left + 1 - len(cells))
+            cells[column - left] = text
+    while cells and cells[-1] == "":
+        cells.pop()
+    if not cells:
+        return
+    whole = [number, *cells]
+    remarks = {str(column - left + 1): remark for column, remark in found.items() if column >= left}
+    yield {"cells": whole, "remarks": remarks} if remarks else whole
+
+
+def text_of(value: Any) -> str:
+    """Of a duration, as `cell_text` writes it."""
+    if not isinstance(value, timedelta):
+        return str(value)
+    seconds, micros = divmod(abs(value) // timedelta(microseconds=1), 10**6)
+    text = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}" + (f".{micros:06}" if micros else "")
+    return f"-{text}" if value < timedelta(0) else text
 
 
 def check(sheet: str, row: list[Any], columns: int, longest: int) -> None:
@@ -69,14 +124,36 @@ def end(message: str) -> None:
     sys.exit(TOO_LARGE)
 
 
+def covered_cells(sheet: CalamineSheet) -> Remarks:
+    """Cells that another covers, with its name: all of a merged area but the first."""
+    found: Remarks = {}
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
+        if len(found) + (bottom - top + 1) * (right - left + 1) > MOST_COVERED:
+            break
+        for row in range(top, bottom + 1):
+            for column in range(left, right + 1):
+                found[row + 1, column + 1] = ("merged", f"{letters(left + 1)}{top + 1}")
+        del found[top + 1, left + 1]
+    return found
+
+
+def letters(column: int) -> str:
+    """`A` for 1, `AA` for 27."""
+    name = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name
+
+
 def worksheet_parts(path: str) -> dict[str, str]:
     """Sheet name to its XML inside an xlsx or xlsm; empty for other kinds of workbook."""
     if not is_zipfile(path):
         return {}
     with ZipFile(path) as archive:
-        if not {WORKBOOK, WORKSHEETS} <= set(archive.namelist()):
+        if not {WORKBOOK, LINKS} <= set(archive.namelist()):
             return {}
-        targets = {link.get("Id"): link.get("Target", "") for link in parse(archive, WORKSHEETS)}
+        targets = {link.get("Id"): link.get("Target", "") for link in parse(archive, LINKS)}
         sheets = [part for part in parse(archive, WORKBOOK).iter() if tag(part) == "sheet"]
         found = {sheet.get("name", ""): targets.get(relation(sheet), "") for sheet in sheets}
         parts = {
@@ -89,27 +166,103 @@ def parse(archive: ZipFile, part: str) -> ElementTree.Element:
     return ElementTree.fromstring(archive.read(part))  # noqa: S314  # memory is bounded
 
 
-def error_cells(path: str, part: str) -> dict[tuple[int, int], str]:
-    """Text by 1-based row and column of the cells that hold errors, which calamine gives as empty."""
+def remarks_in(path: str, part: str) -> Remarks:
+    """Of a sheet's XML: what calamine does not tell."""
     with ZipFile(path) as archive:
+        is_stale = any(
+            tag(found) == "calcPr" and found.get("fullCalcOnLoad") in ("1", "true")
+            for found in parse(archive, WORKBOOK)
+        )
+        styles = styles_in(archive) if STYLES in archive.namelist() else {}
         with archive.open(part) as file:
-            if not holds_errors(file):
+            if not is_remarkable(file, suspicions(styles, is_stale)):
                 return {}
         with archive.open(part) as file:
-            return dict(errors(file))
+            return dict(remarks(file, styles, is_stale))
 
 
-def holds_errors(file: IO[bytes]) -> bool:
-    """A quick look, since few sheets do: walking the XML takes longer than all the rest."""
+def styles_in(archive: ZipFile) -> Styles:
+    """By number, the cell styles under which a number is not what it seems."""
+    sheet = parse(archive, STYLES)
+    codes = {part.get("numFmtId", ""): part.get("formatCode", "") for part in sheet.iter() if tag(part) == "numFmt"}
+    cells = next((part for part in sheet if tag(part) == "cellXfs"), ())
+    found: Styles = {}
+    for number, style in enumerate(cells):
+        code = codes.get(style.get("numFmtId", ""), "")
+        if is_padded(code):
+            found[str(number)] = partial(padded, code)
+        elif is_dated(style.get("numFmtId", ""), code):
+            found[str(number)] = no_day
+    return found
+
+
+def is_padded(code: str) -> bool:
+    """Whether a number is shown with zeros before it, such as `0000000`, `000-00` or `"HH-"0000`."""
+    return PADDED.fullmatch(code) is not None and len(zeros(code)) > 1
+
+
+#: Zeros, and what is shown as it stands: texts in quotes, escaped characters, blanks and a few signs.
+PADDED = re.compile(r'(?:"[^"]*"|\\.|[-+ ()]|0)+')
+PIECE = re.compile(r'"([^"]*)"|\\(.)|(.)')
+
+
+def zeros(code: str) -> list[str]:
+    return [piece[3] for piece in PIECE.finditer(code) if piece[3] == "0"]
+
+
+def padded(code: str, value: float) -> tuple[str, str] | None:
+    if value < 0 or value != int(value) or value >= SIXTEEN_DIGITS:
+        return None
+    places = len(zeros(code))
+    digits = f"{int(value):0{places}}"
+    heads, shown = digits[: len(digits) - places + 1], iter(digits[len(digits) - places + 1 :])
+    text, first = "", True
+    for piece in PIECE.finditer(code):
+        if piece[3] == "0":
+            text += heads if first else next(shown)
+            first = False
+        else:
+            text += piece[1] or piece[2] or piece[3] or ""
+    return "displayed", text
+
+
+def is_dated(number: str, code: str) -> bool:
+    """Whether a number is shown as a date: by the numbers that ECMA-376 keeps for them, or the letters of its code."""
+    built_in = number.isdecimal() and int(number) in {*range(14, 18), 22, *range(27, 37), *range(50, 59)}
+    return built_in or re.search("[yYdD]", re.sub(r'"[^"]*"|\\.|\[[^\]]*\]', "", code)) is not None
+
+
+def no_day(value: float) -> tuple[str, str] | None:
+    """Below zero, and 29 February 1900, which spreadsheets count."""
+    return ("day", f"{value:g}") if value < 0 or 60 <= value < 61 else None
+
+
+def suspicions(styles: Styles, is_stale: bool) -> list[tuple[bytes, re.Pattern[bytes]]]:
+    """What a sheet must hold for its XML to be walked, which takes longer than all the rest: first as plain bytes."""
+    no_value = rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+    found = [
+        (b'"e"', re.compile(rb't="e"')),
+        (b"'e'", re.compile(rb"t='e'")),
+        (b"f", re.compile(rb"</?(?:\w+:)?f\b" if is_stale else rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)" + no_value)),
+    ]
+    for style, remark in styles.items():
+        quoted = style.encode()
+        number = rb"[^>]*>\s*<(?:\w+:)?v>\s*(?:-|60[.<])" if remark is no_day else b""
+        found.append((b"=", re.compile(rb"<(?:\w+:)?c\s[^>]*\bs=[\"']" + quoted + rb"[\"']" + number)))
+    return found
+
+
+def is_remarkable(file: IO[bytes], marks: list[tuple[bytes, re.Pattern[bytes]]]) -> bool:
     before = b""
     while chunk := file.read(2**20):
-        if any(mark in before + chunk for mark in (b't="e"', b"t='e'")):
+        whole = before + chunk
+        if any(plain in whole and pattern.search(whole) for plain, pattern in marks):
             return True
-        before = chunk[-5:]
+        before = whole[-OVERLAP:]
     return False
 
 
-def errors(file: IO[bytes]) -> Iterator[tuple[tuple[int, int], str]]:
+def remarks(file: IO[bytes], styles: Styles, is_stale: bool) -> Iterator[tuple[tuple[int, int], tuple[str, str]]]:
     """References of rows and cells may be left out; then each is one more than the last."""
     row = column = 0
     data = ElementTree.Element("none")
@@ -121,10 +274,26 @@ def errors(file: IO[bytes]) -> Iterator[tuple[tuple[int, int], str]]:
                 row, column = int(part.get("r") or row + 1), 0
             case "end", "c":
                 column = column_number(part.get("r")) or column + 1
-                if part.get("t") == "e":
-                    yield (row, column), next((child.text or "" for child in part if tag(child) == "v"), "")
+                if remark := of_cell(part, styles, is_stale):
+                    yield (row, column), remark
             case "end", "row":
                 data.clear()
+
+
+def of_cell(cell: ElementTree.Element, styles: Styles, is_stale: bool) -> tuple[str, str] | None:
+    """`is_stale` says that values are to be calculated when the workbook is opened: then a 0 is what programs write
+    for a formula that they cannot calculate."""
+    parts = {tag(child): child.text or "" for child in cell}
+    kind, value = cell.get("t", "n"), parts.get("v", "")
+    if kind == "e":
+        return "error", value
+    if "f" in parts and ((not value and kind != "str") or (is_stale and value == "0")):
+        return "formula", f"={parts['f']}"
+    style = styles.get(cell.get("s", "0"))
+    try:
+        return style(float(value)) if style is not None and kind == "n" and value else None
+    except ValueError:
+        return None
 
 
 def column_number(reference: str | None) -> int:
