@@ -128,7 +128,7 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
             report_other_partitions(context, contract, ingested)
             drops = inventory(connection, store.url, contract.name, partitions)
             yield from _results(context, connection, store.url, contract, drops)
-            yield from check_results(connection, store.url, contract, partitions, drops, cleaned, quarantine)
+            yield from check_results(connection, store.url, contract, cleaned, quarantine)
 
     return ingest
 
