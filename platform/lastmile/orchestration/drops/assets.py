@@ -17,6 +17,7 @@ from lastmile.orchestration.drops.checks import check_results, check_specs
 from lastmile.orchestration.drops.freshness import freshness_policy
 from lastmile.orchestration.drops.lateness import lateness_metadata
 from lastmile.orchestration.drops.metadata import (
+    arrival_metadata,
     column_schema,
     digest,
     inventory_metadata,
@@ -72,7 +73,7 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
             drops = inventory(connection, store.url, contract.name, context.partition_keys)
         for partition in context.partition_keys:
             here = [drop for drop in drops if drop["partition"] == partition]
-            shown = inventory_metadata(here) | lateness_metadata(here)
+            shown = arrival_metadata(here, cleaned_key(contract.name)) | lateness_metadata(here)
             context.add_asset_metadata(shown, raw_key(contract.name), partition)
         return dg.MaterializeResult(data_version=dg.DataVersion(digest(f"{d['key']}@{d['version']}" for d in drops)))
 
