@@ -3,7 +3,7 @@
 Promotion comes later; until then the newest version is the one in use.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
