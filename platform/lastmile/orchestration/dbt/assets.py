@@ -43,7 +43,8 @@ DOCUMENTATION_KEY = dg.AssetKey(["reports", "dbt"])
 
 #: One dbt at a time: two that make a table for the first time would both create it.
 _POOL = "dbt"
-_QUIETLY = ("--log-level-file", "none")
+#: No file of logs, and no colours: messages end up in web pages.
+_QUIETLY = ("--log-level-file", "none", "--no-use-colors")
 
 
 def warehouse_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition]:
