@@ -230,6 +230,14 @@ def rows_by_folder(connection: Connection, store: str, datasets: Sequence[str]) 
         ).fetchall()
 
 
+def partitions_with_drops(connection: Connection, store: str, dataset: str) -> list[str]:
+    """The partitions that drops of the dataset have landed under, whatever became of them."""
+    found = connection.execute(
+        "SELECT DISTINCT partition FROM ledger.drops WHERE store = %s AND dataset = %s", [store, dataset]
+    ).fetchall()
+    return [partition for (partition,) in found]
+
+
 def has(connection: Connection, column: Literal["id", "dataset", "partition"], value: object) -> bool:
     """Whether any drop has this value."""
     return connection.execute(f"SELECT FROM ledger.drops WHERE {column} = %s LIMIT 1", [value]).rowcount == 1
