@@ -11,10 +11,10 @@ from lastmile.cli.status import duration
 
 @pytest.fixture
 def status(site, monkeypatch):
-    def status(*arguments):
+    def status(*arguments, columns=200):
         monkeypatch.setenv("LASTMILE_DATABASE_URL", site.database_url)
         monkeypatch.setenv("LASTMILE_STORE_URL", site.store.url)
-        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setenv("COLUMNS", str(columns))
         result = CliRunner().invoke(app, ["status", *arguments], catch_exceptions=False)
         assert result.exit_code == 0
         return result.stdout
@@ -31,15 +31,29 @@ def test_state_lag_and_backlog_are_printed(site, status):
     printed = status()
     for line in (
         "drops      1 discovered, 1 loaded",
-        "backlog    1 waiting, the oldest for 2 hours",
+        "waiting    1, the oldest for 2 hours",
         "late       2 came after the end of their partition",
-        "undecided  1 rows and 0 whole drops are quarantined; see `lastmile quarantine list`",
-        "failures   0 drops failed or are missing",
+        "undecided  1 row: see `lastmile quarantine list`",
+        "failed     0 drops failed or are missing",
     ):
         assert line in printed
     found = json.loads(status("--json"))
     assert (found["backlog"], found["datasets"]["visits"]["backlog"]) == (1, 1)
     assert 7200 <= found["lag_seconds"] < 7300
+
+
+def test_nothing_is_cut_or_broken_in_a_terminal_of_80_columns(site, status):
+    site.arrive("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done")
+    site.put_rows("b.csv", "v3,3,2,1,done")
+    site.discover()
+    site.query("UPDATE ledger.drops SET discovered_at = now() - interval '20 days' WHERE id = 2 RETURNING id")
+    printed = status(columns=80)
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "…" not in printed
+    (row,) = [line for line in printed.splitlines() if line.strip().startswith("visits")]
+    assert "1 for 20 days" in row
+    assert "1 row" in row
+    assert "see `lastmile quarantine list`" in printed
 
 
 def test_a_failed_drop_is_counted_until_it_is_discarded(site, status):
@@ -53,7 +67,7 @@ def test_a_failed_drop_is_counted_until_it_is_discarded(site, status):
 def test_an_empty_installation_has_nothing_to_show_and_says_so(status):
     printed = status()
     assert "drops      none yet" in printed
-    assert "backlog    0 waiting" in printed
+    assert "waiting    0" in printed
     assert json.loads(status("--json"))["datasets"] == {}
 
 

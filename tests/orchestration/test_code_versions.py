@@ -10,7 +10,7 @@ from household_learning import learning_resources
 from visits import VISITS
 
 from lastmile.learning.declarations.loading import load_features, load_models
-from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, raw_asset, raw_key
+from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
 from lastmile.orchestration.learning.features import feature_asset
 from lastmile.orchestration.learning.models import model_asset
 from lastmile.orchestration.learning.predictions import prediction_asset
@@ -107,5 +107,5 @@ def test_a_comment_changes_nothing(location, stale) -> None:
 def test_a_dataset_has_the_version_of_its_contract() -> None:
     assets = dg.Definitions(assets=[raw_asset(VISITS), cleaned_assets(VISITS)], resources={"platform": Platform()})
     graph = assets.resolve_asset_graph()
-    keys = (raw_key("visits"), cleaned_key("visits"), dg.AssetKey(["quarantine", "visits"]))
+    keys = (raw_key("visits"), cleaned_key("visits"), quarantine_key("visits"))
     assert {graph.get(key).code_version for key in keys} == {VISITS.version}

@@ -5,7 +5,7 @@ import pytest
 from visits import VISITS
 
 from lastmile.orchestration.backfills import REDO_TAG
-from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset
+from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
 from lastmile.orchestration.sensors import PARTITION_TAG, landing_sensor
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -48,6 +48,33 @@ def test_a_run_finds_and_takes_the_drops_of_its_partition(visits_platform, put, 
     assert [shown[name].value for name in ("rows_read", "rows_loaded", "rows_quarantined")] == [2, 1, 1]
     broken = metadata(instance, quarantine_key("visits"), "2020")["rules broken"].records
     assert broken[0].data["column"] == "persons"
+
+
+def test_raw_shows_only_what_is_known_before_the_rows_are_read_and_cleaned_the_rest(put, run, instance):
+    put("a.csv", "v1,3,2,1,done", "v2,bad,2,1,done")
+    assert run("2020").success
+    raw = metadata(instance, raw_key("visits"), "2020")
+    assert not [name for name in raw if "row_count" in name or name.startswith("rows_")]
+    assert (raw["drops"].value, raw["rows of these drops"].asset_key) == (1, cleaned_key("visits"))
+    (record,) = raw["latest drops"].records
+    assert {*record.data} == {"drop", "file", "bytes", "appeared", "version"}
+    cleaned = metadata(instance, cleaned_key("visits"), "2020")
+    assert (cleaned["states"].value, cleaned["dagster/row_count"].value) == ("1 loaded", 1)
+
+
+def test_a_partition_for_which_nothing_came_says_so(run, instance):
+    assert run("2020").success
+    for key in (raw_key("visits"), cleaned_key("visits"), quarantine_key("visits")):
+        assert metadata(instance, key, "2020")["state"].value == "no drop"
+
+
+def test_the_table_of_drops_is_bounded_and_their_number_is_not(put, run, instance):
+    for number in range(25):
+        put(f"{number:02}.csv", f"v{number},3,2,1,done")
+    assert run("2020").success
+    for key in (raw_key("visits"), cleaned_key("visits")):
+        shown = metadata(instance, key, "2020")
+        assert (shown["drops"].value, len(shown["latest drops"].records)) == (25, 20)
 
 
 def test_a_range_of_partitions_is_one_run_with_metadata_for_each(visits_platform, put, run, instance):

@@ -60,6 +60,15 @@ def test_the_version_is_the_data_version_and_says_what_made_it(make, learning_pl
     assert version.run_id == result.run_id
 
 
+def test_the_drops_of_a_version_are_counted_and_the_newest_named(make, learning_platform) -> None:
+    url = learning_platform.store().url
+    put_drops(learning_platform, *[("hhinfo", "loaded", url)] * 30)
+    make("features", "2018", "2019")
+    shown = materialization(make("models")).metadata
+    assert shown["made from drops"].value == "30: " + ", ".join(map(str, range(30, 10, -1))) + ", ..."
+    assert "drops" not in shown["data versions"].value
+
+
 def test_a_person_sees_scores_next_to_the_dummys_and_two_pictures(make) -> None:
     make("features", "2018", "2019")
     shown = materialization(make("models")).metadata

@@ -9,7 +9,7 @@ from dagster._core.loader import LoadingContextForTest
 from household_learning import FEATURES_KEY, MARTS, SURVEY_YEARS, learning_assets, learning_resources
 from visits import HEADER, VISITS
 
-from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset
+from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
 from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.resources import Platform
 
@@ -61,7 +61,7 @@ def intake(visits_platform, instance, store):
             assert run.success
 
         def take(self, year):
-            self.make(dg.AssetKey(["raw", "visits"]), cleaned_key("visits"), quarantine_key("visits"), year=year)
+            self.make(raw_key("visits"), cleaned_key("visits"), quarantine_key("visits"), year=year)
 
         def partitions_of_visits(self):
             with visits_platform.connect() as connection:
@@ -89,7 +89,7 @@ def test_what_depends_on_the_partition_of_a_late_drop_is_stale_until_made_anew_a
 def test_how_late_the_drops_of_a_partition_came_stands_with_its_inventory(intake, instance):
     intake.put("a.csv", "v1,3,2,1,done", "2020")
     intake.take("2020")
-    filters = dg.AssetRecordsFilter(dg.AssetKey(["raw", "visits"]), asset_partitions=["2020"])
+    filters = dg.AssetRecordsFilter(raw_key("visits"), asset_partitions=["2020"])
     shown = instance.fetch_materializations(filters, limit=1).records[0].asset_materialization.metadata
     since = datetime.now(UTC) - datetime(2021, 1, 1, tzinfo=UTC)
     assert shown["late drops"].value == 1

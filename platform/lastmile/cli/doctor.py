@@ -144,9 +144,11 @@ def _database(url: str) -> str:
 
 
 def _migrations(url: str) -> str:
-    from lastmile.warehouse.migrate import pending
+    from lastmile.warehouse.migrate import FIRST, pending
 
     missing = pending(url)
+    if missing and missing[0] == FIRST:
+        return "a new database: `lastmile up` sets it up"
     if missing:
         raise UserError(f"{', '.join(missing)} not applied yet: `lastmile up` applies them")
     return "all applied"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -38,40 +39,42 @@ def status(
 
 
 def attention_table(datasets: Mapping[str, Any]) -> Table:
-    """Per dataset: its backlog and lag, late drops, what is undecided, failures, age of the newest drop."""
-    headers = (
-        "waiting", "oldest", "late drops", "latest by", "rows undecided", "drops undecided", "failures", "newest drop"
-    )  # fmt: skip
-    table = Table("dataset", *(Column(name, justify="right") for name in headers), title="Backlog and attention")
+    """Per dataset what needs attention, empty where nothing does, and the age of the newest drop; 80 columns wide."""
+    headers = ("waiting", "late", "undecided", "failed", "newest drop")
+    table = Table("dataset", *(Column(name, justify="right") for name in headers), box=box.SIMPLE_HEAD)
+    table.title, table.title_justify = "What needs attention", "left"
     for name, found in datasets.items():
+        undecided = [counted(found["undecided"][what], what) for what in ("rows", "drops")]
         table.add_row(
             name,
-            str(found["backlog"]),
-            duration(found["lag_seconds"]) if found["backlog"] else "",
-            str(found["late"]),
-            duration(found["lateness_seconds"]) if found["late"] else "",
-            f"{found['undecided']['rows']:,}",
-            str(found["undecided"]["drops"]),
-            str(found["failures"]),
+            f"{found['backlog']:,} for {duration(found['lag_seconds'])}" if found["backlog"] else "",
+            f"{found['late']:,} by {duration(found['lateness_seconds'])}" if found["late"] else "",
+            ", ".join(filter(None, undecided)),
+            counted(found["failures"], "drops"),
             f"{duration(found['newest_age_seconds'])} ago",
         )
     return table
 
 
+def counted(number: int, what: str) -> str:
+    """`1 row`, `3 rows`; empty where there are none."""
+    return f"{number:,} {what if number != 1 else what[:-1]}" if number else ""
+
+
 def lines(state: Mapping[str, Any]) -> list[str]:
-    """The same over all datasets, in words."""
+    """The same over all datasets, in words, each within 80 columns."""
     undecided = state["undecided"]
-    by_state = ", ".join(f"{count} {name}" for name, count in sorted(state["drops"].items())) or "none yet"
+    by_state = ", ".join(f"{count:,} {name}" for name, count in sorted(state["drops"].items())) or "none yet"
     oldest = f", the oldest for {duration(state['lag_seconds'])}" if state["backlog"] else ""
-    latest = f"; the latest by {duration(state['lateness_seconds'])}" if state["late"] else ""
-    see = "; see `lastmile quarantine list`" if undecided["rows"] or undecided["drops"] else ""
-    removed = f"; clean-up has removed the objects of {state['removed']}" if state["removed"] else ""
+    latest = f", the latest by {duration(state['lateness_seconds'])}" if state["late"] else ""
+    what = " and ".join(filter(None, (counted(undecided["rows"], "rows"), counted(undecided["drops"], "whole drops"))))
+    removed = f"; clean-up has removed the objects of {state['removed']:,}" if state["removed"] else ""
     return [
         f"drops      {by_state}{removed}",
-        f"backlog    {state['backlog']} waiting{oldest}",
-        f"late       {state['late']} came after the end of their partition{latest}",
-        f"undecided  {undecided['rows']:,} rows and {undecided['drops']} whole drops are quarantined{see}",
-        f"failures   {state['failures']} drops failed or are missing",
+        f"waiting    {state['backlog']:,}{oldest}",
+        f"late       {state['late']:,} came after the end of their partition{latest}",
+        f"undecided  {what}: see `lastmile quarantine list`" if what else "undecided  nothing is quarantined",
+        f"failed     {state['failures']:,} drops failed or are missing",
     ]
 
 

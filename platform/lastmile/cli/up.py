@@ -38,21 +38,24 @@ def up(
     console.print(f"starting the platform in {settings.home} ...")
     try:
         with session(settings, ports, fill_empty_landing) as running:
+            if ports:
+                _show_addresses(console, ports)
             succeeded = show_work(running, console)
             while ports:
-                console.print(
-                    f"API     http://127.0.0.1:{ports.api}   (/status, /drops, /metrics, /dbt)", highlight=False
-                )
-                console.print(
-                    f"web UI  http://127.0.0.1:{ports.ui}   (drops are ingested as they come; Ctrl-C stops everything)"
-                )
+                console.print("drops are ingested as they come; Ctrl-C stops everything")
                 wait_for_work(running)
                 show_work(running, console)
+                _show_addresses(console, ports)
     except KeyboardInterrupt:
         console.print("stopped; `lastmile up` goes on from here")
         raise typer.Exit(130 if once else 0) from None
     if not succeeded:
         raise typer.Exit(1)
+
+
+def _show_addresses(console: Console, ports: Ports) -> None:
+    console.print(f"web UI  http://127.0.0.1:{ports.ui}", highlight=False)
+    console.print(f"API     http://127.0.0.1:{ports.api}   (/status, /drops, /metrics, /dbt)", highlight=False)
 
 
 def _ports(ui: int | None, api: int | None) -> Ports:

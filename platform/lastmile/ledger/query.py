@@ -81,6 +81,15 @@ class DropResult:
     rows_duplicate: int
 
 
+@dataclass(frozen=True)
+class HeaderChange:
+    """What so many drops' headers have in common that differs from their contract; `keys` are the first of them."""
+
+    change: dict[str, Any]
+    drops: int
+    keys: list[str]
+
+
 _COLUMNS = ", ".join(DropRecord.__dataclass_fields__)
 _RESULT = """
     id, store, key, state, message, retake IS NOT NULL OR refill IS NOT NULL AS is_requested,
@@ -186,6 +195,21 @@ def newest_drop(connection: Connection, store: str, dataset: str) -> datetime | 
     return row[0] if row else None
 
 
+def header_changes(connection: Connection, store: str, dataset: str, keys: int) -> list[HeaderChange]:
+    """How the headers of the drops in force differ from the contract: one for all drops that differ in the same way."""
+    with connection.cursor(row_factory=class_row(HeaderChange)) as cursor:
+        return cursor.execute(
+            """
+            SELECT schema_change AS change, count(*) AS drops, (array_agg(key ORDER BY id))[:%(keys)s] AS keys
+            FROM ledger.drops
+            WHERE store = %(store)s AND dataset = %(dataset)s AND state IN ('loaded', 'quarantined')
+                AND schema_change <> '{}' AND discarded_at IS NULL
+            GROUP BY schema_change ORDER BY min(id)
+            """,
+            {"store": store, "dataset": dataset, "keys": keys},
+        ).fetchall()
+
+
 def rows_by_folder(connection: Connection, store: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
     """Rows of the drops in force by `folder`, the first below the partition, and partition.
 
@@ -204,6 +228,14 @@ def rows_by_folder(connection: Connection, store: str, datasets: Sequence[str]) 
             """,
             [store, list(datasets)],
         ).fetchall()
+
+
+def partitions_with_drops(connection: Connection, store: str, dataset: str) -> list[str]:
+    """The partitions that drops of the dataset have landed under, whatever became of them."""
+    found = connection.execute(
+        "SELECT DISTINCT partition FROM ledger.drops WHERE store = %s AND dataset = %s", [store, dataset]
+    ).fetchall()
+    return [partition for (partition,) in found]
 
 
 def has(connection: Connection, column: Literal["id", "dataset", "partition"], value: object) -> bool:

@@ -46,3 +46,15 @@ def undecided(connection: Connection, store: str, dataset: str | None, partition
             """,
             {"store": store, "dataset": dataset, "partition": partition},
         ).fetchall()[0]
+
+
+def waiting(connection: Connection, store: str, dataset: str) -> tuple[int, str | None]:
+    """How many drops of a dataset wait or are being ingested, and the key of the one that was found first."""
+    row = connection.execute(
+        """
+        SELECT count(*), (array_agg(key ORDER BY id))[1] FROM ledger.drops
+        WHERE store = %s AND dataset = %s AND state IN ('discovered', 'claimed')
+        """,
+        [store, dataset],
+    ).fetchone()
+    return row or (0, None)

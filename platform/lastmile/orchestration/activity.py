@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lastmile.orchestration.failures import assets_of_run, partitions_of_run
+
 if TYPE_CHECKING:
     from dagster import DagsterInstance, RunRecord
 
@@ -80,13 +82,8 @@ def _work(instance: "DagsterInstance", record: "RunRecord") -> Work:
     made = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION).records
     events = [record.event_log_entry.dagster_event for record in made]
     done = {event.asset_key for event in events if event and event.asset_key}
-    assets = sorted("/".join(key.path) for key in run.asset_selection or ())
-    span = run.tags.get("dagster/partition") or "-".join(
-        run.tags[tag]
-        for tag in ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-        if tag in run.tags
-    )
-    return Work(run.run_id, assets, span, len(done))
+    span = "-".join(dict.fromkeys(partitions_of_run(run) or ()))
+    return Work(run.run_id, assets_of_run(run), span, len(done))
 
 
 def _is_final_failure(record: "RunRecord") -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lastmile.errors import UserError
+from lastmile.orchestration.drops.paths import cleaned_path, quarantine_path, raw_path
 
 if TYPE_CHECKING:
     from dagster import AssetKey, DagsterInstance
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 REDO_TAG = "lastmile/redo"
 #: A run with this tag ingests its drops on the Dask cluster of the scheduler at that address.
 DASK_TAG = "lastmile/dask"
-ROOMS = ("raw", "cleaned", "quarantine")
 
 _LAUNCH = """
 mutation Launch($params: LaunchBackfillParams!) {
@@ -54,7 +54,8 @@ class Range:
 
 def rooms(datasets: Sequence[str]) -> str:
     """The selection of what ingestion makes of some datasets."""
-    return " or ".join(f'key:"{room}/{dataset}"' for dataset in datasets for room in ROOMS)
+    paths = (path(dataset) for dataset in datasets for path in (raw_path, cleaned_path, quarantine_path))
+    return " or ".join(f'key:"{"/".join(path)}"' for path in paths)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from lastmile.errors import UserError
 from lastmile.warehouse.connections import connect
 
 VERSION_SCHEMA = "ledger"
+#: The oldest revision: where it is pending, nothing was ever applied.
+FIRST = "0001"
 #: Dagster creates its own tables, but not the schema for them.
 SCHEMAS = (VERSION_SCHEMA, "dagster")
 #: An arbitrary key of an advisory lock, used by nothing else in the database.

@@ -5,6 +5,8 @@ import shutil
 import pytest
 from end_to_end.installation import Installation, graphql, wait_for
 
+from lastmile.orchestration.drops.paths import cleaned_path, quarantine_path, raw_path
+
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 BACKFILL = """
 mutation ($keys: [AssetKeyInput!]!, $years: [String!]!) {
@@ -24,8 +26,8 @@ query ($id: String!) {
 
 
 def test_a_backfill_of_all_years_and_datasets_is_one_run(platform):
-    rooms = ("raw", "cleaned", "quarantine")
-    keys = [{"path": [room, dataset]} for room in rooms for dataset in ("hhinfo", "crop", "lstk", "lstk_prod")]
+    datasets = ("hhinfo", "crop", "lstk", "lstk_prod")
+    keys = [{"path": path(dataset)} for path in (raw_path, cleaned_path, quarantine_path) for dataset in datasets]
     years = [str(year) for year in range(2015, 2024)]
     launched = graphql(platform.address, BACKFILL, keys=keys, years=years)["launchPartitionBackfill"]
     assert launched["__typename"] == "LaunchBackfillSuccess", launched

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
@@ -10,10 +10,15 @@ from rich.live import Live
 from lastmile.cli.progress.tables import headline, progress, report
 from lastmile.embedded.session import Session
 from lastmile.orchestration.activity import Activity
+from lastmile.orchestration.failures import standing_failures
+
+if TYPE_CHECKING:
+    from lastmile.store import Store
 
 _POLL_SECONDS = 1.0
 #: Looking costs queries; whether everything is alive is asked at each poll.
 _IDLE_POLLS = 5
+_FAILURES_SHOWN = 5
 
 
 def show_work(running: Session, console: Console) -> bool:
@@ -54,24 +59,30 @@ def wait_for_work(running: Session) -> None:
 
 def _conclude(running: Session, console: Console, activity: Activity, state: Mapping[str, Any]) -> bool:
     report(console, state)
-    if not activity.finished and not activity.failed:
+    faults = _faults(running, activity, state)
+    if not faults and not activity.finished:
         console.print("nothing to do: every drop is settled, and everything made from them is current")
-    faults = _faults(activity, state)
     for fault in faults:
-        console.print(fault, style="red")
-    console.print(f"objects {running.store.url}\nstate   {running.settings.home}", highlight=False)
+        console.print(fault, style="red", markup=False, highlight=False)
+    for place in reports(running.store):
+        console.print(f"report  {place}", markup=False, highlight=False, soft_wrap=True)
+    for name, place in (("objects", running.store.url), ("state  ", running.settings.home)):
+        console.print(f"{name} {place}", markup=False, highlight=False, soft_wrap=True)
     return not faults
 
 
-def _faults(activity: Activity, state: Mapping[str, Any]) -> list[str]:
-    failed_drops = state["drops"].get("failed", 0)
+def _faults(running: Session, activity: Activity, state: Mapping[str, Any]) -> list[str]:
+    failed_drops, failures = state["drops"].get("failed", 0), standing_failures(running.instance)
     return [
         *activity.sensor_errors,
-        *(
-            [f"{len(activity.failed)} runs failed; their logs are in the UI of `lastmile up`"]
-            if activity.failed
-            else []
-        ),
+        *(f"{failure}\n  make it again: {failure.command()}" for failure in failures[:_FAILURES_SHOWN]),
+        *([f"and {len(failures) - _FAILURES_SHOWN} more runs"] if len(failures) > _FAILURES_SHOWN else []),
         *([f"{state['backlog']} drops are still waiting; see `lastmile status`"] if state["backlog"] else []),
         *([f"{failed_drops} drops failed; see `lastmile quarantine show`"] if failed_drops else []),
     ]
+
+
+def reports(store: "Store") -> list[str]:
+    """Where the newest of each report is, as a path where the store is a folder."""
+    newest = sorted({listed.key for listed in store.list("reports") if listed.key.endswith("/latest.html")})
+    return [f"{store.url}/{key}".removeprefix("file://") for key in newest]

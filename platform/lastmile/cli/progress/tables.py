@@ -24,7 +24,8 @@ def headline(state: Mapping[str, Any], activity: Activity) -> str:
     settled = sum(drops.get(name, 0) for name in _SETTLED)
     done = f"drops {settled}/{sum(drops.values())}, rows loaded {state['rows']['loaded']:,}"
     waiting = activity.queued + activity.backfills
-    return f"{done}; runs: {len(activity.working)} working, {waiting} waiting, {len(activity.finished)} done"
+    failed = f", {len(activity.failed)} failed" if activity.failed else ""
+    return f"{done}; runs: {len(activity.working)} working, {waiting} waiting, {len(activity.finished)} done{failed}"
 
 
 def describe(work: Work) -> str:

@@ -2,19 +2,25 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from dataclasses import asdict
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column as TableColumn
 from rich.table import Table
+from rich.text import Text
 
 from lastmile.cli.connection import opened
 from lastmile.cli.options import AsJson, Dataset
 from lastmile.cli.quarantine.selection import Column, Drop, Partition, Rule
 from lastmile.errors import UserError
 from lastmile.settings import Settings
+
+if TYPE_CHECKING:
+    from lastmile.quarantine.query import Totals
 
 Discarded = Annotated[bool, typer.Option("--discarded", help="Also what was discarded.")]
 _DROPS_SHOWN = 20
@@ -42,7 +48,7 @@ def overview(
         rules = query.overview(connection, selection)
         drops = query.drops(connection, selection, None if as_json else _DROPS_SHOWN)
         counts = undecided(connection, store.url, dataset, partition)
-        whole = query.count_drops(connection, selection)
+        totals = query.totals(connection, selection)
     if as_json:
         print(json.dumps({"rules": rules, "drops": drops, "undecided": counts}, default=str))
         return
@@ -51,8 +57,9 @@ def overview(
         console.print("nothing is quarantined")
         return
     if rules:
-        console.print(_rules(rules, counts, with_example=console.width >= _WIDE))
-    _print_drops(console, drops, whole)
+        console.print(_rules(rules, with_example=console.width >= _WIDE))
+    console.print(f"quarantined: {totals}; a row may break several rules", highlight=False)
+    _print_drops(console, drops, totals.drops)
 
 
 def show(
@@ -77,29 +84,29 @@ def show(
         check(connection, selection)
         drops = query.drops(connection, selection, limit)
         rows = query.rows(connection, selection, limit)
-        counts = query.count(connection, selection), query.count_drops(connection, selection)
+        totals = query.totals(connection, selection)
     if drop is not None and not drops and not rows:
         raise UserError(f"nothing of drop {drop} is quarantined; leave --drop out to see what is")
     if as_json:
-        print(json.dumps({"drops": drops, "rows": rows, "total_rows": counts[0]}, default=str))
+        print(
+            json.dumps(
+                {"drops": drops, "rows": rows, "total_rows": totals.listed, "totals": asdict(totals)}, default=str
+            )
+        )
         return
     console = Console()
-    if not any(counts):
+    if not totals.listed and not totals.drops:
         console.print("nothing is quarantined")
         return
-    _print_drops(console, drops, counts[1])
+    _print_drops(console, drops, totals.drops)
     if rows:
-        console.print(_rows(rows, counts[0]))
+        _print_rows(console, rows, totals)
 
 
-def _rules(rules: Sequence[Mapping[str, Any]], undecided: Mapping[str, int], with_example: bool) -> Table:
+def _rules(rules: Sequence[Mapping[str, Any]], with_example: bool) -> Table:
     names = [TableColumn(name, overflow="fold") for name in ("dataset", "partition", "column", "rule")]
     numbers = [TableColumn(name, justify="right", no_wrap=True) for name in ("rows", "drops")]
-    table = Table(
-        *names,
-        *numbers,
-        title=f"Rules broken; undecided are {undecided['rows']:,} rows and {undecided['drops']:,} whole drops",
-    )
+    table = Table(*names, *numbers, title="Rules broken", title_justify="left")
     if with_example:
         table.add_column("example", overflow="fold")
     for found in rules:
@@ -121,16 +128,22 @@ def _print_drops(console: Console, drops: Sequence[Mapping[str, Any]], total: in
         console.print(f"... and {total - len(drops):,} more drops quarantined whole; --json gives all of them")
 
 
-def _rows(rows: Sequence[Mapping[str, Any]], total: int) -> Table:
-    texts = [TableColumn(name, overflow="fold") for name in ("file", "line", "reasons", "raw text")]
-    table = Table("drop", *texts, title=f"Quarantined rows: {len(rows)} of {total} shown")
-    for row in rows:
-        reasons = [reason["message"] for reason in row["reasons"]]
-        if row["discarded_why"]:
-            reasons.append(f"discarded: {row['discarded_why']}")
-        cells = [row["key"], str(row["line"]), "\n".join(reasons), _short(row["raw"], 200)]
-        table.add_row(str(row["drop_id"]), *map(escape, cells))
-    return table
+def _print_rows(console: Console, rows: Sequence[Mapping[str, Any]], totals: "Totals") -> None:
+    """Drop by drop: the line, each rule that it broke, its text as it came. Reads the same in a narrow terminal."""
+    for (drop, key), of_drop in groupby(rows, key=lambda row: (row["drop_id"], row["key"])):
+        console.print(Text(f"\ndrop {drop} {key}", style="bold"))
+        table = Table.grid(TableColumn(justify="right"), TableColumn(overflow="fold"), padding=(0, 2))
+        for row in of_drop:
+            table.add_row(f"  line {row['line']}", _reasons(row))
+            table.add_row("", Text(_short(row["raw"], 200), style="dim"))
+        console.print(table)
+    shown = f"{len(rows):,} of {totals.listed:,} rows shown" if len(rows) < totals.listed else "all shown"
+    console.print(f"\nquarantined: {totals}; {shown}", highlight=False)
+
+
+def _reasons(row: Mapping[str, Any]) -> Text:
+    discarded = [f"discarded: {row['discarded_why']}"] if row["discarded_why"] else []
+    return Text("\n".join([*(reason["message"] for reason in row["reasons"]), *discarded]))
 
 
 def _short(text: str, most: int) -> str:

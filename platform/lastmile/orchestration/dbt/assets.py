@@ -43,7 +43,8 @@ DOCUMENTATION_KEY = dg.AssetKey(["reports", "dbt"])
 
 #: One dbt at a time: two that make a table for the first time would both create it.
 _POOL = "dbt"
-_QUIETLY = ("--log-level-file", "none")
+#: No file of logs, and no colours: messages end up in web pages.
+_QUIETLY = ("--log-level-file", "none", "--no-use-colors")
 
 
 def warehouse_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition]:
@@ -81,13 +82,19 @@ def warehouse_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinit
 
 
 def documentation_asset(described: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
-    """One page about all of `described`, whose code is its own; kept in the store, and answered by the API at /dbt."""
+    """One page about all of `described`, whose code is its own; kept in the store, and answered by the API at /dbt.
+
+    It depends on the last of the marts only, which whatever changes below them makes anew: an edge from every model
+    would hide all others in the graph.
+    """
     specs = sorted((spec for assets in described for spec in assets.specs), key=lambda spec: spec.key)
+    read = {dep.asset_key for spec in specs for dep in spec.deps}
+    last = [spec.key for spec in specs if spec.tags.get("layer") == "marts" and spec.key not in read]
 
     @dg.asset(
         key=DOCUMENTATION_KEY,
         description="Documentation of the warehouse: models, columns, tests, SQL, lineage, exposures, metrics.",
-        deps=[spec.key for spec in specs],
+        deps=last,
         code_version=digest(f"{spec.key.to_user_string()} {spec.code_version}" for spec in specs),
         automation_condition=when_made_from_new_code(dg.AssetSelection.tag("layer", "marts")),
         group_name="reports",

@@ -1,8 +1,8 @@
 """Raw, cleaned and quarantine, made from the contracts: three assets a dataset, partitioned as the contract says.
 
-raw/<ds> is the inventory of the partition's drops in the ledger. cleaned/<ds> and quarantine/<ds> are made in one pass,
-because a row is in one or the other. A run ingests what is pending in its partitions, so running it again is a no-op;
-with the tag `lastmile/redo` set to `true` it ingests every drop of its partitions again.
+raw/<ds>_drops is the inventory of the partition's drops in the ledger. cleaned/<ds> and quarantine/<ds>_rows are made
+in one pass, because a row is in one or the other. A run ingests what is pending in its partitions, so running it again
+is a no-op; with the tag `lastmile/redo` set to `true` it ingests every drop of its partitions again.
 """
 
 import itertools
@@ -14,9 +14,11 @@ import dagster as dg
 from lastmile.contracts.contract import Contract
 from lastmile.orchestration.backfills import DASK_TAG, REDO_TAG
 from lastmile.orchestration.drops.checks import check_results, check_specs
+from lastmile.orchestration.drops.empty import record_empty
 from lastmile.orchestration.drops.freshness import freshness_policy
 from lastmile.orchestration.drops.lateness import lateness_metadata
 from lastmile.orchestration.drops.metadata import (
+    arrival_metadata,
     column_schema,
     digest,
     inventory_metadata,
@@ -24,6 +26,7 @@ from lastmile.orchestration.drops.metadata import (
     quarantine_metadata,
     trend_metadata,
 )
+from lastmile.orchestration.drops.paths import cleaned_path, quarantine_path, raw_path
 from lastmile.orchestration.drops.schema_drift import renamed
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.resources import Platform
@@ -39,15 +42,15 @@ _MOST_LOGGED = 100
 
 
 def raw_key(dataset: str) -> dg.AssetKey:
-    return dg.AssetKey(["raw", dataset])
+    return dg.AssetKey(raw_path(dataset))
 
 
 def cleaned_key(dataset: str) -> dg.AssetKey:
-    return dg.AssetKey(["cleaned", dataset])
+    return dg.AssetKey(cleaned_path(dataset))
 
 
 def quarantine_key(dataset: str) -> dg.AssetKey:
-    return dg.AssetKey(["quarantine", dataset])
+    return dg.AssetKey(quarantine_path(dataset))
 
 
 def raw_asset(contract: Contract) -> dg.AssetsDefinition:
@@ -73,7 +76,7 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
             drops = inventory(connection, store.url, contract.name, context.partition_keys)
         for partition in context.partition_keys:
             here = [drop for drop in drops if drop["partition"] == partition]
-            shown = inventory_metadata(here) | lateness_metadata(here)
+            shown = arrival_metadata(here, cleaned_key(contract.name)) | lateness_metadata(here)
             context.add_asset_metadata(shown, raw_key(contract.name), partition)
         return dg.MaterializeResult(data_version=dg.DataVersion(digest(f"{d['key']}@{d['version']}" for d in drops)))
 
@@ -129,7 +132,9 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
             report_other_partitions(context, contract, ingested)
             drops = inventory(connection, store.url, contract.name, partitions)
             yield from _results(context, connection, store.url, contract, drops)
-            yield from check_results(connection, store.url, contract, partitions, drops, cleaned, quarantine)
+            yield from check_results(connection, store.url, contract, cleaned, quarantine)
+            keys = (raw_key(contract.name), cleaned, quarantine)
+            record_empty(context.instance, connection, store.url, contract, keys, partitions)
 
     return ingest
 

@@ -1,6 +1,7 @@
 """What an asset made from drops shows about itself: its columns with units, its drops, and the rules its rows broke."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from lastmile.quarantine.trend import Share
 
 #: Drops shown in an asset's metadata; the ledger has them all.
-MOST_SHOWN = 100
+MOST_SHOWN = 20
+#: What a partition says for which nothing has come.
+NO_DROP = "no drop"
 _MOST_BARS = 30
 _COUNTS = ("rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate")
 
@@ -37,16 +40,49 @@ def _column(contract: Contract, name: str) -> dg.TableColumn:
     )
 
 
-def inventory_metadata(drops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Counts over the drops and a table of them, newest first."""
-    shown = [_record(drop) for drop in reversed(drops[-MOST_SHOWN:])]
+def arrival_metadata(drops: Sequence[Mapping[str, Any]], rows_in: dg.AssetKey) -> dict[str, Any]:
+    """What is known of drops before they are read: counts, and a table of them, newest first.
+
+    What became of their rows is with the asset that `rows_in` names.
+    """
+    shown = [
+        dg.TableRecord(
+            {
+                "drop": drop["id"],
+                "file": drop["key"],
+                "bytes": drop["size"],
+                "appeared": f"{drop['appeared_at']:%Y-%m-%d %H:%M} UTC",
+                "version": drop["version"],
+            }
+        )
+        for drop in reversed(drops[-MOST_SHOWN:])
+    ]
     return {
         "drops": len(drops),
         "bytes": sum(drop["size"] for drop in drops),
+        **_said(drops),
+        "rows of these drops": dg.MetadataValue.asset(rows_in),
+        **({"latest drops": dg.MetadataValue.table(shown)} if shown else {}),
+    }
+
+
+def inventory_metadata(drops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Counts over the drops, by state too, and a table of them, newest first."""
+    shown = [_record(drop) for drop in reversed(drops[-MOST_SHOWN:])]
+    states = Counter(drop["state"] for drop in drops)
+    return {
+        "drops": len(drops),
+        "bytes": sum(drop["size"] for drop in drops),
+        **_said(drops),
+        **({"states": ", ".join(f"{count} {state}" for state, count in sorted(states.items()))} if drops else {}),
         **{name: sum(drop[name] for drop in drops if drop["state"] in ("loaded", "quarantined")) for name in _COUNTS},
         "dagster/row_count": sum(drop["rows_loaded"] for drop in drops if drop["state"] == "loaded"),
         **({"latest drops": dg.MetadataValue.table(shown)} if shown else {}),
     }
+
+
+def _said(drops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {} if drops else {"state": NO_DROP}
 
 
 def quarantine_metadata(
@@ -60,6 +96,7 @@ def quarantine_metadata(
     in_force = [drop for drop in drops if drop["state"] != "superseded"]
     whole = [drop for drop in drops if drop["state"] in ("quarantined", "failed", "missing")]
     return {
+        **_said(drops),
         "dagster/row_count": sum(drop["rows_quarantined"] + drop["rows_duplicate"] for drop in in_force),
         "rows discarded": discarded,
         "drops quarantined whole": sum(drop["discarded_at"] is None for drop in whole),

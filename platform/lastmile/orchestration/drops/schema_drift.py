@@ -1,15 +1,16 @@
 """How the headers of drops differ from their contract, summarised so that 10,000 drops need no more room than ten."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from lastmile.contracts.contract import Contract
+from lastmile.ledger.query import HeaderChange
 
 #: Columns reported of each kind, drops named for each, and characters of a name.
-_COLUMNS, _DROPS, _CHARACTERS = 20, 3, 60
+_COLUMNS, NAMED, _CHARACTERS = 20, 3, 60
 
 _MEANING = {
     "rescued": "not declared, kept as JSON in `_rescued`",
@@ -27,17 +28,29 @@ _TO_DO = {
 }
 
 
-def undeclared(contract: Contract, drops: Sequence[Mapping[str, Any]]) -> list[str]:
+@dataclass
+class _Places:
+    """How many drops something happened in, and the keys of the first of them."""
+
+    drops: int = 0
+    keys: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        more = f" and {self.drops - len(self.keys):,} more" if self.drops > len(self.keys) else ""
+        return f"{self.drops:,} drop{'s' if self.drops > 1 else ''}: {', '.join(self.keys)}{more}"
+
+
+def undeclared(contract: Contract, changes: Sequence[HeaderChange]) -> list[str]:
     """What needs a decision: a sentence for each column that drops brought and the contract does not declare.
 
     One that was rescued, and that the contract has come to declare since, can be filled in.
     """
     found = []
     for kind in ("rescued", "added"):
-        for column, keys in _by_column(kind, drops).items():
+        for column, places in _by_column(kind, changes).items():
             now = contract.headers.column(column)
             if now is None or kind == "rescued" or contract.types()[now] != pl.String:
-                found.append(f"{_cut(column)} ({_places(keys)}): {_MEANING[kind]}; {_advice(contract, kind, now)}")
+                found.append(f"{_cut(column)} ({places}): {_MEANING[kind]}; {_advice(contract, kind, now)}")
     return _bounded(found, "")
 
 
@@ -49,12 +62,12 @@ def _advice(contract: Contract, kind: str, now: str | None) -> str:
     return f"declared by now: fill it in with `lastmile rescued fill --dataset {contract.name} --column {now}`"
 
 
-def header_changes(drops: Sequence[Mapping[str, Any]]) -> str:
+def described(changes: Sequence[HeaderChange]) -> str:
     """Everything that happened, as Markdown: by kind, each column with the drops it happened in, and what to do."""
     parts = []
     for kind, meaning in _MEANING.items():
-        found = _by_column(kind, drops)
-        lines = [f"- {_cut(column)}{': ' if column else ''}{_places(keys)}" for column, keys in found.items()]
+        found = _by_column(kind, changes)
+        lines = [f"- {_cut(column)}{': ' if column else ''}{places}" for column, places in found.items()]
         if lines:
             parts.append("\n".join([f"**{meaning}** ({_TO_DO[kind]})", *_bounded(lines, "- ")]))
     return "\n\n".join(parts)
@@ -67,14 +80,15 @@ def renamed(change: Mapping[str, Any]) -> str:
     )
 
 
-def _by_column(kind: str, drops: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Keys of drops by what happened to which column; most often first."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for drop in drops:
-        if drop["state"] in ("loaded", "quarantined"):
-            for column in _columns(drop["schema_change"].get(kind)):
-                found[column].append(drop["key"])
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+def _by_column(kind: str, changes: Sequence[HeaderChange]) -> dict[str, _Places]:
+    """In which drops it happened to which column; most often first."""
+    found: dict[str, _Places] = {}
+    for one in changes:
+        for column in _columns(one.change.get(kind)):
+            places = found.setdefault(column, _Places())
+            places.drops += one.drops
+            places.keys += one.keys[: NAMED - len(places.keys)]
+    return dict(sorted(found.items(), key=lambda item: -item[1].drops))
 
 
 def _columns(change: Sequence[str] | Mapping[str, str] | bool | None) -> Iterator[str]:
@@ -84,11 +98,6 @@ def _columns(change: Sequence[str] | Mapping[str, str] | bool | None) -> Iterato
         yield ""
     elif change:
         yield from change
-
-
-def _places(keys: Sequence[str]) -> str:
-    more = f" and {len(keys) - _DROPS:,} more" if len(keys) > _DROPS else ""
-    return f"{len(keys):,} drop{'s' if len(keys) > 1 else ''}: {', '.join(keys[:_DROPS])}{more}"
 
 
 def _bounded(lines: list[str], bullet: str) -> list[str]:

@@ -3,7 +3,7 @@
 Promotion comes later; until then the newest version is the one in use.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Standard errors that a score must be above the dummy's: by luck alone one model in forty is.
 _ERRORS = 2
+#: The newest of the drops that a version was made from; the registry has all.
+_DROPS_SHOWN = 20
 _CHECK = "beats_the_dummy"
 
 
@@ -162,8 +164,15 @@ def _metadata(model: Model, version: "ModelVersion", store: str) -> Mapping[str,
         "feature importance": dg.MetadataValue.md(importance),
         "artifact": dg.MetadataValue.url(f"{store}/{version.artifact_key}"),
         "sha256": version.sha256,
-        "data versions": dg.MetadataValue.json(made_of),
+        "made from drops": _newest(made_of["drops"]),
+        "data versions": dg.MetadataValue.json({name: made for name, made in made_of.items() if name != "drops"}),
     }
+
+
+def _newest(drops: Sequence[int]) -> str:
+    """How many drops, and the newest of them; `data_versions` of `registry.model_versions` has all."""
+    newest = ", ".join(map(str, sorted(drops, reverse=True)[:_DROPS_SHOWN]))
+    return f"{len(drops):,}: {newest}{', ...' if len(drops) > _DROPS_SHOWN else ''}"
 
 
 def _of_levels(task: Classification, scores: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,0 +1,52 @@
+"""Partitions for which no drop came are recorded as made, with no rows, so that what is missing is not made yet.
+
+Years and months are recorded from the contract's start up to the current one; of days, of which there are thousands,
+those between the first and the last that has a drop: a day on which a shop is closed. No run is spent on them: each is
+an event of a few milliseconds, once; a run that finds very many leaves some to the next one. A drop that comes for one
+later makes it anew, as any other.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from lastmile.contracts.contract import Contract
+from lastmile.contracts.partition import Partition
+from lastmile.orchestration.drops.metadata import NO_DROP
+from lastmile.orchestration.partitions import partitions_of
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+
+#: Events of one asset in one run, the newest partitions first: 500 cost it two seconds.
+MOST_EVENTS = 500
+
+
+def record_empty(
+    instance: dg.DagsterInstance,
+    connection: "Connection",
+    store: str,
+    contract: Contract,
+    keys: Sequence[dg.AssetKey],
+    made_now: Iterable[str],
+) -> None:
+    """Record what the dataset has no drop for, where that is not done yet; `made_now` are the run's own partitions."""
+    from lastmile.ledger.query import partitions_with_drops
+
+    expected = empty(contract.partition, {*partitions_with_drops(connection, store, contract.name), *made_now})
+    for key in keys:
+        left = expected - instance.get_materialized_partitions(key) if expected else ()
+        for partition in sorted(left, reverse=True)[:MOST_EVENTS]:
+            metadata = {"drops": 0, "state": NO_DROP, "dagster/row_count": 0}
+            event = dg.AssetMaterialization(key, partition=partition, description=NO_DROP, metadata=metadata)
+            instance.report_runless_asset_event(event)
+
+
+def empty(partition: Partition, with_drops: Iterable[str]) -> set[str]:
+    """The partitions that should exist, less those that have drops."""
+    every, known = partitions_of(partition).get_partition_keys(), set(with_drops)
+    if partition.unit == "day":
+        every = [key for key in every if min(known) <= key <= max(known)] if known else []
+    return {*every} - known

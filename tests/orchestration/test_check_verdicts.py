@@ -1,0 +1,85 @@
+"""The verdict of a check is about the whole dataset: a run over other partitions does not take a warning back."""
+
+import dagster as dg
+import pytest
+from visits import HEADER, VISITS
+
+from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
+from lastmile.quarantine.discard import discard
+
+OTHER_YEAR = "2021"
+
+
+@pytest.fixture
+def verdicts(visits_platform, instance):
+    """Run one partition; what the web UI shows of each check afterwards."""
+
+    def verdicts(partition):
+        assets = [raw_asset(VISITS), cleaned_assets(VISITS)]
+        result = dg.materialize(
+            assets, instance=instance, resources={"platform": visits_platform}, partition_key=partition
+        )
+        return {check.check_name: check for check in result.get_asset_check_evaluations()}
+
+    return verdicts
+
+
+def test_a_drop_quarantined_whole_is_warned_of_whichever_partition_runs(put, verdicts):
+    put("bad.csv", "v1,bad,2,1,done")
+    assert not verdicts("2020")["drops_within_threshold"].passed
+    put("good.csv", "v2,3,2,1,done", year=OTHER_YEAR)
+    found = verdicts(OTHER_YEAR)["drops_within_threshold"]
+    assert not found.passed
+    assert "landing/visits/2020/bad.csv" in found.description
+
+
+def test_a_drop_that_failed_is_told_whichever_partition_runs(visits_platform, put, verdicts):
+    put("a.csv", "v1,3,2,1,done")
+    verdicts("2020")
+    with visits_platform.connect() as connection:
+        connection.execute("UPDATE ledger.drops SET state = 'failed', message = 'the disk is full'")
+        connection.execute("DELETE FROM raw.visits")
+    found = verdicts(OTHER_YEAR)["every_drop_settled"]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert "a.csv: failed the disk is full" in found.description
+
+
+def test_a_drop_of_another_partition_that_waits_is_a_warning(put, verdicts):
+    put("a.csv", "v1,3,2,1,done")
+    found = verdicts(OTHER_YEAR)["every_drop_settled"]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "1 drop waits for the next run, such as landing/visits/2020/a.csv" in found.description
+    assert verdicts("2020")["every_drop_settled"].passed
+
+
+def test_a_drop_whose_key_fits_no_partition_is_told(put, verdicts):
+    put("a.csv", "v1,3,2,1,done", year="1850")
+    put("b.csv", "v2,3,2,1,done")
+    found = verdicts("2020")["every_drop_settled"]
+    assert not found.passed
+    assert "landing/visits/1850/a.csv" in found.description
+
+
+def test_an_undeclared_column_is_told_whichever_partition_runs(visits_platform, put, verdicts):
+    store = visits_platform.store()
+    store.put("landing/visits/2020/a.csv", f"{HEADER},Mood\nv1,3,2,1,done,fine".encode())
+    verdicts("2020")
+    found = verdicts(OTHER_YEAR)["header_as_declared"]
+    assert not found.passed
+    assert "Mood (1 drop: landing/visits/2020/a.csv)" in found.description
+
+
+def test_rows_that_no_ledger_row_accounts_for_are_told_whichever_partition_runs(visits_platform, put, verdicts):
+    put("a.csv", "v1,3,2,1,done")
+    verdicts("2020")
+    with visits_platform.connect() as connection:
+        connection.execute("DELETE FROM raw.visits")
+    assert not verdicts(OTHER_YEAR)["rows_add_up"].passed
+
+
+def test_what_was_decided_is_no_longer_warned_of(visits_platform, put, verdicts):
+    put("bad.csv", "v1,bad,2,1,done")
+    verdicts("2020")
+    with visits_platform.connect() as connection:
+        discard(connection, {}, [1], "a trial")
+    assert verdicts(OTHER_YEAR)["drops_within_threshold"].passed
