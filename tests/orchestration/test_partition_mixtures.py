@@ -1,4 +1,4 @@
-"""Datasets of any mixture of partitions are ingested next to each other: each unit, each start, with a column or not."""
+"""Datasets of any mixture of partitions are ingested next to each other: any unit, any start, with a column or not."""
 
 import itertools
 from dataclasses import replace
