@@ -33,7 +33,16 @@ def total() -> None: ...
 @dg.asset(key=["raw", "waves"], partitions_def=dg.StaticPartitionsDefinition(["2023", "2024"]))
 def waves() -> None: ...
 
-defs = dg.Definitions([lines, revenue, total, waves])
+@dg.asset(key=["late", "lines"], partitions_def=dg.DailyPartitionsDefinition("2024-03-01", end_date="2024-12-31"))
+def late_lines() -> None: ...
+
+MONTHS = dg.MonthlyPartitionsDefinition("2024-01-01", end_date="2024-12-01")
+MAPPING = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
+
+@dg.asset(key=["monthly", "lines"], partitions_def=MONTHS, deps=[dg.AssetDep(late_lines, partition_mapping=MAPPING)])
+def monthly() -> None: ...
+
+defs = dg.Definitions([lines, revenue, total, waves, late_lines, monthly])
 """
 NOWHERE = Path("workspace.yaml")
 
@@ -80,6 +89,18 @@ def test_any_slice_of_assets_can_be_made_for_a_range(ask):
     lines_and_revenue = [(key, day) for key in ("marts/revenue", "raw/lines") for day in days]
     assert targets(ask('key:"raw/lines"+1')) == lines_and_revenue
     assert targets(ask('key:"raw/lines"+')) == sorted([*lines_and_revenue, ("marts/total", None)], key=str)
+
+
+def test_assets_of_different_partitions_are_each_made_for_theirs_of_the_range(ask):
+    mixed = 'key:"raw/lines" or key:"late/lines" or key:"monthly/lines"'
+    assert targets(ask(mixed)) == [
+        ("late/lines", "2024-03-01"),
+        ("monthly/lines", "2024-02-01"),
+        ("monthly/lines", "2024-03-01"),
+        *(("raw/lines", day) for day in ("2024-02-28", "2024-02-29", "2024-03-01")),
+    ]
+    early = targets(ask(mixed, "2024-02-01", "2024-02-01"))
+    assert early == [("monthly/lines", "2024-02-01"), ("raw/lines", "2024-02-01")]
 
 
 @pytest.mark.parametrize(

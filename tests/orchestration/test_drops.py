@@ -163,7 +163,7 @@ class TestLandingSensor:
     @pytest.mark.behaviour(number=4)
     def test_partitions_being_worked_on_are_not_requested_again(self, put, tick, instance):
         put("a.csv", "v1,3,2,1,done")
-        instance.add_run(dg.DagsterRun("job", tags={PARTITION_TAG: "year/all"}))
+        instance.add_run(dg.DagsterRun("job", tags={PARTITION_TAG: "year from 2015/all"}))
         assert tick().run_requests == []
 
     def test_after_a_failure_each_partition_has_its_own_run_and_one_that_keeps_failing_a_pause(
@@ -174,14 +174,14 @@ class TestLandingSensor:
 
         for year in ("2020", "2021"):
             put("a.csv", f"{year},3,2,1,done", year=year)
-        fail("year/all")
+        fail("year from 2015/all")
         assert [request.partition_key for request in tick().run_requests] == ["2020", "2021"]
         for _ in range(3):
-            fail("year/2020")
+            fail("year from 2015/2020")
         assert [request.partition_key for request in tick().run_requests] == ["2021"]
         monkeypatch.setattr("lastmile.orchestration.sensors._PAUSE_SECONDS", 0)
         (together,) = tick().run_requests
-        assert together.tags[PARTITION_TAG] == "year/all"
+        assert together.tags[PARTITION_TAG] == "year from 2015/all"
 
     @pytest.mark.behaviour(number=11)
     def test_wiping_the_run_history_asks_for_nothing_again(self, put, tick, run, instance, visits_platform):

@@ -5,6 +5,7 @@ one file may have rows of many partitions.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
@@ -60,6 +61,9 @@ class Partition:
     def start_key(self) -> str:
         return self.key_of(self.start)
 
+    def _first_day_of_start(self) -> date:
+        return self._first_day(self.start_key())
+
     def _first_day(self, key: str) -> date:
         if not re.fullmatch(_SHAPES[self.unit], key):
             raise ValueError(f"partition {key!r} is not a {self.unit}: expected the form {self.key_of(self.start)!r}")
@@ -74,6 +78,18 @@ class Partition:
         if self.unit == "month":
             return (first + timedelta(days=31)).replace(day=1)
         return first + timedelta(days=1)
+
+
+def common(partitions: Iterable[Partition]) -> Partition:
+    """Partitions of what is made from several datasets: of the coarsest unit, from the earliest start.
+
+    Each partition of the datasets then lies within one of these. Raises ValueError for none.
+    """
+    every = list(partitions)
+    if not every:
+        raise ValueError("expected partitions of at least one dataset")
+    unit = min((one.unit for one in every), key=list(FORMATS).index)
+    return Partition(unit, min(Partition(unit, one.start)._first_day_of_start() for one in every))
 
 
 def span(first: str, last: str) -> tuple[date, date]:

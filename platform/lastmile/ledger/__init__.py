@@ -21,7 +21,7 @@ from lastmile.ledger.drops import ClaimLost, Drop, ListedDrop, Outcome, RequestR
 from lastmile.ledger.events import add_event
 from lastmile.ledger.outcomes import Settled, decline, record_column_fill, record_release, settle
 from lastmile.ledger.query import DropFilter, DropRecord, DropResult, Event, find, loaded_ids, results
-from lastmile.ledger.registration import register, unsettled
+from lastmile.ledger.registration import refuse, register, unsettled
 from lastmile.ledger.requests import discard_drops, reingest, request_column_fill, request_reingest, request_rows
 from lastmile.ledger.versions import (
     is_alone,
@@ -65,6 +65,7 @@ __all__ = [
     "pending",
     "record_column_fill",
     "record_release",
+    "refuse",
     "register",
     "reingest",
     "release_claim",

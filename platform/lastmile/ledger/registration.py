@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from psycopg import Connection
 
+from lastmile.ledger.claims import FREE, HOLDER_IS_GONE
 from lastmile.ledger.drops import ListedDrop
 
 
@@ -52,6 +53,30 @@ def register(connection: Connection, store: str, found: Iterable[ListedDrop]) ->
             """,
             [*columns, store, store],
         )
+    return cursor.rowcount
+
+
+def refuse(connection: Connection, store: str, dataset: str, partition: str, problem: str) -> int:
+    """Refuse what waits in a place that no contract has any more; returns how many drops that were.
+
+    New ones become `failed`, as though they had never fitted, and `discovered` again once a contract fits. Requests on
+    settled ones end; their rows stay.
+    """
+    cursor = connection.execute(
+        f"""
+        WITH refused AS (
+            UPDATE ledger.drops
+            SET state = CASE WHEN state IN ('discovered', 'claimed') THEN 'failed' ELSE state END,
+                message = %(problem)s, attempts = 0, retake = NULL, refill = NULL, {FREE}
+            WHERE store = %(store)s AND dataset = %(dataset)s AND partition = %(partition)s
+              AND (state IN ('discovered', 'claimed') OR retake IS NOT NULL OR refill IS NOT NULL)
+              AND (claim IS NULL OR {HOLDER_IS_GONE})
+            RETURNING id, state, message
+        )
+        INSERT INTO ledger.events (drop_id, state, message) SELECT id, state, message FROM refused
+        """,
+        {"store": store, "dataset": dataset, "partition": partition, "problem": problem},
+    )
     return cursor.rowcount
 
 

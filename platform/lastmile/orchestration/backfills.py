@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lastmile.contracts.partition import span
 from lastmile.errors import UserError
 from lastmile.orchestration.drops.paths import cleaned_path, quarantine_path, raw_path
 
@@ -98,8 +99,7 @@ def request(instance: "DagsterInstance", workspace: Path, wanted: Range, tags: M
         graph = loaded.asset_graph()
         keys = _selected(graph, wanted.selection)
         params = {
-            "assetSelection": [{"path": key.path} for key in keys],
-            "partitionNames": _partitions(graph, keys, wanted),
+            "partitionsByAssets": _targets(graph, keys, wanted),
             "tags": [{"key": key, "value": value} for key, value in tags.items()],
             "title": f"{wanted.first} to {wanted.last}",
             "description": wanted.selection,
@@ -144,21 +144,38 @@ def _selected(graph: Any, selection: str) -> list["AssetKey"]:
     return keys
 
 
-def _partitions(graph: Any, keys: Sequence["AssetKey"], wanted: Range) -> list[str]:
-    """The partitions of the range, which all partitioned assets among the selected must have."""
-    shapes = {shape for key in keys if (shape := graph.get(key).partitions_def)}
+def _targets(graph: Any, keys: Sequence["AssetKey"], wanted: Range) -> list[dict[str, Any]]:
+    """Each asset and its first and last partition of the range; none for an asset without partitions.
+
+    Where partitions differ, in unit or start, an asset's are those that overlap the range; some asset has exactly it.
+    """
+    shapes = {key: shape for key in keys if (shape := graph.get(key).partitions_def)}
     if not shapes:
         raise UserError(f"{wanted.selection}: none of these assets is made by partition; materialize them in the UI")
-    found: list[list[str]] = []
-    for shape in shapes:
-        every = shape.get_partition_keys()
-        if not {wanted.first, wanted.last} <= {*every}:
-            few = ", ".join(key.to_user_string() for key in keys if graph.get(key).partitions_def == shape)
-            raise UserError(
-                f"{few} have partitions from {every[0]} to {every[-1]};"
-                f" found {wanted.first} to {wanted.last}: select assets of one kind of partition"
-            )
-        found.append([key for key in every if wanted.first <= key <= wanted.last])
-    if len({tuple(keys) for keys in found}) > 1 or not found[0]:
+    exact = any({wanted.first, wanted.last} <= {*shape.get_partition_keys()} for shape in {*shapes.values()})
+    targets: list[dict[str, Any]] = [{"assetKey": {"path": key.path}} for key in keys if key not in shapes]
+    for key, shape in shapes.items():
+        if found := _partitions(shape, [other for other in shapes if shapes[other] == shape], wanted, exact):
+            ends = {"start": found[0], "end": found[-1]}
+            targets.append({"assetKey": {"path": key.path}, "partitions": {"range": ends}})
+    if len(targets) == len(keys) - len(shapes):
         raise UserError(f"{wanted.first} to {wanted.last} are not the same partitions for all of the assets selected")
-    return found[0]
+    return targets
+
+
+def _partitions(shape: Any, keys: Sequence["AssetKey"], wanted: Range, is_exact_elsewhere: bool) -> list[str]:
+    """The partitions of a shape, which these assets have, within the range. Raises UserError where it has no such."""
+    from dagster import TimeWindowPartitionsDefinition
+
+    every = shape.get_partition_keys()
+    if {wanted.first, wanted.last} <= {*every}:
+        return [key for key in every if wanted.first <= key <= wanted.last]
+    if is_exact_elsewhere and isinstance(shape, TimeWindowPartitionsDefinition):
+        first, after = span(wanted.first, wanted.last)
+        windows = {key: shape.time_window_for_partition_key(key) for key in every}
+        return [key for key, own in windows.items() if own.end.date() > first and own.start.date() < after]
+    few = ", ".join(key.to_user_string() for key in keys)
+    raise UserError(
+        f"{few} have partitions from {every[0]} to {every[-1]};"
+        f" found {wanted.first} to {wanted.last}: select assets of one kind of partition"
+    )

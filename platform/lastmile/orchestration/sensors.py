@@ -10,6 +10,7 @@ from dagster import DagsterRunStatus
 from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
 from lastmile.orchestration.drops.assets import cleaned_key, quarantine_key, raw_key
+from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.resources import Platform
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDe
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def landing(context: dg.SensorEvaluationContext, platform: Platform) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        from lastmile.ingestion.discovery.routing import refuse_unroutable
         from lastmile.ledger import pending
 
         contracts, store = platform.contracts(), platform.store()
         with platform.connect() as connection:
             new = _register_new_drops(context, platform, connection, store, contracts)
-            waiting = pending(connection, store.url)
+            waiting = refuse_unroutable(connection, store.url, contracts, pending(connection, store.url))
         context.log.info(f"{new} new drops, {sum(count for *_, count, _ in waiting)} pending")
         requests = list(_requests(context.instance, contracts, waiting))
         yield from requests[:_MOST_RUNS]
@@ -83,18 +85,20 @@ def _register_new_drops(
 def _requests(
     instance: dg.DagsterInstance, contracts: Mapping[str, Contract], waiting: Iterable[tuple[str, str, int, int]]
 ) -> Iterator[dg.RunRequest]:
-    """One run for all years, for the months of a year and the days of a month, over every dataset with drops there. The
-    ledger says what is new, so no run key. Datasets under a backfill are left to that."""
+    """One run for all years, for the months of a year and the days of a month, over every dataset with drops there and
+    the same partitions: Dagster makes no run of assets whose partitions differ, if only in their start. The ledger says
+    what is new, so no run key. Datasets under a backfill are left to that."""
     from lastmile.orchestration.dagster_compat.backfills import assets_under_backfill
 
     left = assets_under_backfill(instance)
-    groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    groups: dict[tuple[dg.PartitionsDefinition[str], str, str], list[tuple[str, str]]] = defaultdict(list)
     for dataset, partition, *_ in waiting:
         if dataset in contracts and raw_key(dataset) not in left:
-            unit = contracts[dataset].partition.unit
-            groups[unit, _batch(unit, partition)].append((dataset, partition))
-    for group, places in groups.items():
-        yield from _requests_for_group(instance, *group, places)
+            shape = contracts[dataset].partition
+            tag = f"{shape.unit} from {shape.start_key()}"
+            groups[partitions_of(shape), tag, _batch(shape.unit, partition)].append((dataset, partition))
+    for (_, tag, batch), places in groups.items():
+        yield from _requests_for_group(instance, tag, batch, places)
 
 
 def _batch(unit: str, partition: str) -> str:
@@ -102,15 +106,15 @@ def _batch(unit: str, partition: str) -> str:
 
 
 def _requests_for_group(
-    instance: dg.DagsterInstance, unit: str, batch: str, places: Sequence[tuple[str, str]]
+    instance: dg.DagsterInstance, shape: str, batch: str, places: Sequence[tuple[str, str]]
 ) -> Iterator[dg.RunRequest]:
     """One run; after one has failed, for a while, one for each partition, so that what fails does not stop the rest."""
-    if _has_failed(instance, f"{unit}/{batch}"):
+    if _has_failed(instance, f"{shape}/{batch}"):
         by_tag = {
-            f"{unit}/{partition}": [place for place in places if place[1] == partition] for _, partition in places
+            f"{shape}/{partition}": [place for place in places if place[1] == partition] for _, partition in places
         }
     else:
-        by_tag = {f"{unit}/{batch}": list(places)}
+        by_tag = {f"{shape}/{batch}": list(places)}
     for tag, found in by_tag.items():
         if _may_run(instance, tag):
             datasets = dict.fromkeys(dataset for dataset, _ in found)
