@@ -3,7 +3,7 @@
 It may be quoted or not, padded, in another case or order, and may name columns by their aliases.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.declaration import headers
 from lastmile.contracts.names import normal_name
 from lastmile.ingestion.readers.delimited.records import Flags
 from lastmile.ingestion.validation.header_match import fit
@@ -29,9 +28,8 @@ class RepeatedHeader:
     contract: Contract
 
     @cached_property
-    def _columns(self) -> dict[str, str]:
-        contract = self.contract.expanded(self.names)
-        return {normal_name(name): column for name, column in headers(contract.columns)}
+    def _columns(self) -> Mapping[str, str]:
+        return self.contract.expanded(self.names).headers.loose
 
     @cached_property
     def _declared(self) -> set[str]:
