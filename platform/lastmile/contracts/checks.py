@@ -236,6 +236,15 @@ def allowed_values(check: pa.Check) -> list[Any] | None:
     return [given["value"]] if _built_in(check) == "equal_to" else None
 
 
+def named_values(check: pa.Check) -> list[Any]:
+    """Values that the check names as good: a list, or a pattern of nothing but texts to choose from (`^(KE|NA)$`)."""
+    pattern = (check.statistics or {}).get("pattern") if _built_in(check) == "str_matches" else None
+    if pattern is None:
+        return allowed_values(check) or []
+    choice = re.sub(r"\(\?:|[()^$]", "", getattr(pattern, "pattern", pattern))
+    return choice.split("|") if re.fullmatch(r"[\w -]+(\|[\w -]+)*", choice) else []
+
+
 def interval(check: pa.Check) -> tuple[Any, Any, bool, bool]:
     """Between what values pass, None where there is no bound, and whether the lower and the upper one do themselves."""
     given, built_in = check.statistics or {}, _built_in(check)

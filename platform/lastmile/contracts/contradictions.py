@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lastmile.contracts.casts import words
-from lastmile.contracts.checks import RowCheck, allowed_values, interval
+from lastmile.contracts.checks import RowCheck, allowed_values, interval, named_values
 
 if TYPE_CHECKING:
     from lastmile.contracts.contract import Contract
@@ -82,7 +82,7 @@ def _of_missing(contract: "Contract", name: str) -> Iterator[str]:
     """Values that are said to be meant and to stand for none."""
     said, codes = contract.stated_missing(name), contract.missing(name)
     spec, how, kind = contract.table.columns[name], contract.reading(name), contract.kinds[name]
-    meant = [value for check in contract.checks[name] for value in allowed_values(check.check) or ()]
+    meant = [value for check in contract.checks[name] for value in named_values(check.check)]
     if "" in meant and "" in codes and not spec.nullable:
         yield "allows '', and an empty cell is no value; make it nullable, or take '' from the allowed values"
     if said is None:
