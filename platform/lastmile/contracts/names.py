@@ -39,12 +39,12 @@ def normal_name(header: str) -> str:
     if _NORMAL.fullmatch(header):
         return header
     text = _folded(header)
-    shape = "".join(map(_kind, text))
+    shape = text.translate(_KINDS) if text.isascii() else "".join(map(_kind, text))
     for separator in (_JOINING, _MARKING):
         shape = separator.sub(lambda found: "p" * len(found[0]), shape)
     parts = _PARTS.finditer(shape)
     joined = "".join("_" if part[0][0] in "bp" else text[part.start() : part.end()] for part in parts)
-    return "".join(_MINUS if _kind(char) == "h" else char for char in joined)
+    return joined if joined.isascii() and "-" not in joined else "".join(map(_as_minus, joined))
 
 
 def is_unnamed(header: str) -> bool:
@@ -82,3 +82,10 @@ def _kind(char: str) -> str:
     if char in _SIGNS or (category[0] == "S" and char not in _QUOTES):
         return "s"
     return "p" if category[0] == "P" or char in _QUOTES else "w"
+
+
+def _as_minus(char: str) -> str:
+    return _MINUS if _kind(char) == "h" else char
+
+
+_KINDS = {code: _kind(chr(code)) for code in range(128)}

@@ -41,10 +41,10 @@ def find_heading(records: Iterable[Sequence[str]], contract: Contract) -> Headin
     rows = [list(names) for names in records]
     if contract.format.headerless and not (rows and fits(rows[0], contract)):
         return _declared(rows, contract)
-    rows = rows[: next((place for place, names in enumerate(rows) if _has_one_twice(names, contract)), None)]
-    single = next((place for place, names in enumerate(rows) if fits(names, contract)), None)
-    if single is None:
-        return _best(list(_stacks(rows, contract, range(len(rows)))), contract)
+    found = (place for place, names in enumerate(rows) if fits(names, contract) or _has_one_twice(names, contract))
+    single = next(found, len(rows))
+    if single == len(rows) or not fits(rows[single], contract):
+        return _best(list(_stacks(rows[:single], contract, range(single))), contract)
     heading = Heading(named(rows[single], contract), single)
     if _knows_all(heading.names, contract):
         return heading
