@@ -29,13 +29,21 @@ _JOINING, _MARKING = re.compile(r"(?<=w)h+(?=w)|(?<=b)h+(?=b)"), re.compile(r"^[
 _PARTS = re.compile(r"[wsha]+|(?<=w)[bp]+(?=w)")
 
 
-@lru_cache(maxsize=10_000)
+#: Characters of a header that are compared; what is longer is no name.
+_COMPARED = 10_000
+
+
 def normal_name(header: str) -> str:
     """The form in which headers and column names are compared: lower case, words joined by `_`.
 
     A hyphen joins two words or, between blanks, separates them; any other is a minus. Asterisks at the ends, as of
     required questions, do not count.
     """
+    return _normal_name(header[:_COMPARED])
+
+
+@lru_cache(maxsize=10_000)
+def _normal_name(header: str) -> str:
     if _NORMAL.fullmatch(header):
         return header
     text = _folded(header)
@@ -49,7 +57,7 @@ def normal_name(header: str) -> str:
 
 def is_unnamed(header: str) -> bool:
     """Whether a header shows nothing: only blanks and characters without width."""
-    return not header or all(_kind(char) == "b" for char in _folded(header))
+    return not header or (len(header) < _COMPARED and all(_kind(char) == "b" for char in _folded(header)))
 
 
 def _folded(header: str) -> str:
