@@ -18,7 +18,7 @@ from lastmile.ingestion.validation.repeated_names import distinguished
 PREAMBLE = 20
 #: How many records a header may take.
 TALLEST = 3
-#: How much of a wrong header a message repeats.
+#: How many names of a wrong header a message repeats.
 SHOWN_NAMES = 60
 
 
