@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from declaring import rule
 
-from lastmile.contracts import column
+from lastmile.contracts import Misdeclared, column
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.validation import plan
 
@@ -98,3 +98,12 @@ def test_a_derived_value_that_cannot_be_worked_out_is_null(make_contract, judge)
 
 def cells(rows: list[tuple[str, str, str]]) -> dict[str, list[str]]:
     return dict(zip(("year", "month", "day"), map(list, zip(*rows, strict=True)), strict=True))
+
+
+def test_a_rule_in_python_that_fails_on_a_null_is_refused_when_it_is_declared(make_contract):
+    def late(data: pa.PolarsData) -> pl.LazyFrame:
+        year = pl.struct("year").map_elements(lambda row: row["year"] + 1 > 2000, return_dtype=pl.Boolean)
+        return data.lazyframe.select(year)
+
+    with pytest.raises(Misdeclared, match="rule late cannot be asked of a row: unsupported operand"):
+        make_contract(COLUMNS, checks=[pa.Check(late, name="late", error="After 2000.")])

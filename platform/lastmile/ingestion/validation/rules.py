@@ -12,10 +12,10 @@ from itertools import islice
 import polars as pl
 
 from lastmile.contracts.casts import PLAIN, NumberFormat
-from lastmile.contracts.checks import RowCheck, is_row_separable
+from lastmile.contracts.checks import FAILURES, RowCheck, is_row_separable
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import Refused
-from lastmile.ingestion.validation.evaluation import FAILURES, failing, without_failures
+from lastmile.ingestion.validation.evaluation import failing, without_failures
 
 #: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it stores alongside.
 LONGEST_KEY = 2_000
