@@ -30,6 +30,7 @@ def values(contract: Contract, *cells: str) -> list[Any]:
     ("dtype", "said", "message"),
     [
         (str, {"isin": ["KE", "NA"], "missing": ("", "NA")}, "allows 'NA', which `missing` calls no value"),
+        (str, {"str_matches": "^(KE|NA)$", "missing": ("", "NA")}, "allows 'NA'"),
         (str, {"eq": "NA", "missing": ("NA",)}, "allows 'NA'"),
         (int, {"isin": [1, -99], "missing": ("-99.0",)}, "allows '-99.0'"),
         (list[str], {"isin": ["a", "-"], "missing": ("-",)}, "allows '-'"),

@@ -15,6 +15,8 @@ import pandera.polars as pa
 import polars as pl
 from pandera.api.function_dispatch import Dispatcher
 
+#: What evaluating an expression may raise: errors of polars and its panics, and whatever Python code in it does.
+FAILURES = (Exception, pl.exceptions.PanicException)
 #: How many allowed values a reason lists.
 LISTED = 12
 
@@ -142,7 +144,7 @@ def _are_answers(frames: Sequence[pl.DataFrame], expressions: Sequence[pl.Expr])
             frame.select(expression.alias(str(number)) for number, expression in enumerate(expressions))
             for frame in frames
         ]
-    except pl.exceptions.PolarsError:
+    except FAILURES:
         return False
     return all(dtype == pl.Boolean for answer in answers for dtype in answer.dtypes)
 
@@ -162,7 +164,9 @@ def _answered(check: RowCheck, rows: pl.DataFrame) -> pl.DataFrame:
     try:
         answer = called(check.check, rows.lazy(), check.column) if check.expression is None else check.expression
         return (rows.lazy().select(answer) if isinstance(answer, pl.Expr) else answer).collect()
-    except pl.exceptions.PolarsError as error:
+    except Unusable:
+        raise
+    except FAILURES as error:
         raise Unusable(
             f"cannot be asked of {'a row' if rows.height else 'its columns'}: {str(error).splitlines()[0]}"
         ) from error
@@ -234,6 +238,15 @@ def allowed_values(check: pa.Check) -> list[Any] | None:
     if _built_in(check) == "isin":
         return list(given["allowed_values"])
     return [given["value"]] if _built_in(check) == "equal_to" else None
+
+
+def named_values(check: pa.Check) -> list[Any]:
+    """Values that the check names as good: a list, or a pattern of nothing but texts to choose from (`^(KE|NA)$`)."""
+    pattern = (check.statistics or {}).get("pattern") if _built_in(check) == "str_matches" else None
+    if pattern is None:
+        return allowed_values(check) or []
+    choice = re.sub(r"\(\?:|[()^$]", "", getattr(pattern, "pattern", pattern))
+    return choice.split("|") if re.fullmatch(r"[\w -]+(\|[\w -]+)*", choice) else []
 
 
 def interval(check: pa.Check) -> tuple[Any, Any, bool, bool]:

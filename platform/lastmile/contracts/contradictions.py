@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lastmile.contracts.casts import words
-from lastmile.contracts.checks import RowCheck, allowed_values, interval
+from lastmile.contracts.checks import RowCheck, allowed_values, interval, named_values
 
 if TYPE_CHECKING:
     from lastmile.contracts.contract import Contract
@@ -37,15 +37,13 @@ def _of_values(contract: "Contract", name: str) -> Iterator[str]:
     lists = [check for check in checks if allowed_values(check.check) == []]
     yield from ("allows none of all values: list some, or leave the check out" for _ in lists)
     yield from _of_bounds(checks)
-    for check in checks:
-        for value in allowed_values(check.check) or ():
-            refusing = _refusing(contract, name, value)
-            if refusing:
-                yield f"allows {value!r}, which another of its checks refuses: expected {refusing.expected}"
+    allowed = [value for check in checks for value in allowed_values(check.check) or ()]
+    if len(checks) > 1:
+        for value, check in _refused(contract, name, allowed):
+            yield f"allows {value!r}, which another of its checks refuses: expected {check.expected}"
     if spec.default is not None:
-        refusing = _refusing(contract, name, spec.default)
-        if refusing:
-            yield f"has default {spec.default!r}, which its own check refuses: expected {refusing.expected}"
+        for _, check in _refused(contract, name, [spec.default]):
+            yield f"has default {spec.default!r}, which its own check refuses: expected {check.expected}"
         if contract.metadata(name)["derived"] is not None:
             yield "has a default, so that what it is derived from is never used; say one of them"
 
@@ -65,24 +63,25 @@ def _are_numbers(*values: Any) -> bool:
     return all(isinstance(value, int | float) for value in values)
 
 
-def _refusing(contract: "Contract", name: str, value: Any) -> RowCheck | None:
-    """The check of the column that this value does not pass, if any."""
+def _refused(contract: "Contract", name: str, values: Sequence[Any]) -> Iterator[tuple[Any, RowCheck]]:
+    """The values of a column that one of its checks refuses, each with the first of them."""
     dtype = contract.table.columns[name].dtype.type
-    of_list = dtype == pl.List and not isinstance(value, list)
-    frame = pl.DataFrame({name: [[value] if of_list else value]}, schema={name: dtype}, strict=False)
-    for check in contract.checks[name]:
+    cells = [[value] if dtype == pl.List and not isinstance(value, list) else value for value in values]
+    frame = pl.DataFrame({name: cells}, schema={name: dtype}, strict=False)
+    found: dict[int, RowCheck] = {}
+    for check in contract.checks[name] if values else ():
         broken = check.breaks()
-        is_of_value = broken is not None and check.is_by_row and set(broken.meta.root_names()) <= {name, ""}
-        if is_of_value and frame.select(broken).item():
-            return check
-    return None
+        if broken is not None and check.is_by_row and set(broken.meta.root_names()) <= {name, ""}:
+            for place in frame.select(broken.alias(name))[name].fill_null(False).arg_true():
+                found.setdefault(place, check)
+    yield from ((values[place], check) for place, check in found.items())
 
 
 def _of_missing(contract: "Contract", name: str) -> Iterator[str]:
     """Values that are said to be meant and to stand for none."""
     said, codes = contract.stated_missing(name), contract.missing(name)
     spec, how, kind = contract.table.columns[name], contract.reading(name), contract.kinds[name]
-    meant = [value for check in contract.checks[name] for value in allowed_values(check.check) or ()]
+    meant = [value for check in contract.checks[name] for value in named_values(check.check)]
     if "" in meant and "" in codes and not spec.nullable:
         yield "allows '', and an empty cell is no value; make it nullable, or take '' from the allowed values"
     if said is None:

@@ -29,27 +29,35 @@ _JOINING, _MARKING = re.compile(r"(?<=w)h+(?=w)|(?<=b)h+(?=b)"), re.compile(r"^[
 _PARTS = re.compile(r"[wsha]+|(?<=w)[bp]+(?=w)")
 
 
-@lru_cache(maxsize=10_000)
+#: Characters of a header that are compared; what is longer is no name.
+_COMPARED = 10_000
+
+
 def normal_name(header: str) -> str:
     """The form in which headers and column names are compared: lower case, words joined by `_`.
 
     A hyphen joins two words or, between blanks, separates them; any other is a minus. Asterisks at the ends, as of
     required questions, do not count.
     """
+    return _normal_name(header[:_COMPARED])
+
+
+@lru_cache(maxsize=10_000)
+def _normal_name(header: str) -> str:
     if _NORMAL.fullmatch(header):
         return header
     text = _folded(header)
-    shape = "".join(map(_kind, text))
+    shape = text.translate(_KINDS) if text.isascii() else "".join(map(_kind, text))
     for separator in (_JOINING, _MARKING):
         shape = separator.sub(lambda found: "p" * len(found[0]), shape)
     parts = _PARTS.finditer(shape)
     joined = "".join("_" if part[0][0] in "bp" else text[part.start() : part.end()] for part in parts)
-    return "".join(_MINUS if _kind(char) == "h" else char for char in joined)
+    return joined if joined.isascii() and "-" not in joined else "".join(map(_as_minus, joined))
 
 
 def is_unnamed(header: str) -> bool:
     """Whether a header shows nothing: only blanks and characters without width."""
-    return not header or all(_kind(char) == "b" for char in _folded(header))
+    return not header or (len(header) < _COMPARED and all(_kind(char) == "b" for char in _folded(header)))
 
 
 def _folded(header: str) -> str:
@@ -82,3 +90,10 @@ def _kind(char: str) -> str:
     if char in _SIGNS or (category[0] == "S" and char not in _QUOTES):
         return "s"
     return "p" if category[0] == "P" or char in _QUOTES else "w"
+
+
+def _as_minus(char: str) -> str:
+    return _MINUS if _kind(char) == "h" else char
+
+
+_KINDS = {code: _kind(chr(code)) for code in range(128)}

@@ -1,5 +1,9 @@
 """Whatever a draft is made from loads with it: random tables, generated drops, and real files."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import polars as pl
 import pytest
 from drafts import drafted, is_clean, loaded, of_sources, text_of
@@ -12,6 +16,7 @@ from lastmile.contracts.casts import NumberFormat
 from lastmile.errors import UserError
 from lastmile.ingestion.draft import draft, of_frames
 from lastmile.ingestion.draft.check import contract_of
+from lastmile.ingestion.draft.render import literal
 from lastmile.ingestion.validation import Plan
 from lastmile.sampling import Dirt
 
@@ -43,10 +48,8 @@ HEADERS = st.text(min_size=1, max_size=20)
 
 
 #: Without shrinking: a table that fails is small as it is, and shrinking it takes minutes.
-#: The same tables in every run; soak with others by taking `derandomize` out.
 TRIED = {
     "deadline": None,
-    "derandomize": True,
     "database": None,
     "suppress_health_check": list(HealthCheck),
     "phases": [Phase.explicit, Phase.generate],
@@ -75,6 +78,28 @@ def test_a_random_table_loads_with_its_draft_or_is_refused(table):
         return
     for batch in source.open(contract).batches():
         assert Plan(contract, table.columns, NumberFormat()).validate(batch).bad.is_empty()
+
+
+def test_a_cell_with_a_nul_character_is_refused_with_its_column():
+    table = pl.DataFrame({"id": ["a", "b"], "Remark": ["fine", "\0"]})
+    with pytest.raises(UserError, match="cells of 'Remark' hold NUL characters"):
+        of_sources([of_frames("a table", table.columns, lambda: [table])])
+
+
+def test_a_header_with_a_nul_character_is_refused():
+    table = pl.DataFrame({"id": ["a", "b"], "Re\0mark": ["fine", "good"]})
+    with pytest.raises(UserError, match="NUL characters"):
+        of_sources([of_frames("a table", table.columns, lambda: [table])])
+
+
+def test_no_character_that_a_draft_writes_as_it_is_looks_like_another_to_ruff():
+    characters = (chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code <= 0xDFFF)
+    text = "".join(f"    {literal(one)},\n" for one in characters if literal(one) == f'"{one}"')
+    command = [Path(sys.executable).with_name("ruff"), "check", "--isolated", "--select", "RUF001,PLE25", "-"]
+    done = subprocess.run(command, input=f"ALL = [\n{text}]\n", text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "é" in text
+    assert "\ua75a" not in text
 
 
 @settings(max_examples=15, **TRIED)

@@ -93,6 +93,17 @@ def test_columns_of_one_name_are_left_to_the_rescued(tmp_path):
     assert loaded(contract, file) == (1, 0, 0)
 
 
+def test_columns_that_differ_by_a_sign_are_called_by_it(tmp_path):
+    header = "visit,harvest,harvest %,Income (€),Income ($),Children <5,Children >5"
+    file = written(tmp_path / "a.csv", f"{header}\na,1,2,3,4,5,6\n")
+    contract = drafted(file)
+
+    assert list(contract.columns) == [
+        *("visit", "harvest", "harvest_pct", "income_euro", "income_dollar", "children_under_5", "children_over_5")
+    ]
+    assert loaded(contract, file) == (1, 0, 0)
+
+
 def test_files_of_two_tables_are_refused_naming_both(tmp_path):
     first = written(tmp_path / "visits.csv", "visit,hours\na,1\n")
     second = written(tmp_path / "prices.csv", "article,price\nb,2\n")

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from declaring import rule
 
-from lastmile.contracts import column
+from lastmile.contracts import Misdeclared, column
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.validation import plan
 
@@ -50,7 +50,8 @@ def test_a_row_on_which_a_rule_fails_is_quarantined_with_the_rule_and_the_error(
     assert judged.valid.height + judged.bad.height == len(rows)
     assert judged.bad.height == 2
     assert [reason["rule"] for reason in found[3]] == ["late"]
-    assert "After 2000: the rule failed on this row (" in found[3][0]["message"]
+    assert found[3][0]["message"].startswith("After 2000")
+    assert "; the rule failed on this row: " in found[3][0]["message"]
     assert "the rule failed" not in found[4][0]["message"]
 
 
@@ -84,8 +85,8 @@ def test_different_errors_are_named_up_to_a_number(make_contract, judge, reasons
     messages = [found[0]["message"] for found in reasons(judged).values()]
 
     assert len(messages) == 100
-    assert sum("the rule failed on this row (Invalid date" in message for message in messages) == 20
-    assert sum("the rule failed on this row; found" in message for message in messages) == 80
+    assert sum("; the rule failed on this row: Invalid date" in message for message in messages) == 20
+    assert sum(message.endswith("; the rule failed on this row") for message in messages) == 80
 
 
 def test_a_derived_value_that_cannot_be_worked_out_is_null(make_contract, judge):
@@ -97,3 +98,12 @@ def test_a_derived_value_that_cannot_be_worked_out_is_null(make_contract, judge)
 
 def cells(rows: list[tuple[str, str, str]]) -> dict[str, list[str]]:
     return dict(zip(("year", "month", "day"), map(list, zip(*rows, strict=True)), strict=True))
+
+
+def test_a_rule_in_python_that_fails_on_a_null_is_refused_when_it_is_declared(make_contract):
+    def late(data: pa.PolarsData) -> pl.LazyFrame:
+        year = pl.struct("year").map_elements(lambda row: row["year"] + 1 > 2000, return_dtype=pl.Boolean)
+        return data.lazyframe.select(year)
+
+    with pytest.raises(Misdeclared, match="rule late cannot be asked of a row: unsupported operand"):
+        make_contract(COLUMNS, checks=[pa.Check(late, name="late", error="After 2000.")])

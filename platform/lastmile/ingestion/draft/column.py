@@ -60,7 +60,7 @@ class Column:
 
     def as_text(self, why: str) -> "Column":
         """The same as plain text without conditions, which every value is."""
-        return replace(self, base="text", kind=None, bounds=(None, None), codes=(), words=None).saying(why)
+        return replace(self, base="text", kind=None, unit=None, bounds=(None, None), codes=(), words=None).saying(why)
 
 
 def column(name: str, headers: Sequence[str], profile: Profile, files: int, present: int) -> Column:
@@ -77,7 +77,7 @@ def column(name: str, headers: Sequence[str], profile: Profile, files: int, pres
         required=is_full and (profile.rows >= ROWS or files >= FILES),
         full=is_full,
         personal=personal,
-        unit=names.unit(header) if typed.base in ("whole", "number", "text") else None,
+        unit=names.unit(header) if typed.base in ("whole", "number") else None,
         evidence=(
             _counted(typed, profile, without),
             *typed.evidence,

@@ -214,8 +214,19 @@ def _checked(drafted: Draft, sources: Sequence[Source], seen: Seen, done: Callab
         found = check(drafted, sources, candidates, done)
         if not found.misfits:
             return _with_key(drafted, found, candidates).saying(_result(found, len(sources)))
+        _expect_no_nul(drafted, found)
         drafted = replace(drafted, columns=without_misfits(drafted.columns, found))
     raise UserError(f"no draft was found under which all rows load: {dict(found.examples)}. Write it by hand.")
+
+
+def _expect_no_nul(drafted: Draft, found: Findings) -> None:
+    """Raises UserError where a cell has a NUL character: no column, not even of text, can hold it."""
+    with_nul = {column for column, rule in found.misfits if rule == "nul"}
+    headers = [one.headers[0] for one in drafted.columns if one.name in with_nul]
+    if headers:
+        raise UserError(
+            f"cells of {shown(headers)} hold NUL characters, which the warehouse cannot. Write the files as text."
+        )
 
 
 def _candidates(drafted: Draft, seen: Seen) -> list[tuple[str, ...]]:

@@ -42,8 +42,9 @@ def open_file(path: Path) -> Source:
         reader = open_drop(path, path.name, of_names(names, form))
     except (Refused, OSError) as error:
         raise UserError(f"{path}: {error}") from None
-    made_up = [name for name in distinguished(names) if name not in names]
-    known = [name for name in distinct(reader.header) if name not in made_up]
+    repeated = {name for name, times in Counter(names).items() if times > 1}
+    made_up = {name for name in distinguished(names) if name not in names}
+    known = [name for name in distinct(reader.header) if name not in made_up | repeated]
     left_out = [name for name in reader.header if name not in known]
     return Source(str(path), known, partial(_reopen, path), form, left_out)
 

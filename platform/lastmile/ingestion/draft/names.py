@@ -27,6 +27,20 @@ _RESERVED = {
 }
 _RESERVED |= {"str", "int", "float", "bool", "list", "field"}
 
+#: Signs of a header in the name of its column.
+SIGNS = {
+    "%": "pct",
+    "<": "under",
+    ">": "over",
+    "≤": "up to",
+    "≥": "from",
+    "=": "is",
+    "+": "plus",
+    "&": "and",
+    "€": "euro",
+    "$": "dollar",
+    "£": "pound",
+}
 _PERCENT = {"pct", "percent", "percentage", "perc"}
 UNITS = {
     **{word: word for word in ("kg", "km", "cm", "mm", "ha", "kcal", "lcu", "usd", "eur", "kwh", "mg")},
@@ -94,7 +108,7 @@ def words(header: str) -> list[str]:
 
 def column_name(header: str) -> str:
     """A name for a column that SQL needs no quotes for and that may stand in a pandera model."""
-    plain = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", _spelled(header)).encode("ascii", "ignore").decode()
     parted = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z]+$)", "_", plain)
     name = re.sub(r"[^a-z0-9]+", "_", parted.lower()).strip("_")
     name = name if name[:1].isalpha() else f"column_{name}".rstrip("_")
@@ -102,6 +116,11 @@ def column_name(header: str) -> str:
     if name in _RESERVED or not COLUMN_NAME.fullmatch(name):
         return f"{name[: LONGEST_NAME - 6]}_value"
     return name
+
+
+def _spelled(header: str) -> str:
+    """With signs that tell columns apart as words, so that `harvest %` is not called as `harvest` would be."""
+    return "".join(f" {SIGNS[sign]} " if sign in SIGNS else sign for sign in header)
 
 
 def distinct_name(header: str, is_free: Callable[[str], bool]) -> str:

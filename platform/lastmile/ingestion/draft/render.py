@@ -2,6 +2,7 @@
 
 import ast
 import re
+import string
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,17 @@ from lastmile.ingestion.draft.column import Column
 from lastmile.ingestion.draft.proposal import Draft, missing
 
 WIDTH = 120
+#: Letters that look like no other: Latin ones that are no letter with marks, and those of other scripts, without those
+#: that ruff finds ambiguous in a text (RUF001).
+LATIN = frozenset("ßæÆœŒøØłŁđĐðÐþÞħĦŋŊə")
+SCRIPTS = (
+    *("CJK UNIFIED", "HANGUL SYLLABLE", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "DEVANAGARI", "BENGALI"),
+    *("GUJARATI", "GURMUKHI", "TAMIL", "TELUGU", "KANNADA", "SINHALA", "ETHIOPIC", "ARABIC LETTER", "HEBREW LETTER"),
+)
+ALIKE = frozenset(
+    "\u05d5\u05d8\u05d9\u05df\u05e1\u0627\u0647\u06be\u06c1\u06d5\u097d\u1200\u12d0\u30ce\u4e36\u4e3f"
+    "\ufba6\ufba7\ufba8\ufba9\ufbaa\ufbab\ufbac\ufbad\ufe8d\ufe8e\ufee9\ufeea\ufeeb\ufeec"
+)
 #: The annotation of each base, as the registry of types has them.
 ANNOTATIONS = {
     "text": "str",
@@ -204,6 +216,7 @@ def printable(text: str, written: str | None = None) -> str:
 def _is_plain(character: str) -> bool:
     if character.isascii():
         return character.isprintable()
-    alike = ("CYRILLIC", "GREEK", "ARMENIAN", "COPTIC", "CHEROKEE", "LISU", "MATHEMATICAL", "FULLWIDTH", "HALFWIDTH")
-    name = unicodedata.name(character, "MATHEMATICAL")
-    return (character.isalpha() and not name.startswith(alike)) or character in "€°"
+    parts = unicodedata.normalize("NFD", character)
+    is_latin = character in LATIN or (len(parts) > 1 and parts[0] in string.ascii_letters)
+    is_of_script = unicodedata.name(character, "").startswith(SCRIPTS) and character not in ALIKE
+    return is_latin or (is_of_script and character.isalpha()) or character in "€°"

@@ -11,15 +11,15 @@ from itertools import accumulate, zip_longest
 
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import Refused
-from lastmile.ingestion.validation.header_match import claims, fit
+from lastmile.ingestion.validation.header_match import claims, fit, listed
 from lastmile.ingestion.validation.repeated_names import distinguished
 
 #: Records before the header that may be titles, notes and the like; the header is looked for no further.
 PREAMBLE = 20
 #: How many records a header may take.
 TALLEST = 3
-#: How much of a wrong header a message repeats.
-SHOWN_NAMES, SHOWN_CHARACTERS = 60, 60
+#: How many names of a wrong header a message repeats.
+SHOWN_NAMES = 60
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ def find_heading(records: Iterable[Sequence[str]], contract: Contract) -> Headin
     rows = [list(names) for names in records]
     if contract.format.headerless and not (rows and fits(rows[0], contract)):
         return _declared(rows, contract)
-    rows = rows[: next((place for place, names in enumerate(rows) if _has_one_twice(names, contract)), None)]
-    single = next((place for place, names in enumerate(rows) if fits(names, contract)), None)
-    if single is None:
-        return _best(list(_stacks(rows, contract, range(len(rows)))), contract)
+    found = (place for place, names in enumerate(rows) if fits(names, contract) or _has_one_twice(names, contract))
+    single = next(found, len(rows))
+    if single == len(rows) or not fits(rows[single], contract):
+        return _best(list(_stacks(rows[:single], contract, range(single))), contract)
     heading = Heading(named(rows[single], contract), single)
     if _knows_all(heading.names, contract):
         return heading
@@ -74,8 +74,8 @@ def _expect_no_record(below: Sequence[str], above: Sequence[str], joined: Headin
     needs_a_value = any(not contract.columns[column].nullable for column in known.values())
     if not nameless & gained or filled & set(known) or not needs_a_value:
         raise Refused(
-            f"dataset {contract.name}: {list(below[:SHOWN_NAMES])} may be a record or the end of a header of several "
-            f"lines, {joined.names[:SHOWN_NAMES]}. Write the header in one line."
+            f"dataset {contract.name}: {listed(below)} may be a record or the end of a header of several "
+            f"lines, {listed(joined.names)}. Write the header in one line."
         )
 
 
@@ -165,17 +165,16 @@ def refusal(candidates: Iterable[Sequence[str]], contract: Contract) -> Refused:
     if contract.format.headerless:
         declared = list(contract.columns)
         return Refused(
-            f"dataset {contract.name}: expected records of {len(declared)} fields, {declared[:SHOWN_NAMES]}, or a "
-            f"header first; found {list(split[0][:SHOWN_NAMES])}. Send the columns as declared, or with a header."
+            f"dataset {contract.name}: expected records of {len(declared)} fields, {listed(declared)}, or a "
+            f"header first; found {listed(split[0])}. Send the columns as declared, or with a header."
         )
     nearest = max(split, key=lambda names: (len(claims(contract, names)), len(names) > 1))
     try:
-        fit(contract, [name[:SHOWN_CHARACTERS] for name in nearest[:SHOWN_NAMES]])
+        fit(contract, nearest)
     except Refused as refused:
         return refused
     return Refused(
-        f"dataset {contract.name}: expected a header, found {list(nearest[:SHOWN_NAMES])}. "
-        "Name the columns in the first line."
+        f"dataset {contract.name}: expected a header, found {listed(nearest)}. Name the columns in the first line."
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import polars as pl
 
-#: What evaluating may raise: errors of polars and its panics, and whatever the Python code in a rule does.
-FAILURES = (Exception, pl.exceptions.PanicException)
+from lastmile.contracts.checks import FAILURES
+
 #: Parts that rows are searched in. With more, few failing rows cost more; with fewer, many do.
 PARTS = 8
 

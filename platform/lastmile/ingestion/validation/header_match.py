@@ -58,8 +58,9 @@ def claims(contract: Contract, header: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _claimed_twice(contract: Contract, column: str, header: Sequence[str], places: Sequence[int]) -> Refused:
-    them = " and ".join(repr(header[place]) for place in places)
-    where = " and ".join(str(place + 1) for place in places)
+    shown = places[:LISTED]
+    them = " and ".join(repr(header[place][:SHOWN]) for place in shown)
+    where = " and ".join(str(place + 1) for place in shown)
     return Refused(
         f"dataset {contract.name}: headers {them} (columns {where} of the file) both fit column {column!r}. Rename or "
         "remove one of them in the file."

@@ -10,10 +10,11 @@ from functools import cache
 import polars as pl
 
 from lastmile.contracts.casts import PLAIN, NumberFormat
+from lastmile.contracts.checks import FAILURES
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch, SchemaChange, ValidatedBatch
 from lastmile.ingestion.validation.cell_faults import with_faults
-from lastmile.ingestion.validation.evaluation import FAILURES, evaluated
+from lastmile.ingestion.validation.evaluation import evaluated
 from lastmile.ingestion.validation.fast_path import FastPath
 from lastmile.ingestion.validation.header_match import fit
 from lastmile.ingestion.validation.rules import (

@@ -12,10 +12,10 @@ from itertools import islice
 import polars as pl
 
 from lastmile.contracts.casts import PLAIN, NumberFormat
-from lastmile.contracts.checks import RowCheck, is_row_separable
+from lastmile.contracts.checks import FAILURES, RowCheck, is_row_separable
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import Refused
-from lastmile.ingestion.validation.evaluation import FAILURES, failing, without_failures
+from lastmile.ingestion.validation.evaluation import failing, without_failures
 
 #: Longest key of a row, in bytes over all its texts. An index of Postgres takes 2,704 with what it stores alongside.
 LONGEST_KEY = 2_000
@@ -34,6 +34,8 @@ class Rule:
     expected: str
     broken: Callable[[pl.DataFrame], pl.Expr | pl.Series]
     shown: tuple[str, ...] = ()
+    #: What a reason says in addition where the rule failed on the row.
+    failure: str = ""
 
     def flags(self, frame: pl.DataFrame) -> Iterator[tuple["Rule", pl.Series]]:
         """The rows that break it, then those on which it fails, under rules that say how.
@@ -45,9 +47,8 @@ class Rule:
         listed = list(dict.fromkeys(errors.values()))[:MOST_ERRORS]
         for error in [*listed, None] if errors else []:
             rows = [row for row, found in errors.items() if (found if found in listed else None) == error]
-            named = f" ({error.rstrip('.')})" if error else ""
-            expected = f"{self.expected.rstrip('.')}: the rule failed on this row{named}"
-            yield replace(self, expected=expected), _positions(frame).is_in(rows)
+            failure = "; the rule failed on this row" + (f": {error.rstrip('.')}" if error else "")
+            yield replace(self, failure=failure), _positions(frame).is_in(rows)
 
     def _flags(self, frame: pl.DataFrame) -> tuple[pl.Series, dict[int, str]]:
         def evaluate(rows: pl.DataFrame) -> pl.Series:

@@ -46,7 +46,7 @@ def _reason(rule: Rule, columns: Collection[str]) -> pl.Expr:
     """One reason as JSON, from the cells as they were read; a cell of a column that the file has not is none."""
     cells = {name: _cell(name, columns) for name in rule.shown}
     found, message = _of_row(rule, cells) if rule.column is None else _of_cell(rule, cells[rule.column])
-    return _as_json(rule.column, rule.name, found, message)
+    return _as_json(rule.column, rule.name, found, message + pl.lit(rule.failure))
 
 
 def _as_json(column: str | None, rule: str, found: pl.Expr, message: pl.Expr) -> pl.Expr:
