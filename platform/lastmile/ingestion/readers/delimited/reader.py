@@ -9,6 +9,7 @@ Rules, chosen so that nothing is read differently from how it was meant:
 - A record whose bytes are no text in the file's encoding is broken; so is one whose quotes don't fit (see `records`).
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Unreadable
+from lastmile.ingestion.batch import BATCH_ROWS, BrokenRecord, RawBatch, Reader, Unreadable
 from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.dialect import Layout, Sample, find_layout, values
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, without_c1
@@ -55,11 +56,27 @@ def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) 
         return Reader(found | {"format": "empty"}, [], lambda rows: iter(()))
     found |= _described(layout)
 
+    records = 1 + sample.text.count(layout.dialect.line_end.encode(), layout.offset)
+    width = (len(sample.text) - layout.offset) // records
+
     def produce(rows: int) -> Iterator[RawBatch]:
-        batches = _batches(_split(text(), layout, contract.limits.record_bytes), layout, found, rows)
+        pieces = _in_pieces(text(), rows * width if rows < BATCH_ROWS else sys.maxsize, layout.offset)
+        batches = _batches(_split(pieces, layout, contract.limits.record_bytes), layout, found, rows)
         return watched(batches, contract) if layout.undecided else batches
 
     return Reader(found, layout.header, produce)
+
+
+def _in_pieces(text: Iterator[bytes], piece: int, offset: int) -> Iterator[bytes]:
+    """The text in pieces of at most so many bytes, since what a block of it takes as columns is held at once; the first
+    holds all of what lies before the data."""
+    piece = max(1, piece)
+    first = max(piece, offset)
+    for block in text:
+        yield block[:first]
+        for begin in range(first, len(block), piece):
+            yield block[begin : begin + piece]
+        first = piece
 
 
 def _described(layout: Layout) -> dict[str, str | int]:
