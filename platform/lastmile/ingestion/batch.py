@@ -9,6 +9,10 @@ import polars as pl
 
 #: More gain nothing and need more memory; with fewer, blocks of delimited text would be split, at a fifth more time.
 BATCH_ROWS = 25_000
+#: Of wide files a batch has fewer rows, so that memory is bounded: so many cells, about as many as a block of text has.
+BATCH_CELLS = 1_200_000
+#: Of undeclared cells, which are kept as JSON with their columns' names, and so take thrice the memory.
+RESCUED_CELLS = 400_000
 
 
 class Refused(Exception):
@@ -78,11 +82,16 @@ class Reader:
     produce: Callable[[int], Iterator[RawBatch]] = field(repr=False)
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[RawBatch]:
-        """The records in file order, at most `rows` in a batch; each call starts again at the first.
+        """The records in file order, at most `rows` and `BATCH_CELLS` in a batch; each call starts again at the first.
 
         Raises Refused or Unreadable where the file turns out to be damaged: then no earlier batch may be kept.
         """
-        return self.produce(rows)
+        return self.produce(max(1, min(rows, BATCH_CELLS // max(1, len(self.header)))))
+
+
+def rows_at_once(rescued: int) -> int:
+    """Rows of a batch of which so many columns are rescued."""
+    return max(1, min(BATCH_ROWS, RESCUED_CELLS // max(1, rescued)))
 
 
 #: Columns of quarantined rows: `reasons` is a JSON list of objects with column, rule, found, message.

@@ -17,7 +17,7 @@ from psycopg import Connection, sql
 from lastmile import ledger
 from lastmile.contracts.casts import NumberFormat
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import QUARANTINE_SCHEMA, RawBatch
+from lastmile.ingestion.batch import QUARANTINE_SCHEMA, RawBatch, rows_at_once
 from lastmile.ingestion.corrected import with_corrections
 from lastmile.ingestion.dedup import (
     KeyIndex,
@@ -198,7 +198,7 @@ def load_batches(load: Load, reader: Reader, part: Path) -> dict[str, Any]:
         def encode_and_send(rows: pl.DataFrame, rejected: Sequence[Rejected]) -> None:
             sending.call(partial(copy_stream.send, rows["_line"], copy.encoded(rows), rejected))
 
-        for read in prefetched(reader.batches()):
+        for read in prefetched(reader.batches(rows_at_once(len(plan.change.rescued)))):
             batch = with_corrections(read, load.corrections) if load.corrections else read
             validated = plan.validate(batch).without_discarded(batch, load.discarded)
             rows, duplicates = _deduplicated(load, batch, load.placed(validated.valid))

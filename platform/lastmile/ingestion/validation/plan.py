@@ -56,13 +56,15 @@ class Plan:
     ) -> None:
         fitting, self.change = fit(contract, [*header, *loaded])
         found = {column: name for column, name in fitting.items() if column not in loaded}
-        self._unknown = dict.fromkeys(self.change.rescued)
+        self._unknown = list(self.change.rescued)
+        self._known = list(found.values())
         self._longest = contract.limits.cell_characters
         self._columns = {name: column for column, name in found.items()}
         self._loaded = [*contract.columns, "_line", "_rescued"]
         self._names = {name: raw_name(column) for column, name in found.items()} | {
             name: raw_name(name) for name in self._unknown
         }
+        self._names_of_unknown = {raw_name(name): name for name in self._unknown}
         self._cells = [*(_cell(contract, column, numbers) for column in found), *map(pl.col, loaded)]
         self._typed = list(_typed(contract, found, numbers, loaded))
         self._derived = derived_values(contract, loaded, {column: cell(column).is_null() for column in found})
@@ -93,19 +95,17 @@ class Plan:
         Columns that have unfit ones stay, for their rules.
         """
         lines = batch.lines.cast(pl.UInt64).alias("_line")
-        unknown = [column for column in batch.frame.iter_columns() if column.name in self._unknown]
-        if not unknown:
+        if not self._unknown:
             raw = batch.frame.rename(self._names).with_columns(lines, pl.lit(None, pl.String).alias("_rescued"))
             return raw, pl.repeat(False, raw.height, dtype=pl.Boolean, eager=True)
-        cells = UnknownCells.of(unknown)
+        cells = UnknownCells.of(batch.frame.drop(self._known))
         unfit = cells.unfit(self._longest, batch.nul_free)
-        kept = [name for name in batch.frame.columns if name not in self._unknown or name in unfit.columns]
+        kept = [*self._known, *unfit.columns]
         raw = batch.frame.select(kept).rename({name: self._names[name] for name in kept})
         return raw.with_columns(lines, cells.objects().alias("_rescued")), unfit.rows
 
     def _unfit(self, raw: pl.DataFrame) -> list[str]:
-        left_in = set(raw.columns)
-        return [name for name in self._unknown if raw_name(name) in left_in]
+        return [self._names_of_unknown[column] for column in raw.columns if column in self._names_of_unknown]
 
     def _rules_of(self, raw: pl.DataFrame) -> list[Rule]:
         return [*self._rules, *(rule for name in self._unfit(raw) for rule in text_rules(name, self._longest))]

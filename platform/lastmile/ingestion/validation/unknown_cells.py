@@ -4,7 +4,6 @@ A wide survey has thousands of such columns. An expression for each costs more t
 laid end to end, column after column, and turned into members of JSON objects by a few steps over the whole.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,11 +37,10 @@ class UnknownCells:
     is_kept: Flags
 
     @classmethod
-    def of(cls, columns: Sequence[pl.Series]) -> "UnknownCells":
-        """The cells of one text column or more."""
-        texts = pl.concat(columns, rechunk=True)
-        names, rows = [column.name for column in columns], len(columns[0])
-        return cls(names, rows, texts, (~_are_blank(texts)).reshape(len(names), rows))
+    def of(cls, frame: pl.DataFrame) -> "UnknownCells":
+        """The cells of a frame of one text column or more."""
+        texts = frame.unpivot().get_column("value").rechunk()
+        return cls(frame.columns, frame.height, texts, (~_are_blank(texts)).reshape(frame.width, frame.height))
 
     def unfit(self, longest: int, nul_free: bool) -> Unfit:
         """Those that hold a NUL character, or more than `longest` bytes."""

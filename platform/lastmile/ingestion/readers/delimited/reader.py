@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Unreadable
+from lastmile.ingestion.batch import BATCH_ROWS, BrokenRecord, RawBatch, Reader, Unreadable
 from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.another_table import Part, empty, ended
 from lastmile.ingestion.readers.delimited.backslashes import used
@@ -67,11 +67,20 @@ def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) 
     found |= _described(layout)
 
     def produce(rows: int) -> Iterator[RawBatch]:
-        parts = _parts(text(), layout, contract.limits.record_bytes)
-        batches = _batches(parts, layout, found, rows)
+        data = _behind(text(), layout.offset)
+        pieces = _in_pieces(data, rows, layout.dialect.line_end.encode()) if rows < BATCH_ROWS else data
+        batches = _batches(_parts(pieces, layout, contract.limits.record_bytes), layout, found, rows)
         return watched(batches, contract) if layout.undecided else batches
 
     return Reader(found, layout.header, produce)
+
+
+def _in_pieces(text: Iterator[bytes], rows: int, line_end: bytes) -> Iterator[bytes]:
+    """The text in pieces of about so many records, since all that a piece takes as columns is held at once."""
+    for block in text:
+        piece = max(1, rows * len(block) // (1 + block.count(line_end)))
+        for begin in range(0, len(block), piece):
+            yield block[begin : begin + piece]
 
 
 def _described(layout: Layout) -> dict[str, str | int]:
@@ -106,7 +115,6 @@ def _batches(parts: Iterator[Part], layout: Layout, found: dict[str, str | int],
 
 def _parts(text: Iterator[bytes], layout: Layout, longest: int) -> Iterator[Part]:
     """Buffers of whole records, each with what was cut off at the end of the one before."""
-    text = _behind(text, layout.offset)
     line, rest, has_ended = 1 + layout.lines, next(text, b""), False
     for block in chain(text, [None]):
         records = split(rest, layout.dialect, line, final=block is None, longest=longest)
