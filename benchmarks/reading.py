@@ -19,7 +19,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from itertools import zip_longest
 from multiprocessing import get_context
@@ -37,6 +37,8 @@ from lastmile.contracts.names import normal_name
 
 #: Seconds a reader may take for one file.
 PATIENCE = 30
+#: What a first field is called that the header has no name for.
+ROW_NAMES = "row_names"
 MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
 Row = Sequence[Any]
 
@@ -83,6 +85,8 @@ def truths(corpus: Path) -> Iterator[Truth]:
 def _cleaned(file: Path, clean: Path, headerless: bool) -> Truth:
     with clean.open(newline="", encoding="utf-8") as lines:
         header, *rows = [row for row in csv.reader(lines) if row] or [[]]
+    if rows and {len(row) for row in rows} == {len(header) + 1}:
+        header = [ROW_NAMES, *header]
     return Truth(file, [] if headerless else [name.strip() for name in header], rows)
 
 
@@ -123,6 +127,7 @@ def read_duckdb(truth: Truth) -> Given:
 
 
 def read_ours(truth: Truth) -> Given:
+    from lastmile.contracts.casts import NumberFormat
     from lastmile.ingestion.readers import open_drop
     from lastmile.ingestion.validation import Plan
 
@@ -130,7 +135,7 @@ def read_ours(truth: Truth) -> Given:
     reader = open_drop(truth.file, truth.file.name, contract)
     if not reader.header:
         return Given([], [])
-    plan = Plan(filled(contract, truth), reader.header)
+    plan = Plan(contract, reader.header, NumberFormat.of(reader.format))
     rows: list[Row] = []
     quarantined = 0
     for batch in reader.batches():
@@ -150,15 +155,19 @@ READERS: dict[str, Callable[[Truth], Given]] = {
 
 
 def declared(truth: Truth) -> Contract:
-    """A contract that requires every column, by its place where its name is empty or repeated."""
+    """The contract of whoever knows the data: every column by its name, or by its place where that is empty or
+    repeated, and required where it always has a value."""
     times = Counter(map(normal_name, truth.header))
     names = [
         name if normal_name(name) and times[normal_name(name)] == 1 else f"{name or 'column'} ({place})"
         for place, name in enumerate(truth.header, 1)
     ]
     names = names or [f"column {number}" for number in range(truth.columns)]
+    always = map(all, zip(*truth.rows, strict=False)) if truth.rows else ()
     columns = {
-        f"c{place}": column(str, "As found.", required=True, aliases=(name,)) for place, name in enumerate(names)
+        f"c{place}": column(str, "As found.", required=bool(has_all), aliases=(name,))
+        for place, (name, has_all) in enumerate(zip_longest(names, always))
+        if name
     }
     return Contract(
         name="file",
@@ -168,17 +177,6 @@ def declared(truth: Truth) -> Contract:
         partition=Partition("year", start=date(2020, 1, 1)),
         format=Format(headerless=not truth.header),
     )
-
-
-def filled(contract: Contract, truth: Truth) -> Contract:
-    """The contract as who knows the data writes it: a value is required in the columns that always have one."""
-    always = map(all, zip(*truth.rows, strict=False)) if truth.rows else ()
-    columns = {
-        name: column(str, "As found.", required=has_all, aliases=contract.metadata(name)["aliases"])
-        for name, has_all in zip_longest(contract.columns, always, fillvalue=False)
-        if name
-    }
-    return replace(contract, schema=pa.DataFrameSchema(columns))
 
 
 def is_same(given: Any, true: str) -> bool:

@@ -12,7 +12,7 @@ from lastmile.contracts import Contract, column
 from lastmile.ingestion.readers import compression
 
 AGAIN = "the header again"
-ANOTHER = "found another one, with a title and a header"
+ANOTHER = "found another one, with a title and a header below"
 
 
 def aliased() -> Contract:
@@ -118,6 +118,17 @@ def test_another_table_of_two_columns_is_none_of_ours(tmp_path: Path) -> None:
 
     assert found.rows == [("1", "a")]
     assert list(found.reasons) == [4, 5]
+
+
+@pytest.mark.parametrize("title", ["North,,\n", "North\nof May,,\n,,\n"])
+def test_a_table_goes_on_below_a_title_and_its_own_header_again(tmp_path: Path, title: str) -> None:
+    found = read(tmp_path, f"id,note,more\n1,a,x\n\n{title}ID,note,MORE\n2,b,y\n\nNotes\nwho,where\nAnn,Gulu\n")
+
+    assert found.rows == [("1", "a", "x"), ("2", "b", "y")]
+    reasons = list(found.reasons.values())
+    assert ANOTHER in reasons[0]
+    assert [ANOTHER in reason for reason in reasons[-3:]] == [True] * 3
+    assert AGAIN in reasons[-4]
 
 
 @pytest.mark.parametrize(

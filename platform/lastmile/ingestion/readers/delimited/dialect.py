@@ -10,16 +10,15 @@ from functools import cached_property
 
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import Refused, Unreadable
+from lastmile.ingestion.readers.delimited.header_place import header_of, records_behind
 from lastmile.ingestion.readers.delimited.number_format import evidence, is_undecided, number_format
 from lastmile.ingestion.readers.delimited.records import Dialect, opening_quote
 from lastmile.ingestion.readers.delimited.repeated_header import RepeatedHeader
 from lastmile.ingestion.readers.delimited.sample import Sample
-from lastmile.ingestion.readers.header import PREAMBLE, Heading, find_heading, refusal, too_wide
+from lastmile.ingestion.readers.header import PREAMBLE, Heading, refusal, too_wide
 
 #: Tried first; the others only where none of these fits: a blank after each comma would make two readings of a file.
 COMMON, RARE = ",;\t|", ":^~\x01\x1f "
-#: Records read in every dialect that fits, to compare them.
-SAMPLE = 1_000
 #: Bytes no text has, but for a stray one; tab, line ends, form feed, Ctrl-Z and the unit separators are not among them.
 _CONTROL = [bytes([code]) for code in (*range(1, 9), 0, *range(14, 26), 27)]
 
@@ -63,11 +62,9 @@ class _Reading:
 
     @cached_property
     def _data(self) -> list[list[str] | None]:
-        """The first records behind the header, but for it again and for those of empty fields only; None for a record
-        badly quoted."""
-        first = self.heading.position + 1
-        rows = self.sample.rows(self.dialect, first + SAMPLE)[first:]
-        return [row for row in rows if row is None or (any(row) and not self.again.is_in(row))]
+        """The first records behind the header, but for it again."""
+        rows = records_behind(self.heading, self.sample, self.dialect)
+        return [row for row in rows if row is None or not self.again.is_in(row)]
 
     @cached_property
     def surplus(self) -> int:
@@ -198,7 +195,7 @@ def _only(readings: Sequence[_Reading]) -> _Reading:
 
 
 def _read(sample: Sample, dialect: Dialect, contract: Contract) -> _Reading | None:
-    heading = find_heading((row or [] for row in sample.rows(dialect, PREAMBLE + 1)), contract)
+    heading = header_of(sample, dialect, contract)
     is_guess = dialect.delimiter not in (",", contract.format.delimiter)
     if heading is None or (len(heading.names) == 1 and is_guess):
         return None

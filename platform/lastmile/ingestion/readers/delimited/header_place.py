@@ -1,0 +1,79 @@
+"""Where in a delimited file its header is, and whether it has as many fields as the records below, or one less or more.
+
+The header is among the first records, or below a long preamble: then none of the records before it has as many fields
+filled. It may end with a delimiter that no record has; what that names is no column. And it may lack a name for the
+first field, as R writes row names; they are read where the contract declares a column `row_names`, since nothing else
+tells them from a last field without a name.
+"""
+
+from itertools import accumulate
+
+from lastmile.contracts.contract import Contract
+from lastmile.contracts.declaration import headers
+from lastmile.contracts.names import normal_name
+from lastmile.ingestion.readers.delimited.records import Dialect
+from lastmile.ingestion.readers.delimited.sample import Sample
+from lastmile.ingestion.readers.header import PREAMBLE, Heading, find_heading
+from lastmile.ingestion.validation.header_match import fit
+
+#: Records that a preamble may have; its lines may be as many as a questionnaire or a licence has.
+LONG_PREAMBLE = 200
+#: Records read in every dialect that fits, to compare them.
+SAMPLE = 1_000
+#: What the column is called that has no name because it has the names of the rows.
+ROW_NAMES = "row_names"
+
+
+def header_of(sample: Sample, dialect: Dialect, contract: Contract) -> Heading | None:
+    """The header that fits the contract; None where there is none.
+
+    Raises Refused where it has more columns than the contract's limit, or reads in two ways.
+    """
+    first = _rows(sample, dialect, PREAMBLE + 1)
+    if heading := _with_row_names(first, sample, dialect, contract):
+        return heading
+    heading = find_heading(first, contract)
+    if heading is None and len(first) > PREAMBLE and not contract.format.headerless:
+        heading = _below_preamble(_rows(sample, dialect, LONG_PREAMBLE + 1), contract)
+    return heading and _without_last(heading, sample, dialect, contract)
+
+
+def records_behind(heading: Heading, sample: Sample, dialect: Dialect) -> list[list[str] | None]:
+    """The first records behind the header, but for those of empty fields only; None for one badly quoted."""
+    first = heading.position + 1
+    rows = sample.rows(dialect, first + SAMPLE)[first:]
+    return [row for row in rows if row is None or any(row)]
+
+
+def _rows(sample: Sample, dialect: Dialect, most: int) -> list[list[str]]:
+    return [row or [] for row in sample.rows(dialect, most)]
+
+
+def _below_preamble(rows: list[list[str]], contract: Contract) -> Heading | None:
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    most_before = accumulate(filled, max, initial=0)
+    for place, (row, count, before) in enumerate(zip(rows, filled, most_before, strict=False)):
+        if place > PREAMBLE and count > before and (heading := find_heading([row], contract)):
+            return Heading(heading.names, place)
+    return None
+
+
+def _without_last(heading: Heading, sample: Sample, dialect: Dialect, contract: Contract) -> Heading:
+    """Without the empty name behind a delimiter at the header's end that none of the records has."""
+    width = len(heading.names)
+    last = sample.rows(dialect, heading.position + 1)[-1] if heading.position >= 0 else None
+    if width < 2 or not last or last[-1].strip() or heading.names[-1] in fit(contract, heading.names)[0].values():
+        return heading
+    widths = {len(row) for row in records_behind(heading, sample, dialect) if row}
+    return Heading(heading.names[:-1], heading.position) if widths and max(widths) == width - 1 else heading
+
+
+def _with_row_names(rows: list[list[str]], sample: Sample, dialect: Dialect, contract: Contract) -> Heading | None:
+    """The header and the name it lacks, where the contract declares that and all records have one field more."""
+    if contract.format.headerless or ROW_NAMES not in {normal_name(name) for name, _ in headers(contract.columns)}:
+        return None
+    heading = find_heading(([ROW_NAMES, *row] for row in rows), contract)
+    if heading is None:
+        return None
+    widths = {len(row) for row in records_behind(heading, sample, dialect) if row}
+    return heading if widths == {len(heading.names)} else None
