@@ -76,9 +76,19 @@ def test_a_field_without_a_name_is_never_guessed_to_be_row_names(tmp_path: Path)
 
     assert found.rows == []
     assert "declare a column 'row_names'" in found.reasons[2]
+    assert "row_names" not in read(tmp_path, "id,note\n1,V1,a\n2,V2\n").reasons[2]
 
 
 def test_drops_without_a_header_have_no_row_names(tmp_path: Path) -> None:
     bare = changed(WITH_ROW_NAMES, headerless=True)
 
     assert read(tmp_path, "1,a,b\n2,c,d\n", contract=bare).rows == [("1", "a", "b"), ("2", "c", "d")]
+
+
+@pytest.mark.parametrize("title", ["id\n", "id,,\n", ",id,\n"])
+def test_a_title_that_happens_to_be_a_name_is_not_the_header(tmp_path: Path, title: str) -> None:
+    assert read(tmp_path, f"{title}id,note,kg\n1,a,5\n", contract=PLAIN).rows == [("1", "a", "5")]
+
+
+def test_a_table_of_one_column_may_have_its_header_again(tmp_path: Path) -> None:
+    assert read(tmp_path, "id\n1\nid\n2\n", contract=requiring("id", optional=())).rows == [("1",), ("2",)]

@@ -59,6 +59,23 @@ def test_a_header_further_down_is_known_by_all_its_names_where_one_column_is_dec
     assert list(found.reasons) == [3]
 
 
+def test_the_lines_of_a_header_of_several_are_no_rows_further_down(tmp_path: Path) -> None:
+    travel = requiring("id", optional=("travel_air", "travel_rail", "total"))
+    header = "Id,Travel,,Total\n,Air,Rail,\n"
+
+    found = read(tmp_path, f"Id of May,,,\n{header}1,5,6,11\n,7,8,\n{header}2,5,6,11\n", contract=travel)
+
+    assert found.rows == [("1", "5", "6", "11"), ("", "7", "8", ""), ("2", "5", "6", "11")]
+    assert [AGAIN in reason for reason in found.reasons.values()] == [True, True]
+
+
+@pytest.mark.parametrize("title", ["id", "note", "n"])
+def test_a_title_above_a_header_of_one_line_is_no_part_of_it(tmp_path: Path, title: str) -> None:
+    found = read(tmp_path, f"{title},,\nid,note,note\n1,a,b\n{title},,\n", contract=requiring("id", optional=("x",)))
+
+    assert found.rows == [("1", "a", "b"), (title, "", "")]
+
+
 def test_a_header_in_a_file_without_one_is_no_row(tmp_path: Path) -> None:
     bare = changed(requiring("id", optional=("note",)), headerless=True)
 

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import Refused, Unreadable
-from lastmile.ingestion.readers.delimited.header_place import header_of, records_behind
+from lastmile.ingestion.readers.delimited.header_place import header_of, lines_of, records_behind
 from lastmile.ingestion.readers.delimited.number_format import evidence, is_undecided, number_format
 from lastmile.ingestion.readers.delimited.records import Dialect, opening_quote
 from lastmile.ingestion.readers.delimited.repeated_header import RepeatedHeader
@@ -28,7 +28,7 @@ class Layout:
     """A dialect and what lies before the data: `offset` bytes of UTF-8 that hold `lines` line ends.
 
     `again` knows the header among the records. `surplus` is 1 where every record ends with a delimiter
-    that the header has not. `numbers` says how numbers are written, and `undecided` whether nothing showed it yet.
+    that the header has not; `unnamed` says that every record has a field more, filled. `numbers` says how numbers are written, and `undecided` whether nothing showed it yet.
     """
 
     dialect: Dialect
@@ -38,6 +38,7 @@ class Layout:
     lines: int
     preamble: int
     surplus: int
+    unnamed: bool
     numbers: dict[str, str]
     undecided: bool
 
@@ -58,7 +59,8 @@ class _Reading:
 
     @cached_property
     def again(self) -> RepeatedHeader:
-        return RepeatedHeader(self.heading.names, self.contract)
+        lines = lines_of(self.heading, self.sample, self.dialect) if self.heading.position >= 0 else ()
+        return RepeatedHeader(self.heading.names, self.contract, lines)
 
     @cached_property
     def _data(self) -> list[list[str] | None]:
@@ -75,6 +77,11 @@ class _Reading:
         as_long = any(row and len(row) == width for row in self._data)
         return int(bool(longer) and not as_long and not any(row[-1].strip() for row in longer))
 
+    @property
+    def unnamed(self) -> bool:
+        widths = {len(row) for row in self._data if row}
+        return not self.surplus and widths == {len(self.heading.names) + 1}
+
     @cached_property
     def rows(self) -> list[list[str] | None]:
         """The header, then the first records of the data; None for a record this dialect breaks."""
@@ -89,18 +96,20 @@ class _Reading:
         return self.rows.count(None)
 
     def layout(self) -> Layout:
-        names, data = self.heading.names, self.rows[1:]
-        shown_numbers = evidence(names, data, self.contract)
-        numbers = number_format(shown_numbers, self.contract)
-        undecided = is_undecided(shown_numbers, self.contract)
-        if self.heading.position < 0:
-            blank = self.sample.blank
-            return Layout(self.dialect, names, self.again, blank.size, blank.lines, 0, self.surplus, numbers, undecided)
-        before = self.sample.walk(self.dialect, self.heading.position + 1)
-        preamble = int(before.line[-1]) - 1
-        blank = self.sample.blank
-        offset, lines = blank.size + before.consumed, blank.lines + before.lines
-        return Layout(self.dialect, names, self.again, offset, lines, preamble, self.surplus, numbers, undecided)
+        shown_numbers = evidence(self.heading.names, self.rows[1:], self.contract)
+        blank, before = self.sample.blank, self.sample.walk(self.dialect, self.heading.position + 1)
+        return Layout(
+            self.dialect,
+            self.heading.names,
+            self.again,
+            offset=blank.size + before.consumed,
+            lines=blank.lines + before.lines,
+            preamble=int(before.line[-1]) - 1 if self.heading.position >= 0 else 0,
+            surplus=self.surplus,
+            unnamed=self.unnamed,
+            numbers=number_format(shown_numbers, self.contract),
+            undecided=is_undecided(shown_numbers, self.contract),
+        )
 
 
 def find_layout(sample: Sample, contract: Contract) -> Layout | None:

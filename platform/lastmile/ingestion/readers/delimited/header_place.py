@@ -13,7 +13,7 @@ from lastmile.contracts.declaration import headers
 from lastmile.contracts.names import normal_name
 from lastmile.ingestion.readers.delimited.records import Dialect
 from lastmile.ingestion.readers.delimited.sample import Sample
-from lastmile.ingestion.readers.header import PREAMBLE, Heading, find_heading
+from lastmile.ingestion.readers.header import PREAMBLE, TALLEST, Heading, find_heading
 from lastmile.ingestion.validation.header_match import fit
 
 #: Records that a preamble may have; its lines may be as many as a questionnaire or a licence has.
@@ -32,7 +32,7 @@ def header_of(sample: Sample, dialect: Dialect, contract: Contract) -> Heading |
     first = _rows(sample, dialect, PREAMBLE + 1)
     if heading := _with_row_names(first, sample, dialect, contract):
         return heading
-    heading = find_heading(first, contract)
+    heading = _not_a_title(find_heading(first, contract), first, contract)
     if heading is None and len(first) > PREAMBLE and not contract.format.headerless:
         heading = _below_preamble(_rows(sample, dialect, LONG_PREAMBLE + 1), contract)
     return heading and _without_last(heading, sample, dialect, contract)
@@ -45,12 +45,41 @@ def records_behind(heading: Heading, sample: Sample, dialect: Dialect) -> list[l
     return [row for row in rows if row is None or any(row)]
 
 
+def lines_of(heading: Heading, sample: Sample, dialect: Dialect) -> list[list[str]]:
+    """The records of a header that takes several; none where it is one record."""
+    rows = _rows(sample, dialect, heading.position + 1)[-TALLEST:]
+    names = heading.names[heading.names[0] == ROW_NAMES and len(rows[-1]) < len(heading.names) :] if rows else []
+    if all(_is_named(*pair) for pair in zip(enumerate(rows[-1] if rows else ()), names, strict=False)):
+        return []
+    return [row for row in rows if all(any(cell.strip() in name for name in names) for cell in row)]
+
+
+def _is_named(cell: tuple[int, str], name: str) -> bool:
+    """Whether a header of one record has this cell for the name, which is told from equal ones by its place."""
+    place, text = cell[0], cell[1].strip()
+    return name.strip().startswith(text) if text else name.endswith(f"({place + 1})")
+
+
 def _rows(sample: Sample, dialect: Dialect, most: int) -> list[list[str]]:
     return [row or [] for row in sample.rows(dialect, most)]
 
 
+def _not_a_title(heading: Heading | None, rows: list[list[str]], contract: Contract) -> Heading | None:
+    """The header below, if what was found is a title that happens to be a name: one filled field, where it has more."""
+    if heading is None or contract.format.headerless or _filled(rows[heading.position]) > 1:
+        return heading
+    below = heading.position + 1
+    other = find_heading(rows[below:], contract)
+    is_better = other is not None and _filled(rows[below + other.position]) > 1
+    return Heading(other.names, below + other.position) if other and is_better else heading
+
+
+def _filled(row: list[str]) -> int:
+    return sum(bool(cell.strip()) for cell in row)
+
+
 def _below_preamble(rows: list[list[str]], contract: Contract) -> Heading | None:
-    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    filled = list(map(_filled, rows))
     most_before = accumulate(filled, max, initial=0)
     for place, (row, count, before) in enumerate(zip(rows, filled, most_before, strict=False)):
         if place > PREAMBLE and count > before and (heading := find_heading([row], contract)):

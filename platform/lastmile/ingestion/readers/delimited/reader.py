@@ -260,7 +260,7 @@ class _Chunk:
         if fields != self.layout.fields:
             trailing = not self.layout.surplus and fields == expected + 1 and text.endswith(dialect.delimiter.encode())
             hint = ", the last one empty: remove the delimiter at the end" if trailing else ""
-            if fields == expected + 1 and not trailing:
+            if self.layout.unnamed and fields == expected + 1:
                 hint = f", one without a name. If it is the first, as of names of rows, declare a column {ROW_NAMES!r}"
             more = " and an empty one behind" if self.layout.surplus else ""
             return f"expected {expected} fields as in the header{more}, found {fields}{hint}"
