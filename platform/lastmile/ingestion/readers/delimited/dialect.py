@@ -27,8 +27,9 @@ _CONTROL = [bytes([code]) for code in (*range(1, 9), 0, *range(14, 26), 27)]
 class Layout:
     """A dialect and what lies before the data: `offset` bytes of UTF-8 that hold `lines` line ends.
 
-    `again` knows the header among the records. `surplus` is 1 where every record ends with a delimiter
-    that the header has not; `unnamed` says that every record has a field more, filled. `numbers` says how numbers are written, and `undecided` whether nothing showed it yet.
+    `again` knows the header among the records. `surplus` is 1 where every record ends with a delimiter that the header
+    has not; `unnamed` says that every record has a field more, and filled. `numbers` says how numbers are written, and
+    `undecided` whether nothing showed it yet.
     """
 
     dialect: Dialect

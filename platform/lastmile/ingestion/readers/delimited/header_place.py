@@ -9,7 +9,6 @@ tells them from a last field without a name.
 from itertools import accumulate
 
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.declaration import headers
 from lastmile.contracts.names import normal_name
 from lastmile.ingestion.readers.delimited.records import Dialect
 from lastmile.ingestion.readers.delimited.sample import Sample
@@ -99,10 +98,15 @@ def _without_last(heading: Heading, sample: Sample, dialect: Dialect, contract: 
 
 def _with_row_names(rows: list[list[str]], sample: Sample, dialect: Dialect, contract: Contract) -> Heading | None:
     """The header and the name it lacks, where the contract declares that and all records have one field more."""
-    if contract.format.headerless or ROW_NAMES not in {normal_name(name) for name, _ in headers(contract.columns)}:
+    if contract.format.headerless or not _declares_row_names(contract):
         return None
     heading = find_heading(([ROW_NAMES, *row] for row in rows), contract)
     if heading is None:
         return None
     widths = {len(row) for row in records_behind(heading, sample, dialect) if row}
     return heading if widths == {len(heading.names)} else None
+
+
+def _declares_row_names(contract: Contract) -> bool:
+    names = (name for column in contract.columns for name in (column, *contract.metadata(column)["aliases"]))
+    return ROW_NAMES in map(normal_name, names)
