@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from declaring import changed
+from declaring import changed, dataset
 from files import read, refusal, requiring
 
+from lastmile.contracts import column
 from lastmile.ingestion.batch import Refused
 
 PLAIN = requiring("id", optional=("note", "kg"))
@@ -47,7 +48,7 @@ def test_a_name_that_is_empty_is_a_column_where_records_have_it_or_there_are_non
 
 
 def test_an_empty_name_that_the_contract_knows_by_its_place_stays(tmp_path: Path) -> None:
-    contract = requiring("column_3", optional=("id",))
+    contract = dataset({"remark": column(str, "Remark.", required=True, aliases=("column 3",))})
 
     assert read(tmp_path, "id,note,\n1,a\n2,b\n", contract=contract).rows == []
 

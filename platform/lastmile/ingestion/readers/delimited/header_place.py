@@ -17,8 +17,9 @@ from lastmile.ingestion.validation.header_match import fit
 
 #: Records that a preamble may have; its lines may be as many as a questionnaire or a licence has.
 LONG_PREAMBLE = 200
-#: Records read in every dialect that fits, to compare them.
-SAMPLE = 1_000
+#: Records read in every dialect that fits, to compare them; of wide ones fewer, by so many cells, but never less than
+#: the last.
+SAMPLE, SAMPLE_CELLS, LEAST = 1_000, 250_000, 100
 #: What the column is called that has no name because it has the names of the rows.
 ROW_NAMES = "row_names"
 
@@ -40,7 +41,8 @@ def header_of(sample: Sample, dialect: Dialect, contract: Contract) -> Heading |
 def records_behind(heading: Heading, sample: Sample, dialect: Dialect) -> list[list[str] | None]:
     """The first records behind the header, but for those of empty fields only; None for one badly quoted."""
     first = heading.position + 1
-    rows = sample.rows(dialect, first + SAMPLE)[first:]
+    most = max(LEAST, min(SAMPLE, SAMPLE_CELLS // len(heading.names)))
+    rows = sample.rows(dialect, first + most)[first:]
     return [row for row in rows if row is None or any(row)]
 
 
@@ -56,7 +58,7 @@ def lines_of(heading: Heading, sample: Sample, dialect: Dialect) -> list[list[st
 def _is_named(cell: tuple[int, str], name: str) -> bool:
     """Whether a header of one record has this cell for the name, which is told from equal ones by its place."""
     place, text = cell[0], cell[1].strip()
-    return name.strip().startswith(text) if text else name.endswith(f"({place + 1})")
+    return name.strip().startswith(text) if text else name.rstrip(")").endswith(str(place + 1))
 
 
 def _rows(sample: Sample, dialect: Dialect, most: int) -> list[list[str]]:
