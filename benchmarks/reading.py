@@ -19,7 +19,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from itertools import zip_longest
 from multiprocessing import get_context
@@ -38,6 +38,12 @@ from lastmile.ingestion.validation.repeated_names import distinguished
 
 #: Seconds a reader may take for one file.
 PATIENCE = 30
+#: What a first field is called that the header has no name for.
+ROW_NAMES = "row_names"
+#: Slips of a corpus: what its truth of a file has, and what stands in the file.
+ERRATA = {"O18_air.csv": ("0.\\", "0.0")}
+#: C1 control characters, which no text has, as the cp1252 that they were before they were converted.
+CONTROLS = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
 MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
 Row = Sequence[Any]
 
@@ -84,7 +90,11 @@ def truths(corpus: Path) -> Iterator[Truth]:
 def _cleaned(file: Path, clean: Path, headerless: bool) -> Truth:
     with clean.open(newline="", encoding="utf-8") as lines:
         header, *rows = [row for row in csv.reader(lines) if row] or [[]]
-    return Truth(file, [] if headerless else [name.strip() for name in header], rows)
+    wrong, right = ERRATA.get(file.name, ("", ""))
+    rows = [[right if cell.strip() == wrong else cell for cell in row] for row in rows]
+    if {len(row) for row in rows} == {len(header) + 1} and any(row[-1].strip() for row in rows):
+        header = [ROW_NAMES, *header]
+    return Truth(file, [] if headerless else [name.strip().translate(CONTROLS) for name in header], rows)
 
 
 def _stated(file: Path, content: list[Any]) -> Truth:
@@ -124,6 +134,7 @@ def read_duckdb(truth: Truth) -> Given:
 
 
 def read_ours(truth: Truth) -> Given:
+    from lastmile.contracts.casts import NumberFormat
     from lastmile.ingestion.readers import open_drop
     from lastmile.ingestion.validation import Plan
 
@@ -131,7 +142,7 @@ def read_ours(truth: Truth) -> Given:
     reader = open_drop(truth.file, truth.file.name, contract)
     if not reader.header:
         return Given([], [])
-    plan = Plan(filled(contract, truth), reader.header)
+    plan = Plan(contract, reader.header, NumberFormat.of(reader.format))
     rows: list[Row] = []
     quarantined = 0
     for batch in reader.batches():
@@ -151,10 +162,14 @@ READERS: dict[str, Callable[[Truth], Given]] = {
 
 
 def declared(truth: Truth) -> Contract:
-    """A contract that requires every column, by its place where its name is empty or repeated."""
+    """The contract of whoever knows the data: every column by its name, told apart where it is empty or repeated, and
+    required where it always has a value."""
     names = distinguished(truth.header) or [f"column {number}" for number in range(truth.columns)]
+    always = map(all, zip(*truth.rows, strict=False)) if truth.rows else ()
     columns = {
-        f"c{place}": column(str, "As found.", required=True, aliases=(name,)) for place, name in enumerate(names)
+        f"c{place}": column(str, "As found.", required=bool(has_all), aliases=(name,))
+        for place, (name, has_all) in enumerate(zip_longest(names, always))
+        if name
     }
     return Contract(
         name="file",
@@ -166,19 +181,8 @@ def declared(truth: Truth) -> Contract:
     )
 
 
-def filled(contract: Contract, truth: Truth) -> Contract:
-    """The contract as who knows the data writes it: a value is required in the columns that always have one."""
-    always = map(all, zip(*truth.rows, strict=False)) if truth.rows else ()
-    columns = {
-        name: column(str, "As found.", required=has_all, aliases=contract.metadata(name)["aliases"])
-        for name, has_all in zip_longest(contract.columns, always, fillvalue=False)
-        if name
-    }
-    return replace(contract, schema=pa.DataFrameSchema(columns))
-
-
 def is_same(given: Any, true: str) -> bool:
-    if isinstance(given, str) and given.strip() == true.strip():
+    if isinstance(given, str) and given.strip().translate(CONTROLS) == true.strip().translate(CONTROLS):
         return True
     if given is None or (isinstance(given, float) and math.isnan(given)) or str(given).strip().lower() in MISSING:
         return true.strip().lower() in MISSING

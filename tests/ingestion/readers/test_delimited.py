@@ -74,10 +74,6 @@ def test_lines_before_the_header_are_skipped_and_counted(tmp_path: Path) -> None
     assert found.format["preamble_lines"] == 3
 
 
-def test_a_header_beyond_the_first_records_is_not_looked_for(tmp_path: Path) -> None:
-    assert "required columns ['id']" in refusal(tmp_path, "title\n" * 30 + "id,note\n1,a\n", of=Refused)
-
-
 def test_a_header_repeated_further_down_is_never_a_row(tmp_path: Path) -> None:
     found = read(tmp_path, "id,note\n1,a\nid,note\n2,b\nid,n0te\n")
 

@@ -73,8 +73,8 @@ def test_a_file_of_nothing_but_comments_is_empty_where_the_contract_knows_commen
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("id,note," + "V1,a," * BLOCK, "limits.columns in the contract"),
-        ("<?xml version='1.0'?><visits>" + "<visit>V1, a</visit>" * BLOCK + "</visits>", "limits.columns"),
+        ("id,note," + "V1,a," * 2 * BLOCK, "limits.columns in the contract"),
+        ("<?xml version='1.0'?><visits>" + "<visit>V1, a</visit>" * 2 * BLOCK + "</visits>", "limits.columns"),
         ("<visits>" + "<visit>V1</visit>" * BLOCK + "</visits>", "required columns ['id'] are missing"),
         ("x" * 5 * BLOCK, "required columns ['id'] are missing"),
     ],

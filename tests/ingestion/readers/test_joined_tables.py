@@ -12,7 +12,7 @@ from lastmile.contracts import Contract, column
 from lastmile.ingestion.readers import compression
 
 AGAIN = "the header again"
-ANOTHER = "found another one, with a title and a header"
+ANOTHER = "found another one, with a title and a header below"
 
 
 def aliased() -> Contract:
@@ -57,6 +57,23 @@ def test_a_header_further_down_is_known_by_all_its_names_where_one_column_is_dec
 
     assert found.rows == [("id", "Kampala", "1")]
     assert list(found.reasons) == [3]
+
+
+def test_the_lines_of_a_header_of_several_are_no_rows_further_down(tmp_path: Path) -> None:
+    travel = requiring("id", optional=("travel_air", "travel_rail", "total"))
+    header = "Id,Travel,,Total\n,Air,Rail,\n"
+
+    found = read(tmp_path, f"Id of May,,,\n{header}1,5,6,11\n,7,8,\n{header}2,5,6,11\n", contract=travel)
+
+    assert found.rows == [("1", "5", "6", "11"), ("", "7", "8", ""), ("2", "5", "6", "11")]
+    assert [AGAIN in reason for reason in found.reasons.values()] == [True, True]
+
+
+@pytest.mark.parametrize("title", ["id", "note", "n"])
+def test_a_title_above_a_header_of_one_line_is_no_part_of_it(tmp_path: Path, title: str) -> None:
+    found = read(tmp_path, f"{title},,\nid,note,note\n1,a,b\n{title},,\n", contract=requiring("id", optional=("x",)))
+
+    assert found.rows == [("1", "a", "b"), (title, "", "")]
 
 
 def test_a_header_in_a_file_without_one_is_no_row(tmp_path: Path) -> None:
@@ -118,6 +135,17 @@ def test_another_table_of_two_columns_is_none_of_ours(tmp_path: Path) -> None:
 
     assert found.rows == [("1", "a")]
     assert list(found.reasons) == [4, 5]
+
+
+@pytest.mark.parametrize("title", ["North,,\n", "North\nof May,,\n,,\n"])
+def test_a_table_goes_on_below_a_title_and_its_own_header_again(tmp_path: Path, title: str) -> None:
+    found = read(tmp_path, f"id,note,more\n1,a,x\n\n{title}ID,note,MORE\n2,b,y\n\nNotes\nwho,where\nAnn,Gulu\n")
+
+    assert found.rows == [("1", "a", "x"), ("2", "b", "y")]
+    reasons = list(found.reasons.values())
+    assert ANOTHER in reasons[0]
+    assert [ANOTHER in reason for reason in reasons[-3:]] == [True] * 3
+    assert AGAIN in reasons[-4]
 
 
 @pytest.mark.parametrize(

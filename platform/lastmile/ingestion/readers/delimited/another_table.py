@@ -1,7 +1,8 @@
 """Where the table of a file ends because another one stands below it, as in sheets saved as text.
 
 The other table is known by how it begins: an empty record or blank line; a title, that is records with no field filled
-but the first, which is no number or date; then a record of two or more fields filled, none of them a number or date.
+but the first, which is no number or date; then a header, that is a record of two or more fields filled, none of them a
+number or date. Where that is the table's own header again, the table goes on below it.
 """
 
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lastmile.ingestion.readers.delimited.records import CR, Dialect, Flags, Numbers, Records
+from lastmile.ingestion.readers.delimited.repeated_header import RepeatedHeader
 from lastmile.ingestion.readers.delimited.sample import values
 
 #: Bytes that are held back at most until it shows whether another table begins with them.
@@ -20,11 +22,12 @@ _VALUE = re.compile(r"\W*\d.*")
 
 @dataclass(frozen=True)
 class Part:
-    """A buffer of whole records; those from the place `end` on are of another table."""
+    """A buffer of whole records, and which of them are no part of the table; `has_ended` where none behind them is."""
 
     buffer: bytes
     records: Records
-    end: int
+    foreign: Flags
+    has_ended: bool = False
 
 
 def empty(records: Records) -> Flags:
@@ -33,19 +36,24 @@ def empty(records: Records) -> Flags:
     return found
 
 
-def ended(buffer: bytes, records: Records, dialect: Dialect, final: bool) -> Part:
-    """The records with where another table begins among them; without the last ones where the next tell whether it
-    does."""
-    is_empty = empty(records)
+def of_table(buffer: bytes, records: Records, dialect: Dialect, again: RepeatedHeader, final: bool) -> Part:
+    """The records with those that are foreign to the table: titles above its own header again, and all from the title
+    of another table on. Without the last ones where the next tell what they are."""
+    is_empty, count = empty(records), len(records.start)
+    foreign = np.zeros(count, np.bool_)
     for place in _candidates(buffer, records, is_empty, dialect):
-        verdict = _begins(buffer, records, is_empty, place, dialect)
-        if verdict is None and not final:
-            return _without(buffer, records, place, dialect)
-        if verdict:
-            return Part(buffer, records, place)
-    count = len(records.start)
-    ends_blank = count > 0 and (is_empty[-1] or records.consumed - records.end[-1] > 2)
-    return _without(buffer, records, count, dialect) if ends_blank and not final else Part(buffer, records, count)
+        header = _behind_titles(buffer, records, is_empty, place, dialect)
+        if header == count and not final:
+            return _without(buffer, records, foreign, place, dialect)
+        cells = [] if header in (place, count) else _cells(buffer, records, header, dialect)
+        if again.is_in(cells):
+            foreign[place:header] = True
+        elif _is_header(cells):
+            foreign[place:] = True
+            return Part(buffer, records, foreign, has_ended=True)
+    if not final and count and (is_empty[-1] or records.consumed - records.end[-1] > 2):
+        return _without(buffer, records, foreign, count, dialect)
+    return Part(buffer, records, foreign)
 
 
 def _candidates(buffer: bytes, records: Records, is_empty: Flags, dialect: Dialect) -> Numbers:
@@ -58,16 +66,11 @@ def _candidates(buffer: bytes, records: Records, is_empty: Flags, dialect: Diale
     return np.flatnonzero(is_behind & may_be_title & ~is_empty)
 
 
-def _begins(buffer: bytes, records: Records, is_empty: Flags, place: int, dialect: Dialect) -> bool | None:
-    """Whether another table begins with the title at this place; None where the records end before it shows."""
-    if not _is_title(_cells(buffer, records, place, dialect)):
-        return False
-    for following in range(place + 1, len(is_empty)):
-        cells = [] if is_empty[following] else _cells(buffer, records, following, dialect)
-        if cells and not _is_title(cells):
-            filled = [cell for cell in map(str.strip, cells) if cell]
-            return len(filled) > 1 and not any(map(_VALUE.match, filled))
-    return None
+def _behind_titles(buffer: bytes, records: Records, is_empty: Flags, place: int, dialect: Dialect) -> int:
+    """The place of the first record from this one on that is neither a title nor empty; their number if all are."""
+    while place < len(is_empty) and (is_empty[place] or _is_title(_cells(buffer, records, place, dialect))):
+        place += 1
+    return place
 
 
 def _cells(buffer: bytes, records: Records, place: int, dialect: Dialect) -> list[str]:
@@ -81,13 +84,18 @@ def _is_title(cells: list[str]) -> bool:
     return bool(first) and not any(others) and not _VALUE.match(first)
 
 
-def _without(buffer: bytes, records: Records, place: int, dialect: Dialect) -> Part:
+def _is_header(cells: list[str]) -> bool:
+    filled = [cell for cell in map(str.strip, cells) if cell]
+    return len(filled) > 1 and not any(map(_VALUE.match, filled))
+
+
+def _without(buffer: bytes, records: Records, foreign: Flags, place: int, dialect: Dialect) -> Part:
     """The records before this place and before what is blank in front of it."""
     while place and empty(records)[place - 1]:
         place -= 1
     consumed = int(records.end[place - 1]) if place else 0
     if records.consumed - consumed > LONGEST:
-        return Part(buffer, records, len(records.start))
+        return Part(buffer, records, foreign)
     lines = buffer.count(dialect.line_end.encode(), 0, consumed)
     kept = records.where(np.arange(len(records.start)) < place)
-    return Part(buffer, replace(kept, consumed=consumed, lines=lines), place)
+    return Part(buffer, replace(kept, consumed=consumed, lines=lines), foreign[:place])

@@ -10,17 +10,15 @@ from functools import cached_property
 
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import Refused, Unreadable
+from lastmile.ingestion.readers.delimited.header_place import header_of, lines_of, records_behind
 from lastmile.ingestion.readers.delimited.number_format import evidence, is_undecided, number_format
 from lastmile.ingestion.readers.delimited.records import Dialect, opening_quote
 from lastmile.ingestion.readers.delimited.repeated_header import RepeatedHeader
 from lastmile.ingestion.readers.delimited.sample import Sample
-from lastmile.ingestion.readers.header import PREAMBLE, Heading, find_heading, refusal, too_wide
+from lastmile.ingestion.readers.header import PREAMBLE, Heading, refusal, too_wide
 
 #: Tried first; the others only where none of these fits: a blank after each comma would make two readings of a file.
 COMMON, RARE = ",;\t|", ":^~\x01\x1f "
-#: Records read in every dialect that fits, to compare them; of wide ones fewer, by so many cells, but never less than
-#: the last.
-SAMPLE, SAMPLE_CELLS, LEAST = 1_000, 250_000, 100
 #: Bytes no text has, but for a stray one; tab, line ends, form feed, Ctrl-Z and the unit separators are not among them.
 _CONTROL = [bytes([code]) for code in (*range(1, 9), 0, *range(14, 26), 27)]
 
@@ -29,8 +27,9 @@ _CONTROL = [bytes([code]) for code in (*range(1, 9), 0, *range(14, 26), 27)]
 class Layout:
     """A dialect and what lies before the data: `offset` bytes of UTF-8 that hold `lines` line ends.
 
-    `again` knows the header among the records. `surplus` is 1 where every record ends with a delimiter
-    that the header has not. `numbers` says how numbers are written, and `undecided` whether nothing showed it yet.
+    `again` knows the header among the records. `surplus` is 1 where every record ends with a delimiter that the header
+    has not; `unnamed` says that every record has a field more, and filled. `numbers` says how numbers are written, and
+    `undecided` whether nothing showed it yet.
     """
 
     dialect: Dialect
@@ -40,6 +39,7 @@ class Layout:
     lines: int
     preamble: int
     surplus: int
+    unnamed: bool
     numbers: dict[str, str]
     undecided: bool
 
@@ -60,16 +60,14 @@ class _Reading:
 
     @cached_property
     def again(self) -> RepeatedHeader:
-        return RepeatedHeader(self.heading.names, self.contract)
+        lines = lines_of(self.heading, self.sample, self.dialect) if self.heading.position >= 0 else ()
+        return RepeatedHeader(self.heading.names, self.contract, lines)
 
     @cached_property
     def _data(self) -> list[list[str] | None]:
-        """The first records behind the header, but for it again and for those of empty fields only; None for a record
-        badly quoted."""
-        first = self.heading.position + 1
-        most = max(LEAST, min(SAMPLE, SAMPLE_CELLS // len(self.heading.names)))
-        rows = self.sample.rows(self.dialect, first + most)[first:]
-        return [row for row in rows if row is None or (any(row) and not self.again.is_in(row))]
+        """The first records behind the header, but for it again."""
+        rows = records_behind(self.heading, self.sample, self.dialect)
+        return [row for row in rows if row is None or not self.again.is_in(row)]
 
     @cached_property
     def surplus(self) -> int:
@@ -79,6 +77,11 @@ class _Reading:
         longer = [row for row in self._data if row and len(row) == width + 1]
         as_long = any(row and len(row) == width for row in self._data)
         return int(bool(longer) and not as_long and not any(row[-1].strip() for row in longer))
+
+    @property
+    def unnamed(self) -> bool:
+        widths = {len(row) for row in self._data if row}
+        return not self.surplus and widths == {len(self.heading.names) + 1}
 
     @cached_property
     def rows(self) -> list[list[str] | None]:
@@ -94,18 +97,20 @@ class _Reading:
         return self.rows.count(None)
 
     def layout(self) -> Layout:
-        names, data = self.heading.names, self.rows[1:]
-        shown_numbers = evidence(names, data, self.contract)
-        numbers = number_format(shown_numbers, self.contract)
-        undecided = is_undecided(shown_numbers, self.contract)
-        if self.heading.position < 0:
-            blank = self.sample.blank
-            return Layout(self.dialect, names, self.again, blank.size, blank.lines, 0, self.surplus, numbers, undecided)
-        before = self.sample.walk(self.dialect, self.heading.position + 1)
-        preamble = int(before.line[-1]) - 1
-        blank = self.sample.blank
-        offset, lines = blank.size + before.consumed, blank.lines + before.lines
-        return Layout(self.dialect, names, self.again, offset, lines, preamble, self.surplus, numbers, undecided)
+        shown_numbers = evidence(self.heading.names, self.rows[1:], self.contract)
+        blank, before = self.sample.blank, self.sample.walk(self.dialect, self.heading.position + 1)
+        return Layout(
+            self.dialect,
+            self.heading.names,
+            self.again,
+            offset=blank.size + before.consumed,
+            lines=blank.lines + before.lines,
+            preamble=int(before.line[-1]) - 1 if self.heading.position >= 0 else 0,
+            surplus=self.surplus,
+            unnamed=self.unnamed,
+            numbers=number_format(shown_numbers, self.contract),
+            undecided=is_undecided(shown_numbers, self.contract),
+        )
 
 
 def find_layout(sample: Sample, contract: Contract) -> Layout | None:
@@ -200,7 +205,7 @@ def _only(readings: Sequence[_Reading]) -> _Reading:
 
 
 def _read(sample: Sample, dialect: Dialect, contract: Contract) -> _Reading | None:
-    heading = find_heading((row or [] for row in sample.rows(dialect, PREAMBLE + 1)), contract)
+    heading = header_of(sample, dialect, contract)
     is_guess = dialect.delimiter not in (",", contract.format.delimiter)
     if heading is None or (len(heading.names) == 1 and is_guess):
         return None

@@ -21,10 +21,11 @@ import polars as pl
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import BATCH_ROWS, BrokenRecord, RawBatch, Reader, Unreadable
 from lastmile.ingestion.readers.compression import blocks
-from lastmile.ingestion.readers.delimited.another_table import Part, empty, ended
+from lastmile.ingestion.readers.delimited.another_table import Part, empty, of_table
 from lastmile.ingestion.readers.delimited.backslashes import used
 from lastmile.ingestion.readers.delimited.dialect import Layout, find_layout
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, without_c1, without_marks
+from lastmile.ingestion.readers.delimited.header_place import ROW_NAMES
 from lastmile.ingestion.readers.delimited.number_format import watched
 from lastmile.ingestion.readers.delimited.records import (
     CR,
@@ -42,8 +43,8 @@ from lastmile.ingestion.readers.delimited.skipped_lines import without_skipped
 
 #: Why a record below the table is broken.
 ANOTHER_TABLE = (
-    "expected one table in a file, found another one, with a title and a header, below an empty line. Send it in a "
-    "file of its own"
+    "expected one table in a file, found another one, with a title and a header below an empty line: this is its title "
+    "or one of its records. Send it in a file of its own"
 )
 #: Why a record is broken that has a quoted field in a file where quotes are characters like others.
 OPENED_QUOTE = 'expected " only inside fields, as at the start of the file, found a field that starts with one'
@@ -103,11 +104,11 @@ def _batches(parts: Iterator[Part], layout: Layout, found: dict[str, str | int],
     backslashes: str | None = None
     for part in parts:
         is_empty = empty(part.records)
-        if count := int(is_empty[: part.end].sum()):
+        if count := int((is_empty & ~part.foreign).sum()):
             found["empty_records"] = int(found.get("empty_records", 0)) + count
         filled = part.records.where(~is_empty) if is_empty.any() else part.records
         if len(filled.start):
-            chunk = _Chunk(part.buffer, filled, part.end - count, layout, found["encoding"])
+            chunk = _Chunk(part.buffer, filled, part.foreign[~is_empty], layout, found["encoding"])
             if layout.dialect.escape:
                 backslashes = used(chunk.texts(), layout.dialect, backslashes)
             yield from chunk.batches(rows)
@@ -118,10 +119,13 @@ def _parts(text: Iterator[bytes], layout: Layout, longest: int) -> Iterator[Part
     line, rest, has_ended = 1 + layout.lines, next(text, b""), False
     for block in chain(text, [None]):
         records = split(rest, layout.dialect, line, final=block is None, longest=longest)
-        found = Part(rest, records, 0) if has_ended else ended(rest, records, layout.dialect, final=block is None)
-        yield found
-        has_ended = has_ended or found.end < len(found.records.start)
-        line, rest = line + found.records.lines, rest[found.records.consumed :] + (block or b"")
+        if has_ended:
+            part = Part(rest, records, np.ones(len(records.start), np.bool_), has_ended)
+        else:
+            part = of_table(rest, records, layout.dialect, layout.again, final=block is None)
+        yield part
+        has_ended = part.has_ended
+        line, rest = line + part.records.lines, rest[part.records.consumed :] + (block or b"")
 
 
 def _behind(text: Iterator[bytes], offset: int) -> Iterator[bytes]:
@@ -133,11 +137,11 @@ def _behind(text: Iterator[bytes], offset: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """One buffer and where its records lie; those from the place `end` on are of another table."""
+    """One buffer and where its records lie; those that are `foreign` are no part of the table."""
 
     buffer: bytes
     records: Records
-    end: int
+    foreign: Flags
     layout: Layout
     encoding: str | int
 
@@ -148,7 +152,7 @@ class _Chunk:
     def batches(self, rows: int) -> Iterator[RawBatch]:
         """As few as may be, of even size."""
         good = (self.records.fields == self.layout.fields) & self._is_text() & ~self._opens_quote
-        good[self.end :] = False
+        good &= ~self.foreign
         frame = self._parse(good)
         if self.layout.surplus:
             blank = (frame.to_series(-1).str.strip_chars() == "").to_numpy()
@@ -246,7 +250,7 @@ class _Chunk:
         start, end, fields = (
             int(column[record]) for column in (self.records.start, self.records.end, self.records.fields)
         )
-        if record >= self.end:
+        if self.foreign[record]:
             reason = ANOTHER_TABLE
         elif self._opens_quote[record]:
             reason = OPENED_QUOTE
@@ -264,6 +268,8 @@ class _Chunk:
         if fields != self.layout.fields:
             trailing = not self.layout.surplus and fields == expected + 1 and text.endswith(dialect.delimiter.encode())
             hint = ", the last one empty: remove the delimiter at the end" if trailing else ""
+            if self.layout.unnamed and fields == expected + 1:
+                hint = f", one without a name. If it is the first, as of names of rows, declare a column {ROW_NAMES!r}"
             more = " and an empty one behind" if self.layout.surplus else ""
             return f"expected {expected} fields as in the header{more}, found {fields}{hint}"
         if self.layout.surplus and _decodes(text):

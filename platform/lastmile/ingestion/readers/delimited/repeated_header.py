@@ -21,11 +21,16 @@ class RepeatedHeader:
     """Tells whether cells are the names of this header again.
 
     They are where each is one of its names and none is missing, or where they name every column that the contract has
-    of it, of at least two.
+    of it, of at least two. Of a header of several `lines`, each is known by itself.
     """
 
     names: Sequence[str]
     contract: Contract
+    lines: Sequence[Sequence[str]] = ()
+
+    @cached_property
+    def _lines(self) -> set[tuple[str, ...]]:
+        return {tuple(map(normal_name, line)) for line in self.lines}
 
     @cached_property
     def _columns(self) -> Mapping[str, str]:
@@ -44,6 +49,7 @@ class RepeatedHeader:
         """Every name as a first field may have it, in lower case."""
         names = [*self.names, *self._columns]
         names += [alias for column in self._declared for alias in self._aliases(column)]
+        names += [line[0] for line in self.lines if line]
         return frozenset(form for name in names for form in _forms(name))
 
     def _aliases(self, column: str) -> Sequence[str]:
@@ -56,6 +62,8 @@ class RepeatedHeader:
     def is_in(self, cells: Sequence[str]) -> bool:
         if not cells or cells[0].strip().lower() not in self._spelled:
             return False
+        if self._lines and tuple(map(normal_name, cells)) in self._lines:
+            return True
         found = self._keys(cells)
         return found == self._all or (len(self._declared) > 1 and self._declared <= found)
 
