@@ -281,11 +281,12 @@ def test_durations_and_times_are_hours_minutes_and_seconds(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("value", ["", "<v/>", "<v />", "<v></v>", "\n <v></v>\n"])
-def test_a_formula_that_was_never_calculated_is_its_text_and_a_fault_of_a_text(tmp_path: Path, value: str) -> None:
+def test_a_formula_that_was_never_calculated_is_its_text_and_a_fault(tmp_path: Path, value: str) -> None:
     data = workbook({"V": [["id", "n"], ["1", Formula("1+1", value)], [Formula("A2", value), 2], ["3", 3]]})
 
     assert read(tmp_path, data, NAME, KINDS).rows == [("1", "=1+1"), ("=A2", "2"), ("3", "3")]
-    assert faults(tmp_path, data) == [(3, "id", "formula")]
+    assert faults(tmp_path, data) == [(2, "n", "formula"), (3, "id", "formula")]
+    assert faults(tmp_path, data, changed(KINDS, wrong_type="rescue")) == [(3, "id", "formula")]
 
 
 def test_formulas_are_found_where_nothing_else_is(tmp_path: Path) -> None:
@@ -309,7 +310,7 @@ def test_a_calculated_formula_is_its_value_the_empty_text_too(tmp_path: Path) ->
     assert read(tmp_path, workbook_of_xml({"V": xml}), NAME, KINDS).rows == [("1", "2"), ("3", None)]
 
 
-def test_an_error_is_a_fault_of_a_text_unless_it_stands_for_no_value(tmp_path: Path) -> None:
+def test_an_error_is_a_fault_unless_it_stands_for_no_value(tmp_path: Path) -> None:
     data = workbook({"V": [["id", "note"], ["1", b"#N/A"], ["2", b"#REF!"], ["3", "#N/A"]]})
 
     assert faults(tmp_path, data, VISITS) == [(2, "note", "error"), (3, "note", "error")]

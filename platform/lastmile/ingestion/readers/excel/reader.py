@@ -7,8 +7,7 @@ done in a child with bounded memory and time, which leaves the rows of every she
 The sheet is the one the contract names, or the only visible one with records under a header that fits; where two have,
 the drop is refused. Records are the rows with any cell filled, lines their numbers in the sheet. Empty cells are null.
 Cells with errors are read as their text (`#N/A`) in xlsx and xlsm; in the other kinds calamine gives them as empty.
-What a cell seems and is not (see `workbook`) is a fault of a text, which would have it in silence; other types judge it
-by its text.
+What a cell seems and is not (see `workbook`) costs its row, unless the contract rescues what does not fit a type.
 """
 
 import errno
@@ -58,10 +57,11 @@ class Sheet(NamedTuple):
 
 
 class Declared(NamedTuple):
-    """What a header's column is: its kind, and the texts that stand for no value."""
+    """What a header's column is: its kind, the texts that stand for no value, whether what does not fit is rescued."""
 
     kind: Kind
     missing: Sequence[str]
+    is_rescued: bool
 
 
 class Row(NamedTuple):
@@ -208,7 +208,11 @@ def _names(row: Row) -> list[str]:
 def _declared(header: Sequence[str], contract: Contract) -> dict[str, Declared]:
     whole = contract.expanded(header)
     columns, _ = fit(contract, header)
-    return {name: Declared(whole.kinds[column], whole.missing(column)) for column, name in columns.items()}
+    rescues = contract.policy.wrong_type == "rescue"
+    return {
+        name: Declared(whole.kinds[column], whole.missing(column), rescues and not whole.kinds[column].is_text)
+        for column, name in columns.items()
+    }
 
 
 def _batch(rows: Sequence[Row], header: list[str], declared: Mapping[str, Declared]) -> RawBatch:
@@ -252,8 +256,8 @@ def _faults(row: Row, header: Sequence[str], declared: Mapping[str, Declared]) -
 def _is_fault(rule: str, text: str, column: Declared) -> bool:
     if rule == "digits":
         return needs_every_digit(column.kind)
-    is_hidden = rule in ("error", "formula") and column.kind.is_text and text not in column.missing
-    return is_hidden or rule in ("merged", "day")
+    is_no_value = rule in ("error", "formula") and not column.is_rescued and text not in column.missing
+    return is_no_value or rule in ("merged", "day")
 
 
 def _schema(header: list[str]) -> dict[str, type[pl.DataType]]:
