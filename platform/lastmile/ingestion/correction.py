@@ -22,8 +22,8 @@ from lastmile.contracts.names import normal_name
 from lastmile.errors import UserError
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.corrected import with_corrections
+from lastmile.ingestion.lines import only_lines
 from lastmile.ingestion.readers import Reader, open_drop
-from lastmile.ingestion.release import only_lines
 from lastmile.ingestion.validation import Plan
 from lastmile.ingestion.validation.header_match import fit
 from lastmile.ledger import DropRecord
