@@ -155,7 +155,7 @@ def _cells(contract: Contract, reader: Reader, correction: Correction, raw: str)
     headers = {normal_name(name): name for name in reader.header} | {normal_name(c): h for c, h in columns.items()}
     given: dict[str, str] = {}
     if correction.raw is not None and correction.raw != raw:
-        given |= _fields(reader, correction)
+        given |= _changed(reader, _fields(reader, correction), raw)
     given |= correction.cells
     unknown = [name for name in given if normal_name(name) not in headers]
     where = f"drop {correction.drop}, line {correction.line}"
@@ -164,6 +164,15 @@ def _cells(contract: Contract, reader: Reader, correction: Correction, raw: str)
     if any("\0" in value for value in given.values()):
         raise UserError(f"{where}: a value holds a NUL character, which no table can hold")
     return {headers[normal_name(name)]: value for name, value in given.items()}
+
+
+def _changed(reader: Reader, fields: dict[str, str], raw: str) -> dict[str, str]:
+    """The fields that differ from the text quarantined, where that was made of a row's cells and not in the file: what
+    only stands for a faulty cell there is no correction of it."""
+    if reader.format["format"] not in ("excel", "parquet") or not raw.startswith("{"):
+        return fields
+    before = json.loads(raw)
+    return {name: value for name, value in fields.items() if before.get(name) != value}
 
 
 def _fields(reader: Reader, correction: Correction) -> dict[str, str]:

@@ -42,10 +42,10 @@ MEMORY, SECONDS = 2 * 2**30, 600
 #: By rule of a remark, what was expected and what was found.
 SAID = {
     "error": ("a value", "the error '{}'"),
-    "formula": ("a value", "a formula that was never calculated: '{}'. Open the workbook in a spreadsheet and save it"),
+    "formula": ("a value: open the workbook in a spreadsheet and save it", "a formula that was never calculated: '{}'"),
     "day": ("a day of the calendar", "the day number {}"),
-    "digits": ("at most 15 digits, which is what a workbook keeps of a number; write it as text", "{}"),
-    "merged": ("a cell of its own", "one that cell {} covers. Split the merged cells"),
+    "digits": ("at most 15 digits, which is what a workbook keeps of a number, or a text", "{}"),
+    "merged": ("a cell of its own: split the merged cells", "one that cell {} covers"),
 }
 
 

@@ -85,7 +85,7 @@ def row(cells: list[Any], number: int, left: int, found: dict[int, tuple[str, st
     """The row as it is written, unless it is empty; `cells` begin at the column `left`."""
     for column, cell in enumerate(cells, left):
         if type(cell) is float and abs(cell) >= SIXTEEN_DIGITS:
-            found[column] = ("digits", f"{Decimal(repr(cell)):f}")
+            found[column] = ("digits", f"{Decimal(repr(cell)):.0f}")
     for column, (rule, text) in found.items():
         if rule in FILLED:
             cells += [""] * (column - left + 1 - len(cells))
