@@ -4,7 +4,9 @@ import json
 import os
 import sys
 from datetime import date, datetime, time
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from declaring import changed, dataset
@@ -162,6 +164,34 @@ def test_a_damaged_workbook_is_unreadable(tmp_path: Path) -> None:
 
     for damaged in (whole[:-30], whole[:200] + os.urandom(200) + whole[400:], b"PK\x03\x04", b"\xd0\xcf\x11\xe0" * 300):
         assert "a workbook that is whole" in refusal(tmp_path, damaged, NAME, of=Unreadable)
+
+
+@pytest.mark.parametrize("part", ["xl/workbook.xml", "xl/worksheets/s1.xml", "xl/_rels/workbook.xml.rels"])
+def test_a_workbook_that_lacks_a_part_is_unreadable_not_empty(tmp_path: Path, part: str) -> None:
+    whole = ZipFile(BytesIO(workbook({"Visits": [["id", "note"], ["1", "a"]]})))
+    written = BytesIO()
+    with ZipFile(written, "w") as archive:
+        for name in whole.namelist():
+            if name != part:
+                archive.writestr(name, whole.read(name))
+
+    assert "expected a workbook" in refusal(tmp_path, written.getvalue(), NAME, of=Unreadable)
+
+
+@pytest.mark.parametrize(
+    ("found", "instead"), [("<sheetData>", "<sheetDatb>"), ("</sheetData>", ""), ("<v>5</v>", "<v>5")]
+)
+def test_a_sheet_with_broken_xml_is_unreadable_not_empty(tmp_path: Path, found: str, instead: str) -> None:
+    xml = sheet_xml([["id", "note"], ["1", 5]]).replace(found, instead, 1)
+
+    assert "expected a workbook" in refusal(tmp_path, workbook_of_xml({"V": xml}), NAME, of=Unreadable)
+
+
+def test_merged_areas_without_end_are_refused(tmp_path: Path) -> None:
+    rows = [["id", "note"], *([str(number), "a"] for number in range(2_000))]
+    xml = sheet_xml(rows, merged=["A1:XFD1048576"] * 500)
+
+    assert "merged areas cover more" in refusal(tmp_path, workbook_of_xml({"V": xml}), NAME, of=Unreadable)
 
 
 def test_an_archive_that_unpacks_to_far_more_than_it_is_is_refused_before_it_is_opened(tmp_path: Path) -> None:

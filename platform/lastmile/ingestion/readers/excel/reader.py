@@ -78,6 +78,8 @@ def open_excel(path: Path, contract: Contract, found: dict[str, str | int]) -> R
     found |= {"format": "excel"}
     folder = TemporaryDirectory(prefix="lastmile-workbook-")
     every = _sheets(path, Path(folder.name), contract.limits)
+    if not every:
+        raise Unreadable("expected a workbook, found none of the sheets of one. Save it again, or as CSV.")
     sheets = _chosen(every, contract)
     starts = {name: list(islice(_rows(file, contract.format), PREAMBLE + 2)) for name, file in sheets.items()}
     if not any(starts.values()):
@@ -145,9 +147,9 @@ def _check_sizes(path: Path, limits: Limits) -> None:
 def _chosen(sheets: Mapping[str, Sheet], contract: Contract) -> dict[str, Path]:
     """The sheet the contract names, hidden or not, or all visible ones."""
     named = contract.format.sheet
-    if named is None or not sheets:
+    if named is None:
         visible = _visible(sheets)
-        if sheets and not visible:
+        if not visible:
             raise Refused(
                 f"dataset {contract.name}: expected a visible sheet, found hidden ones only: {list(sheets)}. Show the "
                 "sheet, or name it in the contract: Format(sheet=...)."
