@@ -33,8 +33,8 @@ def loaded(contract: Contract, *paths: Path) -> tuple[int, int, int]:
         for batch in reader.batches():
             judged = Plan(contract, reader.header, NumberFormat.of(reader.format)).validate(batch)
             good += judged.valid.height
-            broken += len(batch.broken)
-            bad += judged.bad.height - len(batch.broken)
+            broken += len(batch.broken) + len(batch.faulty_lines)
+            bad += judged.bad.height - len(batch.broken) - len(batch.faulty_lines)
     return good, bad, broken
 
 

@@ -158,3 +158,25 @@ def test_a_contract_may_count_repeated_keys_as_broken_rows_or_keep_them(site):
     assert [row["kind"] for row in site.aside()] == ["bad"]
     site.under(duplicates="keep").arrive("b.csv", "v2,3,2,1,done", "v2,3,2,1,done")
     assert site.visits() == ["v1", "v2", "v2"]
+
+
+@pytest.mark.behaviour(number=24)
+@pytest.mark.parametrize("key", ["visit", "visit,persons"])
+def test_the_raw_text_of_a_duplicate_is_the_files_line_wherever_its_first_is(site, key):
+    site.under(key=tuple(key.split(","))).arrive("a.csv", "v1,3,2,1,done")
+    site.put_rows("b.csv", "v2,3,2,1,done", '"v1", 3,2.0,1,"done"', "v2,3,2.00,1,")
+    site.discover()
+    site.take()
+    assert [(row["line"], row["kind"], row["raw"]) for row in site.aside()] == [
+        (3, "duplicate", '"v1", 3,2.0,1,"done"'),
+        (4, "duplicate", "v2,3,2.00,1,"),
+    ]
+
+
+@pytest.mark.behaviour(number=24)
+def test_the_raw_text_of_a_duplicate_in_json_lines_is_its_line(site):
+    site.arrive("a.csv", "v1,3,2,1,done")
+    site.put("b.jsonl", '{"visit": "v2"}\n{"visit":  "v1", "persons": 3.0}\n')
+    site.discover()
+    site.take()
+    assert [row["raw"] for row in site.aside()] == ['{"visit":  "v1", "persons": 3.0}']

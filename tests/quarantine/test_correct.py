@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from workbooks import workbook
 
 from lastmile.contracts import column
 from lastmile.errors import UserError
@@ -113,6 +114,22 @@ def test_a_broken_record_keeps_its_text_while_it_still_breaks_a_rule(site):
     corrected(site, row(site, 3, visit="v2", persons="40"))
     site.under(columns={**site.contract.columns, "persons": _at_most(30)}).take()
     assert [(found["line"], found["kind"], found["raw"]) for found in site.aside()] == [(3, "bad", "v2,3")]
+
+
+def test_a_faulty_cell_is_corrected_by_a_new_text_not_by_one_for_another_cell(site):
+    rows = [["visit", "persons", "outcome"], ["v1", 3, "done"], [254712345678901234, 4, b"#N/A"], ["v3", 3, "done"]]
+    site.under(max_bad_share=0.9).put("a.xlsx", workbook({"V": rows}))
+    site.discover()
+    site.take()
+    (found,) = site.aside()
+    text = json.loads(found["raw"])
+    done = corrected(site, row(site, 3, raw=json.dumps(text | {"outcome": "done"})))
+    assert [reason.split(":")[0] for reason in done.refused[0].reasons] == ["visit"]
+    corrected(site, row(site, 3, visit="254712345678901234", outcome="absent"))
+    site.take()
+    assert site.query("SELECT visit, persons, outcome FROM raw.visits WHERE _line = 3") == [
+        {"visit": "254712345678901234", "persons": 4, "outcome": "absent"}
+    ]
 
 
 def test_json_records_are_corrected_by_column_or_by_text(site):

@@ -80,16 +80,25 @@ def real(cell: pl.Expr, how: Reading) -> pl.Expr:
 
 
 def whole(cell: pl.Expr, how: Reading) -> pl.Expr:
-    """Whole numbers of 64 bits, also written as `4.0` or `1e3`; what is out of range does not fit, it never wraps."""
+    """Whole numbers of 64 bits, also written as `4.0`, or as `1e3` if a double holds all such; what is out of range
+    does not fit, it never wraps."""
     cell = plain(cell, how)
     digits = cell.str.strip_chars_end("0")
     ends_with_zeros = digits.str.ends_with(".")
     exact = pl.when(ends_with_zeros).then(digits.str.strip_suffix(".")).otherwise(cell).cast(pl.Int64, strict=False)
     value = cell.cast(pl.Float64, strict=False)
-    is_known = value.abs().is_between(1, INEXACT_WHOLE, closed="left") & (cell.str.len_bytes() <= FEW_CHARACTERS)
+    is_known = value.abs().is_between(1, INEXACT_WHOLE, closed="left") & (
+        (cell.str.len_bytes() <= FEW_CHARACTERS) | (has_all_digits(cell))
+    )
     is_zero = (value == 0) & digits.str.ends_with("+")  # 0E+00, but not 1e-400
     is_whole = (value == value.floor()) & (is_known | is_zero)
     return pl.coalesce(exact, pl.when(is_whole).then(value).cast(pl.Int64))
+
+
+def has_all_digits(cell: pl.Expr) -> pl.Expr:
+    """Whether a number with an exponent has no more digits behind its point than the exponent moves before it."""
+    behind = cell.str.extract(r"^[+-]?\d+\.?(\d*)[eE]\+?\d{1,2}$", 1).str.strip_chars_end("0").str.len_bytes()
+    return behind <= cell.str.extract(r"[eE]\+?(\d{1,2})$", 1).cast(pl.UInt32, strict=False)
 
 
 def decimal(cell: pl.Expr, how: Reading) -> pl.Expr:

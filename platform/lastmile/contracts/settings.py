@@ -14,7 +14,7 @@ class Format:
     encodings: Sequence[str] = ("cp1252",)
     #: Delimited files and sheets may come without a header: their columns are then those declared, in that order.
     headerless: bool = False
-    #: The sheet of a workbook that is read; None: the first whose header fits.
+    #: The sheet of a workbook that is read, hidden or not; None: the only visible one with records that fits.
     sheet: str | None = None
     #: What stands before the fraction of numbers in delimited text; None: what the file's own numbers show.
     decimal: Literal[".", ","] | None = None

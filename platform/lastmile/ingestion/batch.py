@@ -67,6 +67,10 @@ class RawBatch:
     def records(self) -> int:
         return self.frame.height + len(self.broken)
 
+    @property
+    def faulty_lines(self) -> set[int]:
+        return {fault.line for fault in self.faults}
+
 
 @dataclass(frozen=True)
 class Reader:

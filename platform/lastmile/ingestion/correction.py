@@ -22,8 +22,8 @@ from lastmile.contracts.names import normal_name
 from lastmile.errors import UserError
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.corrected import with_corrections
+from lastmile.ingestion.lines import only_lines
 from lastmile.ingestion.readers import Reader, open_drop
-from lastmile.ingestion.release import only_lines
 from lastmile.ingestion.validation import Plan
 from lastmile.ingestion.validation.header_match import fit
 from lastmile.ledger import DropRecord
@@ -156,7 +156,7 @@ def _cells(contract: Contract, reader: Reader, correction: Correction, raw: str)
     similar = {normal_name(name): header for name, header in exact.items()}
     given: dict[str, str] = {}
     if correction.raw is not None and correction.raw != raw:
-        given |= _fields(reader, correction)
+        given |= _changed(reader, _fields(reader, correction), raw)
     given |= correction.cells
     headers = {name: exact.get(name) or similar.get(normal_name(name)) for name in given}
     unknown = [name for name, header in headers.items() if header is None]
@@ -166,6 +166,15 @@ def _cells(contract: Contract, reader: Reader, correction: Correction, raw: str)
     if any("\0" in value for value in given.values()):
         raise UserError(f"{where}: a value holds a NUL character, which no table can hold")
     return {header: given[name] for name, header in headers.items() if header is not None}
+
+
+def _changed(reader: Reader, fields: dict[str, str], raw: str) -> dict[str, str]:
+    """The fields that differ from the text quarantined, where that was made of a row's cells and not in the file: what
+    only stands for a faulty cell there is no correction of it."""
+    if reader.format["format"] not in ("excel", "parquet") or not raw.startswith("{"):
+        return fields
+    before = json.loads(raw)
+    return {name: value for name, value in fields.items() if before.get(name) != value}
 
 
 def _fields(reader: Reader, correction: Correction) -> dict[str, str]:

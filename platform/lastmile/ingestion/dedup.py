@@ -28,6 +28,9 @@ Low = NDArray[np.uint16]
 #: First and second hashes of some keys, ascending by the first.
 Run = tuple[High, Low]
 
+#: Columns of loaded rows that turned out to be duplicates: their texts are in the drop.
+DUPLICATES_SCHEMA = {"line": pl.UInt64, "reasons": pl.String}
+
 #: Merging needs 32 bytes a key for the moment, so runs end here: ten million keys are then 13 runs and 100 MB.
 MAX_RUN_KEYS = 1_000_000
 
@@ -101,7 +104,7 @@ def duplicates_in_drop(contract: Contract, batch: RawBatch, duplicates: pl.DataF
 def delete_table_duplicates(
     connection: Connection, contract: Contract, drop_id: int, first_day: date | None, lines: Sequence[int] | None = None
 ) -> pl.DataFrame:
-    """Delete the drop's rows whose key the partition already has from another drop; returns them, raw as JSON.
+    """Delete the drop's rows whose key the partition already has from another drop; returns their lines and reasons.
 
     With `lines`, only these rows of the drop are checked, and its other rows count as present already.
 
@@ -114,7 +117,7 @@ def delete_table_duplicates(
     else:
         _lock_partitions(connection, contract, [first_day])
     if lines is None and ledger.is_alone(connection, drop_id, in_dataset=first_day is None):
-        return pl.DataFrame(schema=QUARANTINE_SCHEMA)
+        return pl.DataFrame(schema=DUPLICATES_SCHEMA)
     deleted = connection.execute(
         sql.SQL(
             """
@@ -127,7 +130,7 @@ def delete_table_duplicates(
             )
             DELETE FROM {table} new USING repeated
             WHERE new.tableoid = repeated.part AND new.ctid = repeated.place AND {there}
-            RETURNING new._line, to_jsonb(new)::text, array[{key}]::text[], old_drop, old_line
+            RETURNING new._line, array[{key}]::text[], old_drop, old_line
             """
         ).format(
             table=sql.Identifier("raw", contract.name),
@@ -141,10 +144,10 @@ def delete_table_duplicates(
         {"drop": drop_id, "day": first_day, "lines": lines},
     ).fetchall()
     rows = [
-        (line, raw, _reason(contract, key, f"line {old_line} of drop {old_drop}"))
-        for line, raw, key, old_drop, old_line in sorted(deleted)
+        (line, _reason(contract, key, f"line {old_line} of drop {old_drop}"))
+        for line, key, old_drop, old_line in sorted(deleted)
     ]
-    return pl.DataFrame(rows, schema=QUARANTINE_SCHEMA, orient="row")
+    return pl.DataFrame(rows, schema=DUPLICATES_SCHEMA, orient="row")
 
 
 def drops_with_table_duplicates(connection: Connection, contract: Contract, drops: Sequence[Drop]) -> set[int]:

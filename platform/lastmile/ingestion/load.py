@@ -26,6 +26,7 @@ from lastmile.ingestion.dedup import (
     duplicate_kind,
     duplicates_in_drop,
 )
+from lastmile.ingestion.lines import raw_texts
 from lastmile.ingestion.pipeline import Stage, prefetched
 from lastmile.ingestion.readers import Reader, open_drop
 from lastmile.ingestion.schema_evolution.added_columns import with_added_columns, without_room
@@ -211,15 +212,19 @@ def load_batches(load: Load, reader: Reader, part: Path) -> dict[str, Any]:
     return plan.change.as_json()
 
 
-def reject_table_duplicates(load: Load, part: Path, lines: Sequence[int] | None = None) -> None:
-    """Quarantine loaded rows, or those of `lines`, whose key the partition has already; also removed from `part`."""
+def reject_table_duplicates(load: Load, reader: Reader, part: Path, lines: Sequence[int] | None = None) -> None:
+    """Quarantine loaded rows, or those of `lines`, whose key the partition has already; also removed from `part`.
+
+    Their texts are read from the drop once more.
+    """
     if not deduplicates(load.contract) or not load.loaded:
         return
     duplicates = delete_table_duplicates(load.connection, load.contract, load.drop.id, load.first_day, lines)
     if duplicates.height:
         kind = duplicate_kind(load.contract)
+        texts = raw_texts(reader, duplicates["line"])
         load.count(duplicates, kind)
-        load.quarantine(duplicates, kind)
+        load.quarantine(duplicates.join(texts, on="line", how="left").select(list(QUARANTINE_SCHEMA)), kind)
         kept = pl.scan_parquet(part).filter(~pl.col("_line").is_in(duplicates["line"].implode()))
         kept.sink_parquet(part.with_suffix(".kept"), compression="lz4")
         part.with_suffix(".kept").replace(part)
@@ -246,7 +251,7 @@ def _load_file(load: Load, store: Store, pinned: PinnedFile) -> tuple[Outcome, l
         whole = replace(found, state="quarantined", quarantined=load.read, message=_over_the_threshold(load))
         return whole, _existing([drop.cleaned_key])
     stale = _supersede_older(load)
-    reject_table_duplicates(load, part)
+    reject_table_duplicates(load, reader, part)
     if load.first_day is None:
         load.note_partitions([drop.id])
         found = replace(found, format=reader.format | {"partitions": sorted(load.partitions)})

@@ -5,7 +5,7 @@ it is atomic however often a run is killed. The rows are read from the drop agai
 and validated against the contract as it is now.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +14,8 @@ from psycopg import Connection
 
 from lastmile import ledger
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import RawBatch, Refused
+from lastmile.ingestion.batch import Refused
+from lastmile.ingestion.lines import only_lines
 from lastmile.ingestion.load import (
     Load,
     begin,
@@ -23,7 +24,7 @@ from lastmile.ingestion.load import (
     load_batches,
     reject_table_duplicates,
 )
-from lastmile.ingestion.readers import Reader, open_drop
+from lastmile.ingestion.readers import open_drop
 from lastmile.ingestion.schema_evolution.added_columns import with_added_columns
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
 from lastmile.quarantine.corrections import corrected_cells
@@ -86,34 +87,8 @@ def _load_lines(load: Load, store: Store, file: Path, lines: Sequence[int]) -> s
             f"{load.drop.key}: expected {len(lines)} records on the requested lines, found {load.read}: the contract"
             f" now reads the file differently; re-ingest it whole with `lastmile backfill --drop {load.drop.id}`"
         )
-    reject_table_duplicates(load, part, lines)
+    reject_table_duplicates(load, reader, part, lines)
     return _publish(load, store, part) if load.loaded else load.drop.cleaned_key
-
-
-def only_lines(reader: Reader, lines: Sequence[int]) -> Reader:
-    """The reader with only the records on these lines."""
-    wanted = pl.Series(lines, dtype=pl.UInt64)
-
-    def produce(rows: int) -> Iterator[RawBatch]:
-        for batch in reader.batches(rows):
-            restricted = _restricted_batch(batch, wanted)
-            if restricted.records:
-                yield restricted
-
-    return Reader(reader.format, reader.header, produce)
-
-
-def _restricted_batch(batch: RawBatch, wanted: pl.Series) -> RawBatch:
-    is_wanted = batch.lines.is_in(wanted.implode())
-    kept = is_wanted.arg_true()
-    lines = set(wanted)
-    return RawBatch(
-        batch.frame.filter(is_wanted),
-        batch.lines.filter(is_wanted),
-        lambda positions: batch.raw(kept.gather(list(positions)).to_list()),
-        [record for record in batch.broken if record.line in lines],
-        faults=[fault for fault in batch.faults if fault.line in lines],
-    )
 
 
 def _publish(load: Load, store: Store, part: Path) -> str:

@@ -13,6 +13,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from lastmile.errors import UserError
+from lastmile.quarantine.formulas import original
 
 #: What `quarantine export` writes besides drop, line and raw: not about the row's values.
 _EXPORTED = ("dataset", "partition", "key", "kind", "reasons")
@@ -79,8 +80,8 @@ def _parsed(path: Path, rows: "csv.DictReader[str]") -> Iterator[Correction]:
             raise UserError(f"{where}: expected {len(names)} fields as in the header, found more")
         drop, line = (_number(where, name, row.pop(name)) for name in ("drop", "line"))
         raw = row.pop("raw", None) or None
-        cells = {name: value for name, value in row.items() if value and name not in _EXPORTED}
-        yield Correction(drop, line, cells, raw)
+        cells = {name: original(value) for name, value in row.items() if value and name not in _EXPORTED}
+        yield Correction(drop, line, cells, original(raw) if raw else None)
 
 
 def _number(where: str, name: str, text: str | None) -> int:

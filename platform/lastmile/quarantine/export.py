@@ -11,6 +11,7 @@ import polars as pl
 from psycopg import Connection
 
 from lastmile.errors import UserError
+from lastmile.quarantine.formulas import inert
 from lastmile.quarantine.query import Selection, drops, stream_rows
 from lastmile.store import Changed, Missing, Store, StoredObject
 
@@ -38,8 +39,9 @@ class ExportedDrops:
 def export_rows(connection: Connection, selection: Selection, to: Path) -> int:
     """Write quarantined rows as CSV, JSON Lines or Parquet, after the file's suffix, page by page; returns how many.
 
-    In a CSV the reasons are their messages, one per line of the cell. The file appears whole or not at all. Raises
-    UserError for another suffix, or where the file cannot be written.
+    In a CSV the reasons are their messages, one per line of the cell, and what a spreadsheet would run as a formula is
+    preceded by an apostrophe. The file appears whole or not at all. Raises UserError for another suffix, or where the
+    file cannot be written.
     """
     writer = _WRITERS.get(to.suffix.lower())
     if writer is None:
@@ -92,7 +94,7 @@ def _csv(path: Path) -> Iterator[Write]:
 
 def _as_texts(page: Page, schema: Mapping[str, Any]) -> pl.DataFrame:
     rows = [{**row, "reasons": "\n".join(reason["message"] for reason in row["reasons"])} for row in page]
-    return pl.DataFrame(rows, schema=schema)
+    return inert(pl.DataFrame(rows, schema=schema))
 
 
 @contextmanager

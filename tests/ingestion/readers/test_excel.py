@@ -4,7 +4,9 @@ import json
 import os
 import sys
 from datetime import date, datetime, time
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from declaring import changed, dataset
@@ -164,6 +166,34 @@ def test_a_damaged_workbook_is_unreadable(tmp_path: Path) -> None:
         assert "a workbook that is whole" in refusal(tmp_path, damaged, NAME, of=Unreadable)
 
 
+@pytest.mark.parametrize("part", ["xl/workbook.xml", "xl/worksheets/s1.xml", "xl/_rels/workbook.xml.rels"])
+def test_a_workbook_that_lacks_a_part_is_unreadable_not_empty(tmp_path: Path, part: str) -> None:
+    whole = ZipFile(BytesIO(workbook({"Visits": [["id", "note"], ["1", "a"]]})))
+    written = BytesIO()
+    with ZipFile(written, "w") as archive:
+        for name in whole.namelist():
+            if name != part:
+                archive.writestr(name, whole.read(name))
+
+    assert "expected a workbook" in refusal(tmp_path, written.getvalue(), NAME, of=Unreadable)
+
+
+@pytest.mark.parametrize(
+    ("found", "instead"), [("<sheetData>", "<sheetDatb>"), ("</sheetData>", ""), ("<v>5</v>", "<v>5")]
+)
+def test_a_sheet_with_broken_xml_is_unreadable_not_empty(tmp_path: Path, found: str, instead: str) -> None:
+    xml = sheet_xml([["id", "note"], ["1", 5]]).replace(found, instead, 1)
+
+    assert "expected a workbook" in refusal(tmp_path, workbook_of_xml({"V": xml}), NAME, of=Unreadable)
+
+
+def test_merged_areas_without_end_are_refused(tmp_path: Path) -> None:
+    rows = [["id", "note"], *([str(number), "a"] for number in range(2_000))]
+    xml = sheet_xml(rows, merged=["A1:XFD1048576"] * 500)
+
+    assert "merged areas cover more" in refusal(tmp_path, workbook_of_xml({"V": xml}), NAME, of=Unreadable)
+
+
 def test_an_archive_that_unpacks_to_far_more_than_it_is_is_refused_before_it_is_opened(tmp_path: Path) -> None:
     bomb = workbook({"Visits": [["id", "note"], ["1", "a" * 50_000_000]]})
 
@@ -281,11 +311,12 @@ def test_durations_and_times_are_hours_minutes_and_seconds(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("value", ["", "<v/>", "<v />", "<v></v>", "\n <v></v>\n"])
-def test_a_formula_that_was_never_calculated_is_its_text_and_a_fault_of_a_text(tmp_path: Path, value: str) -> None:
+def test_a_formula_that_was_never_calculated_is_its_text_and_a_fault(tmp_path: Path, value: str) -> None:
     data = workbook({"V": [["id", "n"], ["1", Formula("1+1", value)], [Formula("A2", value), 2], ["3", 3]]})
 
     assert read(tmp_path, data, NAME, KINDS).rows == [("1", "=1+1"), ("=A2", "2"), ("3", "3")]
-    assert faults(tmp_path, data) == [(3, "id", "formula")]
+    assert faults(tmp_path, data) == [(2, "n", "formula"), (3, "id", "formula")]
+    assert faults(tmp_path, data, changed(KINDS, wrong_type="rescue")) == [(3, "id", "formula")]
 
 
 def test_formulas_are_found_where_nothing_else_is(tmp_path: Path) -> None:
@@ -309,7 +340,7 @@ def test_a_calculated_formula_is_its_value_the_empty_text_too(tmp_path: Path) ->
     assert read(tmp_path, workbook_of_xml({"V": xml}), NAME, KINDS).rows == [("1", "2"), ("3", None)]
 
 
-def test_an_error_is_a_fault_of_a_text_unless_it_stands_for_no_value(tmp_path: Path) -> None:
+def test_an_error_is_a_fault_unless_it_stands_for_no_value(tmp_path: Path) -> None:
     data = workbook({"V": [["id", "note"], ["1", b"#N/A"], ["2", b"#REF!"], ["3", "#N/A"]]})
 
     assert faults(tmp_path, data, VISITS) == [(2, "note", "error"), (3, "note", "error")]

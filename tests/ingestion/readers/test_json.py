@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from declaring import dataset
 from files import VISITS, content, read, refusal, requiring
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lastmile.contracts import Json, column
 from lastmile.contracts.settings import Limits
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.readers import compression, open_drop
@@ -229,3 +231,77 @@ def test_what_common_programs_write_takes_no_closer_look(write):
     record = {"name": "Ami", "n": 3, "kg": 2.5, "is_farmer": True, "note": None}
     expected = {"name": "Ami", "n": "3", "kg": "2.5", "is_farmer": "true", "note": None}
     assert plain_record(write(record).encode()) == expected
+
+
+@pytest.mark.parametrize("name", ["visits.jsonl", "visits.json"])
+def test_a_whole_number_with_an_exponent_is_its_digits_while_a_double_has_them_all(tmp_path: Path, name: str) -> None:
+    numbers = ["2.54712345678e+11", "1E3", "9007199254740991e0", "1.5e3", "1.5e0", "1e-7"]
+    records = [f'{{"id": {number}}}' for number in numbers]
+    body = "\n".join(records) if name.endswith("l") else f"[{','.join(records)}]"
+
+    assert [row[0] for row in read(tmp_path, body, name).rows] == [
+        "254712345678", "1000", "9007199254740991", "1500", "1.5e0", "1e-7",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["visits.jsonl", "visits.json"])
+@pytest.mark.parametrize("number", ["2.5e+17", "-9007199254740992e0", "1E400", "1e9999999999999999999"])
+def test_a_number_that_may_have_lost_digits_is_a_fault_of_a_text(tmp_path: Path, name: str, number: str) -> None:
+    record = f'{{"id": "1", "note": {number}, "unknown": {number}}}'
+    (tmp_path / "file").write_text(record if name.endswith("l") else f"[{record}]")
+
+    (batch,) = open_drop(tmp_path / "file", name, VISITS).batches()
+
+    assert [(fault.line, fault.column, fault.rule, fault.found) for fault in batch.faults] == [
+        (1, "note", "digits", number)
+    ]
+
+
+def test_long_integers_keep_every_digit(tmp_path: Path) -> None:
+    found = read(tmp_path, '{"id": 12345678901234567890123, "note": {"n": [9007199254740993, 0.10]}}\n', "visits.jsonl")
+
+    assert found.rows == [("12345678901234567890123", '{"n":[9007199254740993,0.10]}')]
+
+
+def test_a_byte_order_mark_inside_json_lines_is_no_part_of_its_record(tmp_path: Path) -> None:
+    found = read(tmp_path, '\ufeff{"id": "1"}\n\ufeff{"id": "2"}\n\ufeff\n{"id": "\ufeff3"}', "visits.jsonl")
+
+    assert (found.rows, found.lines) == ([("1",), ("2",), ("\ufeff3",)], [1, 2, 4])
+
+
+COLUMNS = [
+    '{"id": {"0": "1", "1": "2"}, "note": {"0": "a", "1": "b"}}',
+    '{"id": {"x": "1"}}',
+    '{"id": ["1", "2"], "note": ["a", null]}',
+]
+
+
+@pytest.mark.parametrize("name", ["visits.jsonl", "visits.json"])
+@pytest.mark.parametrize("document", COLUMNS)
+def test_a_table_written_by_columns_is_refused(tmp_path: Path, name: str, document: str) -> None:
+    assert "expected records, found columns" in refusal(tmp_path, document, name, of=Refused)
+
+
+def test_a_record_with_objects_inside_is_one(tmp_path: Path) -> None:
+    assert read(tmp_path, '{"id": "1", "note": {"0": "a"}}', "visits.json").rows == [("1", '{"0":"a"}')]
+    nested = dataset({"id": column(Json, "Anything."), "note": column(Json, "Anything.")})
+    assert read(tmp_path, '{"id": {"a": 1}, "note": {"a": 2}}', "visits.json", nested).rows == [('{"a":1}', '{"a":2}')]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"columns": ["id", "note"], "index": [0], "data": [["1", "a"]]}',
+        '{"0": {"id": "1", "note": "a"}, "1": {"id": "2", "note": "b"}}',
+        '[["1", "a"], ["2", "b"]]',
+    ],
+    ids=["split", "index", "values"],
+)
+def test_other_tables_of_pandas_are_refused(tmp_path: Path, document: str) -> None:
+    assert refusal(tmp_path, document, "visits.json", of=Refused)
+
+
+def test_a_table_with_its_schema_is_read(tmp_path: Path) -> None:
+    document = '{"schema": {"fields": [{"name": "id"}]}, "data": [{"index": 0, "id": "1", "note": "a"}]}'
+
+    assert read(tmp_path, document, "visits.json").rows == [("0", "1", "a")]

@@ -40,7 +40,18 @@ def test_the_text_nan_is_no_number_unless_it_is_a_missing_code(judge, make_contr
 
 @pytest.mark.parametrize(
     ("cell", "expected"),
-    [("4", 4), ("4.0", 4), ("4.00", 4), ("-0", 0), (" 007 ", 7), ("1e3", 1000), ("9223372036854775807", 2**63 - 1)],
+    [
+        *[
+            ("4", 4),
+            ("4.0", 4),
+            ("4.00", 4),
+            ("-0", 0),
+            (" 007 ", 7),
+            ("1e3", 1000),
+            ("9223372036854775807", 2**63 - 1),
+        ],
+        *[("1.71716580012300000e+12", 1717165800123), ("9.007199254740991e+15", 2**53 - 1)],
+    ],
 )
 def test_whole_numbers_may_be_written_as_decimals(judge, make_contract, cell, expected):
     assert value(judge, make_contract, column(int, "A count."), cell) == expected
@@ -56,7 +67,9 @@ def test_a_whole_number_too_long_for_a_double_is_exact(judge, make_contract, end
     assert value(judge, make_contract, column(int, "A count."), f"9007199254740993{ending}") == 9007199254740993
 
 
-@pytest.mark.parametrize("cell", ["3.00000000000000001", "1e-400", "9007199254740993e0"])
+@pytest.mark.parametrize(
+    "cell", ["3.00000000000000001", "1e-400", "9007199254740993e0", "4503599627370496.5e0", "9.007199254740992e+15"]
+)
 def test_what_only_rounding_would_make_whole_is_no_whole_number(judge, make_contract, cell):
     assert f"expected a whole number; found '{cell}'" in value(judge, make_contract, column(int, "A count."), cell)
 

@@ -71,9 +71,10 @@ def _validated(
     """The valid rows, typed; what becomes of the others is counted in `found`. Raises UserError as `check` does."""
     for batch, judged in _validated_batches(source, contract):
         found.rows += batch.records
-        found.broken += len(batch.broken)
-        for reasons in judged.bad["reasons"]:
-            for reason in orjson.loads(reasons):
+        faulty = batch.faulty_lines
+        found.broken += len(batch.broken) + len(faulty)
+        for line, reasons in judged.bad.select("line", "reasons").iter_rows():
+            for reason in orjson.loads(reasons) if line not in faulty else ():
                 if reason["column"]:
                     found.misfits[reason["column"], reason["rule"]] += 1
                     found.examples.setdefault((reason["column"], reason["rule"]), str(reason["found"]))

@@ -135,9 +135,10 @@ def _frames(source: Source, own: Mapping[str, str], seen: Seen) -> Iterator[pl.D
     try:
         reader = source.open(of_names(source.header, source.form))
         for batch in reader.batches():
-            seen.rows += batch.frame.height
-            seen.broken += len(batch.broken)
-            yield pl.DataFrame([batch.frame[header].alias(column) for header, column in own.items()])
+            sound = batch.frame.filter(~batch.lines.is_in(list(batch.faulty_lines))) if batch.faults else batch.frame
+            seen.rows += sound.height
+            seen.broken += batch.records - sound.height
+            yield pl.DataFrame([sound[header].alias(column) for header, column in own.items()])
     except Refused as error:
         raise UserError(f"{source.name}: {error}") from None
     seen.formats.append(reader.format)

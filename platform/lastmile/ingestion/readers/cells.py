@@ -21,6 +21,25 @@ WHOLE_IN_DOUBLE = 2**53
 class Numeral(str):
     """A number as its source writes it, so that `0.10` stays `0.10` and no digit is lost."""
 
+    @property
+    def may_have_lost_digits(self) -> bool:
+        """Whether it was a double that does not hold every whole number, to go by its exponent."""
+        return "e" in self.lower() and not _is_below(self, WHOLE_IN_DOUBLE)
+
+
+def numeral(text: str) -> Numeral:
+    """Of a whole number that a double holds, the plain digits: `254712345678` for `2.54712345678e+11`."""
+    if "e" in text.lower() and _is_below(text, WHOLE_IN_DOUBLE) and Decimal(text) % 1 == 0:
+        return Numeral(f"{Decimal(text):.0f}")
+    return Numeral(text)
+
+
+def _is_below(text: str, bound: int) -> bool:
+    try:
+        return abs(Decimal(text)) < bound
+    except ArithmeticError:  # an exponent that no computer reckons with
+        return False
+
 
 def cell_text(value: Any) -> str | None:
     """Null where there is no value; dates and times in ISO form, durations as `36:00:00`, what is nested as JSON.

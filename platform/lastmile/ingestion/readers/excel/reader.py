@@ -7,8 +7,7 @@ done in a child with bounded memory and time, which leaves the rows of every she
 The sheet is the one the contract names, or the only visible one with records under a header that fits; where two have,
 the drop is refused. Records are the rows with any cell filled, lines their numbers in the sheet. Empty cells are null.
 Cells with errors are read as their text (`#N/A`) in xlsx and xlsm; in the other kinds calamine gives them as empty.
-What a cell seems and is not (see `workbook`) is a fault of a text, which would have it in silence; other types judge it
-by its text.
+What a cell seems and is not (see `workbook`) costs its row, unless the contract rescues what does not fit a type.
 """
 
 import errno
@@ -43,10 +42,10 @@ MEMORY, SECONDS = 2 * 2**30, 600
 #: By rule of a remark, what was expected and what was found.
 SAID = {
     "error": ("a value", "the error '{}'"),
-    "formula": ("a value", "a formula that was never calculated: '{}'. Open the workbook in a spreadsheet and save it"),
+    "formula": ("a value: open the workbook in a spreadsheet and save it", "a formula that was never calculated: '{}'"),
     "day": ("a day of the calendar", "the day number {}"),
-    "digits": ("at most 15 digits, which is what a workbook keeps of a number; write it as text", "{}"),
-    "merged": ("a cell of its own", "one that cell {} covers. Split the merged cells"),
+    "digits": ("at most 15 digits, which is what a workbook keeps of a number, or a text", "{}"),
+    "merged": ("a cell of its own: split the merged cells", "one that cell {} covers"),
 }
 
 
@@ -58,10 +57,11 @@ class Sheet(NamedTuple):
 
 
 class Declared(NamedTuple):
-    """What a header's column is: its kind, and the texts that stand for no value."""
+    """What a header's column is: its kind, the texts that stand for no value, whether what does not fit is rescued."""
 
     kind: Kind
     missing: Sequence[str]
+    is_rescued: bool
 
 
 class Row(NamedTuple):
@@ -78,6 +78,8 @@ def open_excel(path: Path, contract: Contract, found: dict[str, str | int]) -> R
     found |= {"format": "excel"}
     folder = TemporaryDirectory(prefix="lastmile-workbook-")
     every = _sheets(path, Path(folder.name), contract.limits)
+    if not every:
+        raise Unreadable("expected a workbook, found none of the sheets of one. Save it again, or as CSV.")
     sheets = _chosen(every, contract)
     starts = {name: list(islice(_rows(file, contract.format), PREAMBLE + 2)) for name, file in sheets.items()}
     if not any(starts.values()):
@@ -145,9 +147,9 @@ def _check_sizes(path: Path, limits: Limits) -> None:
 def _chosen(sheets: Mapping[str, Sheet], contract: Contract) -> dict[str, Path]:
     """The sheet the contract names, hidden or not, or all visible ones."""
     named = contract.format.sheet
-    if named is None or not sheets:
+    if named is None:
         visible = _visible(sheets)
-        if sheets and not visible:
+        if not visible:
             raise Refused(
                 f"dataset {contract.name}: expected a visible sheet, found hidden ones only: {list(sheets)}. Show the "
                 "sheet, or name it in the contract: Format(sheet=...)."
@@ -208,7 +210,11 @@ def _names(row: Row) -> list[str]:
 def _declared(header: Sequence[str], contract: Contract) -> dict[str, Declared]:
     whole = contract.expanded(header)
     columns, _ = fit(contract, header)
-    return {name: Declared(whole.kinds[column], whole.missing(column)) for column, name in columns.items()}
+    rescues = contract.policy.wrong_type == "rescue"
+    return {
+        name: Declared(whole.kinds[column], whole.missing(column), rescues and not whole.kinds[column].is_text)
+        for column, name in columns.items()
+    }
 
 
 def _batch(rows: Sequence[Row], header: list[str], declared: Mapping[str, Declared]) -> RawBatch:
@@ -252,8 +258,8 @@ def _faults(row: Row, header: Sequence[str], declared: Mapping[str, Declared]) -
 def _is_fault(rule: str, text: str, column: Declared) -> bool:
     if rule == "digits":
         return needs_every_digit(column.kind)
-    is_hidden = rule in ("error", "formula") and column.kind.is_text and text not in column.missing
-    return is_hidden or rule in ("merged", "day")
+    is_no_value = rule in ("error", "formula") and not column.is_rescued and text not in column.missing
+    return is_no_value or rule in ("merged", "day")
 
 
 def _schema(header: list[str]) -> dict[str, type[pl.DataType]]:

@@ -35,11 +35,13 @@ TOO_LARGE = 3
 MOST_WRITTEN = 2
 #: Spreadsheets keep 15 digits of a number; from here on a whole one may have lost some.
 SIXTEEN_DIGITS = 10**15
-#: Cells that a merged area may cover, counted over a sheet; more are drawn, not filled.
+#: Cells that merged areas may cover in a sheet, as far as it is filled.
 MOST_COVERED = 1_000_000
 #: How far back a cell may begin before the end of a piece of XML that is searched.
 OVERLAP = 4_096
 
+#: A value in the XML of a sheet.
+VALUE = re.compile(rb"<(?:\w+:)?[vt](?:\s[^>]*)?>[^<]")
 #: Rules of remarks whose text is what the cell holds.
 FILLED = ("error", "formula", "day")
 
@@ -61,10 +63,13 @@ def main(path: str, folder: str, memory: str, columns: str, longest: str) -> Non
         for number, (name, _) in enumerate(listed):
             sheet = workbook.get_sheet_by_name(name)
             remarks = covered_cells(sheet) | (remarks_in(path, parts[name]) if name in parts else {})
-            with Path(folder, f"{number}.jsonl").open("wb") as out:
+            file = Path(folder, f"{number}.jsonl")
+            with file.open("wb") as out:
                 for row in rows(sheet, remarks):
                     check(name, row if isinstance(row, list) else row["cells"], int(columns), int(longest))
                     out.write(orjson.dumps(row, default=text_of) + b"\n")
+            if not file.stat().st_size and name in parts and holds(path, parts[name], [(b">", VALUE)]):
+                raise ValueError(f"the XML of sheet {name!r} is damaged: it has values that are in no row")
 
 
 def rows(sheet: CalamineSheet, remarks: Remarks) -> Iterator[Any]:
@@ -85,7 +90,7 @@ def row(cells: list[Any], number: int, left: int, found: dict[int, tuple[str, st
     """The row as it is written, unless it is empty; `cells` begin at the column `left`."""
     for column, cell in enumerate(cells, left):
         if type(cell) is float and abs(cell) >= SIXTEEN_DIGITS:
-            found[column] = ("digits", f"{Decimal(repr(cell)):f}")
+            found[column] = ("digits", f"{Decimal(repr(cell)):.0f}")
     for column, (rule, text) in found.items():
         if rule in FILLED:
             cells += [""] * (column - left + 1 - len(cells))
@@ -127,13 +132,16 @@ def end(message: str) -> None:
 def covered_cells(sheet: CalamineSheet) -> Remarks:
     """Cells that another covers, with its name: all of a merged area but the first."""
     found: Remarks = {}
+    covered = 0
+    last_row, last_column = sheet.end or (-1, -1)
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
-        if len(found) + (bottom - top + 1) * (right - left + 1) > MOST_COVERED:
-            break
-        for row in range(top, bottom + 1):
-            for column in range(left, right + 1):
-                found[row + 1, column + 1] = ("merged", f"{letters(left + 1)}{top + 1}")
-        del found[top + 1, left + 1]
+        rows, columns = range(top, min(bottom, last_row) + 1), range(left, min(right, last_column) + 1)
+        covered += len(rows) * len(columns)
+        if covered > MOST_COVERED:
+            raise ValueError(f"its merged areas cover more than {MOST_COVERED:,} cells")
+        name = f"{letters(left + 1)}{top + 1}"
+        found |= {(row + 1, column + 1): ("merged", name) for row in rows for column in columns}
+        found.pop((top + 1, left + 1), None)
     return found
 
 
@@ -174,11 +182,10 @@ def remarks_in(path: str, part: str) -> Remarks:
             for found in parse(archive, WORKBOOK)
         )
         styles = styles_in(archive) if STYLES in archive.namelist() else {}
-        with archive.open(part) as file:
-            if not is_remarkable(file, suspicions(styles, is_stale)):
-                return {}
-        with archive.open(part) as file:
-            return dict(remarks(file, styles, is_stale))
+    if not holds(path, part, suspicions(styles, is_stale)):
+        return {}
+    with ZipFile(path) as archive, archive.open(part) as file:
+        return dict(remarks(file, styles, is_stale))
 
 
 def styles_in(archive: ZipFile) -> Styles:
@@ -252,13 +259,15 @@ def suspicions(styles: Styles, is_stale: bool) -> list[tuple[bytes, re.Pattern[b
     return found
 
 
-def is_remarkable(file: IO[bytes], marks: list[tuple[bytes, re.Pattern[bytes]]]) -> bool:
+def holds(path: str, part: str, marks: list[tuple[bytes, re.Pattern[bytes]]]) -> bool:
+    """Whether any of the patterns is in the XML."""
     before = b""
-    while chunk := file.read(2**20):
-        whole = before + chunk
-        if any(plain in whole and pattern.search(whole) for plain, pattern in marks):
-            return True
-        before = whole[-OVERLAP:]
+    with ZipFile(path) as archive, archive.open(part) as file:
+        while chunk := file.read(2**20):
+            whole = before + chunk
+            if any(plain in whole and pattern.search(whole) for plain, pattern in marks):
+                return True
+            before = whole[-OVERLAP:]
     return False
 
 

@@ -12,21 +12,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Refused, Unreadable
+from lastmile.ingestion.batch import BrokenRecord, CellFault, RawBatch, Reader, Refused, Unreadable
 from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.encoding import as_utf8
-from lastmile.ingestion.readers.header import SHOWN_NAMES, fits, named
+from lastmile.ingestion.readers.header import SHOWN_NAMES, fits
 from lastmile.ingestion.readers.json.records import (
     WHITESPACE,
     Cells,
     Decoder,
+    Form,
     NotARecord,
     batch,
     cells,
+    expect_no_columns,
+    form_of,
     is_too_deep,
     keys_of,
+    lost_digits,
 )
-from lastmile.ingestion.validation.header_match import fit
 
 _BLANK = re.compile(f"[{WHITESPACE}]*+")
 
@@ -102,10 +105,8 @@ def open_json_document(path: Path, contract: Contract, found: dict[str, str | in
         raise Unreadable(
             "expected an array of objects, found no object in it. Write each record as an object with named values."
         )
-    if keys:
-        fit(contract, keys)
-    header = named(keys, contract) if keys else []
-    return Reader(found, header, lambda rows: _batches(text, starts, header, keys, rows))
+    form = form_of(keys, contract)
+    return Reader(found, form.header, lambda rows: _batches(text, starts, form, rows))
 
 
 def _text(path: Path, contract: Contract, found: dict[str, str | int]) -> str:
@@ -146,6 +147,7 @@ def _records(text: str, contract: Contract) -> Iterator[Member]:
     _expect_end(cursor)
     keys = [member.key for member in members]
     if fits(keys, contract):
+        expect_no_columns({member.key: member.value for member in members}, contract)
         yield Cursor(text).value()
         return
     arrays = [member for member in members if isinstance(member.value, list)]
@@ -175,21 +177,24 @@ def _expect_end(cursor: Cursor) -> None:
         raise json.JSONDecodeError("more after the value", cursor.text, cursor.at)
 
 
-def _batches(text: str, starts: list[int], header: list[str], keys: list[str], rows: int) -> Iterator[RawBatch]:
+def _batches(text: str, starts: list[int], form: Form, rows: int) -> Iterator[RawBatch]:
     for first in range(0, len(starts), rows):
-        yield _batch(text, starts[first : first + rows], first + 1, header, keys)
+        yield _batch(text, starts[first : first + rows], first + 1, form)
 
 
-def _batch(text: str, starts: list[int], first_line: int, header: list[str], keys: list[str]) -> RawBatch:
+def _batch(text: str, starts: list[int], first_line: int, form: Form) -> RawBatch:
     good: list[tuple[int, Cells]] = []
     sources: list[str] = []
     broken: list[BrokenRecord] = []
+    faults: list[CellFault] = []
     for line, start in enumerate(starts, first_line):
         record = Cursor(text, start).value()
         source = text[start : record.end]
         try:
-            good.append((line, cells(record.value, record.fault, source)))
+            found = cells(record.value, record.fault, source)
+            faults += lost_digits(line, found, form.texts)
+            good.append((line, found))
             sources.append(source)
         except NotARecord as fault:
             broken.append(BrokenRecord(line, source, str(fault)))
-    return batch(header, keys, good, broken, sources.__getitem__)
+    return batch(form, good, broken, sources.__getitem__, faults)

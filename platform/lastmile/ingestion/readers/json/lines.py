@@ -3,6 +3,7 @@
 The header is every key of the whole file, so the file is read twice: what only late records have must not be lost.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,33 +11,27 @@ from typing import NamedTuple
 import orjson
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import BrokenRecord, RawBatch, Reader, Refused, Unreadable
+from lastmile.ingestion.batch import BrokenRecord, CellFault, RawBatch, Reader, Refused, Unreadable
 from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown
-from lastmile.ingestion.readers.header import named
 from lastmile.ingestion.readers.json.records import (
     Cells,
     Decoder,
+    Form,
     NotARecord,
     batch,
     decode_record,
+    expect_no_columns,
+    form_of,
     keys_of,
+    lost_digits,
     plain_record,
 )
-from lastmile.ingestion.validation.header_match import fit
 
 
 class Line(NamedTuple):
     number: int
     text: bytes
-
-
-class Form(NamedTuple):
-    """What records are read as: columns, the key of each in the file, and how deep a value may be."""
-
-    header: list[str]
-    keys: list[str]
-    deepest: int
 
 
 def open_json_lines(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
@@ -52,10 +47,9 @@ def open_json_lines(path: Path, contract: Contract, found: dict[str, str | int])
     if not keys:
         _expect_no_lines(lines())
         return Reader(found, [], lambda rows: iter(()))
-    fit(contract, keys)
-    header = named(keys, contract)
-    form = Form(header, keys, limits.nesting)
-    return Reader(found, header, lambda rows: _batches(lines(), form, found, rows))
+    form = form_of(keys, contract)
+    _expect_no_columns(lines(), contract)
+    return Reader(found, form.header, lambda rows: _batches(lines(), form, limits.nesting, found, rows))
 
 
 def _lines(text: Iterable[bytes], longest: int) -> Iterator[list[Line]]:
@@ -74,7 +68,9 @@ def _lines(text: Iterable[bytes], longest: int) -> Iterator[list[Line]]:
 
 
 def _numbered(first: int, lines: Iterable[bytes]) -> list[Line]:
-    return [Line(number, line.rstrip(b"\r")) for number, line in enumerate(lines, first) if line.strip()]
+    """Without byte order marks, which stand inside files that were joined."""
+    unmarked = ((number, line.rstrip(b"\r").removeprefix(BOM_UTF8)) for number, line in enumerate(lines, first))
+    return [Line(number, line) for number, line in unmarked if line.strip()]
 
 
 def _keys(line: bytes, deepest: int) -> Iterable[str]:
@@ -104,21 +100,36 @@ def _expect_no_lines(blocks_of_lines: Iterator[list[Line]]) -> None:
         raise Unreadable(f"expected one JSON object a line, found none in any line; {start}.")
 
 
-def _batches(lines: Iterator[list[Line]], form: Form, found: dict[str, str | int], rows: int) -> Iterator[RawBatch]:
+def _expect_no_columns(blocks_of_lines: Iterator[list[Line]], contract: Contract) -> None:
+    first = next(line for lines in blocks_of_lines for line in lines)
+    try:
+        expect_no_columns(orjson.loads(first.text), contract)
+    except orjson.JSONDecodeError:
+        return
+
+
+def _batches(
+    lines: Iterator[list[Line]], form: Form, deepest: int, found: dict[str, str | int], rows: int
+) -> Iterator[RawBatch]:
     for some in lines:
         for first in range(0, len(some), rows):
-            yield _batch(some[first : first + rows], form, found["encoding"])
+            yield _batch(some[first : first + rows], form, deepest, found["encoding"])
 
 
-def _batch(lines: list[Line], form: Form, encoding: str | int) -> RawBatch:
+def _batch(lines: list[Line], form: Form, deepest: int, encoding: str | int) -> RawBatch:
     decoder = Decoder()
     good: list[tuple[int, Cells]] = []
     sources: list[bytes] = []
     broken: list[BrokenRecord] = []
+    faults: list[CellFault] = []
     for number, text in lines:
         try:
-            good.append((number, plain_record(text) or _record(decoder, text, encoding, form.deepest)))
+            record = plain_record(text)
+            if record is None:
+                record = _record(decoder, text, encoding, deepest)
+                faults += lost_digits(number, record, form.texts)
+            good.append((number, record))
             sources.append(text)
         except NotARecord as fault:
             broken.append(BrokenRecord(number, shown(text, encoding), str(fault)))
-    return batch(form.header, form.keys, good, broken, lambda position: shown(sources[position], encoding))
+    return batch(form, good, broken, lambda position: shown(sources[position], encoding), faults)

@@ -6,15 +6,18 @@ Numbers keep their digits, nested values become JSON text, null and a key that i
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 import polars as pl
 
-from lastmile.ingestion.batch import BrokenRecord, RawBatch
-from lastmile.ingestion.readers.cells import Numeral, cell_text
+from lastmile.contracts.contract import Contract
+from lastmile.ingestion.batch import BrokenRecord, CellFault, RawBatch, Refused
+from lastmile.ingestion.readers.cells import Numeral, cell_text, kinds_of, numeral
+from lastmile.ingestion.readers.header import named
+from lastmile.ingestion.validation.header_match import fit
 
 WHITESPACE = " \t\r\n"
 _BETWEEN_BRACKETS = re.compile(r'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")++', re.DOTALL)
@@ -32,7 +35,7 @@ class Decoder:
     def __init__(self) -> None:
         self._faults: list[str] = []
         self._json = json.JSONDecoder(
-            object_pairs_hook=self._object, parse_float=Numeral, parse_int=Numeral, parse_constant=self._constant
+            object_pairs_hook=self._object, parse_float=numeral, parse_int=Numeral, parse_constant=self._constant
         )
 
     def value(self, text: str, start: int = 0) -> tuple[Any, int, str | None]:
@@ -120,18 +123,60 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
+class Form(NamedTuple):
+    """What records are read as: columns, the key of each in the file, and the columns declared as texts by key."""
+
+    header: list[str]
+    keys: list[str]
+    texts: dict[str, str]
+
+
+def form_of(keys: Sequence[str], contract: Contract) -> Form:
+    """Raises Refused where the keys do not fit the contract."""
+    if not keys:
+        return Form([], [], {})
+    fit(contract, keys)
+    header = named(keys, contract)
+    kinds = kinds_of(header, contract)
+    texts = {key: name for key, name in zip(keys, header, strict=True) if name in kinds and kinds[name].is_text}
+    return Form(header, list(keys), texts)
+
+
 def batch(
-    header: Sequence[str],
-    keys: Sequence[str],
+    form: Form,
     good: Sequence[tuple[int, Cells]],
     broken: Sequence[BrokenRecord],
     raw: Callable[[int], str],
+    faults: Sequence[CellFault] = (),
 ) -> RawBatch:
     """Records as a batch; `good` has line and cells of each, `raw` gives the source of the one at a position of it."""
-    frame = pl.DataFrame([record for _, record in good], schema=dict.fromkeys(keys, pl.String))
+    frame = pl.DataFrame([record for _, record in good], schema=dict.fromkeys(form.keys, pl.String))
     lines = pl.Series("line", [line for line, _ in good], pl.UInt64)
-    named = frame.rename(dict(zip(keys, header, strict=True)))
-    return RawBatch(named, lines, lambda positions: [raw(position) for position in positions], broken)
+    frame = frame.rename(dict(zip(form.keys, form.header, strict=True)))
+    return RawBatch(frame, lines, lambda positions: [raw(position) for position in positions], broken, faults=faults)
+
+
+def expect_no_columns(value: Any, contract: Contract) -> None:
+    """Raises Refused for a table written column by column, as pandas does by default: no record is in it."""
+    inside = list(value.values()) if isinstance(value, dict) else []
+    kind = type(inside[0]) if inside and type(inside[0]) in (dict, list) and inside[0] else None
+    if kind is None or not all(type(item) is kind for item in inside):
+        return
+    are_alike = len({tuple(item) if kind is dict else len(item) for item in inside}) == 1
+    nested = ("JSON", "list of codes") if kind is list else ("JSON",)
+    if are_alike and any(known.name not in nested for known in kinds_of(list(value), contract).values()):
+        raise Refused(
+            f"dataset {contract.name}: expected records, found columns: under {next(iter(value))!r} are the values of "
+            f"{len(inside[0]):,} rows. Write one object per record, as pandas does with orient='records'."
+        )
+
+
+def lost_digits(line: int, record: Cells, texts: Mapping[str, str]) -> Iterator[CellFault]:
+    """Faults of numbers in texts whose last digits may not be those that were meant; elsewhere their types tell."""
+    for key, name in texts.items():
+        value = record.get(key)
+        if isinstance(value, Numeral) and value.may_have_lost_digits:
+            yield CellFault(line, name, "digits", "all digits of the number; write it without an exponent", str(value))
 
 
 def keys_of(records: Iterable[Iterable[str]], most: int) -> list[str]:
