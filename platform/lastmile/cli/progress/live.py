@@ -64,9 +64,9 @@ def _conclude(running: Session, console: Console, activity: Activity, state: Map
         console.print("nothing to do: every drop is settled, and everything made from them is current")
     for fault in faults:
         console.print(fault, style="red", markup=False, highlight=False)
-    for place in reports(running.store):
-        console.print(f"report  {place}", markup=False, highlight=False, soft_wrap=True)
-    for name, place in (("objects", running.store.url), ("state  ", running.settings.home)):
+    places = [("report ", page) for page in reports(running.store)]
+    places += [("objects", running.store.url), ("state  ", str(running.settings.home))]
+    for name, place in places:
         console.print(f"{name} {place}", markup=False, highlight=False, soft_wrap=True)
     return not faults
 

@@ -7,7 +7,7 @@ later makes it anew, as any other.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -39,7 +39,7 @@ def record_empty(
     for key in keys:
         left = expected - instance.get_materialized_partitions(key) if expected else ()
         for partition in sorted(left, reverse=True)[:MOST_EVENTS]:
-            metadata = {"drops": 0, "state": NO_DROP, "dagster/row_count": 0}
+            metadata: dict[str, Any] = {"drops": 0, "state": NO_DROP, "dagster/row_count": 0}
             event = dg.AssetMaterialization(key, partition=partition, description=NO_DROP, metadata=metadata)
             instance.report_runless_asset_event(event)
 

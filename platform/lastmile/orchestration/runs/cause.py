@@ -43,7 +43,7 @@ def record_cause(instance: "DagsterInstance", run_id: str) -> None:
         instance.add_run_tags(run_id, {CAUSE_TAG: shortened(cause)})
     except Exception:
         # The run itself matters more than what is said of it.
-        log.exception("the cause of run %s cannot be told", run_id)
+        log.exception("the cause of run %s cannot be found", run_id)
 
 
 def _cause(instance: "DagsterInstance", assets: Sequence["AssetKey"]) -> str:
