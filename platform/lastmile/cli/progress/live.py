@@ -10,7 +10,7 @@ from rich.live import Live
 from lastmile.cli.progress.tables import headline, progress, report
 from lastmile.embedded.session import Session
 from lastmile.orchestration.activity import Activity
-from lastmile.orchestration.failures import standing_failures
+from lastmile.orchestration.failures import failures_in_code
 
 if TYPE_CHECKING:
     from lastmile.store import Store
@@ -72,7 +72,8 @@ def _conclude(running: Session, console: Console, activity: Activity, state: Map
 
 
 def _faults(running: Session, activity: Activity, state: Mapping[str, Any]) -> list[str]:
-    failed_drops, failures = state["drops"].get("failed", 0), standing_failures(running.instance)
+    failed_drops = state["drops"].get("failed", 0)
+    failures = failures_in_code(running.instance, running.settings.dagster_home / "workspace.yaml")
     return [
         *activity.sensor_errors,
         *(f"{failure}\n  make it again: {failure.command()}" for failure in failures[:_FAILURES_SHOWN]),
