@@ -43,7 +43,8 @@ clean: ## remove what can be made again; data in .lastmile stays
 
 $(INSTALLED): pyproject.toml uv.lock
 	@command -v $(PYTHON) >/dev/null || { echo "Lastmile needs Python 3.11 or newer; there is no $(PYTHON)" >&2; exit 1; }
+	@echo "installing what uv.lock names into .venv (a few minutes the first time) ..."
 	@uv=$$($(PYTHON) platform/deploy/fetch_uv.py) && \
 	  env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never \
-	  "$$uv" sync --locked --compile-bytecode --python "$$(command -v $(PYTHON))"
+	  "$$uv" sync --quiet --locked --compile-bytecode --python "$$(command -v $(PYTHON))"
 	@touch $@

@@ -74,6 +74,10 @@ class Site:
         (outcome,) = self.take()
         return outcome
 
+    def began(self, day: str) -> None:
+        """The first drop appeared on that day: what is for partitions that ended before is history, not late."""
+        self.query("UPDATE ledger.drops SET modified_at = %s, discovered_at = %s WHERE id = 1 RETURNING id", day, day)
+
     def folder(self) -> Path:
         """Where the objects lie, if the store is a folder."""
         return Path(unquote(urlparse(self.store.url).path))

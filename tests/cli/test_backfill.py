@@ -52,3 +52,11 @@ def test_options_that_would_be_ignored_are_refused(given, tmp_path, monkeypatch)
     nothing = dict.fromkeys(("first", "last", "dataset", "on", "scheduler", "drop", "select", "resume"))
     with pytest.raises(UserError, match=r"--(drop|resume) stands alone"):
         backfill(**nothing | {"redo": False} | given)
+
+
+@pytest.mark.parametrize("given", [{"select": "group:warehouse", "first": "2015"}, {"first": "2015"}, {}])
+def test_half_a_range_is_refused(given, tmp_path, monkeypatch):
+    monkeypatch.setenv("LASTMILE_HOME", str(tmp_path))
+    nothing = dict.fromkeys(("first", "last", "dataset", "on", "scheduler", "drop", "select", "resume"))
+    with pytest.raises(UserError, match="say which partitions with --from and --to"):
+        backfill(**nothing | {"redo": False} | given)

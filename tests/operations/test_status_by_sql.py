@@ -46,6 +46,8 @@ def test_the_backlog_view_says_how_many_wait_and_for_how_long(site):
 
 @pytest.mark.behaviour(number=20)
 def test_a_late_drop_is_measured_from_the_end_of_its_partition_and_one_in_time_is_not_late(site):
+    site.arrive("first.csv", "v0,3,2,1,done", year="2020")
+    site.began("2020-06-01")
     site.arrive("late.csv", "v1,3,2,1,done", year="2020")
     this_year = str(datetime.now(UTC).year)
     site.put_rows("in_time.csv", "v2,3,2,1,done", year=this_year)
@@ -54,9 +56,24 @@ def test_a_late_drop_is_measured_from_the_end_of_its_partition_and_one_in_time_i
     assert (late["key"], late["partition_end"]) == ("landing/visits/2020/late.csv", date(2021, 1, 1))
     since = datetime.now(UTC) - datetime(2021, 1, 1, tzinfo=UTC)
     assert late["lateness_seconds"] == pytest.approx(since.total_seconds(), abs=60)
-    assert [drop["lateness_seconds"] > 0 for drop in site.drops()] == [True, False]
+    assert [drop["lateness_seconds"] > 0 for drop in site.drops()] == [False, True, False]
     found = summary(site.connection, site.store.url)
     assert (found["late"], found["lateness_seconds"]) == (1, pytest.approx(late["lateness_seconds"], abs=0.1))
+
+
+@pytest.mark.behaviour(number=20)
+def test_history_that_is_brought_in_is_measured_and_not_late(site):
+    """Its partitions had ended before the dataset's first drop appeared: nobody could have sent it here in time."""
+    site.arrive("a.csv", "v1,3,2,1,done", year="2020")
+    site.arrive("b.csv", "v2,3,2,1,done", year="2019")
+    assert all(drop["lateness_seconds"] > 0 for drop in site.drops())
+    assert site.query("SELECT * FROM ledger.lateness") == []
+    found = summary(site.connection, site.store.url)
+    assert (found["late"], found["lateness_seconds"]) == (0, 0)
+    site.began("2020-06-01")
+    assert [row["key"] for row in site.query("SELECT key FROM ledger.lateness")] == []
+    site.arrive("c.csv", "v3,3,2,1,done", year="2020")
+    assert [row["key"] for row in site.query("SELECT key FROM ledger.lateness")] == ["landing/visits/2020/c.csv"]
 
 
 @pytest.mark.behaviour(number=20)

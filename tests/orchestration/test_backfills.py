@@ -12,7 +12,7 @@ from dagster_private import BulkActionStatus, workspace_of
 from lastmile.cli.progress.row_changes import counted, summary
 from lastmile.contracts.partition import span
 from lastmile.errors import UserError
-from lastmile.orchestration.backfills import Backfill, Range, request, request_resume
+from lastmile.orchestration.backfills import Backfill, Range, request, request_resume, request_whole
 from lastmile.orchestration.dagster_compat import graphql
 from lastmile.orchestration.dagster_compat.graphql import Workspace
 
@@ -117,6 +117,15 @@ def test_assets_of_different_partitions_are_each_made_for_theirs_of_the_range(as
 def test_a_mistake_is_reported(ask, selection, first, last, reported):
     with pytest.raises(UserError, match=reported):
         ask(selection, first, last)
+
+
+def test_assets_without_partitions_are_made_without_a_range(instance):
+    launched = request_whole(instance, NOWHERE, 'key:"marts/total"', {"lastmile/cause": "by hand"})
+    backfill = instance.get_backfill(launched.backfill_id)
+    assert targets(backfill) == [("marts/total", None)]
+    assert backfill.tags["lastmile/cause"] == "by hand"
+    with pytest.raises(UserError, match="marts/revenue: made by partition; say which with --from and --to"):
+        request_whole(instance, NOWHERE, 'key:"marts/*"', {})
 
 
 def test_a_backfill_carries_its_tags_and_says_what_it_is_of(ask):

@@ -4,7 +4,9 @@ import dagster as dg
 import pytest
 from visits import HEADER, VISITS
 
-from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
+from lastmile.ingestion.discovery.listing import discover
+from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset
+from lastmile.orchestration.drops.verdicts import verdict_sensor
 from lastmile.quarantine.discard import discard
 
 OTHER_YEAR = "2021"
@@ -83,3 +85,51 @@ def test_what_was_decided_is_no_longer_warned_of(visits_platform, put, verdicts)
     with visits_platform.connect() as connection:
         discard(connection, {}, [1], "a trial")
     assert verdicts(OTHER_YEAR)["drops_within_threshold"].passed
+
+
+class TestOutsideOfRuns:
+    """What fails when it is found, or is decided, makes no run; a sensor makes the checks anew."""
+
+    @pytest.fixture
+    def tick(self, visits_platform, instance):
+        sensor = verdict_sensor(every_seconds=30)
+        resources = {"platform": visits_platform}
+
+        def tick(cursor=None):
+            with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+                return sensor.evaluate_tick(context)
+
+        return tick
+
+    @pytest.fixture
+    def shown(self, instance):
+        """Whether the newest verdict on a check is good, as the web UI shows it."""
+
+        def shown(key, name):
+            (record,) = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(key, name), 1)
+            return record.event.dagster_event.event_specific_data.passed
+
+        return shown
+
+    def test_a_drop_that_no_partition_fits_is_not_beside_a_green_check(
+        self, visits_platform, put, verdicts, tick, shown
+    ):
+        put("a.csv", "v1,3,2,1,done")
+        assert verdicts("2020")["every_drop_settled"].passed
+        put("b.csv", "v2,3,2,1,done", year="1850")
+        with visits_platform.connect() as connection:
+            discover(connection, visits_platform.store(), {"visits": VISITS})
+        tick()
+        assert not shown(cleaned_key("visits"), "every_drop_settled")
+
+    def test_a_decision_takes_the_warning_back_and_is_looked_at_once(self, visits_platform, put, verdicts, tick, shown):
+        put("bad.csv", "v1,bad,2,1,done")
+        verdicts("2020")
+        cursor = tick().cursor
+        assert not shown(quarantine_key("visits"), "drops_within_threshold")
+        with visits_platform.connect() as connection:
+            discard(connection, {}, [1], "a trial")
+        ticked = tick(cursor)
+        assert ticked.skip_message == "checked anew: visits"
+        assert shown(quarantine_key("visits"), "drops_within_threshold")
+        assert tick(ticked.cursor).skip_message == "nothing changed outside of runs"

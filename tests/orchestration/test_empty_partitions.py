@@ -68,6 +68,16 @@ def test_it_is_recorded_once_and_a_drop_that_comes_later_makes_the_partition_ane
     )
 
 
+def test_rows_that_are_in_a_partition_without_a_drop_are_not_called_none(site, instance):
+    rows = dg.AssetMaterialization(
+        cleaned_key("visits"), partition="2018", description="Rows of drops that landed elsewhere."
+    )
+    instance.report_runless_asset_event(rows)
+    record_empty(instance, site.connection, site.store.url, VISITS, KEYS, ["2020"])
+    said = {key.path[0]: latest(instance, key, "2018")[0].asset_materialization.description for key in KEYS}
+    assert said == {"raw": "no drop", "cleaned": rows.description, "quarantine": "no drop"}
+
+
 @pytest.mark.parametrize(
     ("unit", "with_drops", "expected"),
     [

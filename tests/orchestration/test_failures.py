@@ -1,6 +1,7 @@
 """A run that failed is told, with why and what to do, until what it was to make is made."""
 
 import io
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import dagster as dg
@@ -12,6 +13,7 @@ from lastmile.cli.progress.live import _conclude
 from lastmile.cli.progress.tables import headline
 from lastmile.operations.status import summary
 from lastmile.orchestration.activity import Activity
+from lastmile.orchestration.dagster_compat import graphql
 from lastmile.orchestration.failures import standing_failures
 
 YEARS = dg.StaticPartitionsDefinition(["2019", "2020", "2021", "2022"])
@@ -87,6 +89,19 @@ def test_what_failed_three_times_is_told_once_and_what_will_be_retried_is_not(ru
     assert told(instance) == [(["models/poor"], None)]
 
 
+@pytest.fixture
+def code(monkeypatch):
+    """The keys of the assets that the code has; a failed run may be of one that is gone."""
+    keys = {dg.AssetKey(["models", "poor"]), dg.AssetKey(["features", "hh"])}
+
+    @contextmanager
+    def loaded(instance, file):
+        yield SimpleNamespace(asset_graph=lambda: SimpleNamespace(get_all_asset_keys=lambda: keys))
+
+    monkeypatch.setattr(graphql, "workspace", loaded)
+    return keys
+
+
 def concluded(instance, settings, store, activity):
     printed = io.StringIO()
     running = SimpleNamespace(instance=instance, store=store, settings=settings)
@@ -99,7 +114,16 @@ NOTHING = {"datasets": {}, "rows": dict.fromkeys(("read", "loaded", "quarantined
            "models": [], "predictions": {}, "backlog": 0}  # fmt: skip
 
 
-def test_a_session_that_had_nothing_to_run_still_says_what_failed_before(run, instance, settings, store, broken):
+def test_what_the_code_no_longer_has_is_forgotten(run, instance, settings, store, code):
+    run("model")
+    code.discard(dg.AssetKey(["models", "poor"]))
+    succeeded, printed = concluded(instance, settings, store, Activity(settled=True))
+    assert (succeeded, "models/poor" in printed) == (True, False)
+    code.clear()  # nothing is loaded, so nothing is known to be gone
+    assert not concluded(instance, settings, store, Activity(settled=True))[0]
+
+
+def test_a_session_that_had_nothing_to_run_still_says_what_failed_before(run, instance, settings, store, broken, code):
     run("model")
     succeeded, printed = concluded(instance, settings, store, Activity(settled=True))
     assert not succeeded
@@ -113,7 +137,7 @@ def test_a_session_that_had_nothing_to_run_still_says_what_failed_before(run, in
     assert "nothing to do: every drop is settled" in printed
 
 
-def test_the_conclusion_names_the_report(instance, settings, store):
+def test_the_conclusion_names_the_report(instance, settings, store, code):
     store.put("reports/vulnerability/latest.html", b"<html>")
     store.put("reports/vulnerability/2026-01-01/run.html", b"<html>")
     _, printed = concluded(instance, settings, store, Activity(settled=True))

@@ -86,7 +86,11 @@ def test_what_depends_on_the_partition_of_a_late_drop_is_stale_until_made_anew_a
     assert intake.standing(TOTALS, *YEARS) == ["FRESH", "FRESH", "FRESH"]
 
 
-def test_how_late_the_drops_of_a_partition_came_stands_with_its_inventory(intake, instance):
+def test_how_late_the_drops_of_a_partition_came_stands_with_its_inventory(intake, instance, visits_platform):
+    intake.put("first.csv", "v0,3,2,1,done", "2020")
+    intake.take("2020")
+    with visits_platform.connect() as connection:
+        connection.execute("UPDATE ledger.drops SET modified_at = '2020-06-01', discovered_at = '2020-06-01'")
     intake.put("a.csv", "v1,3,2,1,done", "2020")
     intake.take("2020")
     filters = dg.AssetRecordsFilter(raw_key("visits"), asset_partitions=["2020"])

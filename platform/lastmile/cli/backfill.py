@@ -1,5 +1,7 @@
 """`lastmile backfill`: ingest the drops of a range of partitions, or make any assets of it, as one Dagster backfill."""
 
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
@@ -13,7 +15,8 @@ from lastmile.contracts.partition import span
 from lastmile.embedded.home_lock import holder
 from lastmile.embedded.session import join, session
 from lastmile.errors import UserError
-from lastmile.orchestration.backfills import DASK_TAG, REDO_TAG, Range, request, request_resume, rooms
+from lastmile.orchestration.backfills import DASK_TAG, REDO_TAG, Range, request, request_resume, request_whole, rooms
+from lastmile.orchestration.runs.cause import CAUSE_TAG, shortened
 from lastmile.settings import Settings
 
 
@@ -40,9 +43,9 @@ def backfill(
 ) -> None:
     """Ingest the drops of a range of partitions in as few runs as possible, and make what is downstream of them.
 
-    With --select, make any assets of these partitions instead. With --drop, single drops are re-ingested, whatever
-    became of them before. Works alongside a running `lastmile up`, and by itself where none is running; ends with the
-    rows of each partition that changed.
+    With --select, make any assets of these partitions instead; those without partitions need no range. With --drop,
+    single drops are re-ingested, whatever became of them before. Works alongside a running `lastmile up`, and by itself
+    where none is running; ends with the rows of each partition that changed.
 
     Example: lastmile backfill --dataset hhinfo --from 2015 --to 2019 --redo
     """
@@ -51,7 +54,8 @@ def backfill(
         _reingest(settings, console, drop, other_options=[first, last, dataset, on, scheduler, select, resume])
         return
     tags = ({REDO_TAG: "true"} if redo else {}) | _on(on, scheduler, settings.dask_scheduler)
-    requests, days = _requests(settings, first, last, dataset, select, resume, tags)
+    cause = {CAUSE_TAG: shortened(f"lastmile {shlex.join(sys.argv[1:])}")}
+    requests, days = _requests(settings, first, last, dataset, select, resume, tags, cause)
     with join(settings) if holder(settings) else session(settings, None) as running:
         if not run_backfills(running, console, requests, *days):
             raise typer.Exit(1)
@@ -65,6 +69,7 @@ def _requests(
     select: str | None,
     resume: str | None,
     tags: Mapping[str, str],
+    cause: Mapping[str, str],
 ) -> tuple[list[RequestBackfill], tuple[date, date]]:
     """The backfills to request from Dagster, the first day they are about and the first day after them."""
     from lastmile.contracts.loading import load_contracts
@@ -74,10 +79,12 @@ def _requests(
         if first or last or datasets or select or tags:
             raise UserError("--resume stands alone: the earlier backfill says what was wanted")
         return [partial(request_resume, backfill_id=resume)], (date.min, date.max)
-    if first is None or last is None:
-        raise UserError("say which partitions with --from and --to, or which drop with --drop")
     if select and datasets:
         raise UserError("say either --dataset or --select")
+    if select and first is last is None:
+        return [partial(request_whole, selection=select, tags={**tags, **cause})], (date.min, date.max)
+    if first is None or last is None:
+        raise UserError("say which partitions with --from and --to, or which drop with --drop")
     if select:
         wanted = [Range(select, first, last)]
     else:
@@ -87,7 +94,7 @@ def _requests(
         days = span(first, last)
     except ValueError as error:
         raise UserError(str(error)) from None
-    return [partial(request, wanted=one, tags=tags) for one in wanted], days
+    return [partial(request, wanted=one, tags={**tags, **cause}) for one in wanted], days
 
 
 def _on(where: str | None, given: str | None, configured: str | None) -> dict[str, str]:

@@ -28,6 +28,26 @@ def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int
     ).fetchall()
 
 
+def waiting_in(
+    connection: Connection, store: str, datasets: Sequence[str], first: str, last: str, keys: int
+) -> list[tuple[str, str, str, int, list[str]]]:
+    """By dataset: first and last partition with drops waiting, from `first` to `last`, their number, keys of the first.
+
+    What waits is what `pending` says.
+    """
+    return connection.execute(
+        f"""
+        SELECT dataset, min(partition), max(partition), count(*), (array_agg(key ORDER BY id))[:%(keys)s]
+        FROM ledger.drops
+        WHERE store = %(store)s AND dataset = ANY(%(datasets)s) AND partition BETWEEN %(first)s AND %(last)s
+          AND ({PENDING} OR {REQUESTED} OR {TO_FILL}) AND not_before <= clock_timestamp() + %(wait)s
+          AND (claim IS NULL OR {HOLDER_IS_GONE})
+        GROUP BY dataset ORDER BY dataset
+        """,
+        {"store": store, "datasets": list(datasets), "first": first, "last": last, "keys": keys, "wait": LONGEST_WAIT},
+    ).fetchall()
+
+
 def next_due(
     connection: Connection, store: str, dataset: str, partitions: Sequence[str], run_id: str
 ) -> datetime | None:

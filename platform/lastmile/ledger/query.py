@@ -238,6 +238,22 @@ def partitions_with_drops(connection: Connection, store: str, dataset: str) -> l
     return [partition for (partition,) in found]
 
 
+def changed_outside_runs(connection: Connection, store: str, after: int) -> tuple[int, list[str]]:
+    """Number of the newest event, and the datasets of whose drops something failed or was decided outside of a run.
+
+    Events up to the number `after` are known.
+    """
+    row = connection.execute(
+        """
+        SELECT coalesce(max(e.id), %(after)s),
+            coalesce(array_agg(DISTINCT dataset) FILTER (WHERE e.run_id IS NULL AND e.state <> 'discovered'), '{}')
+        FROM ledger.events e JOIN ledger.drops d ON d.id = e.drop_id WHERE e.id > %(after)s AND store = %(store)s
+        """,
+        {"store": store, "after": after},
+    ).fetchone()
+    return row or (after, [])
+
+
 def has(connection: Connection, column: Literal["id", "dataset", "partition"], value: object) -> bool:
     """Whether any drop has this value."""
     return connection.execute(f"SELECT FROM ledger.drops WHERE {column} = %s LIMIT 1", [value]).rowcount == 1

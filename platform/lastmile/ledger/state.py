@@ -58,3 +58,13 @@ def waiting(connection: Connection, store: str, dataset: str) -> tuple[int, str 
         [store, dataset],
     ).fetchone()
     return row or (0, None)
+
+
+def lateness(connection: Connection, store: str, dataset: str) -> dict[str, tuple[int, float]]:
+    """By partition with late drops: their number, and by how many seconds the latest of them was late."""
+    found = connection.execute(
+        "SELECT partition, count(*), max(lateness_seconds) FROM ledger.lateness WHERE store = %s AND dataset = %s"
+        " GROUP BY partition",
+        [store, dataset],
+    ).fetchall()
+    return {partition: (count, seconds) for partition, count, seconds in found}

@@ -107,6 +107,24 @@ def request(instance: "DagsterInstance", workspace: Path, wanted: Range, tags: M
         return Backfill(_launched(loaded, _LAUNCH, params), keys)
 
 
+def request_whole(instance: "DagsterInstance", workspace: Path, selection: str, tags: Mapping[str, str]) -> Backfill:
+    """Launch it for assets without partitions. Raises UserError where nothing is selected, or one has partitions."""
+    from lastmile.orchestration.dagster_compat import graphql
+
+    with graphql.workspace(instance, workspace) as loaded:
+        graph = loaded.asset_graph()
+        keys = _selected(graph, selection)
+        if partitioned := [key.to_user_string() for key in keys if graph.get(key).partitions_def]:
+            raise UserError(f"{', '.join(partitioned)}: made by partition; say which with --from and --to")
+        params = {
+            "partitionsByAssets": [{"assetKey": {"path": key.path}} for key in keys],
+            "tags": [{"key": key, "value": value} for key, value in tags.items()],
+            "title": "whole",
+            "description": selection,
+        }
+        return Backfill(_launched(loaded, _LAUNCH, params), keys)
+
+
 def request_resume(instance: "DagsterInstance", workspace: Path, backfill_id: str) -> Backfill:
     """Launch another for what one has not made. Raises UserError where it is not over, or all of it is made."""
     from lastmile.orchestration.dagster_compat import backfills, graphql

@@ -15,6 +15,7 @@ from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
 from lastmile.orchestration.dbt.assets import documentation_asset, warehouse_assets
 from lastmile.orchestration.dbt.project import dbt_resource
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
+from lastmile.orchestration.drops.verdicts import verdict_sensor
 from lastmile.orchestration.learning.features import feature_asset
 from lastmile.orchestration.learning.io_manager import FrameIOManager, PredictionIOManager
 from lastmile.orchestration.learning.models import model_asset
@@ -55,6 +56,7 @@ def _platform(contracts: Mapping[str, Contract]) -> dg.Definitions:
         sensors=[
             landing_sensor(dg.AssetSelection.key_prefixes("raw", "cleaned", "quarantine"), every_seconds=4),
             automation_sensor(every_seconds=1),
+            verdict_sensor(every_seconds=30),
         ],
         jobs=[clean_landing],
         schedules=[nightly_clean_up],

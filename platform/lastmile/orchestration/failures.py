@@ -6,7 +6,8 @@ made from does not change. So the history of runs is looked at, newest first, no
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +42,19 @@ class Failure:
         select = " or ".join(f'key:"{asset}"' for asset in self.assets)
         span = " --from {} --to {}".format(*self.partitions) if self.partitions else ""
         return f"lastmile backfill --select '{select}'{span}"
+
+
+def failures_in_code(instance: "DagsterInstance", workspace: Path) -> list[Failure]:
+    """The standing failures of assets that the code still has; of all, where no code is loaded."""
+    from lastmile.orchestration.dagster_compat import graphql
+
+    failures = standing_failures(instance)
+    if not failures:
+        return []
+    with graphql.workspace(instance, workspace) as loaded:
+        known = {key.to_user_string() for key in loaded.asset_graph().get_all_asset_keys()}
+    left = [replace(one, assets=[asset for asset in one.assets if asset in known or not known]) for one in failures]
+    return [failure for failure in left if failure.assets]
 
 
 def standing_failures(instance: "DagsterInstance") -> list[Failure]:

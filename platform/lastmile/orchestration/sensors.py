@@ -10,6 +10,7 @@ from dagster import DagsterRunStatus
 from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
 from lastmile.orchestration.drops.assets import cleaned_key, quarantine_key, raw_key
+from lastmile.orchestration.drops.causes import with_causes
 from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.resources import Platform
 
@@ -45,7 +46,7 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDe
             waiting = refuse_unroutable(connection, store.url, contracts, pending(connection, store.url))
         context.log.info(f"{new} new drops, {sum(count for *_, count, _ in waiting)} pending")
         requests = list(_requests(context.instance, contracts, waiting))
-        yield from requests[:_MOST_RUNS]
+        yield from with_causes(platform, requests[:_MOST_RUNS])
         if not requests:
             yield dg.SkipReason(
                 "no drops are pending" if not waiting else "runs for the partitions with pending drops are under way"

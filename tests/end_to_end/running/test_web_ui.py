@@ -25,6 +25,15 @@ query ($id: String!) {
 """
 
 
+def test_the_address_is_printed_before_the_work_is_done_and_the_report_after_it(platform):
+    lines = platform.said.read_text().splitlines()
+    address, first, report = (
+        next(number for number, line in enumerate(lines) if line.startswith(start))
+        for start in (f"web UI  {platform.address}", "drops 0/", "report  ")
+    )
+    assert address < first < report
+
+
 def test_a_backfill_of_all_years_and_datasets_is_one_run(platform):
     datasets = ("hhinfo", "crop", "lstk", "lstk_prod")
     keys = [{"path": path(dataset)} for path in (raw_path, cleaned_path, quarantine_path) for dataset in datasets]

@@ -10,7 +10,7 @@ from rich.live import Live
 from lastmile.cli.progress.tables import headline, progress, report
 from lastmile.embedded.session import Session
 from lastmile.orchestration.activity import Activity
-from lastmile.orchestration.failures import standing_failures
+from lastmile.orchestration.failures import failures_in_code
 
 if TYPE_CHECKING:
     from lastmile.store import Store
@@ -64,15 +64,16 @@ def _conclude(running: Session, console: Console, activity: Activity, state: Map
         console.print("nothing to do: every drop is settled, and everything made from them is current")
     for fault in faults:
         console.print(fault, style="red", markup=False, highlight=False)
-    for place in reports(running.store):
-        console.print(f"report  {place}", markup=False, highlight=False, soft_wrap=True)
-    for name, place in (("objects", running.store.url), ("state  ", running.settings.home)):
+    places = [("report ", page) for page in reports(running.store)]
+    places += [("objects", running.store.url), ("state  ", str(running.settings.home))]
+    for name, place in places:
         console.print(f"{name} {place}", markup=False, highlight=False, soft_wrap=True)
     return not faults
 
 
 def _faults(running: Session, activity: Activity, state: Mapping[str, Any]) -> list[str]:
-    failed_drops, failures = state["drops"].get("failed", 0), standing_failures(running.instance)
+    failed_drops = state["drops"].get("failed", 0)
+    failures = failures_in_code(running.instance, running.settings.dagster_home / "workspace.yaml")
     return [
         *activity.sensor_errors,
         *(f"{failure}\n  make it again: {failure.command()}" for failure in failures[:_FAILURES_SHOWN]),

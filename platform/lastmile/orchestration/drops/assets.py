@@ -68,15 +68,17 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
     def raw(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
         from lastmile.ingestion.discovery.listing import discover
         from lastmile.ledger import inventory
+        from lastmile.ledger.state import lateness
         from lastmile.store.landing import LANDING
 
         store = platform.store()
         with platform.connect() as connection:
             discover(connection, store, platform.contracts(), f"{LANDING}{contract.name}/")
             drops = inventory(connection, store.url, contract.name, context.partition_keys)
+            late = lateness(connection, store.url, contract.name)
         for partition in context.partition_keys:
             here = [drop for drop in drops if drop["partition"] == partition]
-            shown = arrival_metadata(here, cleaned_key(contract.name)) | lateness_metadata(here)
+            shown = arrival_metadata(here, cleaned_key(contract.name)) | lateness_metadata(late, partition)
             context.add_asset_metadata(shown, raw_key(contract.name), partition)
         return dg.MaterializeResult(data_version=dg.DataVersion(digest(f"{d['key']}@{d['version']}" for d in drops)))
 

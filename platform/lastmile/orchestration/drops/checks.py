@@ -42,14 +42,22 @@ def check_results(
     connection: "Connection", store: str, contract: Contract, cleaned: dg.AssetKey, quarantine: dg.AssetKey
 ) -> Iterator[dg.AssetCheckResult]:
     """The verdicts on the dataset, over all its partitions. Its table must exist."""
+    from lastmile.operations.audit import violations
+
+    yield _result(cleaned, "rows_add_up", violations(connection, contract.name))
+    yield from ledger_results(connection, store, contract, cleaned, quarantine)
+
+
+def ledger_results(
+    connection: "Connection", store: str, contract: Contract, cleaned: dg.AssetKey, quarantine: dg.AssetKey
+) -> Iterator[dg.AssetCheckResult]:
+    """Those verdicts that need a look at the ledger only, which costs milliseconds."""
     from lastmile.ledger.query import newest_drop
     from lastmile.ledger.state import waiting
-    from lastmile.operations.audit import violations
     from lastmile.quarantine.query import Selection, drops
     from lastmile.quarantine.trend import anomaly, shares
 
     undecided = drops(connection, Selection(contract.name, store=store), None)
-    yield _result(cleaned, "rows_add_up", violations(connection, contract.name))
     yield _settled_result(cleaned, waiting(connection, store, contract.name), undecided)
     late = stale(contract, newest_drop(connection, store, contract.name))
     yield _result(cleaned, "fresh", late, dg.AssetCheckSeverity.WARN)

@@ -9,6 +9,7 @@ import os
 from dagster import DagsterInstance
 
 from lastmile.orchestration.dagster_compat.execution import capture_interrupts, execute_run
+from lastmile.orchestration.runs.cause import record_cause
 from lastmile.orchestration.runs.workers import record_worker
 
 
@@ -16,4 +17,5 @@ def work(run_id: str) -> None:
     """Carry out the run to its end; SIGTERM and SIGINT end it in order, as a canceled one."""
     with capture_interrupts(), DagsterInstance.get() as instance:
         record_worker(instance, run_id, os.getpid())
+        record_cause(instance, run_id)
         execute_run(instance, run_id)

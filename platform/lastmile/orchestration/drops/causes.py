@@ -1,0 +1,36 @@
+"""Why the landing sensor requests a run: the drops that wait, by dataset, the first of them by name."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from lastmile.orchestration.resources import Platform
+from lastmile.orchestration.runs.cause import CAUSE_TAG, NAMED, shortened
+
+_FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+def with_causes(platform: Platform, requests: Sequence[dg.RunRequest]) -> Iterator[dg.RunRequest]:
+    """The same requests, each tagged with its cause: `hhinfo 2019: 3 drops (a.csv, b.csv, c.csv)`."""
+    from lastmile.ledger.backlog import waiting_in
+
+    if not requests:
+        return
+    store = platform.store().url
+    with platform.connect() as connection:
+        for request in requests:
+            datasets = [key.path[-1] for key in request.asset_selection or () if key.path[0] == "cleaned"]
+            ends = (request.partition_key or request.tags[_FIRST], request.partition_key or request.tags[_LAST])
+            found = waiting_in(connection, store, datasets, *ends, NAMED)
+            cause = "; ".join(_said(*one) for one in found)
+            yield dg.RunRequest(
+                asset_selection=request.asset_selection,
+                partition_key=request.partition_key,
+                tags={**request.tags, CAUSE_TAG: shortened(cause)},
+            )
+
+
+def _said(dataset: str, first: str, last: str, count: int, keys: Sequence[str]) -> str:
+    names = [key.split("/", 3)[-1] for key in keys] + ["..."] * (count > len(keys))
+    span = first if first == last else f"{first} to {last}"
+    return f"{dataset} {span}: {count:,} drop{'s' * (count != 1)} ({', '.join(names)})"
