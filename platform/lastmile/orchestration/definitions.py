@@ -4,7 +4,7 @@ A new domain, or a new file in one, needs no edit anywhere: everything is found 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 
 import dagster as dg
 
@@ -30,16 +30,22 @@ def definitions(assets: str) -> dg.Definitions:
     Raises ValueError, naming the file, for a declaration that cannot work or stands twice.
     """
     contracts = load_contracts(assets)
-    return dg.Definitions.merge(_platform(contracts), *_domains(assets).values())
+    warehouse = warehouse_assets(contracts)
+    return dg.Definitions.merge(_platform(contracts, warehouse), *_domains(assets, _partitioned(warehouse)).values())
 
 
-def _domains(assets: str) -> Mapping[str, dg.Definitions]:
+def _partitioned(warehouse: Sequence[dg.AssetsDefinition]) -> set[dg.AssetKey]:
+    """The tables of the warehouse that are made by partition."""
+    return {key for assets in warehouse if assets.partitions_def for key in assets.keys}
+
+
+def _domains(assets: str, partitioned: Container[dg.AssetKey]) -> Mapping[str, dg.Definitions]:
     """Datasets, feature sets, models with their predictions, and reports of each domain."""
     found: dict[str, list[dg.AssetsDefinition]] = defaultdict(list)
     for module in modules(assets, "contracts"):
         found[module.__name__.split(".")[-3]] += [raw_asset(module.contract), cleaned_assets(module.contract)]
     for features in load_features(assets).values():
-        found[features.domain].append(feature_asset(features))
+        found[features.domain].append(feature_asset(features, partitioned))
     for model in load_models(assets).values():
         found[model.domain] += [model_asset(model), prediction_asset(model)]
     for report in load_reports(assets).values():
@@ -47,9 +53,9 @@ def _domains(assets: str) -> Mapping[str, dg.Definitions]:
     return {domain: dg.Definitions(assets=made) for domain, made in found.items()}
 
 
-def _platform(contracts: Mapping[str, Contract]) -> dg.Definitions:
+def _platform(contracts: Mapping[str, Contract], warehouse: Sequence[dg.AssetsDefinition]) -> dg.Definitions:
     """The warehouse, and what is not of any domain: sensors, jobs, resources."""
-    warehouse, platform = warehouse_assets(contracts), platform_from_environment()
+    platform = platform_from_environment()
     return dg.Definitions(
         assets=[*warehouse, documentation_asset(warehouse)],
         sensors=[

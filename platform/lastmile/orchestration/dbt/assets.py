@@ -19,7 +19,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtCliRuntimeError, DbtCliInvocation, dbt_assets
 
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.partition import Partition
+from lastmile.contracts.partition import Partition, common
 from lastmile.orchestration.conditions import (
     Condition,
     when_any_partition_changed,
@@ -48,10 +48,11 @@ _QUIETLY = ("--log-level-file", "none")
 
 def warehouse_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition]:
     """Every model of the dbt project as an asset, and every data test as a check of one."""
-    manifest = json.loads((project_folder(contracts) / MANIFEST).read_text())
+    manifest = _manifest(contracts)
     views, snapshots, tables = (_materialized(manifest, kind) for kind in ("view", "snapshot", "table"))
     partitioned = _by_partition(manifest, contracts)
-    translator = Translator(manifest, _conditions(manifest, views, [*snapshots, *tables], list(partitioned.values())))
+    conditions = _conditions(manifest, views, [*snapshots, *tables], list(partitioned.values()))
+    translator = Translator(manifest, conditions, {name for names in partitioned.values() for name in names})
 
     def assets_of(names: Sequence[str], set_name: str, partition: Partition | None = None) -> dg.AssetsDefinition:
         reads_sources = any(parent.startswith("source.") for name in names for parent in manifest["parent_map"][name])
@@ -214,6 +215,11 @@ def _is_cut(connection: "Connection") -> bool:
     return False
 
 
+def _manifest(contracts: Mapping[str, Contract]) -> Manifest:
+    found: Manifest = json.loads((project_folder(contracts) / MANIFEST).read_text())
+    return found
+
+
 def _materialized(manifest: Manifest, kind: str) -> list[str]:
     """Unique ids of the models and snapshots that become a `view`, `table`, `incremental` or `snapshot`."""
     nodes = (node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "snapshot"))
@@ -225,14 +231,11 @@ def _by(partition: Partition) -> str:
 
 
 def _by_partition(manifest: Manifest, contracts: Mapping[str, Contract]) -> dict[Partition, list[str]]:
-    """The incremental models by the partitions of the datasets they read. Raises ValueError where those differ."""
+    """The incremental models by the partitions that the datasets they read have in common."""
     found = defaultdict(list)
     for name in _materialized(manifest, "incremental"):
-        datasets = sorted(manifest["sources"][source]["name"] for source in _upstream(manifest, name, "source"))
-        shapes = {contracts[dataset].partition for dataset in datasets}
-        if len(shapes) != 1:
-            raise ValueError(f"{name} reads {datasets}, which must have the same partitions to be made by partition")
-        found[shapes.pop()].append(name)
+        datasets = {manifest["sources"][source]["name"] for source in _upstream(manifest, name, "source")}
+        found[common(contracts[dataset].partition for dataset in datasets)].append(name)
     return dict(found)
 
 
@@ -249,7 +252,8 @@ def _conditions(
         read = {view for name in names for view in _upstream(manifest, name, "model") if view in views}
         below = {*names, *(model for name in names for model in _upstream(manifest, name, "model"))}
         of_all = [table for table in whole if below.intersection(manifest["parent_map"].get(table, []))]
-        conditions |= dict.fromkeys(names, when_partitions_change(keys(read), keys(of_all)))
+        others = [name for other in partitioned if other is not names for name in other]
+        conditions |= dict.fromkeys(names, when_partitions_change(keys(read), keys(of_all), keys(others)))
     for table in whole:
         below = set(_upstream(manifest, table, "model"))
         made_along = {name for names in partitioned if below & set(names) for name in names}
