@@ -36,13 +36,13 @@ def load(
         value = getattr(module, variable, None)
         if not isinstance(value, kind):
             why = f"expected a variable `{variable}` of type {kind.__name__}; found {value!r}"
-            found.broken.append(Broken(room, str(file.relative_to(root)), why, names=(file.stem,)))
+            found.broken.append(Broken(room.removesuffix("s"), str(file.relative_to(root)), why, names=(file.stem,)))
             continue
         name = str(getattr(value, "name", file.stem))
         try:
             one = declared(module, value)
         except Exception as error:
-            found.broken.append(broken_by(room, file, root, error))
+            found.broken.append(broken_by(room.removesuffix("s"), file, root, error))
             continue
         here = str(file.relative_to(root))
         if name not in found or file.stem == name:
@@ -52,7 +52,7 @@ def load(
             other, here = here, found.files[name]
         if other:
             why = f"{kind.__name__} {name!r} is declared in {here} already; give it another name, or delete one"
-            found.broken.append(Broken(room, other, why))
+            found.broken.append(Broken(room.removesuffix("s"), other, why))
     return found
 
 
@@ -84,7 +84,7 @@ def _try_import(assets: str, room: str, name: str, broken: list[Broken]) -> Modu
     except BaseException as error:  # it may leave with sys.exit, or a panic of compiled code
         path = _root(assets).joinpath(*name.split("."))
         file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        broken.append(broken_by(room, file, _root(assets), error))
+        broken.append(broken_by(room.removesuffix("s"), file, _root(assets), error))
         return None
 
 

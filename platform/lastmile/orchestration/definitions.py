@@ -63,7 +63,7 @@ def _parts(
     features, models, reports = load_features(assets), load_models(assets), load_reports(assets)
     parts = [
         *_parts_of("contract", contracts, _dataset_assets),
-        *_parts_of("feature set", features, lambda one: [feature_asset(one, partitioned)]),
+        *_parts_of("feature", features, lambda one: [feature_asset(one, partitioned)]),
         *_parts_of("model", models, lambda one: [model_asset(one), prediction_asset(one)]),
         *_parts_of("report", reports, lambda one: [report_asset(one)]),
     ]

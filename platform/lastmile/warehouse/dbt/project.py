@@ -66,6 +66,14 @@ def last_prepared(settings: Settings) -> Path | None:
     return max(_copies(settings.home / "dbt"), key=lambda copy: copy.stat().st_mtime, default=None)
 
 
+def changed_since(last: Path, project: Path) -> list[Path]:
+    """The project's own files that are new, changed or gone since the copy was made."""
+    now = {name: file.read_bytes() for name, file in _files(project).items() if INCLUDED not in name.parents}
+    then = {name for folder in _FOLDERS for name in _below(last, last / folder) if name != SOURCES}
+    differ = [name for name, body in now.items() if not (last / name).is_file() or (last / name).read_bytes() != body]
+    return sorted({*differ, *(then - set(now))})
+
+
 def is_ready(folder: Path) -> bool:
     """Whether a folder once returned by `prepared` is still there; those of older code are removed after a while."""
     return (folder / _READY).exists()
