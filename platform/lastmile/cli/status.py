@@ -47,12 +47,16 @@ def status(
 
 
 def _of_landing_area(connection: "Connection", store: str) -> list[str]:
-    """What cannot be listed there, and which objects somebody deleted."""
+    """What cannot be listed there, what fits no contract, and which objects somebody deleted."""
     from lastmile.ledger.presence import gone, unlisted
+    from lastmile.ledger.unrouted import unrouted
 
+    misrouted = unrouted(connection, store)
     deleted = [f"{one['key']} (drop {one['id']})" for one in gone(connection, store, _MOST_SHOWN + 1)]
     shown = ", ".join(deleted[:_MOST_SHOWN]) + (", ..." if len(deleted) > _MOST_SHOWN else "")
     said = [f"deleted from the landing area, their rows stay: {shown}"] if deleted else []
+    if misrouted:
+        said.append(f"{len(misrouted):,} files fit no contract: see `lastmile unrouted list`")
     return [f"{key} is {why}" for key, why, _ in unlisted(connection, store)] + said
 
 

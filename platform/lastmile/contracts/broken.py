@@ -10,6 +10,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -51,11 +52,12 @@ def broken_by(kind: str, file: Path, root: Path, error: BaseException) -> Broken
 
 
 def publish(home: Path, broken: Sequence[Broken]) -> None:
-    """Leave them in the home of the installation, whole or not at all."""
-    home.mkdir(parents=True, exist_ok=True)
-    partial = home / f".{_PUBLISHED}.{os.getpid()}"
-    partial.write_text(json.dumps([asdict(one) for one in broken]))
-    partial.replace(home / _PUBLISHED)
+    """Leave them in the home of the installation, whole or not at all; where nothing can be written, not at all."""
+    with suppress(OSError):
+        home.mkdir(parents=True, exist_ok=True)
+        partial = home / f".{_PUBLISHED}.{os.getpid()}"
+        partial.write_text(json.dumps([asdict(one) for one in broken]))
+        partial.replace(home / _PUBLISHED)
 
 
 def published(home: Path) -> list[Broken]:

@@ -26,6 +26,7 @@ from lastmile.orchestration.learning.reports import report_asset
 from lastmile.orchestration.placeholders import placeholders
 from lastmile.orchestration.resources import platform_from_environment
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
+from lastmile.orchestration.unrouted import unrouted_definitions
 from lastmile.settings import Settings
 
 T = TypeVar("T")
@@ -45,7 +46,8 @@ def definitions(assets: str) -> dg.Definitions:
         broken += unusable
     parts, misdeclared = _parts(assets, contracts, _partitioned(warehouse))
     broken += misdeclared
-    whole, unfit = assembled(_platform(contracts, warehouse, folder, broken), parts)
+    base = dg.Definitions.merge(_platform(contracts, warehouse, folder, broken), unrouted_definitions())
+    whole, unfit = assembled(base, parts)
     broken += unfit
     publish(Settings.from_environment().home, broken)
     return dg.Definitions.merge(whole, placeholders(broken)) if broken else whole

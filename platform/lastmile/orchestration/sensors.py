@@ -14,6 +14,7 @@ from lastmile.orchestration.drops.assets import cleaned_key, quarantine_key, raw
 from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.placeholders import verdicts
 from lastmile.orchestration.resources import Platform
+from lastmile.orchestration.unrouted import UnroutedReport
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -31,6 +32,7 @@ _LISTING_SECONDS = 300
 
 def landing_sensor(assets: dg.AssetSelection, every_seconds: int, broken: Sequence[Broken] = ()) -> dg.SensorDefinition:
     """Also reports, once in the life of the process that loaded the code, what of it is `broken`."""
+    report = UnroutedReport()
     unreported = verdicts(broken)  # looked at when the first tick comes, and used up by it
 
     @dg.sensor(
@@ -50,6 +52,7 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int, broken: Sequen
         with platform.connect() as connection:
             new = _register_new_drops(context, platform, connection, store, contracts)
             waiting = refuse_unroutable(connection, store.url, contracts, pending(connection, store.url))
+            report.update(context.instance, connection, store.url, contracts)
         context.log.info(f"{new} new drops, {sum(count for *_, count, _ in waiting)} pending")
         requests = list(_requests(context.instance, _loaded(context, contracts), waiting))
         yield from requests[:_MOST_RUNS]

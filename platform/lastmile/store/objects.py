@@ -122,6 +122,15 @@ class Store:
                 return
         self.put(key, file)
 
+    def move(self, key: str, to: str) -> None:
+        """Give an object another key. Raises Missing; killed in between, a bucket may have it under both."""
+        with translated_errors(self.url, f"move {key}"):
+            if isinstance(self.backend, LocalStore):
+                obstore.rename(self.backend, key, to)
+                return
+            obstore.copy(self.backend, key, to)
+            obstore.delete(self.backend, key)
+
     def delete(self, key: str) -> None:
         """Remove an object; a no-op where there is none."""
         with translated_errors(self.url, f"delete {key}"):

@@ -24,6 +24,7 @@ COMMENT ON COLUMN ledger.drops.gone_at IS
 -- A listing of 100,000 known objects is compared with the number of these keys.
 CREATE INDEX drops_present ON ledger.drops (store, key) WHERE gone_at IS NULL AND removed_at IS NULL
     AND state IN ('discovered', 'claimed', 'loaded', 'quarantined', 'duplicate', 'failed');
+CREATE INDEX drops_unrouted ON ledger.drops (store) WHERE state = 'failed' AND settled_at IS NULL;
 CREATE INDEX drops_gone ON ledger.drops (store) WHERE gone_at IS NOT NULL;
 """
 
