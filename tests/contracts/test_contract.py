@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandera.api.parsers import Parser
 
-from lastmile.contracts import Limits, Misdeclared, Partition, column, load_contracts
+from lastmile.contracts import Limits, Misdeclared, Partition, column
 
 YEARLY = Partition("year", start=date(2010, 1, 1))
 
@@ -51,31 +51,6 @@ def test_the_version_changes_with_the_meaning_and_not_without():
         contract(columns={"visit": column(float, "id", le=3)}).version
         != contract(columns={"visit": column(float, "id")}).version
     )
-
-
-def declare(folder, package, **modules):
-    """A package of one domain whose contracts are these modules."""
-    contracts = folder / package / "field" / "contracts"
-    contracts.mkdir(parents=True)
-    for inside in (contracts, contracts.parent, contracts.parents[1]):
-        (inside / "__init__.py").touch()
-    for name, source in modules.items():
-        (contracts / f"{name}.py").write_text(source)
-
-
-def test_two_files_cannot_declare_the_same_dataset(tmp_path, monkeypatch):
-    source = "from assets.household_survey.contracts.crop import contract\n"
-    declare(tmp_path, "twice", a=source, b=source)
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ValueError, match="already declared in another file"):
-        load_contracts("twice")
-
-
-def test_a_file_without_a_contract_is_told(tmp_path, monkeypatch):
-    declare(tmp_path, "nothing_declared", a="")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ValueError, match=r"nothing_declared\.field\.contracts\.a: expected a variable `contract`"):
-        load_contracts("nothing_declared")
 
 
 @given(st.dates(date(2010, 1, 1), date(2026, 1, 1)), st.sampled_from(["year", "month", "day"]))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -22,8 +23,8 @@ class Dated(Store):
 
     times: dict[str, datetime] = field(default_factory=dict)
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        for listed in super().list(prefix):
+    def list(self, prefix: str, *more: Any) -> Iterator[StoredObject]:
+        for listed in super().list(prefix, *more):
             yield replace(listed, modified_at=self.times.get(listed.key, listed.modified_at))
 
 

@@ -21,6 +21,7 @@ from lastmile.cli.rescued import rescued
 from lastmile.cli.sample import sample
 from lastmile.cli.serve import serve
 from lastmile.cli.status import status
+from lastmile.cli.unrouted import unrouted
 from lastmile.cli.up import up
 from lastmile.errors import UserError
 from lastmile.project import Project
@@ -41,6 +42,7 @@ app.command(add_help_option=False, context_settings={"ignore_unknown_options": T
 app.add_typer(contract, name="contract")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(rescued, name="rescued")
+app.add_typer(unrouted, name="unrouted")
 
 
 def main() -> None:

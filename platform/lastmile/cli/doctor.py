@@ -7,6 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -60,6 +61,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _look("home", _home, settings)
     yield _look("disk space", _disk_space, settings)
     yield _look("contracts", _contracts, settings)
+    yield _look("code", _code, settings)
     yield _look("store", _store, settings)
     if settings.notifications_url:
         yield _look("notifications", _notifications, settings.notifications_url)
@@ -67,6 +69,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         with database(settings) as url:
             yield _look("database", _database, url)
             yield _look("migrations", _migrations, url)
+            yield _look("landing area", partial(_landing, url), settings)
     except UserError as error:
         yield Finding("database", False, str(error))
     yield _look("dagster", _dagster, settings)
@@ -108,11 +111,35 @@ def _contracts(settings: Settings) -> str:
     try:
         contracts = load_contracts(settings.assets)
     except Exception as error:
-        # A contract is anyone's Python, so it may fail in any way.
+        # The package is anyone's Python, so it may fail in any way.
         raise UserError(f"{settings.assets}: {type(error).__name__}: {error}; correct that file") from error
+    if contracts.broken:
+        raise UserError("; ".join(map(str, contracts.broken)))
     if not contracts:
         raise UserError(f"{settings.assets} declares no dataset: add a file with a `contract` to it")
     return f"{', '.join(contracts)} from {settings.assets}"
+
+
+def _code(settings: Settings) -> str:
+    from lastmile.embedded.faults import faults
+
+    if found := faults(settings):
+        raise UserError("; ".join(found))
+    return "everything declared can be used, and no sensor fails"
+
+
+def _landing(url: str, settings: Settings) -> str:
+    from lastmile.ledger.presence import unlisted
+    from lastmile.warehouse.connections import connect
+    from lastmile.warehouse.migrate import pending
+
+    if pending(url):
+        return "not looked at yet"
+    with connect(url) as connection:
+        found = unlisted(connection, settings.store_url.rstrip("/"))
+    if found:
+        raise UserError("; ".join(f"{key} is {why}" for key, why, _ in found))
+    return "everything in it can be listed"
 
 
 def _store(settings: Settings) -> str:

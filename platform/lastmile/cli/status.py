@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -11,8 +11,13 @@ from rich.table import Column, Table
 from lastmile.cli.connection import opened
 from lastmile.cli.options import AsJson
 from lastmile.cli.progress.tables import report
+from lastmile.embedded.faults import faults
 from lastmile.settings import Settings
 
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_MOST_SHOWN = 5
 _UNITS = (("year", 365 * 86_400), ("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
@@ -25,10 +30,12 @@ def status(
     """
     from lastmile.operations.status import summary
 
-    with opened(Settings.from_environment()) as (connection, store):
+    settings = Settings.from_environment()
+    with opened(settings) as (connection, store):
         state = summary(connection, store.url)
+        attention = [*faults(settings), *_of_landing_area(connection, store.url)]
     if as_json:
-        print(json.dumps(state))
+        print(json.dumps({**state, "attention": attention}))
         return
     console = Console()
     report(console, state)
@@ -36,6 +43,22 @@ def status(
         console.print(attention_table(state["datasets"]))
     for line in lines(state):
         console.print(line, highlight=False)
+    for sentence in attention:
+        console.print(f"attention  {sentence}", style="red", markup=False, highlight=False)
+
+
+def _of_landing_area(connection: "Connection", store: str) -> list[str]:
+    """What cannot be listed there, what fits no contract, and which objects somebody deleted."""
+    from lastmile.ledger.presence import gone, unlisted
+    from lastmile.ledger.unrouted import unrouted
+
+    misrouted = unrouted(connection, store)
+    deleted = [f"{one['key']} (drop {one['id']})" for one in gone(connection, store, _MOST_SHOWN + 1)]
+    shown = ", ".join(deleted[:_MOST_SHOWN]) + (", ..." if len(deleted) > _MOST_SHOWN else "")
+    said = [f"deleted from the landing area, their rows stay: {shown}"] if deleted else []
+    if misrouted:
+        said.append(f"{len(misrouted):,} files fit no contract: see `lastmile unrouted list`")
+    return [f"{key} is {why}" for key, why, _ in unlisted(connection, store)] + said
 
 
 def attention_table(datasets: Mapping[str, Any]) -> Table:

@@ -1,20 +1,59 @@
-"""Finding what people declared: one file each, in `<assets>/<domain>/<room>/<name>.py`."""
+"""Finding what people declared: one file each, in `<assets>/<domain>/<room>/<name>.py`.
+
+Such a file is anyone's Python, so it may fail in any way when it is imported: it then costs itself alone, and is named.
+"""
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
+from lastmile.contracts.broken import Broken, Declarations, broken_by
 from lastmile.contracts.contract import Contract
 
+T = TypeVar("T")
+D = TypeVar("D")
 
-def modules(assets: str, room: str) -> Iterator[ModuleType]:
-    """The modules of a room (`contracts`, `features`, ...) of every domain of the package, in order of their names."""
-    for domain in _inside(importlib.import_module(assets), packages=True):
-        if room in _inside(importlib.import_module(f"{assets}.{domain}")):
-            folder = f"{assets}.{domain}.{room}"
-            for name in _inside(importlib.import_module(folder)):
-                yield importlib.import_module(f"{folder}.{name}")
+
+def load_contracts(assets: str = "assets") -> Declarations[Contract]:
+    """Every contract of the package's domains, by dataset name; those that cannot be used are its `broken`.
+
+    Where two files declare the same dataset, that named as the dataset counts, else the first. Raises ImportError
+    where there is no such package.
+    """
+    return load(assets, "contracts", "contract", Contract, lambda module, contract: contract)
+
+
+def load(
+    assets: str, room: str, variable: str, kind: type[T], declared: Callable[[ModuleType, T], D]
+) -> Declarations[D]:
+    """What the variable of that name in each file of a room is, as `declared` makes it, by the name it has."""
+    found: Declarations[D] = Declarations()
+    for module in _loaded(assets, room, found.broken):
+        file, root = _file(module), _root(assets)
+        value = getattr(module, variable, None)
+        if not isinstance(value, kind):
+            why = f"expected a variable `{variable}` of type {kind.__name__}; found {value!r}"
+            found.broken.append(Broken(room.removesuffix("s"), str(file.relative_to(root)), why, names=(file.stem,)))
+            continue
+        name = str(getattr(value, "name", file.stem))
+        try:
+            one = declared(module, value)
+        except Exception as error:
+            found.broken.append(broken_by(room.removesuffix("s"), file, root, error))
+            continue
+        here = str(file.relative_to(root))
+        if name not in found or file.stem == name:
+            other = found.files.get(name)
+            found[name], found.files[name] = one, here
+        else:
+            other, here = here, found.files[name]
+        if other:
+            why = f"{kind.__name__} {name!r} is declared in {here} already; give it another name, or delete one"
+            found.broken.append(Broken(room.removesuffix("s"), other, why))
+    return found
 
 
 def rooms(assets: str, room: str) -> Iterator[ModuleType]:
@@ -24,22 +63,39 @@ def rooms(assets: str, room: str) -> Iterator[ModuleType]:
             yield importlib.import_module(f"{assets}.{domain}.{room}")
 
 
-def load_contracts(assets: str = "assets") -> dict[str, Contract]:
-    """Every contract of the package's domains, by dataset name.
+def _loaded(assets: str, room: str, broken: list[Broken]) -> Iterator[ModuleType]:
+    """The modules of a room (`contracts`, `features`, ...) of every domain, in order of their names, that load."""
+    package = importlib.import_module(assets)
+    for domain in _inside(package, packages=True):
+        folder = _try_import(assets, room, f"{assets}.{domain}", broken)
+        if folder is None or room not in _inside(folder):
+            continue
+        within = _try_import(assets, room, f"{assets}.{domain}.{room}", broken)
+        for name in _inside(within) if within else ():
+            if module := _try_import(assets, room, f"{assets}.{domain}.{room}.{name}", broken):
+                yield module
 
-    Raises ValueError where a module declares none, or two declare the same name.
-    """
-    contracts: dict[str, Contract] = {}
-    for module in modules(assets, "contracts"):
-        found = getattr(module, "contract", None)
-        if not isinstance(found, Contract):
-            raise ValueError(  # noqa: TRY004  (it is the file that is wrong)
-                f"{module.__name__}: expected a variable `contract` of type Contract; found {found!r}"
-            )
-        if found.name in contracts:
-            raise ValueError(f"{module.__name__}: dataset {found.name!r} is already declared in another file")
-        contracts[found.name] = found
-    return contracts
+
+def _try_import(assets: str, room: str, name: str, broken: list[Broken]) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # it may leave with sys.exit, or a panic of compiled code
+        path = _root(assets).joinpath(*name.split("."))
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        broken.append(broken_by(room.removesuffix("s"), file, _root(assets), error))
+        return None
+
+
+def _root(assets: str) -> Path:
+    """The folder that the package lies in."""
+    (folder, *_) = importlib.import_module(assets).__path__
+    return Path(folder).resolve().parents[assets.count(".")]
+
+
+def _file(module: ModuleType) -> Path:
+    return Path(str(module.__file__)).resolve()
 
 
 def _inside(package: ModuleType, packages: bool = False) -> list[str]:

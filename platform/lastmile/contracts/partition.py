@@ -61,9 +61,6 @@ class Partition:
     def start_key(self) -> str:
         return self.key_of(self.start)
 
-    def _first_day_of_start(self) -> date:
-        return self._first_day(self.start_key())
-
     def _first_day(self, key: str) -> date:
         if not re.fullmatch(_SHAPES[self.unit], key):
             raise ValueError(f"partition {key!r} is not a {self.unit}: expected the form {self.key_of(self.start)!r}")
@@ -89,7 +86,8 @@ def common(partitions: Iterable[Partition]) -> Partition:
     if not every:
         raise ValueError("expected partitions of at least one dataset")
     unit = min((one.unit for one in every), key=list(FORMATS).index)
-    return Partition(unit, min(Partition(unit, one.start)._first_day_of_start() for one in every))
+    first = min(one.start for one in every)
+    return Partition(unit, date.fromisoformat(f"{Partition(unit, first).start_key()}-01-01"[:10]))
 
 
 def span(first: str, last: str) -> tuple[date, date]:

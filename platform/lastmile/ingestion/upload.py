@@ -8,6 +8,7 @@ from typing import IO, BinaryIO
 from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
 from lastmile.store import Store
+from lastmile.store.folder import not_a_file
 from lastmile.store.landing import LANDING, is_unfinished, name_problem, printable
 
 _BLOCK = 1024 * 1024
@@ -65,8 +66,11 @@ def named_files(paths: Sequence[Path]) -> Mapping[str, Path]:
 
 
 def check_readable(path: Path) -> None:
-    """Raises UserError where the file cannot be read."""
+    """Raises UserError where the file cannot be read; a pipe would be waited for, a device has no end."""
     try:
+        kind = "a folder" if path.is_dir() else not_a_file(path)
+        if kind:
+            raise UserError(f"{path} is {kind}: expected a file, or a folder of files")
         with path.open("rb") as file:
             file.read(1)
     except OSError as error:

@@ -30,7 +30,7 @@ from lastmile.ingestion.panics import as_error
 from lastmile.ingestion.release import release_rows
 from lastmile.ingestion.schema_evolution.rescued_values import fill_columns
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
-from lastmile.store import Changed, Missing, Store
+from lastmile.store import Changed, Denied, Missing, Store
 from lastmile.warehouse.tables import ensure_table
 
 logger = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ def _ingest(connection: Connection, store: Store, contract: Contract, drop: Drop
         return _load_or_release(connection, store, contract, drop, run_id)
     except ClaimLost:
         raise
-    except (Changed, Missing) as error:
+    except (Changed, Denied, Missing) as error:
         return _settle_unavailable(connection, store, drop, run_id, error)
     except BaseException as error:
         fault = as_error(error)
@@ -207,7 +207,7 @@ def _settle_failed(connection: Connection, drop: Drop, run_id: str, error: Excep
 
 
 def _settle_unavailable(
-    connection: Connection, store: Store, drop: Drop, run_id: str, error: Changed | Missing
+    connection: Connection, store: Store, drop: Drop, run_id: str, error: Changed | Denied | Missing
 ) -> Outcome | None:
     """Settle or retry a drop whose version can no longer be read."""
     if isinstance(error, Changed) and _is_as_listed(store, drop):
@@ -217,6 +217,8 @@ def _settle_unavailable(
         return None
     if isinstance(error, Missing):
         return _retry(connection, drop, run_id, Outcome("missing", message=str(error)))
+    if isinstance(error, Denied):
+        return _retry(connection, drop, run_id, Outcome("failed", message=str(error)))
     superseded = Outcome("superseded", message=f"{error}; its new version is ingested instead")
     return settle_without_rows(connection, drop, run_id, superseded)
 

@@ -81,7 +81,7 @@ def refuse(connection: Connection, store: str, dataset: str, partition: str, pro
 
 
 def unsettled(connection: Connection, store: str, versions: Sequence[tuple[str, str]]) -> set[int]:
-    """Positions of those keys and versions that `register` may have something to do about.
+    """Positions of those keys and versions that `register` or `record_back` may have something to do about.
 
     Most of a listing is known already: this looks it up with no more than its names.
     """
@@ -93,6 +93,7 @@ def unsettled(connection: Connection, store: str, versions: Sequence[tuple[str, 
         LEFT JOIN ledger.drops known
             ON known.store = %s AND known.key = listed.key AND known.version = listed.version
         WHERE known.id IS NULL OR known.state IN ('superseded', 'missing', 'failed')
+           OR known.gone_at IS NOT NULL OR known.removed_at IS NOT NULL
         """,
         [keys, named, store],
         prepare=False,

@@ -12,6 +12,7 @@ from psycopg import Connection
 from lastmile.learning.summary import latest_scores, predictions_by_level
 from lastmile.ledger import state
 from lastmile.ledger.state import Row
+from lastmile.ledger.unrouted import unrouted
 
 OUTCOMES = ("read", "loaded", "quarantined", "duplicate")
 IN_FORCE = ("loaded", "quarantined")
@@ -37,11 +38,23 @@ def datasets(connection: Connection, store: str) -> dict[str, dict[str, Any]]:
     `newest_age_seconds` is the age of the newest drop. `undecided` counts what is quarantined, as rows or as whole
     drops, and neither released nor discarded; `failures` are those of the drops that failed or are missing.
     """
-    found = state.by_state(connection, store)
+    found = _routed(state.by_state(connection, store), Counter(one.dataset for one in unrouted(connection, store)))
     waiting = state.backlog(connection, store)
     lags = {row["dataset"]: row for row in waiting}
     names = dict.fromkeys(row["dataset"] for row in found)
     return {name: _dataset([row for row in found if row["dataset"] == name], lags.get(name, {})) for name in names}
+
+
+def _routed(states: Sequence[Row], unrouted_by_dataset: Mapping[str, int]) -> list[Row]:
+    """Without the drops that fit no contract: what their keys say is no dataset."""
+    left = []
+    for row in states:
+        count = unrouted_by_dataset.get(row["dataset"], 0) if row["state"] == "failed" else 0
+        if row["drops"] > count:
+            left.append(
+                {**row, "drops": row["drops"] - count, "undecided_drops": max(row["undecided_drops"] - count, 0)}
+            )
+    return left
 
 
 def _dataset(states: Sequence[Row], waiting: Mapping[str, Any]) -> dict[str, Any]:

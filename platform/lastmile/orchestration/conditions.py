@@ -27,14 +27,22 @@ def when_views_are_out_of_date() -> Condition:
     return _until_made(changed) & ~When.in_progress()
 
 
-def when_partitions_change(views: Iterable[dg.AssetKey], whole: Iterable[dg.AssetKey]) -> Condition:
+def when_partitions_change(
+    views: Iterable[dg.AssetKey], whole: Iterable[dg.AssetKey], others: Iterable[dg.AssetKey] = ()
+) -> Condition:
     """A partition is made when the same one has changed upstream of the views, and every one when SQL has changed.
 
     `views` are those of all tables that run along: while data still comes in below any of them, all of them wait. And
     `whole` are the tables of all partitions made from these tables or from the partitioned ones below: a partition
     knows only its own ones, such a table all of them. While any is under way all wait, or a range made in several runs
     would be followed by a run for every evaluation.
+
+    `others` are the tables of other partitions: not all the days of a year, say, that a table by year is made from need
+    to exist, as no drop may ever come for some; those about to be made come first.
     """
+    elsewhere = dg.AssetSelection.assets(*others)
+    missing = When.any_deps_missing().ignore(elsewhere)
+    will_change = When.any_deps_match(When.will_be_requested()).allow(elsewhere)
     has_data = When.any_deps_match(~When.missing()).resolve_through_virtual()
     changed = (
         (When.missing() & has_data).newly_true()
@@ -43,7 +51,7 @@ def when_partitions_change(views: Iterable[dg.AssetKey], whole: Iterable[dg.Asse
     )
     busy = _matches(views, When.code_version_changed() | When.any_deps_in_progress())
     busy += _matches(whole, When.any_deps_in_progress())
-    return _once_idle(changed, busy) & ~When.any_deps_missing()
+    return _once_idle(changed, busy) & ~missing & ~will_change
 
 
 def when_any_partition_changed(partitioned: Iterable[dg.AssetKey]) -> Condition:

@@ -3,17 +3,20 @@
 A new domain, or a new file in one, needs no edit anywhere: everything is found in the assets package.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 import dagster as dg
 
 from lastmile.contracts import Contract, load_contracts
-from lastmile.contracts.loading import modules
+from lastmile.contracts.broken import Broken, Declarations, publish
 from lastmile.learning.declarations.loading import load_features, load_models, load_reports
+from lastmile.orchestration.assembly import Part, assembled
 from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
-from lastmile.orchestration.dbt.assets import documentation_asset, warehouse_assets
-from lastmile.orchestration.dbt.project import dbt_resource
+from lastmile.orchestration.dbt.assets import documentation_asset, usable_warehouse
+from lastmile.orchestration.dbt.project import dbt_resource, usable_project
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
 from lastmile.orchestration.drops.verdicts import verdict_sensor
 from lastmile.orchestration.learning.features import feature_asset
@@ -21,40 +24,76 @@ from lastmile.orchestration.learning.io_manager import FrameIOManager, Predictio
 from lastmile.orchestration.learning.models import model_asset
 from lastmile.orchestration.learning.predictions import prediction_asset
 from lastmile.orchestration.learning.reports import report_asset
+from lastmile.orchestration.placeholders import placeholders
 from lastmile.orchestration.resources import platform_from_environment
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
+from lastmile.orchestration.unrouted import unrouted_definitions
+from lastmile.settings import Settings
+
+T = TypeVar("T")
 
 
 def definitions(assets: str) -> dg.Definitions:
     """Everything that the package `assets` declares, and what carries it.
 
-    Raises ValueError, naming the file, for a declaration that cannot work or stands twice.
+    A declaration that cannot be used costs itself alone: an asset `broken/<file>` is in its place, and the file in the
+    installation's home that `status` and `reload` read says why.
     """
     contracts = load_contracts(assets)
-    return dg.Definitions.merge(_platform(contracts), *_domains(assets).values())
+    folder, broken = usable_project(contracts)
+    warehouse: list[dg.AssetsDefinition] = []
+    if folder:
+        warehouse, unusable = usable_warehouse(contracts, folder)
+        broken += unusable
+    parts, misdeclared = _parts(assets, contracts, _partitioned(warehouse))
+    broken += misdeclared
+    base = dg.Definitions.merge(_platform(contracts, warehouse, folder, broken), unrouted_definitions())
+    whole, unfit = assembled(base, parts)
+    broken += unfit
+    publish(Settings.from_environment().home, broken)
+    return dg.Definitions.merge(whole, placeholders(broken)) if broken else whole
 
 
-def _domains(assets: str) -> Mapping[str, dg.Definitions]:
-    """Datasets, feature sets, models with their predictions, and reports of each domain."""
-    found: dict[str, list[dg.AssetsDefinition]] = defaultdict(list)
-    for module in modules(assets, "contracts"):
-        found[module.__name__.split(".")[-3]] += [raw_asset(module.contract), cleaned_assets(module.contract)]
-    for features in load_features(assets).values():
-        found[features.domain].append(feature_asset(features))
-    for model in load_models(assets).values():
-        found[model.domain] += [model_asset(model), prediction_asset(model)]
-    for report in load_reports(assets).values():
-        found[report.domain].append(report_asset(report))
-    return {domain: dg.Definitions(assets=made) for domain, made in found.items()}
+def _partitioned(warehouse: Sequence[dg.AssetsDefinition]) -> set[dg.AssetKey]:
+    """The tables of the warehouse that are made by partition."""
+    return {key for assets in warehouse if assets.partitions_def for key in assets.keys}
 
 
-def _platform(contracts: Mapping[str, Contract]) -> dg.Definitions:
+def _parts(
+    assets: str, contracts: Declarations[Contract], partitioned: Container[dg.AssetKey]
+) -> tuple[list[Part], list[Broken]]:
+    """Datasets, feature sets, models with their predictions, and reports; and the files that declare none."""
+    features, models, reports = load_features(assets), load_models(assets), load_reports(assets)
+    parts = [
+        *_parts_of("contract", contracts, _dataset_assets),
+        *_parts_of("feature", features, lambda one: [feature_asset(one, partitioned)]),
+        *_parts_of("model", models, lambda one: [model_asset(one), prediction_asset(one)]),
+        *_parts_of("report", reports, lambda one: [report_asset(one)]),
+    ]
+    found = [one for declared in (contracts, features, models, reports) for one in declared.broken]
+    return parts, list({(one.file, one.why): one for one in found}.values())
+
+
+def _dataset_assets(contract: Contract) -> list[dg.AssetsDefinition]:
+    return [raw_asset(contract), cleaned_assets(contract)]
+
+
+def _parts_of(kind: str, declared: Declarations[T], make: Callable[[T], list[dg.AssetsDefinition]]) -> list[Part]:
+    return [Part(kind, declared.files[name], partial(make, one)) for name, one in declared.items()]
+
+
+def _platform(
+    contracts: Mapping[str, Contract],
+    warehouse: Sequence[dg.AssetsDefinition],
+    folder: Path | None,
+    broken: Sequence[Broken],
+) -> dg.Definitions:
     """The warehouse, and what is not of any domain: sensors, jobs, resources."""
-    warehouse, platform = warehouse_assets(contracts), platform_from_environment()
+    platform = platform_from_environment()
     return dg.Definitions(
-        assets=[*warehouse, documentation_asset(warehouse)],
+        assets=[*warehouse, documentation_asset(warehouse)] if folder else [],
         sensors=[
-            landing_sensor(dg.AssetSelection.key_prefixes("raw", "cleaned", "quarantine"), every_seconds=4),
+            landing_sensor(dg.AssetSelection.key_prefixes("raw", "cleaned", "quarantine"), 4, broken),
             automation_sensor(every_seconds=1),
             verdict_sensor(every_seconds=30),
         ],
@@ -62,7 +101,7 @@ def _platform(contracts: Mapping[str, Contract]) -> dg.Definitions:
         schedules=[nightly_clean_up],
         resources={
             "platform": platform,
-            "dbt": dbt_resource(contracts),
+            **({"dbt": dbt_resource(contracts, folder)} if folder else {}),
             "frames": FrameIOManager(platform=platform),
             "predictions": PredictionIOManager(platform=platform),
         },

@@ -21,6 +21,14 @@ def partitions_of(partition: Partition) -> dg.TimeWindowPartitionsDefinition:
     )
 
 
+def overlapping() -> dg.TimeWindowPartitionMapping:
+    """A partition is made from those upstream that overlap it, of whatever unit; from none where upstream begins later.
+
+    Dagster's own default refuses to make a partition from before the start of anything upstream.
+    """
+    return dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
+
+
 def in_few_runs() -> dg.BackfillPolicy:
     """Ranges of partitions in one run each, up to `MOST_PARTITIONS`; assets that may share a run must say the same."""
     return dg.BackfillPolicy.multi_run(MOST_PARTITIONS)

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster import DagsterRunStatus
 
+from lastmile.contracts.broken import Broken
 from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
 from lastmile.orchestration.drops.assets import cleaned_key, quarantine_key, raw_key
 from lastmile.orchestration.drops.causes import with_causes
 from lastmile.orchestration.partitions import partitions_of
+from lastmile.orchestration.placeholders import verdicts
 from lastmile.orchestration.resources import Platform
+from lastmile.orchestration.unrouted import UnroutedReport
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -28,7 +31,11 @@ _MOST_RUNS = 10
 _LISTING_SECONDS = 300
 
 
-def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDefinition:
+def landing_sensor(assets: dg.AssetSelection, every_seconds: int, broken: Sequence[Broken] = ()) -> dg.SensorDefinition:
+    """Also reports, once in the life of the process that loaded the code, what of it is `broken`."""
+    report = UnroutedReport()
+    unreported = verdicts(broken)  # looked at when the first tick comes, and used up by it
+
     @dg.sensor(
         name="landing",
         description="Registers new drops in the ledger; requests runs of the partitions with pending drops.",
@@ -40,12 +47,15 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDe
         from lastmile.ingestion.discovery.routing import refuse_unroutable
         from lastmile.ledger import pending
 
+        for verdict in unreported:
+            context.instance.report_runless_asset_event(verdict)
         contracts, store = platform.contracts(), platform.store()
         with platform.connect() as connection:
             new = _register_new_drops(context, platform, connection, store, contracts)
             waiting = refuse_unroutable(connection, store.url, contracts, pending(connection, store.url))
+            report.update(context.instance, connection, store.url, contracts)
         context.log.info(f"{new} new drops, {sum(count for *_, count, _ in waiting)} pending")
-        requests = list(_requests(context.instance, contracts, waiting))
+        requests = list(_requests(context.instance, _loaded(context, contracts), waiting))
         yield from with_causes(platform, requests[:_MOST_RUNS])
         if not requests:
             yield dg.SkipReason(
@@ -53,6 +63,14 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int) -> dg.SensorDe
             )
 
     return landing
+
+
+def _loaded(context: dg.SensorEvaluationContext, contracts: Mapping[str, Contract]) -> Mapping[str, Contract]:
+    """Those that are assets of this code location: a file added since is part of it after a reload."""
+    if context.repository_def is None:
+        return contracts
+    keys = context.repository_def.asset_graph.get_all_asset_keys()
+    return {name: contract for name, contract in contracts.items() if raw_key(name) in keys}
 
 
 def _register_new_drops(

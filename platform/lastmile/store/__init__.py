@@ -3,6 +3,6 @@
 from lastmile.store.backends import open_store
 from lastmile.store.download import PinnedFile
 from lastmile.store.objects import Store
-from lastmile.store.stored_object import Changed, Missing, StoredObject
+from lastmile.store.stored_object import Changed, Denied, Missing, StoredObject
 
-__all__ = ["Changed", "Missing", "PinnedFile", "Store", "StoredObject", "open_store"]
+__all__ = ["Changed", "Denied", "Missing", "PinnedFile", "Store", "StoredObject", "open_store"]

@@ -1,11 +1,11 @@
 """Operations on objects. Each is atomic, and reads are of the requested version."""
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 
 from lastmile.store import download, s3
 from lastmile.store.download import PinnedFile
-from lastmile.store.invalid_names import list_folder
-from lastmile.store.stored_object import Changed, Missing, StoredObject, translated_errors, version_of
+from lastmile.store.folder import Unlisted, is_inside, list_folder
+from lastmile.store.stored_object import Changed, Denied, Missing, StoredObject, translated_errors, version_of
 
 _PAGE = 1_000
 _BLOCK_BYTES = 2**20
@@ -41,16 +41,17 @@ class Store:
         """How long a new object may still be growing: files grow while we look, objects of a bucket appear complete."""
         return _FOLDER_QUIET_PERIOD if isinstance(self.backend, LocalStore) else timedelta(0)
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
+    def list(self, prefix: str, unlisted: Unlisted = lambda key, why: None) -> Iterator[StoredObject]:
         """Objects below `prefix` (whole path segments), sorted by key.
 
         Buckets are listed page by page; a folder as a whole, since it has no order. Objects that cannot be read because
         of their names (`landing.name_problem`) are included, so that they get reported. The folder markers that
-        consoles create are skipped.
+        consoles create are skipped. `unlisted` is called with what is there and cannot be listed, and why.
         """
         with translated_errors(self.url, f"list {prefix}"):
             if isinstance(self.backend, LocalStore):
-                yield from sorted(self._list_files(self.backend, prefix), key=lambda listed: listed.key)
+                found = list_folder(Path(str(self.backend.prefix)), prefix.rstrip("/"), unlisted)
+                yield from sorted(found, key=lambda listed: listed.key)
             elif isinstance(self.backend, S3Store) and self.keeps_versions:
                 yield from s3.list_versions(self.backend, prefix)
             else:
@@ -64,8 +65,10 @@ class Store:
     def fetch(self, wanted: StoredObject, to: Path) -> str:
         """Copy the object's bytes into a file, at constant memory; returns their SHA-256 in hex.
 
-        Raises Missing, or Changed where the object is not, or did not remain, the requested version.
+        Raises Missing, Changed where the object is not, or did not remain, the requested version, or Denied where a
+        folder has it and we may not read it.
         """
+        self._expect_readable(wanted)
         with to.open("wb") as file, translated_errors(self.url, f"read {wanted.key}"):
             sha256, size = download.write(self._chunks(wanted), file)
         if size != wanted.size:
@@ -77,6 +80,7 @@ class Store:
 
         It may then still be written to: call `expect_unchanged` after reading it.
         """
+        self._expect_readable(wanted)
         if not isinstance(self.backend, LocalStore) or not (
             state := download.link(_file(self.backend, wanted.key), to)
         ):
@@ -118,6 +122,15 @@ class Store:
                 return
         self.put(key, file)
 
+    def move(self, key: str, to: str) -> None:
+        """Give an object another key. Raises Missing; killed in between, a bucket may have it under both."""
+        with translated_errors(self.url, f"move {key}"):
+            if isinstance(self.backend, LocalStore):
+                obstore.rename(self.backend, key, to)
+                return
+            obstore.copy(self.backend, key, to)
+            obstore.delete(self.backend, key)
+
     def delete(self, key: str) -> None:
         """Remove an object; a no-op where there is none."""
         with translated_errors(self.url, f"delete {key}"):
@@ -132,6 +145,23 @@ class Store:
         except Missing:
             return False
         return True
+
+    def _expect_readable(self, wanted: StoredObject) -> None:
+        """Raises Denied where only this file of a folder is out of reach; a link may have come in its place."""
+        if not isinstance(self.backend, LocalStore):
+            return
+        file = _file(self.backend, wanted.key)
+        try:
+            if not is_inside(Path(str(self.backend.prefix)), file):
+                raise Denied(f"cannot read {wanted.key}: a symbolic link out of the store has come in its place")
+            os.close(os.open(file, os.O_RDONLY | os.O_NONBLOCK))
+        except PermissionError as error:
+            raise Denied(
+                f"cannot read {wanted.key}: {error.strerror}; give the platform's user the right to read it, then"
+                " ingest the drop again"
+            ) from error
+        except OSError:  # the read that follows reports it
+            return
 
     def _chunks(self, wanted: StoredObject) -> Iterator[Any]:
         """The bytes of the requested version. Raises Changed."""
@@ -163,13 +193,6 @@ class Store:
             if not isinstance(self.backend, S3Store):
                 raise
             yield from s3.list_objects(self.backend, prefix, after=last)
-
-    def _list_files(self, backend: LocalStore, prefix: str) -> Iterator[StoredObject]:
-        try:
-            found = list(chain.from_iterable(obstore.list(backend, prefix.rstrip("/"), chunk_size=_PAGE)))
-        except InvalidPathError:
-            return list_folder(backend, prefix)
-        return map(self._stored, found)
 
     def _expect_version(self, wanted: StoredObject, meta: Any) -> None:
         found = self._stored(meta).version

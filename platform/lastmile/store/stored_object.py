@@ -39,6 +39,10 @@ class Changed(Exception):
     """The object's bytes are not those of the requested version."""
 
 
+class Denied(Exception):
+    """The object is there, and this one alone may not be read."""
+
+
 @dataclass(frozen=True)
 class StoredObject:
     """An object as listed. `version` identifies its bytes: a version id, else its ETag, else its time and size."""

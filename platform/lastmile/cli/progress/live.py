@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.live import Live
 
 from lastmile.cli.progress.tables import headline, progress, report
+from lastmile.embedded.faults import code_faults, does_not_load
 from lastmile.embedded.session import Session
 from lastmile.orchestration.activity import Activity
 from lastmile.orchestration.failures import failures_in_code
@@ -27,7 +28,7 @@ def show_work(running: Session, console: Console) -> bool:
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while True:
             activity, state = running.state()
-            if activity.settled or activity.sensor_errors:
+            if activity.settled or activity.sensor_errors or _is_without_code(running, activity):
                 break
             if console.is_terminal:
                 live.update(progress(state, activity), refresh=True)
@@ -36,6 +37,12 @@ def show_work(running: Session, console: Console) -> bool:
                 said = line
             time.sleep(_POLL_SECONDS)
     return _conclude(running, console, activity, state)
+
+
+def _is_without_code(running: Session, activity: Activity) -> bool:
+    """Whether nothing can ever happen: no sensor ticks while the code as a whole does not load."""
+    is_idle = not (activity.working or activity.queued or activity.backfills or activity.finished)
+    return is_idle and does_not_load(running.settings)
 
 
 def wait_for_work(running: Session) -> None:
@@ -59,7 +66,7 @@ def wait_for_work(running: Session) -> None:
 
 def _conclude(running: Session, console: Console, activity: Activity, state: Mapping[str, Any]) -> bool:
     report(console, state)
-    faults = _faults(running, activity, state)
+    faults = [*code_faults(running.settings), *_faults(running, activity, state)]
     if not faults and not activity.finished:
         console.print("nothing to do: every drop is settled, and everything made from them is current")
     for fault in faults:

@@ -1,6 +1,11 @@
-"""Discovery by listing: whatever was missed before is discovered by the next listing, regardless of timestamps."""
+"""Discovery by listing: whatever was missed before is discovered by the next listing, regardless of timestamps.
 
-from collections.abc import Iterable, Mapping, Sequence
+A listing of the whole landing area also finds what is not there any more: a drop whose object somebody deleted stays
+loaded, and that its object is gone is recorded.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from psycopg import Connection
@@ -8,29 +13,80 @@ from psycopg import Connection
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.discovery.routing import locate
 from lastmile.ledger import register, unsettled
+from lastmile.ledger.presence import (
+    present,
+    present_among,
+    present_keys,
+    record_back,
+    record_gone,
+    record_unlisted,
+)
 from lastmile.store import Store, StoredObject
 from lastmile.store.landing import LANDING, is_unfinished, printable
 
 _PAGE = 5_000
 
 
+@dataclass
+class _Tally:
+    """Drops that were new, and listed keys that the ledger knows to be there."""
+
+    new: int = 0
+    present: int = 0
+
+
 def discover(connection: Connection, store: Store, contracts: Mapping[str, Contract], prefix: str = LANDING) -> int:
-    """Register every object under `prefix` whose version is not in the ledger; returns how many were new."""
-    return register_objects(connection, store, contracts, store.list(prefix))
+    """Register every object under `prefix` whose version is not in the ledger; returns how many were new.
+
+    What could not be listed, and of the whole landing area what is gone, is recorded.
+    """
+    unlisted: dict[str, str] = {}
+    objects = store.list(prefix, lambda key, why: unlisted.__setitem__(printable(key), why))
+    tally = _register(connection, store, contracts, objects)
+    record_unlisted(connection, store.url, prefix, unlisted)
+    if prefix == LANDING and present(connection, store.url, unlisted) > tally.present:
+        _record_gone(connection, store, unlisted)
+    return tally.new
 
 
 def register_objects(
     connection: Connection, store: Store, contracts: Mapping[str, Contract], objects: Iterable[StoredObject]
 ) -> int:
     """Register those of these objects whose version is not in the ledger, page by page; returns how many were new."""
+    return _register(connection, store, contracts, objects).new
+
+
+def _register(
+    connection: Connection, store: Store, contracts: Mapping[str, Contract], objects: Iterable[StoredObject]
+) -> _Tally:
     complete = (listed for listed in objects if not is_unfinished(listed.key))
-    pages = iter(lambda: list(islice(complete, _PAGE)), [])
-    return sum(_register_page(connection, store, contracts, page) for page in pages)
+    tally = _Tally()
+    for page in iter(lambda: list(islice(complete, _PAGE)), []):
+        _register_page(connection, store, contracts, page, tally)
+    return tally
 
 
 def _register_page(
-    connection: Connection, store: Store, contracts: Mapping[str, Contract], page: Sequence[StoredObject]
-) -> int:
-    new = unsettled(connection, store.url, [(printable(listed.key), listed.version) for listed in page])
-    found = [locate(page[number], contracts, store.quiet_period) for number in sorted(new)]
-    return register(connection, store.url, found) if found else 0
+    connection: Connection,
+    store: Store,
+    contracts: Mapping[str, Contract],
+    page: Sequence[StoredObject],
+    tally: _Tally,
+) -> None:
+    versions = [(printable(listed.key), listed.version) for listed in page]
+    places = sorted(unsettled(connection, store.url, versions))
+    tally.present += len(page) - len(places)
+    if not places:
+        return
+    record_back(connection, store.url, [versions[place] for place in places])
+    found = [locate(page[place], contracts, store.quiet_period) for place in places]
+    tally.new += register(connection, store.url, found)
+    tally.present += present_among(connection, store.url, [versions[place][0] for place in places])
+
+
+def _record_gone(connection: Connection, store: Store, unlisted: Collection[str]) -> None:
+    """Compare the ledger's keys with a second listing, since objects may have come or gone during the first."""
+    known = present_keys(connection, store.url, unlisted)
+    there = {printable(listed.key) for listed in store.list(LANDING)}
+    if missing := sorted(known - there):
+        record_gone(connection, store.url, missing)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from psycopg import Connection
 
 from lastmile.contracts.contract import Contract
+from lastmile.contracts.lookup import broken_file_of
 from lastmile.ledger import ListedDrop, refuse
 from lastmile.store import StoredObject
 from lastmile.store.landing import LANDING, name_problem, printable
@@ -43,6 +44,8 @@ def locate(listed: StoredObject, contracts: Mapping[str, Contract], quiet_period
 def place_problem(dataset: str, partition: str, contracts: Mapping[str, Contract]) -> str | None:
     """Why no contract has such a dataset and partition; None where one has."""
     if dataset not in contracts:
+        if broken := broken_file_of(dataset, contracts):
+            return f"it is ingested once its contract can be used: {broken.why} ({broken.file})"
         return f"no contract for dataset {dataset!r}; there are: {', '.join(sorted(contracts))}"
     try:
         contracts[dataset].partition.window(partition)
@@ -54,10 +57,15 @@ def place_problem(dataset: str, partition: str, contracts: Mapping[str, Contract
 def refuse_unroutable(
     connection: Connection, store: str, contracts: Mapping[str, Contract], waiting: Sequence[Waiting]
 ) -> list[Waiting]:
-    """Those of the waiting drops whose partition their contract still has; the others are refused with the reason."""
+    """Those of the waiting drops whose partition their contract still has; the others are refused with the reason.
+
+    Those whose contract cannot be used at present go on waiting.
+    """
     left = []
     for place in waiting:
         dataset, partition, *_ = place
+        if broken_file_of(dataset, contracts) and dataset not in contracts:
+            continue
         if problem := place_problem(dataset, partition, contracts):
             refuse(connection, store, dataset, partition, problem)
         else:

@@ -9,7 +9,7 @@ others. The documentation is one page about all of them.
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from dagster_dbt import DagsterDbtCliRuntimeError, DbtCliInvocation, dbt_assets
 
+from lastmile.contracts.broken import Broken
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.partition import Partition
+from lastmile.contracts.partition import Partition, common
 from lastmile.orchestration.conditions import (
     Condition,
     when_any_partition_changed,
@@ -30,6 +31,13 @@ from lastmile.orchestration.conditions import (
 from lastmile.orchestration.dagster_compat.dbt import DbtCommand
 from lastmile.orchestration.dbt.project import project_folder
 from lastmile.orchestration.dbt.translator import Manifest, Translator, asset_key, column_lineage
+from lastmile.orchestration.dbt.unusable import (
+    MATERIALIZED,
+    broken_model,
+    unusable_models,
+    upstream,
+    with_descendants,
+)
 from lastmile.orchestration.drops.metadata import digest
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.resources import Platform
@@ -47,12 +55,44 @@ _POOL = "dbt"
 _QUIETLY = ("--log-level-file", "none", "--no-use-colors")
 
 
-def warehouse_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition]:
-    """Every model of the dbt project as an asset, and every data test as a check of one."""
-    manifest = json.loads((project_folder(contracts) / MANIFEST).read_text())
-    views, snapshots, tables = (_materialized(manifest, kind) for kind in ("view", "snapshot", "table"))
-    partitioned = _by_partition(manifest, contracts)
-    translator = Translator(manifest, _conditions(manifest, views, [*snapshots, *tables], list(partitioned.values())))
+def usable_warehouse(contracts: Mapping[str, Contract], folder: Path) -> tuple[list[dg.AssetsDefinition], list[Broken]]:
+    """The warehouse without the models that cannot be assets, and what is made from those; and what is wrong."""
+    manifest = _manifest(contracts, folder)
+    faults = unusable_models(manifest, contracts)
+    try:
+        made = warehouse_assets(contracts, folder, with_descendants(manifest, faults))
+    except Exception:
+        faults |= _refused_alone(contracts, folder, manifest, faults)
+        made = warehouse_assets(contracts, folder, with_descendants(manifest, faults))
+    return made, [broken_model(manifest, name, why) for name, why in faults.items()]
+
+
+def _refused_alone(
+    contracts: Mapping[str, Contract], folder: Path, manifest: Manifest, faults: Mapping[str, str]
+) -> dict[str, str]:
+    """Models of which Dagster makes no asset even by themselves, and its reason."""
+    names = [name for kind in MATERIALIZED for name in _materialized(manifest, kind) if name not in faults]
+    found = {}
+    for name in names:
+        try:
+            warehouse_assets(contracts, folder, [other for other in (*names, *faults) if other != name])
+        except Exception as error:
+            found[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return found
+
+
+def warehouse_assets(
+    contracts: Mapping[str, Contract], folder: Path | None = None, without: Collection[str] = ()
+) -> list[dg.AssetsDefinition]:
+    """Every model of the dbt project as an asset, and every data test as a check of one; `without` some models."""
+    manifest = _manifest(contracts, folder)
+    views, snapshots, tables = (
+        [name for name in _materialized(manifest, kind) if name not in without]
+        for kind in ("view", "snapshot", "table")
+    )
+    partitioned = _by_partition(manifest, contracts, without)
+    conditions = _conditions(manifest, views, [*snapshots, *tables], list(partitioned.values()))
+    translator = Translator(manifest, conditions, {name for names in partitioned.values() for name in names})
 
     def assets_of(names: Sequence[str], set_name: str, partition: Partition | None = None) -> dg.AssetsDefinition:
         reads_sources = any(parent.startswith("source.") for name in names for parent in manifest["parent_map"][name])
@@ -221,6 +261,11 @@ def _is_cut(connection: "Connection") -> bool:
     return False
 
 
+def _manifest(contracts: Mapping[str, Contract], folder: Path | None = None) -> Manifest:
+    found: Manifest = json.loads(((folder or project_folder(contracts)) / MANIFEST).read_text())
+    return found
+
+
 def _materialized(manifest: Manifest, kind: str) -> list[str]:
     """Unique ids of the models and snapshots that become a `view`, `table`, `incremental` or `snapshot`."""
     nodes = (node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "snapshot"))
@@ -231,15 +276,16 @@ def _by(partition: Partition) -> str:
     return f"by_{partition.unit}_from_{partition.start_key().replace('-', '_')}"
 
 
-def _by_partition(manifest: Manifest, contracts: Mapping[str, Contract]) -> dict[Partition, list[str]]:
-    """The incremental models by the partitions of the datasets they read. Raises ValueError where those differ."""
+def _by_partition(
+    manifest: Manifest, contracts: Mapping[str, Contract], without: Collection[str]
+) -> dict[Partition, list[str]]:
+    """The incremental models by the partitions that the datasets they read have in common."""
     found = defaultdict(list)
     for name in _materialized(manifest, "incremental"):
-        datasets = sorted(manifest["sources"][source]["name"] for source in _upstream(manifest, name, "source"))
-        shapes = {contracts[dataset].partition for dataset in datasets}
-        if len(shapes) != 1:
-            raise ValueError(f"{name} reads {datasets}, which must have the same partitions to be made by partition")
-        found[shapes.pop()].append(name)
+        if name in without:
+            continue
+        datasets = {manifest["sources"][source]["name"] for source in upstream(manifest, name, "source")}
+        found[common(contracts[dataset].partition for dataset in datasets)].append(name)
     return dict(found)
 
 
@@ -251,22 +297,19 @@ def _conditions(
     def keys(names: Iterable[str]) -> list[dg.AssetKey]:
         return [asset_key(manifest["nodes"][name]) for name in sorted(names)]
 
-    conditions = dict.fromkeys(views, when_views_are_out_of_date())
+    def reads(name: str) -> bool:
+        return bool(manifest["parent_map"].get(name))
+
+    alone = when_views_are_out_of_date()  # what is made from nothing is made once as well
+    conditions = dict.fromkeys(views, alone)
     for names in partitioned:
-        read = {view for name in names for view in _upstream(manifest, name, "model") if view in views}
-        below = {*names, *(model for name in names for model in _upstream(manifest, name, "model"))}
+        read = {view for name in names for view in upstream(manifest, name, "model") if view in views}
+        below = {*names, *(model for name in names for model in upstream(manifest, name, "model"))}
         of_all = [table for table in whole if below.intersection(manifest["parent_map"].get(table, []))]
-        conditions |= dict.fromkeys(names, when_partitions_change(keys(read), keys(of_all)))
+        others = [name for other in partitioned if other is not names for name in other]
+        conditions |= dict.fromkeys(names, when_partitions_change(keys(read), keys(of_all), keys(others)))
     for table in whole:
-        below = set(_upstream(manifest, table, "model"))
+        below = set(upstream(manifest, table, "model"))
         made_along = {name for names in partitioned if below & set(names) for name in names}
-        conditions[table] = when_any_partition_changed(keys(made_along))
+        conditions[table] = when_any_partition_changed(keys(made_along)) if below or reads(table) else alone
     return conditions
-
-
-def _upstream(manifest: Manifest, name: str, kind: str) -> Iterator[str]:
-    """Unique ids of everything of a kind that a node is made from, however far up."""
-    for parent in manifest["parent_map"].get(name, []):
-        if parent.startswith(f"{kind}."):
-            yield parent
-        yield from _upstream(manifest, parent, kind)

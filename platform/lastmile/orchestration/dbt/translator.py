@@ -2,7 +2,7 @@
 columns each of its columns is derived from."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
 from lastmile.orchestration.conditions import Condition
+from lastmile.orchestration.partitions import overlapping
 from lastmile.project import Project
 
 Node = Mapping[str, Any]
@@ -19,11 +20,14 @@ Manifest = Mapping[str, Any]
 class Translator(DagsterDbtTranslator):
     """Views count as virtual: what changes below a view counts as changed for the tables that read it."""
 
-    def __init__(self, manifest: Manifest, conditions: Mapping[str, Condition]) -> None:
-        """`conditions` gives, by unique id of a model, when it is made anew."""
+    def __init__(
+        self, manifest: Manifest, conditions: Mapping[str, Condition], partitioned: Container[str] = ()
+    ) -> None:
+        """`conditions` gives, by unique id of a model, when it is made anew; `partitioned` are made by partition."""
         super().__init__(DagsterDbtTranslatorSettings(enable_dbt_views_as_virtual_assets=True))
         self._manifest = manifest
         self._conditions = conditions
+        self._partitioned = partitioned
 
     def get_asset_key(self, dbt_resource_props: Node) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
@@ -49,6 +53,14 @@ class Translator(DagsterDbtTranslator):
 
     def get_automation_condition(self, dbt_resource_props: Node) -> Condition | None:
         return self._conditions.get(dbt_resource_props["unique_id"])
+
+    def get_partition_mapping(
+        self, dbt_resource_props: Node, dbt_parent_resource_props: Node
+    ) -> dg.PartitionMapping | None:
+        """Sources, which are datasets, have partitions; they need not be those of the model."""
+        parent = dbt_parent_resource_props
+        has_partitions = parent["resource_type"] == "source" or parent["unique_id"] in self._partitioned
+        return overlapping() if has_partitions and dbt_resource_props["unique_id"] in self._partitioned else None
 
     def get_asset_check_spec(
         self, asset_spec: dg.AssetSpec, manifest: Manifest, unique_id: str, project: DbtProject | None

@@ -1,7 +1,7 @@
 """Feature sets as assets: rows by partition as a pandas frame, and an alarm for whatever gives the target away."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -25,7 +25,7 @@ from lastmile.orchestration.learning.shared import (
     table_metadata,
     tags,
 )
-from lastmile.orchestration.partitions import in_few_runs, partitions_of
+from lastmile.orchestration.partitions import in_few_runs, overlapping, partitions_of
 from lastmile.orchestration.resources import Platform
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ CHECKS = {
 }
 
 
-def feature_asset(declared: Declared[FeatureSet]) -> dg.AssetsDefinition:
+def feature_asset(declared: Declared[FeatureSet], partitioned: Container[dg.AssetKey] = ()) -> dg.AssetsDefinition:
+    """`partitioned` are the tables of the warehouse that are made by partition, of whatever unit and start."""
     features, key = declared.value, features_key(declared.value.name)
     marts = [relation_key(source) for source in features.sources]
     #: Marts may have no partitions; this dependency says which partitions have rows at all.
@@ -49,10 +50,10 @@ def feature_asset(declared: Declared[FeatureSet]) -> dg.AssetsDefinition:
     @dg.asset(
         key=key,
         description=features.description,
-        deps=[*marts, entities],
+        deps=[*(_dep(mart, partitioned) for mart in marts), _dep(entities, [entities])],
         partitions_def=partitions_of(features.partition),
         backfill_policy=in_few_runs(),
-        automation_condition=when_updated(dg.AssetSelection.assets(*marts), dg.AssetSelection.assets(*marts, entities)),
+        automation_condition=when_updated(dg.AssetSelection.assets(*marts), [*marts, entities]),
         check_specs=[dg.AssetCheckSpec(name, asset=key, description=text) for name, text in CHECKS.items()],
         io_manager_key="frames",
         group_name=GROUP,
@@ -88,6 +89,10 @@ def feature_asset(declared: Declared[FeatureSet]) -> dg.AssetsDefinition:
         )
 
     return feature_set
+
+
+def _dep(key: dg.AssetKey, partitioned: Container[dg.AssetKey]) -> dg.AssetDep:
+    return dg.AssetDep(key, partition_mapping=overlapping() if key in partitioned else None)
 
 
 def measures(platform: Platform) -> "dict[str, Measures]":

@@ -1,15 +1,16 @@
 """When what is learned is made by itself: after what it is made from was, once, however often the daemon looks."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
 from dagster import AutomationCondition as When
 
 
-def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = None, new: bool = False) -> "When[Any]":
+def when_updated(after: dg.AssetSelection, needs: Iterable[dg.AssetKey] = (), new: bool = False) -> "When[Any]":
     """Make the asset's partitions when any of `after` was updated, or those there are when its code has changed, once
-    all of `needs` exist and neither a dependency nor the asset itself is being made. With `new` it is also made where
-    it is declared after the first of them was.
+    each of `needs` exists, in any of its partitions that overlap the asset's, and neither a dependency nor the asset
+    itself is being made. With `new` it is also made where it is declared after the first of them was.
 
     Unlike `eager()`: every partition counts, not only the latest; an unpartitioned asset does not wait for partitions
     that will never be; what `needs` lacks at the time of the update is not caught up with when it comes, because an
@@ -19,8 +20,8 @@ def when_updated(after: dg.AssetSelection, needs: dg.AssetSelection | None = Non
     due: When[Any] = When.any_deps_match(When.newly_updated()).allow(after) | has_new_code
     if new:
         due = due | (When.missing() & When.any_deps_match(~When.missing()).allow(after)).newly_true()
-    if needs is not None:
-        due = due & ~When.any_deps_match(When.missing()).allow(needs)
+    for key in needs:
+        due = due & When.any_deps_match(~When.missing()).allow(dg.AssetSelection.assets(key))
     # A look in the last second of a run sees some of its partitions, the next one the others: idle is a look later.
     idle = ~When.any_deps_in_progress() & ~When.any_deps_match(When.newly_updated()) & ~When.in_progress()
     # An update at the moment of the request is requested once more, or it would count as used.

@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ from lastmile.project import Project
 from lastmile.settings import Settings
 from lastmile.warehouse.dbt.engine_macros import INCLUDED, MACROS
 from lastmile.warehouse.dbt.profile import FILE, profile
-from lastmile.warehouse.dbt.sources import SOURCES, sources_yaml
+from lastmile.warehouse.dbt.sources import SOURCES, committed_tables, sources_yaml
 
 MANIFEST = Path("target", "manifest.json")
 #: dbt as installed next to this Python, whether or not its folder is on PATH.
@@ -38,22 +38,40 @@ _READY = "ready"
 _KEPT = 3
 
 
-def prepared(settings: Settings, contracts: Mapping[str, Contract], project: Path | None = None) -> Path:
-    """Folder of a copy of the dbt project, ready to run, with its manifest at `MANIFEST` in it.
+def prepared(
+    settings: Settings,
+    contracts: Mapping[str, Contract],
+    project: Path | None = None,
+    without: Collection[Path] = (),
+) -> Path:
+    """Folder of a copy of the dbt project, ready to run, with its manifest at `MANIFEST` in it; `without` some files.
 
     Raises UserError where there is no dbt project, and with dbt's own words where it does not parse.
     """
     project = project or Project.current().dbt_project
     if not (project / _FILE).is_file():
         raise UserError(f"no dbt project: expected {project / _FILE}; `lastmile init mydir` shows what belongs there")
-    sources = sources_yaml(contracts)
-    files = _files(project)
+    sources = sources_yaml(contracts, committed_tables(contracts, project))
+    files = {name: file for name, file in _files(project).items() if name not in without}
     folder = settings.home / "dbt" / _fingerprint(files, sources)
     if not is_ready(folder):
         with _alone(settings.home / "dbt"):
             if not is_ready(folder):
                 _prepare(files, sources, folder)
     return folder
+
+
+def last_prepared(settings: Settings) -> Path | None:
+    """The folder of the project as it last parsed, where it ever did in this home."""
+    return max(_copies(settings.home / "dbt"), key=lambda copy: copy.stat().st_mtime, default=None)
+
+
+def changed_since(last: Path, project: Path) -> list[Path]:
+    """The project's own files that are new, changed or gone since the copy was made."""
+    now = {name: file.read_bytes() for name, file in _files(project).items() if INCLUDED not in name.parents}
+    then = {name for folder in _FOLDERS for name in _below(last, last / folder) if name != SOURCES}
+    differ = [name for name, body in now.items() if not (last / name).is_file() or (last / name).read_bytes() != body]
+    return sorted({*differ, *(then - set(now))})
 
 
 def is_ready(folder: Path) -> bool:
@@ -107,11 +125,13 @@ def _prepare(files: Mapping[Path, Path], sources: str, folder: Path) -> None:
     (folder / FILE).write_text(profile(_TARGET))
     _parse(folder)
     (folder / _READY).touch()
-    copies = sorted(
-        (ready.parent for ready in folder.parent.glob(f"*/{_READY}")), key=lambda copy: copy.stat().st_mtime
-    )
+    copies = sorted(_copies(folder.parent), key=lambda copy: copy.stat().st_mtime)
     for old in copies[:-_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _copies(folder: Path) -> list[Path]:
+    return [ready.parent for ready in folder.glob(f"*/{_READY}")]
 
 
 def _parse(folder: Path) -> None:
