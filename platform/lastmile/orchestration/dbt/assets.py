@@ -1,9 +1,9 @@
 """The dbt project as assets, in sets by how they run.
 
-Views on what ingestion loaded are made once. Tables by partition are made for the partitions of a run, all in one go:
-the range becomes dbt's window. Snapshots keep what rows were before they changed, so they are never made anew, only
-continued. Tables of all partitions are made whole, because a survey that arrives later can change the verdict on
-others. The documentation is one page about all of them.
+Seeds, the CSVs of the project, and views on what ingestion loaded are made once. Tables by partition are made for the
+partitions of a run, all in one go: the range becomes dbt's window. Snapshots keep what rows were before they changed,
+so they are never made anew, only continued. Tables of all partitions are made whole, because a survey that arrives
+later can change the verdict on others. The documentation is one page about all of them.
 """
 
 import json
@@ -49,9 +49,11 @@ _QUIETLY = ("--log-level-file", "none")
 def warehouse_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition]:
     """Every model of the dbt project as an asset, and every data test as a check of one."""
     manifest = json.loads((project_folder(contracts) / MANIFEST).read_text())
-    views, snapshots, tables = (_materialized(manifest, kind) for kind in ("view", "snapshot", "table"))
+    seeds, views, snapshots, tables = (_materialized(manifest, kind) for kind in ("seed", "view", "snapshot", "table"))
     partitioned = _by_partition(manifest, contracts)
-    translator = Translator(manifest, _conditions(manifest, views, [*snapshots, *tables], list(partitioned.values())))
+    translator = Translator(
+        manifest, _conditions(manifest, [*seeds, *views], [*snapshots, *tables], list(partitioned.values()))
+    )
 
     def assets_of(names: Sequence[str], set_name: str, partition: Partition | None = None) -> dg.AssetsDefinition:
         reads_sources = any(parent.startswith("source.") for name in names for parent in manifest["parent_map"][name])
@@ -73,6 +75,7 @@ def warehouse_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinit
         return models
 
     return [
+        *([assets_of(seeds, "seeds")] if seeds else []),
         *([assets_of(views, "views")] if views else []),
         *(assets_of(names, _by(partition), partition) for partition, names in partitioned.items()),
         *([assets_of(snapshots, "snapshots")] if snapshots else []),
@@ -215,8 +218,8 @@ def _is_cut(connection: "Connection") -> bool:
 
 
 def _materialized(manifest: Manifest, kind: str) -> list[str]:
-    """Unique ids of the models and snapshots that become a `view`, `table`, `incremental` or `snapshot`."""
-    nodes = (node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "snapshot"))
+    """Unique ids of what becomes a `seed`, `view`, `table`, `incremental` or `snapshot`."""
+    nodes = (node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "snapshot", "seed"))
     return [node["unique_id"] for node in nodes if node["config"]["materialized"] == kind]
 
 
@@ -237,23 +240,24 @@ def _by_partition(manifest: Manifest, contracts: Mapping[str, Contract]) -> dict
 
 
 def _conditions(
-    manifest: Manifest, views: Sequence[str], whole: Sequence[str], partitioned: Sequence[Sequence[str]]
+    manifest: Manifest, once: Sequence[str], whole: Sequence[str], partitioned: Sequence[Sequence[str]]
 ) -> dict[str, Condition]:
-    """When each model and snapshot is made, by its unique id."""
+    """When each model, snapshot and seed is made, by its unique id; `once` are the seeds and views."""
 
     def keys(names: Iterable[str]) -> list[dg.AssetKey]:
         return [asset_key(manifest["nodes"][name]) for name in sorted(names)]
 
-    conditions = dict.fromkeys(views, when_views_are_out_of_date())
+    conditions = dict.fromkeys(once, when_views_are_out_of_date())
     for names in partitioned:
-        read = {view for name in names for view in _upstream(manifest, name, "model") if view in views}
+        read = {view for name in names for view in _upstream(manifest, name, "model") if view in once}
         below = {*names, *(model for name in names for model in _upstream(manifest, name, "model"))}
         of_all = [table for table in whole if below.intersection(manifest["parent_map"].get(table, []))]
         conditions |= dict.fromkeys(names, when_partitions_change(keys(read), keys(of_all)))
     for table in whole:
         below = set(_upstream(manifest, table, "model"))
         made_along = {name for names in partitioned if below & set(names) for name in names}
-        conditions[table] = when_any_partition_changed(keys(made_along))
+        seeds = set(_upstream(manifest, table, "seed"))
+        conditions[table] = when_any_partition_changed(keys(made_along), keys(seeds) if below or made_along else ())
     return conditions
 
 
