@@ -12,7 +12,7 @@ from lastmile.sampling.dirt import Dirt
 
 CONTRACTS = load_contracts("assets")
 TABLES = ("crop", "hhinfo", "lstk", "lstk_prod")
-WRONG_FACTOR = ("bi_snv_2019", "cd_clp_2017", "sn_ftf_2018", "tz_glv_2017")
+WRONG_FACTOR = ("bi_snv_2019", "cd_clp_2017", "kh_sil_2018", "ps_fao_2018", "sn_ftf_2018", "tz_glv_2017")
 
 
 @pytest.fixture(scope="module")
