@@ -6,7 +6,7 @@ import pandera.polars as pa
 
 from lastmile.contracts import field
 
-#: Harvest and products of a household; beyond it stand typing errors, up to 31 million tonnes.
+#: Animal products of a household; beyond it stand typing errors.
 HEAVIEST_KG = 100_000
 
 
@@ -16,8 +16,8 @@ class OfHousehold(pa.DataFrameModel):
     hhid: str = field("Household the row is about.", personal=True, missing=("", "NA"), str_matches=r"^\w+$")
 
 
-def weight(description: str, measures: str | None = None) -> Any:
-    return field(description, unit="kg/year", ge=0, le=HEAVIEST_KG, measures=measures)
+def weight(description: str, measures: str | None = None, le: int = HEAVIEST_KG) -> Any:
+    return field(description, unit="kg/year", ge=0, le=le, measures=measures)
 
 
 def money(description: str, measures: str = "income", unit: str = "lcu/year") -> Any:

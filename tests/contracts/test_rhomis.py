@@ -12,7 +12,7 @@ from lastmile.sampling.dirt import Dirt
 
 CONTRACTS = load_contracts("assets")
 TABLES = ("crop", "hhinfo", "lstk", "lstk_prod")
-WRONG_FACTOR = ("bi_snv_2019", "cd_clp_2017", "sn_ftf_2018", "tz_glv_2017")
+WRONG_FACTOR = ("bi_snv_2019", "cd_clp_2017", "kh_sil_2018", "ps_fao_2018", "sn_ftf_2018", "tz_glv_2017")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_the_columns_of_every_real_file_are_declared_in_their_order(surveys, tab
 
 
 @pytest.mark.parametrize(
-    ("table", "rows", "bad"), [("crop", 18422, 13), ("hhinfo", 2815, 16), ("lstk", 5306, 0), ("lstk_prod", 3728, 4)]
+    ("table", "rows", "bad"), [("crop", 18422, 20), ("hhinfo", 2815, 14), ("lstk", 5306, 0), ("lstk_prod", 3728, 4)]
 )
 def test_all_real_rows_are_good_but_a_handful_that_are_impossible(judged, table, rows, bad):
     valid = sum(one.valid.height for one in judged[table].values())
@@ -64,8 +64,10 @@ def test_no_real_drop_comes_near_being_refused_as_a_whole(judged, table):
 @pytest.mark.parametrize(
     ("table", "hhid", "rule"),
     [
-        ("crop", "bf_cw2_2015_16_1", "harvest_kg at_most"),  # 31 million tonnes of groundnuts
-        ("crop", "tz_glv_2017_580_1", "harvest_kg at_most"),  # 467 t of cotton on 0.8 ha
+        ("crop", "bf_cw2_2015_16_1", "within_yield"),  # 31 million tonnes of groundnuts
+        ("crop", "vn_nt1_2019_78_1", "within_yield"),  # 81 t of rice on 0.1 ha
+        ("crop", "rw_oaf_2018_1312_1", "within_yield"),  # 80 t of beans on 0.3 ha
+        ("crop", "tz_glv_2017_580_1", "within_yield"),  # 467 t of cotton on 0.8 ha
         ("crop", "cd_lgs_2019_67_1", "land_area_ha at_most"),  # 1,200 ha that gave 400 kg of cassava
         ("hhinfo", "bf_cw2_2015_16_1", "crop_harvest_kg at_most"),
         ("hhinfo", "bf_ta4_2018_227_1", "hh_size_members at_most"),  # 96 members
@@ -89,6 +91,10 @@ def test_what_no_one_believes_is_set_aside_with_its_reason(judged, table, hhid, 
         ("hhinfo", "ml_ta3_2017_189_1"),  # a compound of 76 people
         ("hhinfo", "bi_clp_2018_288_1"),  # a farm of 375 ha
         ("crop", "ke_cm2_2016_130_1"),  # 100 t of sugar cane
+        ("crop", "ug_nt1_2019_133_1"),  # 150 t of sugar cane on 5 ha
+        ("crop", "cr_ind_2017_100_1"),  # 750 t of cassava on 21 ha
+        ("hhinfo", "cr_ind_2017_100_1"),
+        ("crop", "sl_ifd_2018_20_1"),  # 280 t of oil palm fruit on 19 ha
         ("lstk", "in_gef_2019_159_1"),  # a pond of 30,000 fish
         ("lstk", "tz_glv_2017_697_1"),  # a herd of 615 cattle
     ],
@@ -96,6 +102,50 @@ def test_what_no_one_believes_is_set_aside_with_its_reason(judged, table, hhid, 
 def test_what_is_rare_but_real_is_kept(judged, table, hhid):
     assert all(hhid not in one.bad["raw"] for one in judged[table].values())
     assert any(hhid in one.valid["hhid"] for one in judged[table].values())
+
+
+@pytest.mark.parametrize(
+    ("crop", "area", "harvest", "good"),
+    [
+        ("sugarcane", "3", "360000", True),  # 120 t/ha
+        ("Sugar cane", "0.5", "60000", True),
+        ("sugarcane", "3", "900000", False),
+        ("cassava", "4", "160000", True),  # 40 t/ha
+        ("cassava", "0.2", "110000", False),
+        ("CASSAVA ", None, "300000", True),
+        ("cassava", None, "600000", False),
+        ("maize", "1", "29000", True),
+        ("maize", "1", "42000", False),
+        ("maize", "0", "29000", True),
+        ("maize", "200", "900000", True),
+        ("sesame", "1", "9000", False),
+        ("an unheard-of tuber", "1", "200000", True),
+        ("an unheard-of tuber", "1", "300000", False),
+        ("maize", None, None, True),
+    ],
+)
+@pytest.mark.parametrize("column", ["harvest_kg", "sold_kg"])
+def test_how_heavy_a_harvest_may_be_depends_on_the_crop_and_its_area(crop, area, harvest, good, column):
+    names = list(CONTRACTS["crop"].columns)
+    row = dict.fromkeys(names) | {"hhid": "a_2019_1", "name": crop, "land_area_ha": area, column: harvest}
+    found = reasons(judge(CONTRACTS["crop"], pl.DataFrame([row], schema=dict.fromkeys(names, pl.String))))
+    assert found == ([] if good else [{"within_yield"}])
+
+
+@pytest.mark.parametrize(
+    ("land", "harvest", "good"),
+    [
+        ("5", "500000", True),
+        ("1", "290000", True),
+        (None, "290000", True),
+        ("3", "400000", False),
+        (None, "9e5", False),
+    ],
+)
+def test_how_heavy_all_crops_may_be_depends_on_the_land(household, land, harvest, good):
+    cells = {"land_cultivated_ha": land, "crop_harvest_kg": harvest, "farm_harvest_kg": harvest}
+    changed = household.with_columns(pl.lit(value, dtype=pl.String).alias(name) for name, value in cells.items())
+    assert reasons(judge(CONTRACTS["hhinfo"], changed)) == ([] if good else [{"harvest_of_its_land"}])
 
 
 @pytest.mark.parametrize("survey", WRONG_FACTOR)

@@ -113,7 +113,7 @@ def built(
         warehouse = Warehouse(settings, connection)
         with warehouse.environment():
             warehouse.project = prepared(settings, contracts)
-        warehouse.run("build", "--resource-type", "model", "--resource-type", "snapshot")
+        warehouse.run("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
         yield warehouse
 
 

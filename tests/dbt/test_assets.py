@@ -43,7 +43,7 @@ def row_counts(result):
 
 def test_every_model_is_an_asset_under_its_layer_that_says_whose_it_is_and_what_it_holds(sets, installation):
     nodes = installation.manifest()["nodes"].values()
-    models = [node for node in nodes if node["resource_type"] in ("model", "snapshot")]
+    models = [node for node in nodes if node["resource_type"] in ("model", "snapshot", "seed")]
     specs = {spec.key: spec for assets in sets.values() for spec in assets.specs}
     assert set(specs) == {asset_key(model) for model in models}
     for spec in specs.values():
@@ -64,7 +64,7 @@ def test_only_tables_by_partition_have_partitions_and_those_of_their_datasets(se
     first = {
         name: assets.partitions_def and assets.partitions_def.get_first_partition_key() for name, assets in sets.items()
     }
-    whole = dict.fromkeys(("warehouse_views", "warehouse_snapshots", "warehouse_tables"))
+    whole = dict.fromkeys(("warehouse_seeds", "warehouse_views", "warehouse_snapshots", "warehouse_tables"))
     assert first == {**whole, BY_YEAR: "2010", BY_DAY: "2010-12-01"}
 
 
@@ -100,19 +100,25 @@ def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(wa
         "dim_household": 3,
         "dim_household_history": 3,
         "dim_survey": 3,
+        "int_survey": 3,
+        "int_survey_comparison": 3,
         "summary_country_year": 2,
     }
     checks = {check.check_name: check for check in marts.get_asset_check_evaluations()}
     wrong_factor = checks.pop("dim_survey_conversion_factor_is_right")
     assert (wrong_factor.passed, wrong_factor.description) == (False, "sn_one_2017")
     (record,) = wrong_factor.metadata["failing rows"].records
-    assert record.data["conversion_reason"] == "conversion factor 239006.7 is above any real one"
+    assert (
+        record.data["conversion_reason"]
+        == "conversion factor 239007 is 1219 times larger than 196 XOF, published for mali"
+    )
     assert all(check.passed for check in checks.values())
 
 
 def test_failing_rows_are_stored_and_some_are_shown_without_what_is_personal(warehouse, sets, run):
-    for number in range(25):
-        warehouse.put_household(2017, f"ml_one_2017_{number}", total_income_lcu_per_year=1e11)
+    for number in range(51):
+        earned = {"total_income_lcu_per_year": 1e11} if number < 25 else {}
+        warehouse.put_household(2017, f"ml_one_2017_{number}", **earned)
     warehouse.run("run", "--select", "intermediate")
     checks = {check.check_name: check for check in run(sets["warehouse_tables"]).get_asset_check_evaluations()}
     implausible = checks["fct_household_year_value_is_plausible"]

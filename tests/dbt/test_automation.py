@@ -72,7 +72,8 @@ def daemon(sets, contracts):
 
 @pytest.fixture
 def views(sets):
-    return list(sets["warehouse_views"].keys)
+    """And seeds, which are made along with them."""
+    return [*sets["warehouse_seeds"].keys, *sets["warehouse_views"].keys]
 
 
 @pytest.fixture
@@ -226,6 +227,40 @@ def test_changed_sql_is_followed_from_the_views_up_and_only_where_there_was_data
     with_views.make(by_partition, "2015")
     with_views.end(run)
     assert with_views.tick() == names(tables)
+
+
+def test_a_changed_seed_is_made_and_what_is_made_from_it_follows(
+    with_views, sets, by_partition, tables, contracts, monkeypatch
+):
+    with_views.make(CLEANED, "2015")
+    with_views.tick()
+    with_views.make(by_partition, "2015")
+    with_views.tick()
+    with_views.make(tables)
+    assert with_views.tick() == {}
+
+    def changed(manifest, node):
+        return "changed" if node["name"] == "conversion_factors" else code_version(manifest, node)
+
+    monkeypatch.setattr("lastmile.orchestration.dbt.translator.code_version", changed)
+    with_views.definitions = definitions_of(warehouse_assets(contracts), contracts)
+    assert with_views.tick() == {"conversion_factors": set()}
+    with_views.make([dg.AssetKey(["seeds", "conversion_factors"])])
+    judged = {"int_survey", "int_survey_comparison", "dim_survey", "fct_household_year", "summary_country_year"}
+    assert with_views.tick() == {name: set() for name in judged}
+
+
+def test_tables_wait_for_their_seeds_and_are_not_made_from_seeds_alone(daemon, sets, by_partition, tables):
+    daemon.tick()
+    daemon.make(sets["warehouse_views"].keys)
+    daemon.tick()
+    daemon.make(CLEANED, "2015")
+    assert daemon.tick() == names(by_partition, "2015")
+    daemon.make(by_partition, "2015")
+    seedless = {"dim_household", "dim_household_history", "household_history"}
+    assert set(daemon.tick()) <= seedless
+    daemon.make(sets["warehouse_seeds"].keys)
+    assert set(daemon.tick()) >= {key.path[-1] for key in tables} - seedless
 
 
 def test_tables_of_one_domain_do_not_wait_for_those_of_another(with_views, by_partition, tables, by_day, shop_tables):

@@ -7,9 +7,9 @@ from lastmile.orchestration.dbt.translator import asset_key, layer
 
 LAYERS = {
     "staging": {"source"},
-    "intermediate": {"staging", "intermediate"},
+    "intermediate": {"staging", "intermediate", "seeds"},
     "snapshots": {"staging", "intermediate"},
-    "marts": {"intermediate", "snapshots", "marts"},
+    "marts": {"intermediate", "snapshots", "marts", "seeds"},
 }
 #: What only Postgres understands.
 OWN_WORDS = ("::", "string_agg", "bool_or", "bool_and", "regexp_", "trim_scale", "generate_series", "distinct on")

@@ -58,26 +58,46 @@ def everything(make, trained):
 def test_it_shows_predictions_quality_reasons_doubtful_surveys_and_scores(make, everything, store: Store) -> None:
     assert make("reports").success
     page = text(store.read(LATEST).decode())
-    assert "400 households with a predicted level" in page
+    assert "400 households with a level: 380 measured, 20 predicted" in page
+    assert page.index("Which need attention") < page.index("Levels by year") < page.index("Quality of what came in")
     assert "2 surveys received, 90 rows" in page
     assert "survey_1 2018 7 3 50" in page
     assert "hhinfo land_owned_ha at most 7 1" in page
     assert "survey 1 kenya 2018 40 a thousand times too &lt;low&gt;" in page
     assert "survey 2 mali 2018 40 no majority" in page
     assert "survey 3" not in page
+    assert "2 surveys whose levels are not computed" in page
+    assert "drop hhinfo again under the same name" in page
     assert "Version 1 of the model was trained on 380 households" in page
 
 
-def test_its_counts_are_those_of_the_predictions(make, everything, store: Store) -> None:
+def test_a_level_is_the_measured_one_and_predicted_only_where_there_is_none(make, everything, store: Store) -> None:
+    """Whatever the model says of households whose level is known."""
+    query = """
+        SELECT survey_year, 100 * count(*) FILTER (WHERE vulnerability_level LIKE '%Struggling') / count(*)::float8,
+            count(vulnerability_level), count(*) FILTER (WHERE vulnerability_level IS NULL)
+        FROM marts.fct_household_year GROUP BY 1 ORDER BY 1
+    """
+    with everything.connect() as connection:
+        connection.execute("UPDATE predictions.vulnerability SET vulnerability_level = 'On Track'")
+        known = connection.execute(query).fetchall()
     make("reports")
     page = text(store.read(LATEST).decode())
+    assert len(known) == 2
+    for year, share, measured, predicted in known:
+        assert f"{year} {share:.0f}% {measured} {predicted}" in page
+
+
+def test_countries_that_need_attention_come_first(make, everything, store: Store) -> None:
     with everything.connect() as connection:
-        counts = connection.execute(
-            "SELECT survey_year, round(100.0 * avg((vulnerability_level LIKE '%Struggling')::int), 0)::int, count(*)"
-            " FROM predictions.vulnerability GROUP BY 1 ORDER BY 1"
-        ).fetchall()
-    for year, share, households in counts:
-        assert f"{year} {share}% {households}" in page
+        connection.execute("UPDATE features.household_vulnerability SET vulnerability_level = 'On Track'")
+        connection.execute(
+            "UPDATE features.household_vulnerability SET vulnerability_level = 'Struggling' WHERE country = 'mali'"
+        )
+    make("reports")
+    attention = text(store.read(LATEST).decode()).partition("Which need attention")[2]
+    assert "mali 100%" in attention
+    assert attention.index("mali 100%") < attention.index("kenya 0%")
 
 
 def test_it_needs_nothing_but_a_browser_and_escapes_what_the_data_says(make, everything, store: Store) -> None:
@@ -101,5 +121,5 @@ def test_it_is_kept_by_day_and_run_beside_the_latest_and_linked(make, everything
 def test_it_can_be_made_before_anything_was_predicted(make, store: Store) -> None:
     assert make("reports").success
     page = text(store.read(LATEST).decode())
-    assert "No predictions have been made yet." in page
+    assert "No levels are known yet." in page
     assert "No model has been trained yet." in page

@@ -5,6 +5,8 @@ mentioned with the same crop and its quantities, and the rest are other plots or
 `hhinfo` are the sums over all of these rows, so quarantining any would lose harvest.
 
 Seven rows in ten name a crop without quantities: surveys record amounts of the main crops only.
+
+How heavy a harvest may be depends on the crop and its area: `assets/household_survey/yields.py`.
 """
 
 from datetime import date, timedelta
@@ -14,10 +16,12 @@ import pandera.polars as pa
 import polars as pl
 
 from assets.household_survey.columns import OfHousehold, controlled_by_women, money, weight
+from assets.household_survey.yields import HEAVIEST_KG_PER_HA, highest_harvest_kg
 from lastmile.contracts import Arrival, Contract, Partition, Policy, field
 
 #: Farms of a few hundred hectares are real; 1,200 ha that gave 400 kg of cassava are not.
 LARGEST_AREA_HA = 1_000
+HEAVIEST_KG = HEAVIEST_KG_PER_HA * LARGEST_AREA_HA
 
 
 def share(description: str) -> Any:
@@ -26,9 +30,9 @@ def share(description: str) -> Any:
 
 class Crop(OfHousehold):
     name: str = field("Crop, as the survey names it.", missing=("", "NA"))
-    harvest_kg: float | None = weight("Harvested.")
-    consumed_kg: float | None = weight("Eaten by the household.", measures="consumption")
-    sold_kg: float | None = weight("Sold.", measures="income")
+    harvest_kg: float | None = weight("Harvested.", le=HEAVIEST_KG)
+    consumed_kg: float | None = weight("Eaten by the household.", measures="consumption", le=HEAVIEST_KG)
+    sold_kg: float | None = weight("Sold.", measures="income", le=HEAVIEST_KG)
     income_lcu: float | None = money("Income from sales.")
     prop_land_area: float | None = share("Share of the household's cultivated land under the crop.")
     intercrop: str | None = field(
@@ -47,6 +51,14 @@ class Crop(OfHousehold):
     def used_within_harvest(cls, data: pa.PolarsData) -> pl.LazyFrame:
         used = pl.col("consumed_kg") + pl.col("sold_kg")
         return data.lazyframe.select(used <= pl.col("harvest_kg") * 1.01 + 0.01)
+
+    @pa.dataframe_check(
+        error="Harvested, eaten and sold each weigh at most what the crop can give on its area, or on 1 ha if that is"
+        " more; on 5 ha where the area is missing."
+    )
+    def within_yield(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        heaviest = pl.max_horizontal("harvest_kg", "consumed_kg", "sold_kg")
+        return data.lazyframe.select(heaviest <= highest_harvest_kg(pl.col("name"), pl.col("land_area_ha"), heaviest))
 
 
 contract = Contract(

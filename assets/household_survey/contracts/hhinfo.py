@@ -23,8 +23,10 @@ from lastmile.contracts import Arrival, Contract, Partition, field
 #: Compounds of sixty and seventy people are real in the Sahel; beyond it stand two of 91 and 96.
 LARGEST_HOUSEHOLD = 80
 LARGEST_FARM_HA = 1_000
-#: Three crops of the heaviest kind that `crop` allows.
+#: Whatever the land: a share of it is often guessed, or missing.
 HEAVIEST_HARVEST_KG = 300_000
+#: Of a whole farm: the highest national yield of sugar cane (FAOSTAT, about 125 t/ha in Peru and Guatemala).
+HEAVIEST_HARVEST_KG_PER_HA = 125_000
 #: Twenty times what a person eats.
 MOST_EATEN_KCAL_PER_DAY = 50_000
 
@@ -191,9 +193,11 @@ class Households(pa.DataFrameModel):
     land_cultivated_ha: float | None = amount("Land cultivated.", "ha", le=LARGEST_FARM_HA)
     crop_div: int | None = count("Crops grown.", "crops", 200)
     crop_name: str | None = field("Crops grown, separated by blanks.")
-    crop_harvest_kg: float | None = amount("Crops harvested.", "kg/year", le=HEAVIEST_HARVEST_KG)
+    crop_harvest_kg: float | None = amount(
+        "Crops harvested.", "kg/year", le=HEAVIEST_HARVEST_KG_PER_HA * LARGEST_FARM_HA
+    )
     crop_yield_kg_per_ha: float | None = amount("Crops harvested per area.", "kg/ha/year")
-    crop_sold_kg: float | None = amount("Crops sold.", "kg/year", "income", HEAVIEST_HARVEST_KG)
+    crop_sold_kg: float | None = amount("Crops sold.", "kg/year", "income")
     crop_sold_perc: float | None = percent("Share of the crop harvest sold, by weight.", "income")
     crop_income_div: int | None = count("Crops that gave income.", "crops", 200, "income")
     crop_income_lcu: float | None = money("Income from crops with known quantities.")
@@ -215,7 +219,7 @@ class Households(pa.DataFrameModel):
         "Value of animal products per livestock unit.", unit="lcu/TLU/year"
     )
     farm_div: int | None = count("Crops and kinds of animals.", "kinds", 200)
-    farm_harvest_kg: float | None = amount("Crops and animal products.", "kg/year", le=2 * HEAVIEST_HARVEST_KG)
+    farm_harvest_kg: float | None = amount("Crops and animal products.", "kg/year")
     farm_sold_perc_kg: float | None = percent("Share of crops and animal products sold, by weight.", "income")
     farm_income_div: int | None = count("Crops and animal products that gave income.", "products", 200, "income")
     farm_income_lcu: float | None = money("Income from crops and animal products with known quantities.")
@@ -286,6 +290,16 @@ class Households(pa.DataFrameModel):
     @pa.dataframe_check(error="No more food groups come from the farm than are eaten.")
     def farmhdds_within_hdds(cls, data: pa.PolarsData) -> pl.LazyFrame:
         return within(data, "farmhdds_score", "hdds_score")
+
+    @pa.dataframe_check(
+        error=f"Crops weigh at most {HEAVIEST_HARVEST_KG_PER_HA:,} kg per cultivated hectare, or, if that is more,"
+        f" {HEAVIEST_HARVEST_KG:,} kg in all; with animal products as much again as the latter."
+    )
+    def harvest_of_its_land(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        land = pl.col("land_cultivated_ha").fill_null(0)
+        heaviest = pl.max_horizontal(land * HEAVIEST_HARVEST_KG_PER_HA, HEAVIEST_HARVEST_KG)
+        crops = pl.max_horizontal("crop_harvest_kg", "crop_sold_kg", pl.col("farm_harvest_kg") - HEAVIEST_HARVEST_KG)
+        return data.lazyframe.select(crops <= heaviest)
 
     @pa.dataframe_check(error="Crops sold weigh at most the harvest.")
     def crops_sold_within_harvest(cls, data: pa.PolarsData) -> pl.LazyFrame:

@@ -35,6 +35,7 @@ CROPS = {
     "rice": Crop(1800, 0.7, 3600, 0.25),
     "sesame": Crop(350, 1.8, 5730, 0.8),
     "sorghum": Crop(750, 0.5, 3390, 0.1),
+    "sugarcane": Crop(20_000, 0.03, 0, 0.9),
     "sweet_potato": Crop(3500, 0.3, 860, 0.2),
     "teff": Crop(900, 1.0, 3670, 0.3),
     "tomato": Crop(5000, 0.5, 180, 0.7),
@@ -89,6 +90,7 @@ EAST = (
     "tomato",
     "cabbage",
     "amaranth",
+    "sugarcane",
 )
 HIGHLAND = (
     "wheat",

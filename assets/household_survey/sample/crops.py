@@ -22,7 +22,9 @@ from assets.household_survey.sample.shape import CROP
 from assets.household_survey.sample.surveys import Survey
 
 MOST_CROPS = 8
-HEAVIEST_KG = 60_000.0
+#: The best farms have this many times the typical yield; of sugar cane that is near the highest national one.
+BEST_YIELD = 6.0
+HEAVIEST_KG = 200_000.0
 RESIDUES = ("soil", "feed", "burn", "compost", "soil feed", "fuel", "feed compost")
 #: Share of crops that are named a second time, for another plot, without quantities.
 SECOND_PLOT = 0.01
@@ -49,7 +51,8 @@ def grow(
     sold = harvest * np.where(sells, np.clip(usually_sold + rng.normal(0.1, 0.2, len(crop)), 0.05, 1), 0)
     eaten = np.where(kcal > 0, MOST_EATEN_KCAL * members[household] / np.maximum(kcal, 1), 0)
     local = price * survey.true_factor * lognormal(rng, 0.25, len(crop))
-    capped = np.minimum(1, HEAVIEST_KG / np.maximum(harvest, 1))
+    heaviest = np.minimum(HEAVIEST_KG, BEST_YIELD * typical * land[household] * share)
+    capped = np.minimum(1, heaviest / np.maximum(harvest, 1))
     gave = amounts(len(land), household, harvest * capped, sold * capped, eaten, local, kcal)
     return _rows(rng, survey, hhid, grown, crop, share, land, gave), grown, gave
 

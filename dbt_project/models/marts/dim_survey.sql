@@ -1,86 +1,38 @@
--- A survey whose conversion factor is wrong by a thousand would make all its households rich or destitute. It is found
--- by comparison with the other surveys of its country, and the judgement is a majority's: a survey is right when more
--- than half of the country's surveys, itself among them, agree with it. So one wrong survey does not taint the right
--- ones, and where no majority exists nobody is believed.
+-- A survey whose conversion factor is wrong by a thousand would make all its households rich or destitute. The factor
+-- is judged by what is published for the country and year and, where nothing is, by the country's other surveys. Then
+-- the result is judged: what nobody can live on shows that money and factor are not of the same unit.
 
 with survey as (
     select
-        survey_id,
-        min(country) as country,
-        min(survey_year) as survey_year,
-        count(*) as households,
-        percentile_cont(0.5) within group (order by conversion_factor_lcu_to_ppp) as factor
-    from {{ ref('int_household') }}
-    group by survey_id
-),
-
-comparable as (
-    select
-        *,
-        {{ power_of_ten('factor') }} as power_of_ten
-    from survey
-    where factor > 0 and factor <= {{ highest_conversion_factor() }} and country is not null
-),
-
-counted as (
-    select
-        *,
-        count(*) over (partition by country) as surveys,
-        count(*) over (
-            partition by country order by power_of_ten
-            range between {{ agreement_in_powers_of_ten() }} preceding and {{ agreement_in_powers_of_ten() }} following
-        ) as agreeing
-    from comparable
+        survey.*,
+        comparison.country_median_factor,
+        comparison.disagreeing_surveys,
+        survey.conversion_factor_lcu_to_ppp as factor,
+        survey.published_factor_lcu_to_ppp as published_factor,
+        survey.median_value_ppp_per_person_per_day as median_value,
+        case
+            when survey.conversion_factor_lcu_to_ppp <= 0 then 'implausible'
+            when
+                abs({{ power_of_ten('survey.conversion_factor_lcu_to_ppp / survey.published_factor_lcu_to_ppp') }})
+                > {{ agreement_with_published() }}
+                then 'inconsistent'
+            when survey.published_factor_lcu_to_ppp is not null then 'consistent'
+            when survey.conversion_factor_lcu_to_ppp > {{ highest_conversion_factor() }} then 'implausible'
+            else comparison.country_check
+        end as factor_check
+    from {{ ref('int_survey') }} as survey
+    left join {{ ref('int_survey_comparison') }} as comparison on survey.survey_id = comparison.survey_id
 ),
 
 judged as (
     select
         *,
-        2 * agreeing > surveys as in_majority,
-        {{ any_row('2 * agreeing > surveys') }} over (partition by country) as country_has_majority
-    from counted
-),
-
-compared as (
-    select
-        survey.survey_id,
-        other.survey_id as other_id,
-        case when other.in_majority = other.country_has_majority then other.factor end as believed_factor,
-        case
-            when
-                not other.country_has_majority
-                and abs({{ power_of_ten('other.factor / survey.factor') }}) > {{ agreement_in_powers_of_ten() }}
-                then other.survey_id || ' (' || {{ readable_number('other.factor') }} || ')'
-        end as disagreeing
+        coalesce(published_factor, country_median_factor) as believed_factor,
+        factor_check in ('consistent', 'unverified')
+        and (median_value > {{ highest_median_value() }} or median_value < {{ lowest_median_value() }})
+        and (factor_check = 'unverified' or households_with_value >= {{ fewest_households_to_judge() }})
+            as is_impossible
     from survey
-    inner join judged as other on survey.country = other.country and survey.survey_id <> other.survey_id
-    where survey.factor > 0
-),
-
-others as (
-    select
-        survey_id,
-        percentile_cont(0.5) within group (order by believed_factor) as median_factor,
-        {{ listed('disagreeing', order='other_id') }} as disagreeing
-    from compared
-    group by survey_id
-),
-
-checked as (
-    select
-        survey.*,
-        others.median_factor,
-        others.disagreeing,
-        case
-            when survey.factor <= 0 or survey.factor > {{ highest_conversion_factor() }} then 'implausible'
-            when judged.surveys is null or judged.surveys = 1 then 'unverified'
-            when judged.in_majority then 'consistent'
-            when judged.country_has_majority then 'inconsistent'
-            else 'undecided'
-        end as conversion_check
-    from survey
-    left join judged on survey.survey_id = judged.survey_id
-    left join others on survey.survey_id = others.survey_id
 )
 
 select
@@ -89,29 +41,41 @@ select
     survey_year,
     households,
     factor as conversion_factor_lcu_to_ppp,
-    median_factor as country_median_factor,
-    factor / median_factor as factor_ratio,
-    conversion_check,
-    case conversion_check
-        when 'implausible'
+    published_factor as published_factor_lcu_to_ppp,
+    published_currency,
+    country_median_factor,
+    factor / country_median_factor as factor_ratio,
+    median_value as median_value_ppp_per_person_per_day,
+    case when is_impossible then 'implausible' else factor_check end as conversion_check,
+    case
+        when is_impossible
+            then
+                'the median value of its households, ' || {{ readable_number('median_value') }}
+                || ' PPP$ per person and day, is not possible: money and conversion factor '
+                || {{ readable_number('factor') }} || ' are not of the same unit'
+        when factor_check = 'implausible'
             then
                 'conversion factor ' || cast(factor as text)
                 || case when factor <= 0 then ' is not above zero' else ' is above any real one' end
-        when 'unverified'
+        when factor_check = 'unverified'
             then
                 case
                     when factor is null then 'no household of the survey states a conversion factor'
                     when country is null then 'the survey names no country to compare with'
-                    else 'no other survey of ' || country || ' to compare with'
+                    else 'no published factor and no other survey of ' || country || ' to compare with'
                 end
-        when 'inconsistent'
+        when factor_check = 'inconsistent'
             then
                 'conversion factor ' || {{ readable_number('factor') }} || ' is '
-                || {{ readable_number('greatest(factor / median_factor, median_factor / factor)') }} || ' times '
-                || case when factor < median_factor then 'smaller' else 'larger' end || ' than '
-                || {{ readable_number('median_factor') }} || ', the median of the other surveys of ' || country
-        when 'undecided' then
-            'conversion factor ' || {{ readable_number('factor') }} || ' disagrees with ' || disagreeing
+                || {{ readable_number('greatest(factor / believed_factor, believed_factor / factor)') }} || ' times '
+                || case when factor < believed_factor then 'smaller' else 'larger' end || ' than '
+                || {{ readable_number('believed_factor') }}
+                || coalesce(
+                    ' ' || published_currency || ', published for ' || country,
+                    ', the median of the other surveys of ' || country
+                )
+        when factor_check = 'undecided' then
+            'conversion factor ' || {{ readable_number('factor') }} || ' disagrees with ' || disagreeing_surveys
             || ' and no majority of the surveys of ' || country || ' tells which is right'
     end as conversion_reason
-from checked
+from judged

@@ -29,7 +29,7 @@ household as (
                 when conversion_factor_lcu_to_ppp <= 0 then 'conversion factor is not above zero'
                 when
                     abs({{ power_of_ten('conversion_factor_lcu_to_ppp / factor_of_survey') }})
-                    > {{ agreement_in_powers_of_ten() }}
+                    > {{ agreement_with_published() }}
                     then 'conversion factor is not that of the survey''s other households'
             end
         ) as faults
@@ -39,8 +39,7 @@ household as (
 judged as (
     select
         *,
-        -- Local currency that gives each member one PPP$ a day for a year.
-        case when faults = '' then conversion_factor_lcu_to_ppp * 365 * hh_size_members end as a_dollar_a_day_lcu
+        case when faults = '' then {{ dollar_a_day_lcu() }} end as a_dollar_a_day_lcu
     from household
 ),
 

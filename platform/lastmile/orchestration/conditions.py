@@ -9,7 +9,7 @@ missing, and forgets what was missing before it was first evaluated.
 """
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any, TypeAlias
 
@@ -54,18 +54,23 @@ def when_partitions_change(
     return _once_idle(changed, busy) & ~missing & ~will_change
 
 
-def when_any_partition_changed(partitioned: Iterable[dg.AssetKey]) -> Condition:
+def when_any_partition_changed(partitioned: Iterable[dg.AssetKey], seeds: Sequence[dg.AssetKey] = ()) -> Condition:
     """A table of all partitions is made when any of them has changed, in one run with the others of its kind.
 
     `partitioned` are all tables made by partition: while one of them, or what it is made from, is under way, it waits.
+    It waits for `seeds`, those below it, as well; they alone are no data to make it from.
     """
-    has_data = When.any_deps_match(~When.missing())
+    fixed = dg.AssetSelection.assets(*seeds)
+    has_data = When.any_deps_match(~When.missing()).ignore(fixed)
     changed = (
-        (When.missing() & has_data).newly_true() | When.any_deps_updated() | (When.code_version_changed() & has_data)
+        (When.missing() & has_data).newly_true()
+        | When.any_deps_updated().ignore(fixed)
+        | ((When.any_deps_updated() | When.code_version_changed()) & has_data)
     )
     below = When.any_deps_match(When.in_progress() | When.newly_updated() | When.code_version_changed())
     busy = When.in_progress() | When.code_version_changed() | below | below.resolve_through_virtual()
-    return _once_idle(changed, _matches(partitioned, busy))
+    not_there = When.missing() | When.in_progress() | When.code_version_changed()
+    return _once_idle(changed, _matches(partitioned, busy) + _matches(seeds, not_there))
 
 
 def when_made_from_new_code(along_with: dg.AssetSelection) -> Condition:

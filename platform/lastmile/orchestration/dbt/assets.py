@@ -1,9 +1,9 @@
 """The dbt project as assets, in sets by how they run.
 
-Views on what ingestion loaded are made once. Tables by partition are made for the partitions of a run, all in one go:
-the range becomes dbt's window. Snapshots keep what rows were before they changed, so they are never made anew, only
-continued. Tables of all partitions are made whole, because a survey that arrives later can change the verdict on
-others. The documentation is one page about all of them.
+Seeds, the CSVs of the project, and views on what ingestion loaded are made once. Tables by partition are made for the
+partitions of a run, all in one go: the range becomes dbt's window. Snapshots keep what rows were before they changed,
+so they are never made anew, only continued. Tables of all partitions are made whole, because a survey that arrives
+later can change the verdict on others. The documentation is one page about all of them.
 """
 
 import json
@@ -86,12 +86,12 @@ def warehouse_assets(
 ) -> list[dg.AssetsDefinition]:
     """Every model of the dbt project as an asset, and every data test as a check of one; `without` some models."""
     manifest = _manifest(contracts, folder)
-    views, snapshots, tables = (
+    seeds, views, snapshots, tables = (
         [name for name in _materialized(manifest, kind) if name not in without]
-        for kind in ("view", "snapshot", "table")
+        for kind in ("seed", "view", "snapshot", "table")
     )
     partitioned = _by_partition(manifest, contracts, without)
-    conditions = _conditions(manifest, views, [*snapshots, *tables], list(partitioned.values()))
+    conditions = _conditions(manifest, [*seeds, *views], [*snapshots, *tables], list(partitioned.values()))
     translator = Translator(manifest, conditions, {name for names in partitioned.values() for name in names})
 
     def assets_of(names: Sequence[str], set_name: str, partition: Partition | None = None) -> dg.AssetsDefinition:
@@ -114,6 +114,7 @@ def warehouse_assets(
         return models
 
     return [
+        *([assets_of(seeds, "seeds")] if seeds else []),
         *([assets_of(views, "views")] if views else []),
         *(assets_of(names, _by(partition), partition) for partition, names in partitioned.items()),
         *([assets_of(snapshots, "snapshots")] if snapshots else []),
@@ -267,8 +268,8 @@ def _manifest(contracts: Mapping[str, Contract], folder: Path | None = None) -> 
 
 
 def _materialized(manifest: Manifest, kind: str) -> list[str]:
-    """Unique ids of the models and snapshots that become a `view`, `table`, `incremental` or `snapshot`."""
-    nodes = (node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "snapshot"))
+    """Unique ids of what becomes a `seed`, `view`, `table`, `incremental` or `snapshot`."""
+    nodes = (node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "snapshot", "seed"))
     return [node["unique_id"] for node in nodes if node["config"]["materialized"] == kind]
 
 
@@ -290,20 +291,17 @@ def _by_partition(
 
 
 def _conditions(
-    manifest: Manifest, views: Sequence[str], whole: Sequence[str], partitioned: Sequence[Sequence[str]]
+    manifest: Manifest, once: Sequence[str], whole: Sequence[str], partitioned: Sequence[Sequence[str]]
 ) -> dict[str, Condition]:
-    """When each model and snapshot is made, by its unique id."""
+    """When each model, snapshot and seed is made, by its unique id; `once` are the seeds and views."""
 
     def keys(names: Iterable[str]) -> list[dg.AssetKey]:
         return [asset_key(manifest["nodes"][name]) for name in sorted(names)]
 
-    def reads(name: str) -> bool:
-        return bool(manifest["parent_map"].get(name))
-
     alone = when_views_are_out_of_date()  # what is made from nothing is made once as well
-    conditions = dict.fromkeys(views, alone)
+    conditions = dict.fromkeys(once, alone)
     for names in partitioned:
-        read = {view for name in names for view in upstream(manifest, name, "model") if view in views}
+        read = {view for name in names for view in upstream(manifest, name, "model") if view in once}
         below = {*names, *(model for name in names for model in upstream(manifest, name, "model"))}
         of_all = [table for table in whole if below.intersection(manifest["parent_map"].get(table, []))]
         others = [name for other in partitioned if other is not names for name in other]
@@ -311,5 +309,9 @@ def _conditions(
     for table in whole:
         below = set(upstream(manifest, table, "model"))
         made_along = {name for names in partitioned if below & set(names) for name in names}
-        conditions[table] = when_any_partition_changed(keys(made_along)) if below or reads(table) else alone
+        if manifest["parent_map"].get(table):
+            seeds = set(upstream(manifest, table, "seed")) if below else ()
+            conditions[table] = when_any_partition_changed(keys(made_along), keys(seeds))
+        else:
+            conditions[table] = alone
     return conditions

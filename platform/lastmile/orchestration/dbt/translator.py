@@ -75,7 +75,7 @@ def asset_key(model: Node) -> dg.AssetKey:
 
 
 def layer(node: Node) -> str:
-    """The folder it lies in: `staging`, `intermediate` or `marts` of the models, or `snapshots`."""
+    """The folder it lies in: `staging`, `intermediate` or `marts` of the models, or `snapshots` or `seeds`."""
     first, second, *_ = Path(node["original_file_path"]).parts
     return second if first == "models" else first
 
@@ -88,9 +88,10 @@ def _source_code(node: Node) -> Mapping[str, Any]:
 
 
 def code_version(manifest: Manifest, node: Node) -> str:
-    """Changes with the model's SQL, with the project's macros in it, and with the columns it promises."""
+    """Changes with the model's SQL or the seed's rows, with the project's macros in it, and the columns it promises."""
     columns = [(name, column["data_type"]) for name, column in node["columns"].items()]
-    parts = [node.get("raw_code", ""), *sorted(_macros(manifest, node)), repr(columns)]
+    content = node["checksum"]["checksum"] if node["resource_type"] == "seed" else node.get("raw_code", "")
+    parts = [content, *sorted(_macros(manifest, node)), repr(columns)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

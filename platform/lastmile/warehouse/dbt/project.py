@@ -31,7 +31,7 @@ MANIFEST = Path("target", "manifest.json")
 DBT = Path(sys.executable).with_name("dbt")
 
 _FILE = Path("dbt_project.yml")
-_FOLDERS = ("macros", "models", "snapshots")
+_FOLDERS = ("macros", "models", "seeds", "snapshots")
 _TARGET = "prod"
 _READY = "ready"
 #: Older copies may still be read by a run that started before the last change.

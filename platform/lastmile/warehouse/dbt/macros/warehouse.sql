@@ -19,7 +19,7 @@
 
 {% macro postgres__readable_number(number) -%}
     cast(trim_scale(
-        round(cast({{ number }} as numeric), greatest(0, 3 - cast(floor(log(abs({{ number }}))) as integer)))
+        round(cast({{ number }} as numeric), greatest(0, 3 - cast(floor(log(abs(nullif({{ number }}, 0)))) as integer)))
     ) as text)
 {%- endmacro %}
 
