@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import pandera.polars as pa
@@ -32,13 +33,15 @@ class Headers:
     """The headers of a contract's columns: as declared, and in the form in which others are compared with them."""
 
     exact: Mapping[str, str]
-    loose: Mapping[str, str]
 
     @classmethod
     def of(cls, columns: Mapping[str, pa.Column]) -> Self:
-        known = dict(headers(columns))
-        normal = ((normal_name(header), column) for header, column in known.items())
-        return cls(known, {name: column for name, column in normal if name})
+        return cls(dict(headers(columns)))
+
+    @cached_property
+    def loose(self) -> Mapping[str, str]:
+        normal = ((normal_name(header), column) for header, column in self.exact.items())
+        return {name: column for name, column in normal if name}
 
     def column(self, header: str) -> str | None:
         """The column that the header stands for, if any."""
