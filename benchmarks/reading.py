@@ -33,8 +33,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lastmile.contracts import Contract, Format, Partition, column
+from lastmile.contracts.headers import distinguished
 from lastmile.contracts.names import normal_name
-from lastmile.ingestion.validation.repeated_names import distinguished
 
 #: Seconds a reader may take for one file.
 PATIENCE = 30

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lastmile.contracts import column
+from lastmile.contracts.headers import distinguished
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.validation import Plan
 from lastmile.ingestion.validation.header_match import fit
-from lastmile.ingestion.validation.repeated_names import distinguished
 
 COLUMNS = {
     "hhid": column(str, "Household.", required=True),

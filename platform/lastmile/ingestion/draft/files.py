@@ -13,6 +13,7 @@ import pandera.polars as pa
 import polars as pl
 
 from lastmile.contracts import Contract, Format, Limits, Partition, column
+from lastmile.contracts.headers import distinguished
 from lastmile.contracts.names import normal_name
 from lastmile.errors import UserError
 from lastmile.ingestion.batch import Refused, Unreadable
@@ -24,7 +25,6 @@ from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, without_c1
 from lastmile.ingestion.readers.delimited.sample import Sample
 from lastmile.ingestion.readers.excel.reader import first_rows
-from lastmile.ingestion.validation.repeated_names import distinguished
 
 #: Tried where text is neither UTF-8 nor marked, the one that is assumed first; each must be plausible.
 ENCODINGS = ("cp1252", "shift_jis", "gb18030", "cp1251")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import accumulate, zip_longest
 
 from lastmile.contracts.contract import Contract
+from lastmile.contracts.headers import distinguished
 from lastmile.ingestion.batch import Refused
 from lastmile.ingestion.validation.header_match import claims, fit, listed
-from lastmile.ingestion.validation.repeated_names import distinguished
 
 #: Records before the header that may be titles, notes and the like; the header is looked for no further.
 PREAMBLE = 20
@@ -105,7 +105,7 @@ def _stacks(rows: Sequence[list[str]], contract: Contract, starts: Iterable[int]
 
 def _keeps(joined: Sequence[str], above: Sequence[str], contract: Contract) -> bool:
     """Whether what names a column of the contract by itself still does with what stands below it: a record below a
-    header makes names of it that nobody knows."""
+    header makes names of it that are not declared."""
     before, after = (claims(contract, names).values() for names in (above, joined))
     return {place for places in before for place in places} <= {place for places in after for place in places}
 

@@ -8,9 +8,9 @@ import pandera.polars as pa
 from psycopg import Connection
 
 from lastmile.contracts.contract import Contract
+from lastmile.contracts.headers import made_up
 from lastmile.contracts.names import COLUMN_NAME, normal_name
 from lastmile.contracts.types import kind_of
-from lastmile.ingestion.validation.repeated_names import made_up
 from lastmile.warehouse.tables import ADDED_COMMENT, column_types, ensure_table
 
 #: Columns up to which a table is extended: a row of Postgres has 8,160 bytes, and even a short text may use 25.

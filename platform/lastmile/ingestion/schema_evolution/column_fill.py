@@ -14,9 +14,9 @@ import polars as pl
 
 from lastmile.contracts.casts import NumberFormat
 from lastmile.contracts.contract import Contract
+from lastmile.contracts.headers import made_up
 from lastmile.ingestion.batch import RawBatch, ValidatedBatch
 from lastmile.ingestion.validation import Plan
-from lastmile.ingestion.validation.repeated_names import made_up
 
 #: Rescued values by header, by the row's position in its batch.
 Rescued = dict[int, dict[str, Any]]

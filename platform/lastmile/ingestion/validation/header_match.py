@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from lastmile.contracts.contract import Contract
+from lastmile.contracts.headers import distinguished, made_up
 from lastmile.contracts.names import normal_name
 from lastmile.contracts.patterns import fitting
 from lastmile.ingestion.batch import Refused, SchemaChange
-from lastmile.ingestion.validation.repeated_names import distinguished, made_up
 
 #: How many names a message lists, and how much of each.
 LISTED, SHOWN = 40, 60
@@ -68,6 +68,8 @@ def _claimed_twice(contract: Contract, column: str, header: Sequence[str], place
 
 
 def _refuse_missing_patterns(contract: Contract, header: Sequence[str]) -> None:
+    if not contract.patterns:
+        return
     names = list(map(normal_name, header))
     missing = [pattern for pattern, spec in contract.patterns.items() if spec.required and not fitting(pattern, names)]
     if missing:
