@@ -253,15 +253,13 @@ def no_day(value: float) -> tuple[str, str] | None:
 def suspicions(styles: Styles, is_stale: bool) -> list[tuple[bytes, re.Pattern[bytes]]]:
     """What a sheet must hold for its XML to be walked, which takes longer than all the rest: first as plain bytes."""
     no_value = rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
-    found = [
-        (b'"e"', re.compile(rb't="e"')),
-        (b"'e'", re.compile(rb"t='e'")),
-        (b"f", re.compile(rb"</?(?:\w+:)?f\b" if is_stale else rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)" + no_value)),
-    ]
+    formula = re.compile(rb"</?(?:\w+:)?f\b" if is_stale else rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)" + no_value)
+    found = [(mark, re.compile(rb"t=" + mark)) for mark in (b'"e"', b"'e'")]
+    found += [(mark, formula) for mark in (b"f>", b"<f ", b":f ")]
     for style, remark in styles.items():
-        quoted = style.encode()
         number = rb"[^>]*>\s*<(?:\w+:)?v>\s*(?:-|60[.<])" if remark is no_day else b""
-        found.append((b"=", re.compile(rb"<(?:\w+:)?c\s[^>]*\bs=[\"']" + quoted + rb"[\"']" + number)))
+        for mark in (b's="%s"' % style.encode(), b"s='%s'" % style.encode()):
+            found.append((mark, re.compile(rb"<(?:\w+:)?c\s[^>]*\b" + mark + number)))
     return found
 
 
