@@ -114,3 +114,30 @@ def cell_xml(cell: Cell, column: int, row: int) -> str:
             return f'<c {place} s="1"><v>{(cell - EPOCH.date()).days}</v></c>'
         case _:
             return f"<c {place}><v>{cell}</v></c>"
+
+
+OPEN = "urn:oasis:names:tc:opendocument:xmlns"
+NAMES = {name: f"{OPEN}:{name}:1.0" for name in ("office", "table", "text")} | {"calcext": "urn:calcext"}
+
+
+def open_document(cells: str) -> bytes:
+    """Bytes of an ods with one sheet of this XML."""
+    names = " ".join(f'xmlns:{name}="{url}"' for name, url in NAMES.items())
+    out = io.BytesIO()
+    with ZipFile(out, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", f'<manifest:manifest xmlns:manifest="{OPEN}:manifest:1.0"/>')
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {names}><office:body><office:spreadsheet>"
+            f'<table:table table:name="V">{cells}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    return out.getvalue()
+
+
+def open_row(*cells: str, repeated: int = 1) -> str:
+    """A row of texts; one that begins with < is XML of a cell."""
+    text = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    inside = "".join(cell if cell.startswith("<") else text.format(cell) for cell in cells)
+    return f'<table:table-row table:number-rows-repeated="{repeated}">{inside}</table:table-row>'

@@ -11,7 +11,17 @@ from zipfile import ZipFile
 import pytest
 from declaring import changed, dataset
 from files import VISITS, content, read, refusal, requiring
-from workbooks import MAIN, Cell, Formula, Shown, sheet_xml, workbook, workbook_of_xml
+from workbooks import (
+    MAIN,
+    Cell,
+    Formula,
+    Shown,
+    open_document,
+    open_row,
+    sheet_xml,
+    workbook,
+    workbook_of_xml,
+)
 
 from lastmile.contracts import Contract, column
 from lastmile.ingestion.batch import Refused, Unreadable
@@ -377,3 +387,36 @@ def test_a_text_in_parts_is_one_text(tmp_path: Path) -> None:
     xml = sheet_xml([["id"], ["x"]]).replace('<is><t xml:space="preserve">x</t></is>', parts)
 
     assert read(tmp_path, workbook_of_xml({"V": xml}), NAME).rows == [("ab",)]
+
+
+def test_errors_durations_and_merged_cells_of_an_open_document_are_seen(tmp_path: Path) -> None:
+    error = (
+        '<table:table-cell office:value-type="{}" calcext:value-type="error"><text:p>#N/A</text:p></table:table-cell>'
+    )
+    duration = '<table:table-cell office:value-type="time" office:time-value="{}"><text:p>x</text:p></table:table-cell>'
+    rows = [
+        open_row("id", "note"),
+        open_row("1", error.format("string"), repeated=2),
+        open_row("2", error.format("float").replace("office:value-type", 'office:value="0" office:value-type')),
+        open_row("3", duration.format("PT36H00M00S")),
+        open_row("4", duration.format("-PT0H00M01.500000000S")),
+        open_row("5", "<table:covered-table-cell/>"),
+        open_row("6", "a"),
+    ]
+    data = open_document("".join(rows))
+
+    assert read(tmp_path, data, "visits.ods").rows == [
+        ("1", "#N/A"),
+        ("1", "#N/A"),
+        ("2", "#N/A"),
+        ("3", "36:00:00"),
+        ("4", "-00:00:01.5"),
+        ("5", None),
+        ("6", "a"),
+    ]
+    assert faults(tmp_path, data, VISITS) == [
+        (2, "note", "error"),
+        (3, "note", "error"),
+        (4, "note", "error"),
+        (7, "note", "merged"),
+    ]

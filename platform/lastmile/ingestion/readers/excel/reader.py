@@ -6,7 +6,7 @@ done in a child with bounded memory and time, which leaves the rows of every she
 
 The sheet is the one the contract names, or the only visible one with records under a header that fits; where two have,
 the drop is refused. Records are the rows with any cell filled, lines their numbers in the sheet. Empty cells are null.
-Cells with errors are read as their text (`#N/A`) in xlsx and xlsm; in the other kinds calamine gives them as empty.
+Cells with errors are read as their text (`#N/A`) in xlsx, xlsm and ods; in the others calamine gives them as empty.
 What a cell seems and is not (see `workbook`) costs its row, unless the contract rescues what does not fit a type.
 """
 
@@ -45,7 +45,7 @@ SAID = {
     "formula": ("a value: open the workbook in a spreadsheet and save it", "a formula that was never calculated: '{}'"),
     "day": ("a day of the calendar", "the day number {}"),
     "digits": ("at most 15 digits, which is what a workbook keeps of a number, or a text", "{}"),
-    "merged": ("a cell of its own: split the merged cells", "one that cell {} covers"),
+    "merged": ("a cell of its own: split the merged cells", "one that {} covers"),
 }
 
 

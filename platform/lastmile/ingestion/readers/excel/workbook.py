@@ -9,8 +9,8 @@ durations as `36:00:00`, empty cells as "".
 A row with cells that are not what they seem is `{"cells": [row number, cells...], "remarks": {column: [rule, text]}}`,
 columns from 1. Rules: `error` (#N/A), `formula` (never calculated; the cell is then its text), `displayed` (a number
 shown with zeros before it), `day` (the number of a day that never was), `digits` (a number over 15 digits), `merged`
-(covered by the cell named). `digits` are found in all kinds of workbook, `merged` in xlsx, xlsm and xls, the others in
-xlsx and xlsm.
+(covered by the cell named), `duration` (no fault). `digits` are found in all kinds of workbook, errors, durations and
+merged cells also in ods, merged cells also in xls, the others in xlsx and xlsm.
 """
 
 import re
@@ -29,6 +29,11 @@ import orjson
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 WORKBOOK, LINKS, STYLES = "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml"
+CONTENT = "content.xml"
+ODS_MARKS = re.compile(rb"covered-table-cell|value-type=[\"']error|time-value=")
+ISO_DURATION = re.compile(r"(-?)PT(\d+)H(\d+)M(\d+)(?:[.,](\d+))?S")
+#: More cells or rows that repeat one are the empty end of a sheet.
+MOST_REPEATED = 10_000
 #: Exit code of a workbook over its limits.
 TOO_LARGE = 3
 #: Bytes of rows it may leave on disk, as a multiple of its memory.
@@ -43,7 +48,7 @@ OVERLAP = 4_096
 #: A value in the XML of a sheet.
 VALUE = re.compile(rb"<(?:\w+:)?[vt](?:\s[^>]*)?>[^<]")
 #: Rules of remarks whose text is what the cell holds.
-FILLED = ("error", "formula", "day")
+FILLED = ("error", "formula", "day", "duration")
 
 #: Rule and text by 1-based row and column.
 Remarks = dict[tuple[int, int], tuple[str, str]]
@@ -59,10 +64,11 @@ def main(path: str, folder: str, memory: str, columns: str, longest: str) -> Non
         sheets = [sheet for sheet in workbook.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
         listed = [(sheet.name, sheet.visible == SheetVisibleEnum.Visible) for sheet in sheets]
         Path(folder, "sheets.json").write_bytes(orjson.dumps(listed))
-        parts = worksheet_parts(path)
+        parts, in_ods = worksheet_parts(path), remarks_in_ods(path)
         for number, (name, _) in enumerate(listed):
             sheet = workbook.get_sheet_by_name(name)
-            remarks = covered_cells(sheet) | (remarks_in(path, parts[name]) if name in parts else {})
+            of_xml = remarks_in(path, parts[name]) if name in parts else in_ods.get(name, {})
+            remarks = covered_cells(sheet) | of_xml
             file = Path(folder, f"{number}.jsonl")
             with file.open("wb") as out:
                 for row in rows(sheet, remarks):
@@ -139,7 +145,7 @@ def covered_cells(sheet: CalamineSheet) -> Remarks:
         covered += len(rows) * len(columns)
         if covered > MOST_COVERED:
             raise ValueError(f"its merged areas cover more than {MOST_COVERED:,} cells")
-        name = f"{letters(left + 1)}{top + 1}"
+        name = f"cell {letters(left + 1)}{top + 1}"
         found |= {(row + 1, column + 1): ("merged", name) for row in rows for column in columns}
         found.pop((top + 1, left + 1), None)
     return found
@@ -247,15 +253,13 @@ def no_day(value: float) -> tuple[str, str] | None:
 def suspicions(styles: Styles, is_stale: bool) -> list[tuple[bytes, re.Pattern[bytes]]]:
     """What a sheet must hold for its XML to be walked, which takes longer than all the rest: first as plain bytes."""
     no_value = rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
-    found = [
-        (b'"e"', re.compile(rb't="e"')),
-        (b"'e'", re.compile(rb"t='e'")),
-        (b"f", re.compile(rb"</?(?:\w+:)?f\b" if is_stale else rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)" + no_value)),
-    ]
+    formula = re.compile(rb"</?(?:\w+:)?f\b" if is_stale else rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)" + no_value)
+    found = [(mark, re.compile(rb"t=" + mark)) for mark in (b'"e"', b"'e'")]
+    found += [(mark, formula) for mark in (b"f>", b"<f ", b":f ")]
     for style, remark in styles.items():
-        quoted = style.encode()
         number = rb"[^>]*>\s*<(?:\w+:)?v>\s*(?:-|60[.<])" if remark is no_day else b""
-        found.append((b"=", re.compile(rb"<(?:\w+:)?c\s[^>]*\bs=[\"']" + quoted + rb"[\"']" + number)))
+        for mark in (b's="%s"' % style.encode(), b"s='%s'" % style.encode()):
+            found.append((mark, re.compile(rb"<(?:\w+:)?c\s[^>]*\b" + mark + number)))
     return found
 
 
@@ -303,6 +307,64 @@ def of_cell(cell: ElementTree.Element, styles: Styles, is_stale: bool) -> tuple[
         return style(float(value)) if style is not None and kind == "n" and value else None
     except ValueError:
         return None
+
+
+def remarks_in_ods(path: str) -> dict[str, Remarks]:
+    """By sheet of an OpenDocument spreadsheet, what calamine does not tell: it gives errors as empty or as 0."""
+    if not is_zipfile(path):
+        return {}
+    with ZipFile(path) as archive:
+        if CONTENT not in archive.namelist() or not holds(path, CONTENT, [(b"table-cell", ODS_MARKS)]):
+            return {}
+        found: dict[str, Remarks] = {}
+        with archive.open(CONTENT) as file:
+            for sheet, places, remark in ods_remarks(file):
+                found.setdefault(sheet, {}).update(dict.fromkeys(places, remark))
+                if len(found[sheet]) > MOST_COVERED:
+                    raise ValueError(f"more than {MOST_COVERED:,} of its cells are merged, errors or durations")
+    return found
+
+
+def ods_remarks(file: IO[bytes]) -> Iterator[tuple[str, list[tuple[int, int]], tuple[str, str]]]:
+    """Sheet, places and remark of each cell; one may stand for several, and a row for several rows."""
+    sheet, row, column = "", 1, 1
+    in_row: list[tuple[range, tuple[str, str]]] = []
+    for event, part in ElementTree.iterparse(file, ("start", "end")):  # noqa: S314  # memory is bounded
+        match event, tag(part):
+            case "start", "table":
+                sheet, row = own(part, "name"), 1
+            case "start", "table-row":
+                column, in_row = 1, []
+            case "end", ("table-cell" | "covered-table-cell"):
+                columns = int(own(part, "number-columns-repeated") or 1)
+                if columns <= MOST_REPEATED and (remark := of_ods_cell(part)):
+                    in_row.append((range(column, column + columns), remark))
+                column += columns
+            case "end", "table-row":
+                rows = int(own(part, "number-rows-repeated") or 1)
+                same = range(row, row + (rows if rows <= MOST_REPEATED else 1))
+                yield from (
+                    (sheet, [(at, place) for at in same for place in places], remark) for places, remark in in_row
+                )
+                row += rows
+                part.clear()
+
+
+def of_ods_cell(cell: ElementTree.Element) -> tuple[str, str] | None:
+    if tag(cell) == "covered-table-cell":
+        return "merged", "another one"
+    if any(name.endswith("}value-type") and value == "error" for name, value in cell.items()):
+        return "error", "".join(cell.itertext())
+    if duration := ISO_DURATION.fullmatch(own(cell, "time-value")):
+        sign, hours, minutes, seconds, fraction = duration.groups(default="")
+        behind = fraction.rstrip("0")
+        return "duration", f"{sign}{hours:0>2}:{minutes:0>2}:{seconds:0>2}{f'.{behind}' if behind else ''}"
+    return None
+
+
+def own(part: ElementTree.Element, name: str) -> str:
+    """An attribute by its name in whatever namespace; empty for none."""
+    return next((value for key, value in part.items() if key.rpartition("}")[2] == name), "")
 
 
 def column_number(reference: str | None) -> int:
