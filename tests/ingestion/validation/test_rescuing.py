@@ -49,3 +49,21 @@ def test_no_unknown_cell_is_lost(judge, make_contract, cells):
     kept = json.loads(judged.valid["_rescued"][0] or "{}")
     assert kept.items() <= cells.items()
     assert all(not cells[name].strip() for name in cells.keys() - kept.keys())
+
+
+def test_unknown_cells_of_many_rows_are_kept_each_in_its_row(judge, make_contract, monkeypatch):
+    monkeypatch.setattr("lastmile.ingestion.validation.unknown_cells.CELLS", 6)
+    rows = [
+        {"a": f"{n}", "b": "" if n % 2 else f'"{n}\\', "é": f"\t\u2003{n}" if n % 3 else "\u2003"} for n in range(20)
+    ]
+    cells = {name: [row[name] for row in rows] for name in ("a", "b", "é")}
+    judged = judge(make_contract(KNOWN), {"k": ["a"] * 20} | cells)
+    found = [json.loads(text) for text in judged.valid["_rescued"]]
+    assert found == [{name: text for name, text in row.items() if text.strip()} for row in rows]
+
+
+def test_only_the_row_with_an_unknown_cell_too_long_is_quarantined(judge, make_contract, reasons):
+    cells = {"k": ["a"] * 3_000, "x": ["1"] * 2_998 + ["y" * 1_000_001, "é" * 600_000], "z": ["2"] * 3_000}
+    judged = judge(make_contract(KNOWN), cells)
+    assert judged.valid.height == 2_999
+    assert [(found["column"], found["rule"]) for found in reasons(judged)[3_000]] == [("x", "size")]
