@@ -72,12 +72,13 @@ def test_files_from_the_wild_are_read_as_a_person_would_or_refused(shared_data: 
         rows = [tuple(row) for row in csv.reader(lines, delimiter=str(found.format["delimiter"])) if any(row)]
         records = len(found.rows) + len(found.broken)
         header, *expected = rows[len(rows) - records - 1 :]
-        below = sum("another one" in reason for reason in found.reasons.values())
-        expected = expected[: len(expected) - below]
+        below = [record.raw for record in found.broken if "another one" in record.reason]
+        foreign = {tuple(row) for row in csv.reader(below, delimiter=str(found.format["delimiter"]))}
+        expected = [row for row in expected if row not in foreign]
         width = len(found.header) + int(found.format.get("trailing_delimiter", 0))
         good = [row[: len(found.header)] for row in expected if len(row) == width and row != header]
         assert found.rows == good, file.name
-        assert len(found.broken) - below == len(expected) - len(good), file.name
+        assert len(found.broken) - len(below) == len(expected) - len(good), file.name
         read += 1
     assert read == 37
 

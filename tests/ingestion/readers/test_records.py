@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from lastmile.ingestion.readers import compression, open_drop
-from lastmile.ingestion.readers.delimited import sample
+from lastmile.ingestion.readers.delimited import records as places
 from lastmile.ingestion.readers.delimited.records import MISQUOTED, Dialect, Records, grammar, split, walk
 
 TRICKY = st.text(st.sampled_from("a,;\t|\"'\n\r\\é€ 𝄞"), max_size=8)
@@ -148,7 +148,7 @@ def test_the_quick_way_to_the_fields_of_a_plain_record_gives_what_the_grammar_do
     quoted = [known.quote + cell.replace(known.quote, 2 * known.quote) + known.quote for cell in cells]
     for record in (known.delimiter.join(texts).encode() for texts in (cells, quoted if known.quote else cells)):
         if record and grammar(known).record.fullmatch(record):
-            quick = sample.values(record, known)
+            quick = places.values(record, known)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(sample, "_PLAIN_BYTES", 0)
-                assert quick == sample.values(record, known)
+                patch.setattr(places, "_PLAIN_BYTES", 0)
+                assert quick == places.values(record, known)

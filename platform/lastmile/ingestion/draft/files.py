@@ -22,8 +22,8 @@ from lastmile.ingestion.draft.source import Form, Source
 from lastmile.ingestion.readers import Reader, open_drop
 from lastmile.ingestion.readers.archive import ZIP
 from lastmile.ingestion.readers.compression import blocks
+from lastmile.ingestion.readers.delimited.dialect import Sample
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, without_c1
-from lastmile.ingestion.readers.delimited.sample import Sample
 from lastmile.ingestion.readers.excel.reader import first_rows
 
 #: Tried where text is neither UTF-8 nor marked, the one that is assumed first; each must be plausible.

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lastmile.ingestion.readers.delimited.dialect import COMMON, RARE, dialects
-from lastmile.ingestion.readers.delimited.sample import Sample
+from lastmile.ingestion.readers.delimited.dialect import COMMON, RARE, Sample, dialects
 from lastmile.ingestion.readers.header import PREAMBLE
 
 #: Records looked at in each dialect.

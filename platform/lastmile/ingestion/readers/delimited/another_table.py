@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lastmile.ingestion.readers.delimited.records import CR, Dialect, Flags, Numbers, Records
+from lastmile.ingestion.readers.delimited.records import Dialect, Flags, Records, values
 from lastmile.ingestion.readers.delimited.repeated_header import RepeatedHeader
-from lastmile.ingestion.readers.delimited.sample import values
 
 #: Bytes that are held back at most until it shows whether another table begins with them.
 LONGEST = 2**16
@@ -30,23 +29,17 @@ class Part:
     has_ended: bool = False
 
 
-def empty(records: Records) -> Flags:
-    """Per record, whether it has nothing but delimiters."""
-    found: Flags = (records.fields > 1) & (records.end - records.start == records.fields - 1)
-    return found
-
-
 def of_table(buffer: bytes, records: Records, dialect: Dialect, again: RepeatedHeader, final: bool) -> Part:
     """The records with those that are foreign to the table: titles above its own header again, and all from the title
     of another table on. Without the last ones where the next tell what they are."""
-    is_empty, count = empty(records), len(records.start)
+    is_empty, count = records.empty, len(records.start)
     foreign = np.zeros(count, np.bool_)
-    for place in _candidates(buffer, records, is_empty, dialect):
+    for place in records.maybe_titles(buffer, dialect):
         header = _behind_titles(buffer, records, is_empty, place, dialect)
         if header == count and not final:
             return _without(buffer, records, foreign, place, dialect)
         cells = [] if header in (place, count) else _cells(buffer, records, header, dialect)
-        if again.is_in(cells):
+        if cells and again.may_be(cells[0]) and again.is_in(cells):
             foreign[place:header] = True
         elif _is_header(cells):
             foreign[place:] = True
@@ -54,16 +47,6 @@ def of_table(buffer: bytes, records: Records, dialect: Dialect, again: RepeatedH
     if not final and count and (is_empty[-1] or records.consumed - records.end[-1] > 2):
         return _without(buffer, records, foreign, count, dialect)
     return Part(buffer, records, foreign)
-
-
-def _candidates(buffer: bytes, records: Records, is_empty: Flags, dialect: Dialect) -> Numbers:
-    """Places of records behind an empty one that may be titles: they have one field, or end with an empty one."""
-    data = np.frombuffer(buffer, np.uint8)
-    last, gap = data[records.end - 1], records.start[1:] - records.end[:-1]
-    is_line_end = (gap == 1) | ((gap == 2) & (data[records.end[:-1]] == CR) & (dialect.line_end == "\n"))
-    is_behind = np.append(False, ~is_line_end | is_empty[:-1])[: len(is_empty)]
-    may_be_title = (records.fields == 1) | (last == ord(dialect.delimiter)) | (last == ord(dialect.quote or "\0"))
-    return np.flatnonzero(is_behind & may_be_title & ~is_empty)
 
 
 def _behind_titles(buffer: bytes, records: Records, is_empty: Flags, place: int, dialect: Dialect) -> int:
@@ -91,7 +74,7 @@ def _is_header(cells: list[str]) -> bool:
 
 def _without(buffer: bytes, records: Records, foreign: Flags, place: int, dialect: Dialect) -> Part:
     """The records before this place and before what is blank in front of it."""
-    while place and empty(records)[place - 1]:
+    while place and records.empty[place - 1]:
         place -= 1
     consumed = int(records.end[place - 1]) if place else 0
     if records.consumed - consumed > LONGEST:

@@ -4,23 +4,109 @@ Of several quotings of one delimiter the one that breaks the fewest records wins
 them. Where two readings fit and differ, the file is refused rather than guessed at.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from lastmile.contracts.contract import Contract
+from lastmile.contracts.names import normal_name
 from lastmile.ingestion.batch import Refused, Unreadable
-from lastmile.ingestion.readers.delimited.header_place import header_of, lines_of, records_behind
+from lastmile.ingestion.readers.delimited.apostrophes import are_quotes
+from lastmile.ingestion.readers.delimited.header_place import lines_of, other_heading
 from lastmile.ingestion.readers.delimited.number_format import evidence, is_undecided, number_format
-from lastmile.ingestion.readers.delimited.records import Dialect, opening_quote
+from lastmile.ingestion.readers.delimited.records import LONGEST, Dialect, Records, opening_quote, values, walk
 from lastmile.ingestion.readers.delimited.repeated_header import RepeatedHeader
-from lastmile.ingestion.readers.delimited.sample import Sample
-from lastmile.ingestion.readers.header import PREAMBLE, Heading, refusal, too_wide
+from lastmile.ingestion.readers.header import PREAMBLE, Heading, find_heading, refusal, too_wide
 
 #: Tried first; the others only where none of these fits: a blank after each comma would make two readings of a file.
 COMMON, RARE = ",;\t|", ":^~\x01\x1f "
+#: Records read in every dialect that fits, to compare them; of wide ones fewer, by so many cells, but never less than
+#: the last.
+SAMPLE, SAMPLE_CELLS, LEAST = 1_000, 250_000, 100
+_LINE_END = re.compile(rb"\r*\n|\r")
 #: Bytes no text has, but for a stray one; tab, line ends, form feed, Ctrl-Z and the unit separators are not among them.
 _CONTROL = [bytes([code]) for code in (*range(1, 9), 0, *range(14, 26), 27)]
+
+
+@dataclass(frozen=True)
+class Blank:
+    """What was passed over before a sample: so many bytes, line ends, and the first of these as `\\n` or `\\r`."""
+
+    size: int = 0
+    lines: int = 0
+    line_end: str = ""
+
+    def and_(self, text: bytes) -> "Blank":
+        line_end = self.line_end or _first_line_end(text)
+        return Blank(self.size + len(text), self.lines + (text.count(line_end.encode()) if line_end else 0), line_end)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The start of a file as UTF-8, behind what is `blank`; `whole` where that is all of it.
+
+    `columns` is the most that a table may have, `longest` the bytes of the longest record.
+    """
+
+    text: bytes
+    whole: bool
+    columns: int
+    longest: int = LONGEST
+    blank: Blank = Blank()
+
+    @cached_property
+    def line_end(self) -> str:
+        """As the first line has it: the header's."""
+        return self.blank.line_end or _first_line_end(self.text) or "\n"
+
+    def walk(self, dialect: Dialect, most: int) -> Records:
+        """At most so many records. Raises Refused for one longer than `longest`."""
+        return walk(self.text, dialect, 1 + self.blank.lines, self.whole, most, self.longest)
+
+    def rows(self, dialect: Dialect, most: int) -> list[list[str] | None]:
+        """The first records as fields; None for one with wrong quotes or more fields than a table has columns."""
+        records = self.walk(dialect, most)
+        spans = zip(records.start.tolist(), records.end.tolist(), records.fields.tolist(), strict=True)
+        return [
+            values(self.text[start:end], dialect) if 0 < fields <= self.columns else None
+            for start, end, fields in spans
+        ]
+
+
+def samples(text: Iterator[bytes], contract: Contract) -> Iterator[Sample]:
+    """Starts of a file, each twice as long as the one before, the last all of it; without blank lines before the first.
+
+    Lines of blanks are records where there is no header to come before them.
+    """
+    columns, longest = contract.limits.columns, contract.limits.record_bytes
+    blanks = b"\r\n" if contract.format.headerless else None
+    start, following, blank, enough = next(text, b""), next(text, None), Blank(), 0
+    while following is not None:
+        size = _blank_lines(start, blanks)
+        blank, start = blank.and_(start[:size]), start[size:]
+        has_line = len(start) >= longest or b"\n" in start or b"\r" in start
+        if has_line and len(start) >= enough and start.strip(blanks):
+            yield Sample(start, False, columns, longest, blank)
+            enough = 2 * len(start)
+        start, following = start + following, next(text, None)
+    size = _blank_lines(start, blanks)
+    blank, start = blank.and_(start[:size]), start[size:]
+    yield Sample(start if start.strip(blanks) else b"", True, columns, longest, blank)
+
+
+def _blank_lines(text: bytes, blanks: bytes | None) -> int:
+    """How many bytes the blank lines take that it begins with; of blanks only, all but the last byte, which may be the
+    first of a line end."""
+    size = len(text) - len(text.lstrip(blanks))
+    if size == len(text):
+        return max(size - 1, 0)
+    return max(text.rfind(b"\n", 0, size), text.rfind(b"\r", 0, size)) + 1
+
+
+def _first_line_end(text: bytes) -> str:
+    first = _LINE_END.search(text)
+    return first[0][-1:].decode() if first else ""
 
 
 @dataclass(frozen=True)
@@ -60,14 +146,22 @@ class _Reading:
 
     @cached_property
     def again(self) -> RepeatedHeader:
-        lines = lines_of(self.heading, self.sample, self.dialect) if self.heading.position >= 0 else ()
-        return RepeatedHeader(self.heading.names, self.contract, lines)
+        names, place = self.heading.names, self.heading.position
+        rows = self.sample.rows(self.dialect, place + 1)
+        lines = [] if place < 0 or rows[-1] == names else lines_of(self.heading, rows)
+        return RepeatedHeader(
+            names, self.contract, lines, _first_cells([*names, *(line[0] for line in lines)], self.contract)
+        )
 
     @cached_property
     def _data(self) -> list[list[str] | None]:
-        """The first records behind the header, but for it again."""
-        rows = records_behind(self.heading, self.sample, self.dialect)
-        return [row for row in rows if row is None or not self.again.is_in(row)]
+        """The first records behind the header, but for it again and for those of empty fields only; None for a record
+        badly quoted."""
+        first, again = self.heading.position + 1, self.again
+        most = max(LEAST, min(SAMPLE, SAMPLE_CELLS // len(self.heading.names)))
+        rows = self.sample.rows(self.dialect, first + most)[first:]
+        filled = [row for row in rows if row is None or any(row)]
+        return [row for row in filled if not row or row[0].strip().lower() not in again.first or not again.is_in(row)]
 
     @cached_property
     def surplus(self) -> int:
@@ -174,22 +268,9 @@ def _best(sample: Sample, delimiter: str, contract: Contract) -> _Reading | None
         return next(iter(readings), None)
     quoted = next((reading for reading in readings if reading.dialect.quote == "'"), None)
     best = min((reading for reading in readings if reading is not quoted), key=lambda reading: reading.broken)
-    return best if quoted is None else _with_or_without_apostrophes(best, quoted)
-
-
-def _with_or_without_apostrophes(best: _Reading, quoted: _Reading) -> _Reading:
-    """Apostrophes are quotes where the header has them, or where nothing else is and they keep records whole."""
-    if quoted.broken > best.broken:
+    if quoted is None or quoted.broken > best.broken:
         return best
-    has_quotes = any('"' in cell for row in quoted.rows if row for cell in row)
-    if all(map(_is_in_apostrophes, best.heading.names)) or (quoted.broken < best.broken and not has_quotes):
-        return quoted
-    if (place := _column_in_apostrophes(best.rows[1:])) is not None:
-        raise Refused(
-            f"expected values with or without double quotes, found all of column {best.heading.names[place]!r} in "
-            "apostrophes, which may be quotes or not. Use double quotes."
-        )
-    return best
+    return quoted if are_quotes(quoted.rows, best.rows, quoted.broken < best.broken) else best
 
 
 def _only(readings: Sequence[_Reading]) -> _Reading:
@@ -205,7 +286,7 @@ def _only(readings: Sequence[_Reading]) -> _Reading:
 
 
 def _read(sample: Sample, dialect: Dialect, contract: Contract) -> _Reading | None:
-    heading = header_of(sample, dialect, contract)
+    heading = _heading(partial(sample.rows, dialect), contract)
     is_guess = dialect.delimiter not in (",", contract.format.delimiter)
     if heading is None or (len(heading.names) == 1 and is_guess):
         return None
@@ -215,15 +296,29 @@ def _read(sample: Sample, dialect: Dialect, contract: Contract) -> _Reading | No
     return reading
 
 
-def _is_in_apostrophes(text: str) -> bool:
-    return len(text) > 1 and text[0] == text[-1] == "'"
+def _heading(rows: Callable[[int], list[list[str] | None]], contract: Contract) -> Heading | None:
+    """Of a header that names every field of what follows, as most do, what is found at once; else what is found on a
+    closer look."""
+    first = [row or [] for row in rows(PREAMBLE + 1)]
+    heading = find_heading(first, contract)
+    if contract.format.headerless:
+        return heading
+    if heading is not None:
+        own, *below = first[heading.position : heading.position + 2]
+        is_plain = len(own) > 1 and all(map(str.strip, own)) and all(len(row) <= len(own) for row in below)
+        if is_plain:
+            return heading
+    return other_heading(heading, rows, contract)
 
 
-def _column_in_apostrophes(rows: Sequence[list[str] | None]) -> int | None:
-    """The place of the first column that has values, all of them in apostrophes."""
-    columns = zip(*filter(None, rows), strict=True)
-    filled = [[cell for cell in column if cell] for column in columns]
-    return next((place for place, cells in enumerate(filled) if cells and all(map(_is_in_apostrophes, cells))), None)
+def _first_cells(names: Sequence[str], contract: Contract) -> frozenset[str]:
+    """What the first cell of a repeated header can be, in lower case: any name, as it may be spelled."""
+    contract = contract.expanded(names)
+    aliases = (name for column in contract.columns for name in contract.metadata(column)["aliases"])
+    forms = {
+        form for name in (*names, *contract.columns, *aliases) for form in (name.strip().lower(), normal_name(name))
+    }
+    return frozenset({form.replace("_", sign) for form in forms for sign in ("_", " ", "-", ".", "")})
 
 
 def _is_binary(sample: bytes) -> bool:

@@ -21,9 +21,9 @@ import polars as pl
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import BATCH_ROWS, BrokenRecord, RawBatch, Reader, Unreadable
 from lastmile.ingestion.readers.compression import blocks
-from lastmile.ingestion.readers.delimited.another_table import Part, empty, of_table
+from lastmile.ingestion.readers.delimited.another_table import Part, of_table
 from lastmile.ingestion.readers.delimited.backslashes import used
-from lastmile.ingestion.readers.delimited.dialect import Layout, find_layout
+from lastmile.ingestion.readers.delimited.dialect import Layout, find_layout, samples
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, without_c1, without_marks
 from lastmile.ingestion.readers.delimited.header_place import ROW_NAMES
 from lastmile.ingestion.readers.delimited.number_format import watched
@@ -37,8 +37,8 @@ from lastmile.ingestion.readers.delimited.records import (
     fitting_length,
     opening_quote,
     split,
+    values,
 )
-from lastmile.ingestion.readers.delimited.sample import samples, values
 from lastmile.ingestion.readers.delimited.skipped_lines import without_skipped
 
 #: Why a record below the table is broken.
@@ -103,7 +103,7 @@ def _batches(parts: Iterator[Part], layout: Layout, found: dict[str, str | int],
     found.pop("empty_records", None)
     backslashes: str | None = None
     for part in parts:
-        is_empty = empty(part.records)
+        is_empty = part.records.empty
         if count := int((is_empty & ~part.foreign).sum()):
             found["empty_records"] = int(found.get("empty_records", 0)) + count
         filled = part.records.where(~is_empty) if is_empty.any() else part.records
@@ -119,13 +119,16 @@ def _parts(text: Iterator[bytes], layout: Layout, longest: int) -> Iterator[Part
     line, rest, has_ended = 1 + layout.lines, next(text, b""), False
     for block in chain(text, [None]):
         records = split(rest, layout.dialect, line, final=block is None, longest=longest)
-        if has_ended:
-            part = Part(rest, records, np.ones(len(records.start), np.bool_), has_ended)
-        else:
+        part = Part(rest, records, np.full(len(records.start), has_ended), has_ended)
+        if not has_ended and (_ends_blank(records) or len(records.maybe_titles(rest, layout.dialect))):
             part = of_table(rest, records, layout.dialect, layout.again, final=block is None)
         yield part
         has_ended = part.has_ended
         line, rest = line + part.records.lines, rest[part.records.consumed :] + (block or b"")
+
+
+def _ends_blank(records: Records) -> bool:
+    return len(records.end) > 0 and bool(records.empty[-1] or records.consumed - records.end[-1] > 2)
 
 
 def _behind(text: Iterator[bytes], offset: int) -> Iterator[bytes]:
@@ -158,7 +161,7 @@ class _Chunk:
             blank = (frame.to_series(-1).str.strip_chars() == "").to_numpy()
             good[good] = blank
             frame = frame.filter(blank).select(self.layout.header)
-        repeated = self.layout.again.flags(frame)
+        repeated = self._repeats_header(frame)
         if repeated.any():
             good[good] = ~repeated
             frame = frame.filter(~repeated)
@@ -167,6 +170,14 @@ class _Chunk:
             height = int(is_good.sum())
             yield self._batch(frame.head(height), window[is_good], window[~is_good])
             frame = frame.slice(height)
+
+    def _repeats_header(self, frame: pl.DataFrame) -> Flags:
+        """Per row, whether it is the header again; only those whose first cell may be are looked at closely."""
+        found, again = np.zeros(frame.height, np.bool_), self.layout.again
+        first = frame.to_series(0).str.strip_chars().str.to_lowercase()
+        for place in first.is_in(list(again.first)).arg_true().to_list():
+            found[place] = again.is_in(frame.row(place))
+        return found
 
     def _batch(self, frame: pl.DataFrame, good: Numbers, bad: Numbers) -> RawBatch:
         def raw(positions: Sequence[int]) -> list[str]:
@@ -263,7 +274,8 @@ class _Chunk:
         if fields == MISQUOTED:
             column = fitting_length(text, dialect) + 1
             return f"character {column}: expected {dialect.quote} only around whole fields and doubled inside them"
-        if self.layout.again.is_in(values(text, dialect)):
+        cells, again = values(text, dialect), self.layout.again
+        if cells and again.may_be(cells[0]) and again.is_in(cells):
             return "expected a record, found the header again: the file may hold more than one table"
         if fields != self.layout.fields:
             trailing = not self.layout.surplus and fields == expected + 1 and text.endswith(dialect.delimiter.encode())
