@@ -92,6 +92,12 @@ class TestAutomation:
         made("rows", "view", "table")
         assert self.cause(instance, "table") == "its code changed"
 
+    def test_a_partition_that_was_never_made_says_so(self, made, instance):
+        instance.report_runless_asset_event(dg.AssetMaterialization(["marts", "years"], partition="2019"))
+        ends = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+        assert self.cause(instance, "years", **dict(zip(ends, ("2020", "2021"), strict=True))) == "not made before"
+        assert self.cause(instance, "years", **dict(zip(ends, ("2019", "2021"), strict=True))) == "its code changed"
+
     def test_runs_of_others_and_those_that_say_why_are_left_as_they_are(self, made, instance):
         made("other")
         run = instance.add_run(dg.DagsterRun("job", asset_selection=frozenset([dg.AssetKey(["marts", "other"])])))

@@ -9,6 +9,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from lastmile.orchestration.failures import partitions_of_run
+
 if TYPE_CHECKING:
     from dagster import AssetKey, AssetRecord, DagsterInstance
 
@@ -39,17 +41,17 @@ def record_cause(instance: "DagsterInstance", run_id: str) -> None:
     if run is None or CAUSE_TAG in run.tags or run.tags.get(_BY_AUTOMATION) != "true":
         return
     try:
-        cause = _cause(instance, sorted(run.asset_selection or ()))
+        cause = _cause(instance, sorted(run.asset_selection or ()), partitions_of_run(run))
         instance.add_run_tags(run_id, {CAUSE_TAG: shortened(cause)})
     except Exception:
         # The run itself matters more than what is said of it.
         log.exception("the cause of run %s cannot be found", run_id)
 
 
-def _cause(instance: "DagsterInstance", assets: Sequence["AssetKey"]) -> str:
+def _cause(instance: "DagsterInstance", assets: Sequence["AssetKey"], partitions: tuple[str, str] | None) -> str:
     made = instance.get_asset_records(assets)
     times = [time for record in made if (time := _made_at(record))]
-    if len(times) < len(assets):
+    if len(times) < len(assets) or (partitions and not all(_has(instance, asset, partitions) for asset in assets)):
         return "not made before"
     changed = _changed(instance, made, min(times), {*assets})
     return f"changed: {listed(changed)}" if changed else "its code changed"
@@ -67,6 +69,14 @@ def _changed(
         if newer := [record for record in made if (_made_at(record) or 0) > since]:
             return sorted(record.asset_entry.asset_key.to_user_string() for record in newer)
     return []
+
+
+def _has(instance: "DagsterInstance", asset: "AssetKey", partitions: tuple[str, str]) -> bool:
+    """Whether the first or the last of these partitions was made before."""
+    from dagster import AssetRecordsFilter
+
+    made = AssetRecordsFilter(asset_key=asset, asset_partitions=[*partitions])
+    return bool(instance.fetch_materializations(made, limit=1).records)
 
 
 def _made_from(record: "AssetRecord") -> Iterable["AssetKey"]:
