@@ -16,7 +16,7 @@ class OfHousehold(pa.DataFrameModel):
     hhid: str = field("Household the row is about.", personal=True, missing=("", "NA"), str_matches=r"^\w+$")
 
 
-def weight(description: str, measures: str | None = None, le: int = HEAVIEST_KG) -> Any:
+def weight(description: str, measures: str | None = None, le: int | None = HEAVIEST_KG) -> Any:
     return field(description, unit="kg/year", ge=0, le=le, measures=measures)
 
 

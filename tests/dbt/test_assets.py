@@ -75,6 +75,17 @@ def test_every_data_test_is_a_check_that_says_what_it_checks(sets, installation)
     assert all(check.description for check in checks)
 
 
+def test_seeds_are_made_and_checked(warehouse, sets, run):
+    made = run(sets["warehouse_seeds"])
+    assert row_counts(made) == {
+        name: warehouse.select(f"SELECT count(*) FROM seeds.{name}")[0][0]
+        for name in ("conversion_factors", "country_names")
+    }
+    checks = made.get_asset_check_evaluations()
+    assert len(checks) == 4
+    assert all(check.passed for check in checks)
+
+
 def test_views_are_made_where_nothing_was_ever_loaded(warehouse, sets, run):
     warehouse.connection.execute("DROP TABLE raw.lstk CASCADE")
     run(sets["warehouse_views"])

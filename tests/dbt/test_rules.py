@@ -72,8 +72,10 @@ def test_the_key_of_every_mart_is_tested(manifest, models):
         assert own & {"unique", "one_row_per"}, model["name"]
 
 
-def test_every_model_and_column_is_described_and_typed(models):
-    for model in models:
+def test_every_model_seed_and_column_is_described_and_typed(manifest, models):
+    seeds = [node for node in manifest["nodes"].values() if node["resource_type"] == "seed"]
+    assert {seed["name"] for seed in seeds} == {"conversion_factors", "country_names"}
+    for model in [*models, *seeds]:
         assert model["description"], model["name"]
         unclear = [
             name for name, column in model["columns"].items() if not (column["description"] and column["data_type"])

@@ -21,7 +21,7 @@ CONTRACTS = load_contracts("assets")
 #: What the intake calls the faults.
 KINDS = {
     "wrong_type": {"type"},
-    "out_of_range": {"at_least", "at_most"},
+    "out_of_range": {"at_least", "at_most", "within_yield"},
     "missing_required": {"required"},
     "broken_rule": {
         *("whole_position", "adults_within_members", "crops_sold_within_harvest", "used_within_harvest"),

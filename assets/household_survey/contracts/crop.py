@@ -16,12 +16,11 @@ import pandera.polars as pa
 import polars as pl
 
 from assets.household_survey.columns import OfHousehold, controlled_by_women, money, weight
-from assets.household_survey.yields import HEAVIEST_KG_PER_HA, highest_harvest_kg
+from assets.household_survey.yields import highest_harvest_kg
 from lastmile.contracts import Arrival, Contract, Partition, Policy, field
 
 #: Farms of a few hundred hectares are real; 1,200 ha that gave 400 kg of cassava are not.
 LARGEST_AREA_HA = 1_000
-HEAVIEST_KG = HEAVIEST_KG_PER_HA * LARGEST_AREA_HA
 
 
 def share(description: str) -> Any:
@@ -30,9 +29,9 @@ def share(description: str) -> Any:
 
 class Crop(OfHousehold):
     name: str = field("Crop, as the survey names it.", missing=("", "NA"))
-    harvest_kg: float | None = weight("Harvested.", le=HEAVIEST_KG)
-    consumed_kg: float | None = weight("Eaten by the household.", measures="consumption", le=HEAVIEST_KG)
-    sold_kg: float | None = weight("Sold.", measures="income", le=HEAVIEST_KG)
+    harvest_kg: float | None = weight("Harvested.", le=None)
+    consumed_kg: float | None = weight("Eaten by the household.", measures="consumption", le=None)
+    sold_kg: float | None = weight("Sold.", measures="income", le=None)
     income_lcu: float | None = money("Income from sales.")
     prop_land_area: float | None = share("Share of the household's cultivated land under the crop.")
     intercrop: str | None = field(

@@ -193,9 +193,7 @@ class Households(pa.DataFrameModel):
     land_cultivated_ha: float | None = amount("Land cultivated.", "ha", le=LARGEST_FARM_HA)
     crop_div: int | None = count("Crops grown.", "crops", 200)
     crop_name: str | None = field("Crops grown, separated by blanks.")
-    crop_harvest_kg: float | None = amount(
-        "Crops harvested.", "kg/year", le=HEAVIEST_HARVEST_KG_PER_HA * LARGEST_FARM_HA
-    )
+    crop_harvest_kg: float | None = amount("Crops harvested.", "kg/year")
     crop_yield_kg_per_ha: float | None = amount("Crops harvested per area.", "kg/ha/year")
     crop_sold_kg: float | None = amount("Crops sold.", "kg/year", "income")
     crop_sold_perc: float | None = percent("Share of the crop harvest sold, by weight.", "income")

@@ -19,8 +19,8 @@ NOTHING: frozenset[str] = frozenset()
 
 
 def measures(manifest: Mapping[str, Any]) -> dict[str, Measures]:
-    """What the columns of every source and model measure, by its name; `manifest` is dbt's, as parsed from JSON."""
-    models = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    """What the columns of every source, seed and model measure, by its name; `manifest` is dbt's, parsed."""
+    models = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
     relations = {**manifest["sources"], **models}
     parents = {key: [parent for parent in _parents(node) if parent in relations] for key, node in relations.items()}
     found: dict[str, Measures] = {}

@@ -104,11 +104,13 @@ def _macros(manifest: Manifest, node: Node) -> Iterator[str]:
 
 
 def column_lineage(manifest: Manifest, unique_id: str) -> Mapping[str, Any]:
-    """Metadata that names the columns of a model's parents; empty where its SQL cannot be followed."""
+    """Metadata that names the columns of a model's parents; empty where its SQL cannot be followed, and of a seed."""
     from lastmile.warehouse.dbt.column_lineage import NotFollowed, origins, relation_name
 
     relations = {**manifest["nodes"], **manifest["sources"]}
     node = relations[unique_id]
+    if node["resource_type"] == "seed":
+        return {}
     parents = {relation_name(relations[parent]): relations[parent] for parent in node["depends_on"]["nodes"]}
     try:
         followed = origins(node, {name: parent["columns"] for name, parent in parents.items()})
