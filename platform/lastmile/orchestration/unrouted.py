@@ -35,7 +35,7 @@ def unrouted_definitions() -> dg.Definitions:
         )
 
     return dg.Definitions(
-        assets=[dg.AssetSpec(UNROUTED, description=text, group_name="ingestion", kinds={"file"})],
+        assets=[dg.AssetSpec(UNROUTED, description=text, group_name="raw", kinds={"file"})],
         asset_checks=[everything_is_routed],
     )
 

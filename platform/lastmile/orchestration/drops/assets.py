@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from lastmile.ledger import Drop, Outcome
 
-GROUP = "ingestion"
 #: Drops logged one by one in a run; the ledger has them all.
 _MOST_LOGGED = 100
 
@@ -59,7 +58,7 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
         description=f"Drops received for `{contract.name}`, as the ledger has them; the bytes stay where they are.",
         partitions_def=partitions_of(contract.partition),
         backfill_policy=in_few_runs(),
-        group_name=GROUP,
+        group_name="raw",
         owners=[contract.owner],
         kinds={"file"},
         tags=dict(contract.tags),
@@ -88,7 +87,6 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
 def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
     cleaned, quarantine = cleaned_key(contract.name), quarantine_key(contract.name)
     shared: dict[str, Any] = {
-        "group_name": GROUP,
         "owners": [contract.owner],
         "tags": dict(contract.tags),
         "deps": [raw_key(contract.name)],
@@ -101,6 +99,7 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 cleaned,
                 description=contract.description,
+                group_name="cleaned",
                 freshness_policy=freshness_policy(contract),
                 kinds={"postgres", "parquet"},
                 metadata={
@@ -112,6 +111,7 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 quarantine,
                 description=f"Rows of `{contract.name}` that broke its contract: line, raw text, every rule broken.",
+                group_name="quarantine",
                 kinds={"postgres"},
                 metadata={"dagster/table_name": "quarantine.rows"},
                 **shared,

@@ -1,4 +1,4 @@
-"""How late the drops of a partition came, as `raw/<dataset>_drops` shows it; `ledger.lateness` says which are late."""
+"""How late the drops of a partition came, as `raw/<dataset>` shows it; `ledger.lateness` says which are late."""
 
 from collections.abc import Mapping
 from typing import Any

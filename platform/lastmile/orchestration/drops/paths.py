@@ -1,8 +1,8 @@
-"""How the assets of a dataset are called: the graph shows the last part only, so it is another one for each."""
+"""Under which keys the assets of a dataset stand; each layer is a group of its own in the graph."""
 
 
 def raw_path(dataset: str) -> list[str]:
-    return ["raw", f"{dataset}_drops"]
+    return ["raw", dataset]
 
 
 def cleaned_path(dataset: str) -> list[str]:
@@ -10,4 +10,4 @@ def cleaned_path(dataset: str) -> list[str]:
 
 
 def quarantine_path(dataset: str) -> list[str]:
-    return ["quarantine", f"{dataset}_rows"]
+    return ["quarantine", dataset]
