@@ -47,11 +47,6 @@ def list_folder(root: Path, prefix: str, unlisted: Unlisted) -> Iterator[StoredO
             unlisted(f"{_key(root, folder)}/", _denied(error, "folder", "list"))
 
 
-def is_inside(root: Path, file: Path) -> bool:
-    """Whether a file is in the folder, wherever links lead. Raises OSError where they lead nowhere."""
-    return file.resolve(strict=True).is_relative_to(root.resolve())
-
-
 def not_a_file(path: Path) -> str | None:
     """What a path is, in words, where it is neither a file nor a folder; it may be a link to one. Raises OSError."""
     return _KINDS.get(stat.S_IFMT(path.stat().st_mode))
@@ -77,7 +72,7 @@ def _file(root: Path, entry: os.DirEntry[str], waiting: list[str], unlisted: Unl
 
 def _leads_inside(root: Path, link: os.DirEntry[str]) -> bool:
     try:
-        return link.is_file() and is_inside(root, Path(link.path))
+        return link.is_file() and Path(link.path).resolve(strict=True).is_relative_to(root.resolve())
     except OSError:  # in a circle, say
         return False
 

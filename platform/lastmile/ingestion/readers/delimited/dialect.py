@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 from lastmile.contracts.contract import Contract
-from lastmile.contracts.names import normal_name
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.readers.delimited.apostrophes import are_quotes
 from lastmile.ingestion.readers.delimited.header_place import lines_of, other_heading
@@ -315,10 +314,9 @@ def _first_cells(names: Sequence[str], contract: Contract) -> frozenset[str]:
     """What the first cell of a repeated header can be, in lower case: any name, as it may be spelled."""
     contract = contract.expanded(names)
     aliases = (name for column in contract.columns for name in contract.metadata(column)["aliases"])
-    forms = {
-        form for name in (*names, *contract.columns, *aliases) for form in (name.strip().lower(), normal_name(name))
-    }
-    return frozenset({form.replace("_", sign) for form in forms for sign in ("_", " ", "-", ".", "")})
+    spelled = {name.strip().lower() for name in (*names, *contract.columns, *aliases)}
+    words = [re.findall(r"[^\W_]+", name) for name in spelled]
+    return frozenset(spelled | {sign.join(found) for found in words for sign in ("_", " ", "-", ".", "")})
 
 
 def _is_binary(sample: bytes) -> bool:
