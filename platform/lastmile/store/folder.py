@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from lastmile.store.download import is_inside
 from lastmile.store.stored_object import StoredObject
 
 #: Called with a key and why there is no object of that name; the key of a folder ends with a slash.
@@ -45,11 +46,6 @@ def list_folder(root: Path, prefix: str, unlisted: Unlisted) -> Iterator[StoredO
             continue
         except OSError as error:
             unlisted(f"{_key(root, folder)}/", _denied(error, "folder", "list"))
-
-
-def is_inside(root: Path, file: Path) -> bool:
-    """Whether a file is in the folder, wherever links lead. Raises OSError where they lead nowhere."""
-    return file.resolve(strict=True).is_relative_to(root.resolve())
 
 
 def not_a_file(path: Path) -> str | None:

@@ -15,7 +15,7 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 
 from lastmile.store import download, s3
 from lastmile.store.download import PinnedFile
-from lastmile.store.folder import Unlisted, is_inside, list_folder
+from lastmile.store.folder import Unlisted, list_folder
 from lastmile.store.stored_object import Changed, Denied, Missing, StoredObject, translated_errors, version_of
 
 _PAGE = 1_000
@@ -152,7 +152,7 @@ class Store:
             return
         file = _file(self.backend, wanted.key)
         try:
-            if not is_inside(Path(str(self.backend.prefix)), file):
+            if not download.is_inside(Path(str(self.backend.prefix)), file):
                 raise Denied(f"cannot read {wanted.key}: a symbolic link out of the store has come in its place")
             os.close(os.open(file, os.O_RDONLY | os.O_NONBLOCK))
         except PermissionError as error:
