@@ -68,8 +68,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
     try:
         with database(settings) as url:
             yield _look("database", _database, url)
-            yield _look("migrations", _migrations, url)
-            yield _look("landing area", partial(_landing, url), settings)
+            migrations = _look("migrations", _migrations, url)
+            yield migrations
+            if migrations.ok:
+                yield _look("landing area", partial(_landing, url), settings)
     except UserError as error:
         yield Finding("database", False, str(error))
     yield _look("dagster", _dagster, settings)

@@ -48,7 +48,7 @@ def status(
 
 
 def _of_landing_area(connection: "Connection", store: str) -> list[str]:
-    """What cannot be listed there, what fits no contract, and which objects somebody deleted."""
+    """What cannot be listed there, what fits no contract, and which objects were deleted."""
     from lastmile.ledger.presence import gone, unlisted
     from lastmile.ledger.unrouted import unrouted
 

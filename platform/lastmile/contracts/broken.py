@@ -61,10 +61,10 @@ def publish(home: Path, broken: Sequence[Broken]) -> None:
 
 
 def published(home: Path) -> list[Broken]:
-    """What was left there by whoever loaded the code last; nothing where nobody did."""
+    """What the process that last loaded the code left there; nothing where none did."""
     try:
         found = json.loads((home / _PUBLISHED).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return [Broken(**{**one, "names": tuple(one["names"])}) for one in found]
 

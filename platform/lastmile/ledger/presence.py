@@ -30,7 +30,7 @@ def present(connection: Connection, store: str, unlisted: Collection[str]) -> in
 
 
 def present_keys(connection: Connection, store: str, unlisted: Collection[str]) -> set[str]:
-    """The same, by name; those that wait or are being ingested are left to whoever reads them."""
+    """The same, by name; those that wait or are being ingested are left to their workers."""
     found = connection.execute(
         f"SELECT DISTINCT key FROM ledger.drops WHERE {_PRESENT} AND {_LISTABLE}"
         " AND state NOT IN ('discovered', 'claimed')",

@@ -20,7 +20,7 @@ class Unrouted:
 
 
 def unrouted(connection: Connection, store: str) -> list[Unrouted]:
-    """Those that are there and nobody discarded, in order of their keys."""
+    """Those that are there and not discarded, in order of their keys."""
     with connection.cursor(row_factory=class_row(Unrouted)) as cursor:
         return cursor.execute(
             """

@@ -21,7 +21,7 @@ def placeholders(broken: Sequence[Broken]) -> dg.Definitions:
 
 
 def verdicts(broken: Sequence[Broken]) -> Iterator[dg.AssetCheckEvaluation]:
-    """What the checks say, to be reported without a run: nobody would start one."""
+    """What the checks say, to be reported without a run."""
     for one in broken:
         yield dg.AssetCheckEvaluation(
             asset_key=_key(one),

@@ -59,6 +59,11 @@ def link(source: Path, to: Path) -> FileState | None:
     return _state(to)
 
 
+def is_inside(root: Path, file: Path) -> bool:
+    """Whether a file is in the folder, wherever links lead. Raises OSError where they lead nowhere."""
+    return file.resolve(strict=True).is_relative_to(root.resolve())
+
+
 def hash_of(file: Path) -> str:
     """SHA-256 in hex."""
     with file.open("rb") as opened:

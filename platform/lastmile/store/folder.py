@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from lastmile.store.download import is_inside
 from lastmile.store.stored_object import StoredObject
 
 #: Called with a key and why there is no object of that name; the key of a folder ends with a slash.
@@ -72,7 +73,7 @@ def _file(root: Path, entry: os.DirEntry[str], waiting: list[str], unlisted: Unl
 
 def _leads_inside(root: Path, link: os.DirEntry[str]) -> bool:
     try:
-        return link.is_file() and Path(link.path).resolve(strict=True).is_relative_to(root.resolve())
+        return link.is_file() and is_inside(root, Path(link.path))
     except OSError:  # in a circle, say
         return False
 

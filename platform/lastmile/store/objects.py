@@ -152,7 +152,7 @@ class Store:
             return
         file = _file(self.backend, wanted.key)
         try:
-            if not file.resolve(strict=True).is_relative_to(Path(str(self.backend.prefix)).resolve()):
+            if not download.is_inside(Path(str(self.backend.prefix)), file):
                 raise Denied(f"cannot read {wanted.key}: a symbolic link out of the store has come in its place")
             os.close(os.open(file, os.O_RDONLY | os.O_NONBLOCK))
         except PermissionError as error:

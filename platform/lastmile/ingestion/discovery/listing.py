@@ -1,6 +1,6 @@
 """Discovery by listing: whatever was missed before is discovered by the next listing, regardless of timestamps.
 
-A listing of the whole landing area also finds what is not there any more: a drop whose object somebody deleted stays
+A listing of the whole landing area also finds what is not there any more: a drop whose object was deleted stays
 loaded, and that its object is gone is recorded.
 """
 

@@ -20,7 +20,7 @@ def load_error(host: str, port: int) -> str | None:
     """
     try:
         answer = DagsterGrpcClient(port=port, host=host).list_repositories()
-    except DagsterUserCodeUnreachableError:  # it is being started again, by whoever looks after it
+    except DagsterUserCodeUnreachableError:  # it is being started again, by its supervisor
         return None
     found = deserialize_value(answer, (ListRepositoriesResponse, SerializableErrorInfo))
     return _said(found) if isinstance(found, SerializableErrorInfo) else None

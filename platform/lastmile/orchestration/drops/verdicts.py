@@ -35,6 +35,8 @@ def verdict_sensor(every_seconds: int) -> dg.SensorDefinition:
 
 
 def _event(found: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    if found.asset_key is None or found.check_name is None:
+        raise ValueError("expected a verdict that names its asset and its check")
     return dg.AssetCheckEvaluation(
         asset_key=found.asset_key,
         check_name=found.check_name,

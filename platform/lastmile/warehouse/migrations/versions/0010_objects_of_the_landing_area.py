@@ -1,4 +1,4 @@
-"""What is in the landing area and cannot be listed, and drops whose object somebody deleted."""
+"""What is in the landing area and cannot be listed, drops whose object was deleted, and files that fit no contract."""
 
 from alembic import op
 
