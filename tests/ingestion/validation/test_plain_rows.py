@@ -21,7 +21,7 @@ COLUMNS = {
     "b": column(bool, "b"),
     "d": column(date, "d", ge=date(2019, 1, 1)),
     "m": column(datetime, "m"),
-    "c": column(str, "c", isin=["a", "NA", "NAB"], missing=("", "NA")),
+    "c": column(str, "c", isin=["a", "NB", "NAB"], missing=("", "NA")),
     "t": column(str, "t", str_matches="^(?:[a-z ]*)$", required=True),
     "u": column(str, "u", missing=("", "NA")),
 }

@@ -10,6 +10,7 @@ from lastmile.project import Project
 
 MATERIALIZED = ("view", "table", "incremental", "snapshot")
 _FOLDERS = ("staging", "intermediate", "marts")
+_MADE = ("model.", "snapshot.")
 
 
 def unusable_models(manifest: Manifest, contracts: Mapping[str, Contract]) -> dict[str, str]:
@@ -50,9 +51,6 @@ def upstream(manifest: Manifest, name: str, kind: str) -> Iterator[str]:
         if parent.startswith(f"{kind}."):
             yield parent
         yield from upstream(manifest, parent, kind)
-
-
-_MADE = ("model.", "snapshot.")
 
 
 def _is_in_a_layer(node: Node) -> bool:
