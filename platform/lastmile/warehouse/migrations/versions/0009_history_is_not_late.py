@@ -6,7 +6,7 @@ measured all the same.
 
 from alembic import op
 
-revision = "0009_history"
+revision = "0009"
 down_revision = "0008"
 
 #: The end of its partition, of a late drop: so the index `drops_at_a_glance` has all that the view needs.
