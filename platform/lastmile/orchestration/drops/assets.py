@@ -133,10 +133,11 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
             context.log.info(f"{contract.name}: {len(ingested)} drops ingested")
             report_other_partitions(context, contract, ingested)
             drops = inventory(connection, store.url, contract.name, partitions)
-            yield from _results(context, connection, store.url, contract, drops)
-            yield from check_results(connection, store.url, contract, cleaned, quarantine)
+            # Before what the run makes, so that what follows from both is requested in one run.
             keys = (raw_key(contract.name), cleaned, quarantine)
             record_empty(context.instance, connection, store.url, contract, keys, partitions)
+            yield from _results(context, connection, store.url, contract, drops)
+            yield from check_results(connection, store.url, contract, cleaned, quarantine)
 
     return ingest
 
