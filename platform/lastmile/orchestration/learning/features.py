@@ -50,7 +50,7 @@ def feature_asset(declared: Declared[FeatureSet], partitioned: Container[dg.Asse
     @dg.asset(
         key=key,
         description=features.description,
-        deps=[*(_dep(mart, partitioned) for mart in marts), _dep(entities, [entities])],
+        deps=[*(_dep(mart, partitioned) for mart in marts if mart != entities), _dep(entities, [entities])],
         partitions_def=partitions_of(features.partition),
         backfill_policy=in_few_runs(),
         automation_condition=when_updated(dg.AssetSelection.assets(*marts), [*marts, entities]),
