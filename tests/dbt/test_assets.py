@@ -77,10 +77,9 @@ def test_every_data_test_is_a_check_that_says_what_it_checks(sets, installation)
 
 def test_seeds_are_made_and_checked(warehouse, sets, run):
     made = run(sets["warehouse_seeds"])
-    assert row_counts(made) == {
-        name: warehouse.select(f"SELECT count(*) FROM seeds.{name}")[0][0]
-        for name in ("conversion_factors", "country_names")
-    }
+    names = {event.asset_key.path[-1] for event in made.get_asset_materialization_events()}
+    assert names == {"conversion_factors", "country_names"}
+    assert all(warehouse.select(f"SELECT count(*) FROM seeds.{name}")[0][0] > 200 for name in names)
     checks = made.get_asset_check_evaluations()
     assert len(checks) == 4
     assert all(check.passed for check in checks)

@@ -52,7 +52,7 @@ def manifest(built, monkeypatch):
     found["child_map"][name] = []
     for parent in parents:
         found["child_map"][parent].append(name)
-    monkeypatch.setattr(dbt_assets, "_manifest", lambda contracts: found)
+    monkeypatch.setattr(dbt_assets, "_manifest", lambda contracts, folder: found)
     return found
 
 

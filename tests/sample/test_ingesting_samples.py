@@ -53,7 +53,7 @@ def test_faults_of_one_kind_are_named_as_such(dirty, ingested):
     rules = Counter(dict(found.fetchall()))
     placed = sum((Counter(drop.dirt) for drop in dirty[1].drops), Counter())
     assert rules["type"] == placed["wrong_type"]
-    assert rules["at_least"] + rules["at_most"] == placed["out_of_range"]
+    assert rules["at_least"] + rules["at_most"] + rules["within_yield"] == placed["out_of_range"], rules
     assert rules["required"] == placed["missing_required"]
 
 

@@ -10,9 +10,15 @@ class Panicked(Exception):
 
 
 def as_error(error: BaseException) -> Exception:
-    """The error, Panicked for a panic. Raises what orders a stop."""
+    """The error, Panicked for a panic. Raises what orders a stop, and a panic of a process that panicked before.
+
+    Such a one finds a lock that the first left behind (`PoisonError`): no drop is to blame, and all that follow would
+    be; another process goes on.
+    """
     if isinstance(error, Exception):
         return error
+    if "PoisonError" in str(error):
+        raise error
     if type(error).__module__ != "pyo3_runtime":  # each library has a class of its own there, under one name
         raise error
     return Panicked(str(error))

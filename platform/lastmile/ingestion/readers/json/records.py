@@ -157,8 +157,11 @@ def batch(
 
 
 def expect_no_columns(value: Any, contract: Contract) -> None:
-    """Raises Refused for a table written column by column, as pandas does by default: no record is in it."""
-    inside = list(value.values()) if isinstance(value, dict) else []
+    """Raises Refused for a table written column by column, as pandas does by default: no record is in it.
+
+    One nested value by itself may be either, and is read as the record it is by its form.
+    """
+    inside = list(value.values()) if isinstance(value, dict) and len(value) > 1 else []
     kind = type(inside[0]) if inside and type(inside[0]) in (dict, list) and inside[0] else None
     if kind is None or not all(type(item) is kind for item in inside):
         return
