@@ -66,22 +66,22 @@ def _by_source(sources: Sequence[Source]) -> list[dict[str, str]]:
     by_source: list[dict[str, str]] = []
     identify = _identity(sources)
     # No column may be called as the header of another one, or the intake could not tell them apart.
-    taken = {normal_name(header): identify(header) for source in sources for header in source.header}
+    owner = {normal_name(header): identify(header) for source in sources for header in source.header}
     for source in sources:
         own: dict[str, str] = {}
         for header in distinct(source.header):
             key = identify(header)
             if key not in found:
-                found[key] = names.distinct_name(header, partial(_is_free, taken, key))
-                taken[found[key]] = key
+                found[key] = names.distinct_name(header, partial(_is_free, owner, key))
+                owner[found[key]] = key
             own[header] = found[key]
         _expect_alike(source, own, by_source, sources)
         by_source.append(own)
     return by_source
 
 
-def _is_free(taken: Mapping[str, str], key: str, name: str) -> bool:
-    return taken.get(name, key) == key
+def _is_free(owner: Mapping[str, str], key: str, name: str) -> bool:
+    return owner.get(name, key) == key
 
 
 def _identity(sources: Sequence[Source]) -> Callable[[str], str]:
