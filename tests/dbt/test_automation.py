@@ -179,6 +179,17 @@ def test_all_marts_are_made_in_one_run_after_the_partitions(with_views, by_parti
     assert with_views.tick() == {}
 
 
+def test_a_mart_is_not_made_while_a_table_that_it_reads_has_no_partition(with_views, by_partition, tables):
+    there = [key for key in by_partition if key.path[-1] != "int_household"]
+    with_views.make([cleaned_key("lstk")], "2020")
+    with_views.make(there, "2020")
+    early = [with_views.tick() for _ in range(2)]
+    with_views.time = with_views.time.replace(minute=9, second=55)  # when what is busy is waited for no longer
+    assert not any("dim_household" in requested for requested in [*early, with_views.tick()])
+    with_views.make([key for key in by_partition if key not in there], "2020")
+    assert any("dim_household" in with_views.tick() for _ in range(3))
+
+
 def test_marts_wait_while_more_drops_are_being_ingested(with_views, by_partition, tables):
     with_views.make(CLEANED, "2015")
     with_views.tick()

@@ -103,3 +103,20 @@ def test_twenty_years_of_days_are_recorded_bit_by_bit_the_newest_first(site, ins
     for _ in range(2):
         record_empty(instance, site.connection, site.store.url, contract, KEYS[:1], ["2005-01-01"])
     assert sorted(instance.get_materialized_partitions(KEYS[0])) == [f"2024-12-{day}" for day in range(25, 31)]
+
+
+def test_datasets_that_never_had_a_drop_are_recorded_as_empty_by_the_run_of_another(
+    put, visits_platform, instance, monkeypatch
+):
+    put("a.csv", "v1,3,2,1,done")
+    other = replace(VISITS, name="trips")
+    monkeypatch.setattr(type(visits_platform), "contracts", lambda _: {"visits": VISITS, "trips": other})
+    assets = [make(contract) for contract in (VISITS, other) for make in (raw_asset, cleaned_assets)]
+    dg.materialize(
+        assets,
+        instance=instance,
+        resources={"platform": visits_platform},
+        partition_key="2020",
+        selection=[raw_key("visits"), cleaned_key("visits"), quarantine_key("visits")],
+    )
+    assert sorted(instance.get_materialized_partitions(cleaned_key("trips"))) == YEARS

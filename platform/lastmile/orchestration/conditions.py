@@ -54,11 +54,14 @@ def when_partitions_change(
     return _once_idle(changed, busy) & ~missing & ~will_change
 
 
-def when_any_partition_changed(partitioned: Iterable[dg.AssetKey], seeds: Sequence[dg.AssetKey] = ()) -> Condition:
+def when_any_partition_changed(
+    partitioned: Iterable[dg.AssetKey], seeds: Sequence[dg.AssetKey] = (), needed: Iterable[dg.AssetKey] = ()
+) -> Condition:
     """A table of all partitions is made when any of them has changed, in one run with the others of its kind.
 
     `partitioned` are all tables made by partition: while one of them, or what it is made from, is under way, it waits.
-    It waits for `seeds`, those below it, as well; they alone are no data to make it from.
+    It waits for `seeds`, those below it, as well; they alone are no data to make it from. Of `needed`, the tables by
+    partition that it reads itself, each has a partition that exists, or there is no such table in the database.
     """
     fixed = dg.AssetSelection.assets(*seeds)
     has_data = When.any_deps_match(~When.missing()).ignore(fixed)
@@ -70,7 +73,8 @@ def when_any_partition_changed(partitioned: Iterable[dg.AssetKey], seeds: Sequen
     below = When.any_deps_match(When.in_progress() | When.newly_updated() | When.code_version_changed())
     busy = When.in_progress() | When.code_version_changed() | below | below.resolve_through_virtual()
     not_there = When.missing() | When.in_progress() | When.code_version_changed()
-    return _once_idle(changed, _matches(partitioned, busy) + _matches(seeds, not_there))
+    waiting = _once_idle(changed, _matches(partitioned, busy) + _matches(seeds, not_there))
+    return reduce(operator.and_, _matches(needed, ~When.missing()), waiting)
 
 
 def when_made_from_new_code(along_with: dg.AssetSelection) -> Condition:

@@ -311,7 +311,8 @@ def _conditions(
         made_along = {name for names in partitioned if below & set(names) for name in names}
         if manifest["parent_map"].get(table):
             seeds = set(upstream(manifest, table, "seed")) if below else ()
-            conditions[table] = when_any_partition_changed(keys(made_along), keys(seeds))
+            read = {name for names in partitioned for name in names if name in manifest["parent_map"][table]}
+            conditions[table] = when_any_partition_changed(keys(made_along), keys(seeds), keys(read))
         else:
             conditions[table] = alone
     return conditions

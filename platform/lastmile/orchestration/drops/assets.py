@@ -134,8 +134,10 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
             report_other_partitions(context, contract, ingested)
             drops = inventory(connection, store.url, contract.name, partitions)
             # Before what the run makes, so that what follows from both is requested in one run.
-            keys = (raw_key(contract.name), cleaned, quarantine)
-            record_empty(context.instance, connection, store.url, contract, keys, partitions)
+            for other in platform.contracts().values():
+                keys = (raw_key(other.name), cleaned_key(other.name), quarantine_key(other.name))
+                made_now = partitions if other.name == contract.name else ()
+                record_empty(context.instance, connection, store.url, other, keys, made_now)
             yield from _results(context, connection, store.url, contract, drops)
             yield from check_results(connection, store.url, contract, cleaned, quarantine)
 

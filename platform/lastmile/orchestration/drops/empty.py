@@ -1,9 +1,10 @@
 """Partitions for which no drop came are recorded as made, with no rows, so that what is missing is not made yet.
 
 Years and months are recorded from the contract's start up to the current one; of days, of which there are thousands,
-those between the first and the last that has a drop: a day on which a shop is closed. No run is spent on them: each is
-an event of a few milliseconds, once; a run that finds very many leaves some to the next one. A drop that comes for one
-later makes it anew, as any other.
+those between the first and the last that has a drop: a day on which a shop is closed. A run does so for every dataset,
+also those without any drop: a table made from several needs all of them. No run is spent on them: each is an event,
+once; a run that finds very many leaves some to the next one. A drop that comes for one later makes it anew, as any
+other.
 """
 
 from collections.abc import Iterable, Sequence
