@@ -26,6 +26,7 @@ query ($id: String!) {
 
 
 def test_the_address_is_printed_before_the_work_is_done_and_the_report_after_it(platform):
+    wait_for(lambda: "\nreport  " in platform.said.read_text(), 600)
     lines = platform.said.read_text().splitlines()
     address, first, report = (
         next(number for number, line in enumerate(lines) if line.startswith(start))
