@@ -6,7 +6,8 @@ from visits import VISITS
 
 from lastmile.orchestration.backfills import REDO_TAG
 from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
-from lastmile.orchestration.sensors import PARTITION_TAG, landing_sensor
+from lastmile.orchestration.drops.requests import PARTITION_TAG
+from lastmile.orchestration.sensors import landing_sensor
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -179,7 +180,7 @@ class TestLandingSensor:
         for _ in range(3):
             fail("year from 2015/2020")
         assert [request.partition_key for request in tick().run_requests] == ["2021"]
-        monkeypatch.setattr("lastmile.orchestration.sensors._PAUSE_SECONDS", 0)
+        monkeypatch.setattr("lastmile.orchestration.drops.requests._PAUSE_SECONDS", 0)
         (together,) = tick().run_requests
         assert together.tags[PARTITION_TAG] == "year from 2015/all"
 

@@ -14,7 +14,8 @@ from visits import HEADER, VISITS
 from lastmile.contracts import Partition
 from lastmile.ingestion import worker
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset, raw_key
-from lastmile.orchestration.sensors import _requests, landing_sensor
+from lastmile.orchestration.drops.requests import run_requests
+from lastmile.orchestration.sensors import landing_sensor
 from lastmile.settings import Settings
 from lastmile.store import open_store
 
@@ -110,7 +111,7 @@ def test_a_tick_with_thousands_of_new_drops_is_far_below_its_deadline(sensor_tic
 def test_the_days_of_a_month_are_asked_for_in_one_run(instance, visits_platform):
     days = [("visits", f"2024-{day}", 1, 1) for day in ("02-27", "02-29", "03-01")]
     daily = {"visits": replace(VISITS, partition=Partition("day", start=date(2024, 1, 1)))}
-    february, march = _requests(instance, daily, days)
+    february, march = run_requests(instance, None, daily, days)
     assert february.partition_key is None
     assert february.tags["dagster/asset_partition_range_start"] == "2024-02-27"
     assert february.tags["dagster/asset_partition_range_end"] == "2024-02-29"

@@ -13,9 +13,10 @@ from visits import HEADER, VISITS
 
 from lastmile.contracts import Partition
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
+from lastmile.orchestration.drops.requests import PARTITION_TAG, run_requests
 from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.resources import Platform
-from lastmile.orchestration.sensors import PARTITION_TAG, _requests, landing_sensor
+from lastmile.orchestration.sensors import landing_sensor
 
 STARTS = (date(2010, 1, 1), date(2015, 7, 1), date(2020, 1, 31))
 PARTITIONS = [Partition(unit, start) for unit in ("year", "month", "day") for start in STARTS]
@@ -105,7 +106,7 @@ def test_datasets_that_differ_in_their_start_only_are_both_loaded(tick, store, p
 def test_datasets_of_the_same_partitions_share_a_run_whatever_gives_a_row_its_partition(instance):
     landed, by_column = Partition("year", date(2010, 1, 1)), Partition("year", date(2010, 6, 1), column="seen_on")
     contracts = {"a": SimpleNamespace(partition=landed), "b": SimpleNamespace(partition=by_column)}
-    (request,) = _requests(instance, contracts, [("a", "2022", 1, 1), ("b", "2022", 1, 1)])
+    (request,) = run_requests(instance, None, contracts, [("a", "2022", 1, 1), ("b", "2022", 1, 1)])
     assert {key.path[1] for key in request.asset_selection} == {"a", "b"}
     assert request.tags[PARTITION_TAG] == "year from 2010/all"
 
@@ -119,7 +120,7 @@ def test_each_waiting_partition_of_any_mixture_is_in_a_request_whose_assets_all_
     contracts = {name: SimpleNamespace(partition=one) for name, one in zip("abc", partitions, strict=True)}
     waiting = sorted({(name, contracts[name].partition.key_of(day)) for name, day in drops})
     covered = []
-    for request in _requests(instance, contracts, [(*place, 1, 1) for place in waiting]):
+    for request in run_requests(instance, None, contracts, [(*place, 1, 1) for place in waiting]):
         names = {key.path[1] for key in request.asset_selection}
         (shape,) = {partitions_of(contracts[name].partition) for name in names}
         keys = shape.get_partition_keys()

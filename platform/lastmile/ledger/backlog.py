@@ -48,6 +48,20 @@ def waiting_in(
     ).fetchall()
 
 
+def arrivals(connection: Connection, store: str, places: Sequence[tuple[str, str]]) -> tuple[datetime, datetime] | None:
+    """When the first and the last of the drops that wait there were found; `places` are datasets with partitions."""
+    datasets, partitions = zip(*places, strict=True)
+    found = connection.execute(
+        f"""
+        SELECT min(discovered_at), max(discovered_at) FROM ledger.drops
+        WHERE store = %s AND (dataset, partition) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
+          AND ({PENDING} OR {REQUESTED} OR {TO_FILL}) AND (claim IS NULL OR {HOLDER_IS_GONE})
+        """,
+        [store, list(datasets), list(partitions)],
+    ).fetchone()
+    return (found[0], found[1]) if found and found[0] else None
+
+
 def next_due(
     connection: Connection, store: str, dataset: str, partitions: Sequence[str], run_id: str
 ) -> datetime | None:

@@ -70,7 +70,8 @@ def activity(instance: "DagsterInstance", since: float, blame_since: float = 0.0
         finished=[record.dagster_run.run_id for record in ended if record.dagster_run.is_success],
         failed=[record.dagster_run.run_id for record in ended if _is_final_failure(record)],
         settled=idle
-        and all(_requested_nothing(instance, sensor, ticks, last_end) for sensor, ticks in SENSORS.items()),
+        and all(_requested_nothing(instance, sensor, ticks, last_end) for sensor, ticks in SENSORS.items())
+        and not _training_waits(instance),
         sensor_errors=_sensor_errors(instance, blame_since),
     )
 
@@ -94,6 +95,20 @@ def _is_final_failure(record: "RunRecord") -> bool:
     if run.status not in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED):
         return False
     return run.tags.get("dagster/will_retry") != "true"
+
+
+def _training_waits(instance: "DagsterInstance") -> bool:
+    """Whether a model is trained at the next minute: what it was made from is newer than its last run."""
+    from lastmile.orchestration.runs.cause import made_at, made_from
+
+    models = [key for key in instance.get_asset_keys(prefix=["models"])]
+    for model in instance.get_asset_records(models) if models else ():
+        newest = [made_at(record) or 0 for record in instance.get_asset_records([*made_from(model)] or models[:0])]
+        last = instance.get_run_record_by_id(model.asset_entry.last_run_id or "")
+        began = last.create_timestamp.timestamp() if last else 0
+        if newest and max(newest) > max(began, made_at(model) or 0):
+            return True
+    return False
 
 
 def _ticks(instance: "DagsterInstance", sensor: str, limit: int) -> "Sequence[Any]":

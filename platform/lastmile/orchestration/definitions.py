@@ -93,7 +93,7 @@ def _platform(
     return dg.Definitions(
         assets=[*warehouse, documentation_asset(warehouse)] if folder else [],
         sensors=[
-            landing_sensor(dg.AssetSelection.key_prefixes("raw", "cleaned", "quarantine"), 4, broken),
+            landing_sensor(dg.AssetSelection.all(), 4, broken),
             automation_sensor(every_seconds=1),
             verdict_sensor(every_seconds=30),
         ],

@@ -70,7 +70,8 @@ def standing_failures(instance: "DagsterInstance") -> list[Failure]:
         if run.is_success:
             made |= {(asset, first, last) for asset in assets_of_run(run)}
         elif run.tags.get("dagster/will_retry") != "true":
-            left = [asset for asset in assets_of_run(run) if not _is_made(asset, (first, last), made)]
+            own = _made_in(instance, run)  # where one branch failed, others did not
+            left = [one for one in assets_of_run(run) if one not in own and not _is_made(one, (first, last), made)]
             if left:
                 made |= {(asset, first, last) for asset in left}  # said once, of the newest run
                 found.append(Failure(run.run_id, left, partitions, _reason(instance, run.run_id)))
@@ -93,6 +94,15 @@ def partitions_of_run(run: "DagsterRun") -> tuple[str, str] | None:
 def plain(text: str) -> str:
     """Without what colours a terminal."""
     return _ANSI.sub("", text)
+
+
+def _made_in(instance: "DagsterInstance", run: "DagsterRun") -> set[str]:
+    """The assets that a run has made, in all of its partitions as each step makes them in one go."""
+    from dagster import DagsterEventType
+
+    records = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION).records
+    events = [record.event_log_entry.dagster_event for record in records]
+    return {event.asset_key.to_user_string() for event in events if event and event.asset_key}
 
 
 def _is_made(asset: str, ends: Iterable[str], made: set[tuple[str, str, str]]) -> bool:

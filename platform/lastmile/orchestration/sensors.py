@@ -1,18 +1,17 @@
 """What happens by itself: a sensor turns pending drops into runs, automation carries their rows on to the report."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster import DagsterRunStatus
 
 from lastmile.contracts.broken import Broken
 from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
-from lastmile.orchestration.drops.assets import cleaned_key, quarantine_key, raw_key
+from lastmile.orchestration.drops.assets import raw_key
 from lastmile.orchestration.drops.causes import with_causes
-from lastmile.orchestration.partitions import partitions_of
+from lastmile.orchestration.drops.requests import Place, run_requests
 from lastmile.orchestration.placeholders import verdicts
 from lastmile.orchestration.resources import Platform
 from lastmile.orchestration.unrouted import UnroutedReport
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
     from lastmile.store import Store
 
-PARTITION_TAG = "lastmile/partition"
-_FAILURES_IN_A_ROW = 3
-_PAUSE_SECONDS = 600
 #: Runs requested in one tick; the rest follows in the next ones.
 _MOST_RUNS = 10
 #: Between two listings of the whole landing area, where notifications name what is new meanwhile.
@@ -46,6 +42,7 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int, broken: Sequen
     def landing(context: dg.SensorEvaluationContext, platform: Platform) -> Iterator[dg.RunRequest | dg.SkipReason]:
         from lastmile.ingestion.discovery.routing import refuse_unroutable
         from lastmile.ledger import pending
+        from lastmile.ledger.backlog import arrivals
 
         for verdict in unreported:
             context.instance.report_runless_asset_event(verdict)
@@ -54,8 +51,13 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int, broken: Sequen
             new = _register_new_drops(context, platform, connection, store, contracts)
             waiting = refuse_unroutable(connection, store.url, contracts, pending(connection, store.url))
             report.update(context.instance, connection, store.url, contracts)
+
+            def found(places: Sequence[Place]) -> tuple[datetime, datetime] | None:
+                return arrivals(connection, store.url, places)
+
+            graph = context.repository_def.asset_graph if context.repository_def else None
+            requests = list(run_requests(context.instance, graph, _loaded(context, contracts), waiting, found))
         context.log.info(f"{new} new drops, {sum(count for *_, count, _ in waiting)} pending")
-        requests = list(_requests(context.instance, _loaded(context, contracts), waiting))
         yield from with_causes(platform, requests[:_MOST_RUNS])
         if not requests:
             yield dg.SkipReason(
@@ -99,84 +101,6 @@ def _register_new_drops(
             context.log.warning(f"listing instead: {error}")
         context.update_cursor(str(time.time()))
     return new + discover(connection, store, contracts)
-
-
-def _requests(
-    instance: dg.DagsterInstance, contracts: Mapping[str, Contract], waiting: Iterable[tuple[str, str, int, int]]
-) -> Iterator[dg.RunRequest]:
-    """One run for all years, for the months of a year and the days of a month, over every dataset with drops there and
-    the same partitions: Dagster makes no run of assets whose partitions differ, if only in their start. The ledger says
-    what is new, so no run key. Datasets under a backfill are left to that."""
-    from lastmile.orchestration.dagster_compat.backfills import assets_under_backfill
-
-    left = assets_under_backfill(instance)
-    groups: dict[tuple[dg.PartitionsDefinition[str], str, str], list[tuple[str, str]]] = defaultdict(list)
-    for dataset, partition, *_ in waiting:
-        if dataset in contracts and raw_key(dataset) not in left:
-            shape = contracts[dataset].partition
-            tag = f"{shape.unit} from {shape.start_key()}"
-            groups[partitions_of(shape), tag, _batch(shape.unit, partition)].append((dataset, partition))
-    for (_, tag, batch), places in groups.items():
-        yield from _requests_for_group(instance, tag, batch, places)
-
-
-def _batch(unit: str, partition: str) -> str:
-    return {"year": "all", "month": partition[: len("2024")], "day": partition[: len("2024-01")]}[unit]
-
-
-def _requests_for_group(
-    instance: dg.DagsterInstance, shape: str, batch: str, places: Sequence[tuple[str, str]]
-) -> Iterator[dg.RunRequest]:
-    """One run; after one has failed, for a while, one for each partition, so that what fails does not stop the rest."""
-    if _has_failed(instance, f"{shape}/{batch}"):
-        by_tag = {
-            f"{shape}/{partition}": [place for place in places if place[1] == partition] for _, partition in places
-        }
-    else:
-        by_tag = {f"{shape}/{batch}": list(places)}
-    for tag, found in by_tag.items():
-        if _may_run(instance, tag):
-            datasets = dict.fromkeys(dataset for dataset, _ in found)
-            keys = [key(dataset) for dataset in datasets for key in (raw_key, cleaned_key, quarantine_key)]
-            yield _request(keys, sorted({partition for _, partition in found}), {PARTITION_TAG: tag})
-
-
-def _has_failed(instance: dg.DagsterInstance, tag: str) -> bool:
-    """Whether the last run of the tag failed and that is not long ago."""
-    last = instance.get_run_records(dg.RunsFilter(tags={PARTITION_TAG: tag}), limit=1)
-    is_failed = bool(last) and last[0].dagster_run.status == DagsterRunStatus.FAILURE
-    return is_failed and _seconds_since(last[0].end_time) <= _PAUSE_SECONDS
-
-
-def _request(keys: Sequence[dg.AssetKey], partitions: Sequence[str], tags: Mapping[str, str]) -> dg.RunRequest:
-    """A run for the partitions from the first to the last; those between that wait for nothing are left as they are."""
-    if len(partitions) == 1:
-        return dg.RunRequest(asset_selection=keys, partition_key=partitions[0], tags=tags)
-    return dg.RunRequest(
-        asset_selection=keys,
-        tags={
-            **tags,
-            "dagster/asset_partition_range_start": partitions[0],
-            "dagster/asset_partition_range_end": partitions[-1],
-        },
-    )
-
-
-def _may_run(instance: dg.DagsterInstance, tag: str) -> bool:
-    """False while a run for the partition is under way, and for a pause after several in a row have failed."""
-    last = instance.get_run_records(dg.RunsFilter(tags={PARTITION_TAG: tag}), limit=_FAILURES_IN_A_ROW)
-    if last and not last[0].dagster_run.is_finished:
-        return False
-    failed = [record for record in last if record.dagster_run.status == DagsterRunStatus.FAILURE]
-    if len(failed) < _FAILURES_IN_A_ROW:
-        return True
-    return _seconds_since(failed[0].end_time) > _PAUSE_SECONDS
-
-
-def _seconds_since(end_time: float | None) -> float:
-    import time
-
-    return time.time() - (end_time or 0)
 
 
 def automation_sensor(every_seconds: int) -> dg.AutomationConditionSensorDefinition:

@@ -21,6 +21,7 @@ from dagster_dbt import DagsterDbtCliRuntimeError, DbtCliInvocation, dbt_assets
 from lastmile.contracts.broken import Broken
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.partition import Partition, common
+from lastmile.orchestration.chain import OWN_RUN
 from lastmile.orchestration.conditions import (
     Condition,
     when_any_partition_changed,
@@ -139,6 +140,7 @@ def documentation_asset(described: Sequence[dg.AssetsDefinition]) -> dg.AssetsDe
         code_version=digest(f"{spec.key.to_user_string()} {spec.code_version}" for spec in specs),
         automation_condition=when_made_from_new_code(dg.AssetSelection.tag("layer", "marts")),
         group_name="reports",
+        tags=OWN_RUN,
         owners=["team:analytics"],
         kinds={"dbt", "html"},
         pool=_POOL,
@@ -197,7 +199,7 @@ def _row_count(status: str, context: dg.AssetExecutionContext) -> dict[str, int]
     count = status.split()[-1]
     if not count.isdigit():
         return {}
-    partitions = len(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else 0
+    partitions = len(context.partition_keys) if context.assets_def.partitions_def else 0
     name = {0: "dagster/row_count", 1: "dagster/partition_row_count"}.get(
         partitions, "rows in all partitions of the run"
     )

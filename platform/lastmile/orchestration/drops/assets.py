@@ -52,6 +52,11 @@ def quarantine_key(dataset: str) -> dg.AssetKey:
     return dg.AssetKey(quarantine_path(dataset))
 
 
+def ingestion_step(dataset: str) -> tuple[str, str]:
+    """The steps of a run that register the dataset's drops and ingest them."""
+    return "__".join(raw_path(dataset)), f"ingest_{dataset}"
+
+
 def raw_asset(contract: Contract) -> dg.AssetsDefinition:
     @dg.asset(
         key=raw_key(contract.name),

@@ -11,8 +11,9 @@ import pandas as pd
 
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.declarations.model import Classification, Model
+from lastmile.orchestration.chain import OWN_RUN
 from lastmile.orchestration.learning.features import measures
-from lastmile.orchestration.learning.following import when_updated
+from lastmile.orchestration.learning.following import AT_MOST_EVERY_MINUTE, when_updated
 from lastmile.orchestration.learning.shared import (
     GROUP,
     RETRIES,
@@ -46,14 +47,14 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         key=key,
         description=model.description,
         ins={"rows": dg.AssetIn(features)},
-        automation_condition=when_updated(dg.AssetSelection.assets(features), new=True),
+        automation_condition=when_updated(dg.AssetSelection.assets(features), new=True, at=AT_MOST_EVERY_MINUTE),
         check_specs=[
             dg.AssetCheckSpec(_CHECK, asset=key, description="Every score is better than a dummy's, not by luck.")
         ],
         group_name=GROUP,
         kinds={"scikitlearn"},
         owners=[declared.value.owner],
-        tags=tags(declared),
+        tags={**tags(declared), **OWN_RUN},
         code_version=code_version(declared, "models"),
         retry_policy=RETRIES,
         metadata={**source_code(declared), "dagster/table_name": "registry.model_versions"},

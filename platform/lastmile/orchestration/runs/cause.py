@@ -50,7 +50,7 @@ def record_cause(instance: "DagsterInstance", run_id: str) -> None:
 
 def _cause(instance: "DagsterInstance", assets: Sequence["AssetKey"], partitions: tuple[str, str] | None) -> str:
     made = instance.get_asset_records(assets)
-    times = [time for record in made if (time := _made_at(record))]
+    times = [time for record in made if (time := made_at(record))]
     if len(times) < len(assets) or (partitions and not all(_has(instance, asset, partitions) for asset in assets)):
         return "not made before"
     changed = _changed(instance, made, min(times), {*assets})
@@ -62,11 +62,11 @@ def _changed(
 ) -> list[str]:
     """What these were made from and was made anew since, or else what that is made from."""
     for _ in range(_LEVELS):
-        upstream = {key for record in made for key in _made_from(record)} - known
+        upstream = {key for record in made for key in made_from(record)} - known
         if not upstream:
             return []
         made, known = instance.get_asset_records(sorted(upstream)), known | upstream
-        if newer := [record for record in made if (_made_at(record) or 0) > since]:
+        if newer := [record for record in made if (made_at(record) or 0) > since]:
             return sorted(record.asset_entry.asset_key.to_user_string() for record in newer)
     return []
 
@@ -79,7 +79,8 @@ def _has(instance: "DagsterInstance", asset: "AssetKey", partitions: tuple[str, 
     return bool(instance.fetch_materializations(made, limit=1).records)
 
 
-def _made_from(record: "AssetRecord") -> Iterable["AssetKey"]:
+def made_from(record: "AssetRecord") -> Iterable["AssetKey"]:
+    """What the asset was made from when it was made last."""
     from dagster import AssetKey
 
     last = record.asset_entry.last_materialization
@@ -87,6 +88,7 @@ def _made_from(record: "AssetRecord") -> Iterable["AssetKey"]:
     return [AssetKey.from_user_string(tag.removeprefix(_MADE_FROM)) for tag in tags if tag.startswith(_MADE_FROM)]
 
 
-def _made_at(record: "AssetRecord") -> float | None:
+def made_at(record: "AssetRecord") -> float | None:
+    """When it was made last, in seconds since the epoch."""
     last = record.asset_entry.last_materialization_record
     return last.timestamp if last else None

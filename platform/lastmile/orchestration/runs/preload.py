@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 LIBRARIES = (
-    "dagster", "dagster_dbt", "dagster_postgres", "obstore", "pandera.polars", "pgpq", "polars", "psycopg",
+    "dagster", "dagster_dbt", "dagster_postgres", "dbt.adapters.postgres", "dbt.cli.main", "obstore", "pandera.polars", "pgpq", "polars", "psycopg",
     "pyarrow.parquet", "python_calamine",
 )  # fmt: skip
 #: Threads of an allocator and of polars' spilling, which a worker can do without. Those with no name of their own have

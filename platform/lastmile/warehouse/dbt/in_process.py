@@ -6,7 +6,6 @@ folder's last parse is what it runs. dbt keeps state in globals, so commands tak
 """
 
 import ctypes
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -34,9 +33,9 @@ class InProcess:
         self.args = ["dbt", *args]
         self.returncode: int | None = None
         self.stdout = _Lines()
-        places = ["--project-dir", project, "--profiles-dir", project, "--target-path", working_files]
-        places += ["--log-path", working_files, "--log-level", "none", "--no-send-anonymous-usage-stats"]
-        self._command = [*args, *map(os.fspath, places)]
+        places = ["--project-dir", str(project), "--profiles-dir", str(project)]
+        places += ["--target-path", str(working_files), "--log-path", str(working_files)]
+        self._command = [*args, *places, "--log-level", "none", "--no-send-anonymous-usage-stats"]
         self._project = project
         self._thread = Thread(target=self._run, name="dbt", daemon=True)
         self._thread.start()
