@@ -45,7 +45,7 @@ def chain(
         is_automatic = node.is_materializable and node.automation_condition is not None
         return is_automatic and node.partitions_def in (None, shape) and not OWN_RUN.items() <= node.tags.items()
 
-    below = [key for key in _reached(first, lambda key: filter(follows, sorted(graph.get(key).child_keys)))]
+    below = _reached(first, lambda key: filter(follows, sorted(graph.get(key).child_keys)))
     above = _reached(below, lambda key: filter(follows, sorted(graph.get(key).parent_keys)))
     never = _never_made(instance, [*first, *above])
     made = [key for key in below if not graph.get(key).is_virtual]

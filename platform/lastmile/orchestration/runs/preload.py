@@ -12,8 +12,8 @@ from importlib import import_module
 from pathlib import Path
 
 LIBRARIES = (
-    "dagster", "dagster_dbt", "dagster_postgres", "dbt.adapters.postgres", "dbt.cli.main", "obstore", "pandera.polars", "pgpq", "polars", "psycopg",
-    "pyarrow.parquet", "python_calamine",
+    "dagster", "dagster_dbt", "dagster_postgres", "dbt.adapters.postgres", "dbt.cli.main", "obstore", "pandera.polars",
+    "pgpq", "polars", "psycopg", "pyarrow.parquet", "python_calamine",
 )  # fmt: skip
 #: Threads of an allocator and of polars' spilling, which a worker can do without. Those with no name of their own have
 #: the program's: the main one, and OpenBLAS's, which a fork starts anew.
