@@ -8,6 +8,7 @@ from pathlib import Path
 from dagster import DagsterInstance
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget, create_run_for_test, freeze_time
@@ -26,6 +27,7 @@ __all__ = [
     "PartitionBackfill",
     "ReconstructableJob",
     "ReconstructableRepository",
+    "StepFailureData",
     "asset_daemon",
     "controller",
     "create_run_for_test",

@@ -40,6 +40,8 @@ def environment(settings: Settings, database_url: str) -> dict[str, str]:
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120",
         "PYTHONUNBUFFERED": "1",
+        # The materializations of the partitions of a range are one statement, not one each.
+        "DAGSTER_EVENT_BATCH_SIZE": "1000",
         **ALLOCATORS,
     }
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from typing import Any
 
-from lastmile.warehouse.dbt.column_lineage import NotFollowed, origins, relation_name
+from lastmile.warehouse.dbt.column_lineage import NotFollowed, relation_name
+from lastmile.warehouse.dbt.kept_lineage import kept_origins
 
 #: Column to the quantities it is derived from; of the columns that are derived from none, an empty set.
 Measures = dict[str, frozenset[str]]
@@ -53,7 +54,7 @@ def _declared(column: Mapping[str, Any], parents: Mapping[str, Measures]) -> fro
 def _of_sql(node: Mapping[str, Any], parents: Mapping[str, Measures]) -> Measures:
     """By the SQL. Where it cannot be followed, a column that is not its parents' counts as measuring all they do."""
     try:
-        followed = origins(node, parents)
+        followed = kept_origins(node, parents)
     except NotFollowed:
         unchanged = {name: quantities for columns in parents.values() for name, quantities in columns.items()}
         everything = NOTHING.union(*unchanged.values())
@@ -71,7 +72,7 @@ def query_measures(query: str, sources: Mapping[str, Measures]) -> Measures:
         plain = re.sub(rf"\b\w+\.{name}\b", name, plain)
     node = {"name": "query", "raw_code": plain, "columns": {}}
     try:
-        followed = origins(node, sources)
+        followed = kept_origins(node, sources)
     except NotFollowed:
         everything = NOTHING.union(*(quantities for columns in sources.values() for quantities in columns.values()))
         return defaultdict(lambda: everything)

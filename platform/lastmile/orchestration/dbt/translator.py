@@ -105,7 +105,8 @@ def _macros(manifest: Manifest, node: Node) -> Iterator[str]:
 
 def column_lineage(manifest: Manifest, unique_id: str) -> Mapping[str, Any]:
     """Metadata that names the columns of a model's parents; empty where its SQL cannot be followed, and of a seed."""
-    from lastmile.warehouse.dbt.column_lineage import NotFollowed, origins, relation_name
+    from lastmile.warehouse.dbt.column_lineage import NotFollowed, relation_name
+    from lastmile.warehouse.dbt.kept_lineage import kept_origins
 
     relations = {**manifest["nodes"], **manifest["sources"]}
     node = relations[unique_id]
@@ -113,7 +114,7 @@ def column_lineage(manifest: Manifest, unique_id: str) -> Mapping[str, Any]:
         return {}
     parents = {relation_name(relations[parent]): relations[parent] for parent in node["depends_on"]["nodes"]}
     try:
-        followed = origins(node, {name: parent["columns"] for name, parent in parents.items()})
+        followed = kept_origins(node, {name: parent["columns"] for name, parent in parents.items()})
     except NotFollowed:
         return {}
     keys = {name: _key(parent) for name, parent in parents.items()}

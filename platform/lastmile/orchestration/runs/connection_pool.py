@@ -1,6 +1,8 @@
-"""Connections to Dagster's storage that are kept, for processes that query it every few seconds."""
+"""Connections to Dagster's storage that are kept, for processes that use it every few seconds or more often."""
 
 from typing import TYPE_CHECKING
+
+from lastmile.orchestration.dagster_compat.storage import check_connections
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -12,5 +14,7 @@ _MOST_MORE = 20
 
 
 def keep_connections(instance: "DagsterInstance") -> None:
-    """Keep one connection per storage open. After the database was restarted the first query on each fails once."""
+    """Keep one connection per storage open. One that is dead when it is needed, as after a restart of the database, is
+    replaced."""
     instance.optimize_for_webserver(statement_timeout=0, pool_recycle=_RECYCLE_SECONDS, max_overflow=_MOST_MORE)
+    check_connections(instance)

@@ -1,7 +1,6 @@
 """The libraries that most runs need, imported once by multiprocessing's fork server: workers have them from the start.
 
-Nothing of the project is among them: each worker imports that anew, so a run is always of the code as it is. Training's
-libraries are left out: two runs in a dozen need them, and each worker would hold 70 MB more.
+Nothing of the project is among them: each worker imports that anew, so a run is always of the code as it is.
 
 A fork has no thread but the one that forked, so a library that starts threads it cannot do without must not be among
 them. Raises RuntimeError where one has: the server then ends, and workers are started without it.
@@ -12,8 +11,9 @@ from importlib import import_module
 from pathlib import Path
 
 LIBRARIES = (
-    "dagster", "dagster_dbt", "dagster_postgres", "dbt.adapters.postgres", "dbt.cli.main", "obstore", "pandera.polars",
-    "pgpq", "polars", "psycopg", "pyarrow.parquet", "python_calamine",
+    "dagster", "dagster_dbt", "dagster_postgres", "dbt.adapters.postgres", "dbt.cli.main", "matplotlib.figure",
+    "matplotlib.backends.backend_agg", "obstore", "pandas", "pandera.polars", "pgpq", "polars", "psycopg",
+    "pyarrow.parquet", "python_calamine", "sklearn.ensemble", "sklearn.model_selection", "sklearn.tree", "skops.io",
 )  # fmt: skip
 #: Threads of an allocator and of polars' spilling, which a worker can do without. Those with no name of their own have
 #: the program's: the main one, and OpenBLAS's, which a fork starts anew.
