@@ -166,7 +166,8 @@ def _build(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platfor
     """
     from lastmile.warehouse.dbt.artifacts import publish_manifest
 
-    command = [*_QUIETLY, "build", "--exclude-resource-type", "unit_test", *options]
+    # What is built is known from its events: the manifest and the results as files would be a second's work.
+    command = [*_QUIETLY, "--no-write-json", "build", "--exclude-resource-type", "unit_test", *options]
     with _connected(platform) as connection, _target() as folder:
         try:
             yield from _stream(dbt.cli(command, context=context, target_path=folder), context, platform)
