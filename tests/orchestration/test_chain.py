@@ -9,8 +9,8 @@ from dagster_private import StepFailureData
 from visits import VISITS
 
 from lastmile.contracts import Partition
-from lastmile.orchestration.chain import OWN_RUN, chain
-from lastmile.orchestration.drops.requests import PARTITION_TAG, _go_on_coming, run_requests
+from lastmile.orchestration.chain import OWN_RUN, PARTITION_TAG, chain
+from lastmile.orchestration.drops.requests import _go_on_coming, run_requests
 from lastmile.orchestration.partitions import partitions_of
 
 YEARS = partitions_of(Partition("year", start=date(2020, 1, 1)))

@@ -5,8 +5,8 @@ import pytest
 from visits import VISITS
 
 from lastmile.orchestration.backfills import REDO_TAG
+from lastmile.orchestration.chain import PARTITION_TAG
 from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
-from lastmile.orchestration.drops.requests import PARTITION_TAG
 from lastmile.orchestration.sensors import landing_sensor
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 from dagster._core.asset_graph_view.entity_subset import EntitySubset
+from dagster._core.events import StepMaterializationData
 from household_learning import (
     FEATURES_KEY,
     HOUSEHOLDS,
@@ -19,6 +21,7 @@ from household_learning import (
     learning_resources,
 )
 
+from lastmile.orchestration.chain import PARTITION_TAG
 from lastmile.orchestration.drops.assets import cleaned_key
 from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.resources import Platform
@@ -40,14 +43,18 @@ class Daemon:
         self.upstream, self.resources = upstream, learning_resources(Platform())
         self.reload(learning_assets())
         self.cursor: dg.AssetDaemonCursor | None = None
+        self.time = datetime(2026, 1, 1, 12, 0, 5, tzinfo=UTC)
 
     def reload(self, ours: Sequence[dg.AssetsDefinition]) -> None:
         """The code as it is from now on."""
         self.definitions = dg.Definitions(assets=[*self.upstream, *ours], resources=self.resources)
 
-    def tick(self) -> dict[dg.AssetKey, list[str] | None]:
-        """What is asked for: partitions by asset, None for an asset without partitions."""
-        result = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor)
+    def tick(self, seconds: int = 60) -> dict[dg.AssetKey, list[str] | None]:
+        """What is asked for so many seconds later: partitions by asset, None for an asset without partitions."""
+        self.time += timedelta(seconds=seconds)
+        result = dg.evaluate_automation_conditions(
+            self.definitions, self.instance, cursor=self.cursor, evaluation_time=self.time
+        )
         self.cursor = result.cursor
         asked = {}
         for made in result.results:
@@ -58,6 +65,15 @@ class Daemon:
     def make(self, key: dg.AssetKey, partitions: Iterable[str] | None = None) -> None:
         for partition in [None] if partitions is None else partitions:
             self.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
+
+    def make_in_one_run(self, keys: Sequence[dg.AssetKey]) -> None:
+        run = dg.DagsterRun("job", tags={PARTITION_TAG: "year/all"}, status=dg.DagsterRunStatus.SUCCESS)
+        self.instance.add_run(run)
+        for key in keys:
+            for partition in YEARS if key in PARTITIONED else [None]:
+                made = StepMaterializationData(dg.AssetMaterialization(key, partition=partition))
+                event = dg.DagsterEvent("ASSET_MATERIALIZATION", run.job_name, event_specific_data=made)
+                self.instance.report_dagster_event(event, run.run_id)
 
     def make_marts(self) -> None:
         for mart in MARTS:
@@ -178,3 +194,29 @@ def test_the_same_code_loaded_again_starts_nothing(daemon: Daemon) -> None:
     daemon.follow()
     daemon.reload(learning_assets())
     assert daemon.follow() == []
+
+
+def test_a_model_that_exists_is_trained_at_most_once_a_minute(daemon: Daemon) -> None:
+    daemon.make(SURVEYED, YEARS)
+    daemon.make_marts()
+    daemon.follow()
+    daemon.make(FEATURES_KEY, YEARS)
+    assert [daemon.tick(seconds=10) for _ in range(5)] == [{}] * 5
+    assert daemon.tick(seconds=10) == {MODEL_KEY: None}
+
+
+def test_what_a_run_has_made_with_its_upstream_is_not_requested_again(daemon: Daemon) -> None:
+    daemon.make(SURVEYED, YEARS)
+    daemon.make_marts()
+    daemon.follow()
+    keys = [*MARTS, FEATURES_KEY, PREDICTIONS_KEY, REPORT_KEY]
+    daemon.make_in_one_run(keys)
+    assert daemon.follow() == [{MODEL_KEY: None}, {PREDICTIONS_KEY: YEARS}, {REPORT_KEY: None}]
+
+
+def test_what_a_run_for_drops_did_not_come_to_is_requested(daemon: Daemon) -> None:
+    daemon.make(SURVEYED, YEARS)
+    daemon.make_marts()
+    daemon.follow()
+    daemon.make_in_one_run(MARTS)
+    assert daemon.follow() == chain(YEARS)

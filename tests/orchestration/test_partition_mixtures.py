@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from visits import HEADER, VISITS
 
 from lastmile.contracts import Partition
+from lastmile.orchestration.chain import PARTITION_TAG
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
-from lastmile.orchestration.drops.requests import PARTITION_TAG, run_requests
+from lastmile.orchestration.drops.requests import run_requests
 from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.resources import Platform
 from lastmile.orchestration.sensors import landing_sensor

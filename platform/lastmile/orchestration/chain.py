@@ -13,6 +13,8 @@ import dagster as dg
 
 from lastmile.orchestration.partitions import MOST_PARTITIONS
 
+#: The tag of runs that drops led to: which of their partitions it makes.
+PARTITION_TAG = "lastmile/partition"
 #: The tag of assets that are made in runs of their own.
 OWN_RUN = {"lastmile/run": "own"}
 

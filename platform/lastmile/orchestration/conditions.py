@@ -46,8 +46,8 @@ def when_partitions_change(
     has_data = When.any_deps_match(~When.missing()).resolve_through_virtual()
     changed = (
         (When.missing() & has_data).newly_true()
-        | When.any_deps_updated().resolve_through_virtual()
-        | ((When.any_deps_updated() | When.code_version_changed()) & ~When.missing())
+        | _deps_updated().resolve_through_virtual()
+        | ((_deps_updated() | When.code_version_changed()) & ~When.missing())
     )
     busy = _matches(views, When.code_version_changed() | When.any_deps_in_progress())
     busy += _matches(whole, When.any_deps_in_progress())
@@ -67,8 +67,8 @@ def when_any_partition_changed(
     has_data = When.any_deps_match(~When.missing()).ignore(fixed)
     changed = (
         (When.missing() & has_data).newly_true()
-        | When.any_deps_updated().ignore(fixed)
-        | ((When.any_deps_updated() | When.code_version_changed()) & has_data)
+        | _deps_updated().ignore(fixed)
+        | ((_deps_updated() | When.code_version_changed()) & has_data)
     )
     below = When.any_deps_match(When.in_progress() | When.newly_updated() | When.code_version_changed())
     busy = When.in_progress() | When.code_version_changed() | below | below.resolve_through_virtual()
@@ -82,6 +82,11 @@ def when_made_from_new_code(along_with: dg.AssetSelection) -> Condition:
     new_code = When.missing().newly_true() | When.code_version_changed()
     will_run = When.any_deps_match(When.will_be_requested()).allow(along_with)
     return _until_made(new_code) & will_run & ~When.in_progress()
+
+
+def _deps_updated() -> Any:
+    """Also in a run that was to make the asset as well, and did not come to it: one that did resets the condition."""
+    return When.any_deps_match(When.newly_updated() | When.will_be_requested())
 
 
 def _once_idle(changed: Condition, busy: Iterable[Condition]) -> Condition:

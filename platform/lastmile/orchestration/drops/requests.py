@@ -15,11 +15,10 @@ import dagster as dg
 from dagster import DagsterRunStatus
 
 from lastmile.contracts.contract import Contract
-from lastmile.orchestration.chain import chain
+from lastmile.orchestration.chain import PARTITION_TAG, chain
 from lastmile.orchestration.drops.assets import cleaned_key, ingestion_step, quarantine_key, raw_key
 from lastmile.orchestration.partitions import partitions_of
 
-PARTITION_TAG = "lastmile/partition"
 _FAILURES_IN_A_ROW = 3
 _PAUSE_SECONDS = 600
 #: Drops that came while a run was at work are a stream: the next run waits until none has come for so long, or the

@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 from dagster import AutomationCondition as When
 
+from lastmile.orchestration.chain import PARTITION_TAG
+
 #: Training takes minutes where there is much to learn from, and drops come close together.
 AT_MOST_EVERY_MINUTE = "* * * * *"
 
@@ -14,32 +16,28 @@ def when_updated(
     after: dg.AssetSelection,
     needs: Iterable[dg.AssetKey] = (),
     *,
-    changed: dg.AssetSelection | None = None,
     new: bool = False,
     at: str | None = None,
 ) -> "When[Any]":
-    """Make the asset's partitions when any of `after` was updated in a run that does not make the asset as well, or any
-    of `changed` is not what it was, or those there are when its code has changed: once each of `needs` exists, in any
-    of its partitions that overlap the asset's, and neither a dependency nor the asset itself is being made. With `new`
-    it is also made where it is declared after the first of them was. One that exists waits for the schedule `at`.
+    """Make the asset's partitions when any of `after` was updated, or those there are when its code has changed, once
+    each of `needs` exists, in any of its partitions that overlap the asset's, and neither a dependency nor the asset
+    itself is being made. With `new` it is also made where it is declared after the first of them was. One that exists
+    waits for the schedule `at`. What a run for new drops has made, which makes all in its order, is up to date.
 
     Unlike `eager()`: every partition counts, not only the latest; an unpartitioned asset does not wait for partitions
     that will never be; what `needs` lacks at the time of the update is not caught up with when it comes, because an
     update of its own follows; and an update that comes while the asset is being made is not counted as used.
     """
-    updated = When.newly_updated() & ~When.executed_with_root_target()
     has_new_code: When[Any] = When.code_version_changed() & ~When.missing()
-    due: When[Any] = When.any_deps_match(updated).allow(after) | has_new_code
-    if changed is not None:
-        due = due | When.any_deps_match(When.data_version_changed()).allow(changed)
+    due: When[Any] = When.any_deps_match(When.newly_updated()).allow(after) | has_new_code
     if new:
         due = due | (When.missing() & When.any_deps_match(~When.missing()).allow(after)).newly_true()
     for key in needs:
         due = due & When.any_deps_match(~When.missing()).allow(dg.AssetSelection.assets(key))
     # A look in the last second of a run sees some of its partitions, the next one the others: idle is a look later.
-    coming = When.in_progress() | When.newly_updated() | When.will_be_requested()
-    idle = ~When.any_deps_match(coming) & ~When.in_progress()
+    idle = ~When.any_deps_in_progress() & ~When.any_deps_match(When.newly_updated()) & ~When.in_progress()
     # An update at the moment of the request is requested once more, or it would count as used.
     asked = When.newly_requested() & ~due
-    now = (When.missing() | When.cron_tick_passed(at)) if at else ~When.in_progress()
-    return (due.since(asked) & idle & now).with_label("when_updated")
+    made_with_drops = When.any_new_update_has_run_tags(tag_keys={PARTITION_TAG})
+    requested = due.since(asked | made_with_drops) & idle
+    return (requested & (When.missing() | When.cron_tick_passed(at)) if at else requested).with_label("when_updated")

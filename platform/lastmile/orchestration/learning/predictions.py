@@ -40,9 +40,8 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         deps=[trained],
         partitions_def=partitions_of(model.features.partition),
         backfill_policy=in_few_runs(),
-        automation_condition=when_updated(
-            dg.AssetSelection.assets(features), [trained, features], changed=dg.AssetSelection.assets(trained)
-        ),
+        # The model follows every change of the features, so waiting for it predicts once, not twice.
+        automation_condition=when_updated(dg.AssetSelection.assets(trained), [trained, features]),
         check_specs=[
             dg.AssetCheckSpec(_CHECK, asset=key, description="Every entity of the partition has one prediction.")
         ],
