@@ -1,10 +1,12 @@
 """The report: one page that stands alone, true to the data, and safe whatever the data says."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from lastmile.learning.registry import register
 from lastmile.store import Store
 
 LATEST = "reports/vulnerability/latest.html"
@@ -123,3 +125,14 @@ def test_it_can_be_made_before_anything_was_predicted(make, store: Store) -> Non
     page = text(store.read(LATEST).decode())
     assert "No levels are known yet." in page
     assert "No model has been trained yet." in page
+
+
+def test_predictions_by_an_older_version_than_the_newest_are_named(make, everything, candidate, store: Store) -> None:
+    (verdict,) = make("reports").get_asset_check_evaluations()
+    assert verdict.passed
+    with everything.connect() as connection:
+        versions = {**candidate.data_versions, "rows": "others"}
+        register(connection, store, replace(candidate, data_versions=versions))
+    (verdict,) = make("reports").get_asset_check_evaluations()
+    assert not verdict.passed
+    assert verdict.description == "vulnerability: 2 partitions by version 1; the newest version is 2"

@@ -9,7 +9,7 @@ the model's declaration names: a list read from the artifact itself would protec
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -120,6 +120,22 @@ def register(connection: Connection, store: Store, candidate: Candidate) -> Mode
         }
         with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
             return cursor.execute(_INSERT, row).fetchall()[0]
+
+
+def predicted_by_others(connection: Connection, names: Sequence[str]) -> dict[str, str]:
+    """Of these predictions those with partitions that the newest version of their model has not made, in words."""
+    found = {}
+    for name in names:
+        newest = latest(connection, name)
+        rows = connection.execute(
+            "SELECT model_version, count(*) FROM registry.predictions"
+            " WHERE name = %s AND model_version IS DISTINCT FROM %s GROUP BY 1 ORDER BY 1",
+            [name, newest and newest.version],
+        ).fetchall()
+        if rows:
+            by = ", ".join(f"{count} partitions by version {version}" for version, count in rows)
+            found[name] = f"{by}; the newest version is {newest.version if newest else 'none'}"
+    return found
 
 
 def load(store: Store, version: ModelVersion, trusted: tuple[str, ...] = ()) -> Any:

@@ -13,14 +13,21 @@ from lastmile.orchestration.learning.following import when_updated
 from lastmile.orchestration.learning.shared import RETRIES, code_version, relation_key, report_key, source_code, tags
 from lastmile.orchestration.resources import Platform
 
+_CHECK = "predictions_are_by_the_newest_version"
+_DESCRIPTION = "All predictions that the page shows are by the newest version of their model."
+
 
 def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
     report, template = declared.value, declared.file.parent / declared.value.template
+    predicted = [
+        name for kind, _, name in (source.partition("/") for source in report.sources) if kind == "predictions"
+    ]
 
     @dg.asset(
         key=report_key(report.name),
         description=report.description,
         deps=[relation_key(source) for source in report.sources],
+        check_specs=[dg.AssetCheckSpec(_CHECK, asset=report_key(report.name), description=_DESCRIPTION)],
         automation_condition=when_updated(dg.AssetSelection.assets(relation_key(report.follows))),
         group_name="reports",
         kinds={"html"},
@@ -31,25 +38,38 @@ def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
         metadata=source_code(declared),
     )
     def page(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
+        from lastmile.learning.registry import predicted_by_others
         from lastmile.learning.report_data import ReportData
 
         store, made_at = platform.store(), datetime.now(UTC)
-        with platform.connect() as connection:
+        with platform.connect() as connection, connection.transaction():
+            # All it shows is of one moment, whatever is made meanwhile.
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             contents = report.contents(ReportData(connection, store.url))
+            others = predicted_by_others(connection, predicted)
         page = render(template, {**contents, "made_at": made_at, "run_id": context.run.run_id}).encode()
         folder = f"reports/{report.name}"
         kept = f"{folder}/{made_at:%Y-%m-%d}/{context.run.run_id}.html"
         for key in (kept, f"{folder}/latest.html"):
             store.put(key, page)
         return dg.MaterializeResult(
+            check_results=[_verdict(others)],
             metadata={
                 "report": dg.MetadataValue.url(f"{store.url}/{folder}/latest.html"),
                 "this one": dg.MetadataValue.url(f"{store.url}/{kept}"),
                 **{title: _shown(title, value) for title, value in report.summary(contents).items()},
-            }
+            },
         )
 
     return page
+
+
+def _verdict(others: Mapping[str, str]) -> dg.AssetCheckResult:
+    said = [f"{name}: {found}" for name, found in others.items()]
+    severity = dg.AssetCheckSeverity.WARN  # what is new is predicted next, and the page made anew after it
+    return dg.AssetCheckResult(
+        check_name=_CHECK, passed=not said, severity=severity, description="; ".join(said) or None
+    )
 
 
 def render(template: Path, contents: Mapping[str, Any]) -> str:
