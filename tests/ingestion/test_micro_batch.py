@@ -163,7 +163,7 @@ def test_each_key_of_a_batch_is_looked_up_once_in_a_table_without_statistics(her
     here.discover()
     assert sum(one.loaded for one in here.take()) == 2_000
     here.query("SELECT pg_stat_force_next_flush()")
-    read = here.query(
-        "SELECT sum(idx_tup_read)::bigint AS entries FROM pg_stat_user_indexes WHERE relname = 'visits'"
-    )[0]["entries"]
+    read = here.query("SELECT sum(idx_tup_read)::bigint AS entries FROM pg_stat_user_indexes WHERE relname = 'visits'")[
+        0
+    ]["entries"]
     assert read <= 3 * 2_000
