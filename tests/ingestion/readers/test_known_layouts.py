@@ -79,7 +79,7 @@ def cold_and_warm(folder, first, text):
         ["p2", "beans", "0.5", "don't know"],
         ["p2", "beans", "0.5", "first; then"],
         ["p2", "", "-9", "on 12 May 2021"],
-        ["p2", "haricots séchés", "0.5", "à l’est"],
+        ["p2", "haricots séchés", "0.5", "à l\u2019est"],
     ],
 )
 def test_an_ordinary_file_with_a_known_header_needs_no_search(tmp_path, searches, record):

@@ -88,7 +88,7 @@ def _holds(known: _Known, sample: Sample, contract: Contract) -> bool:
     return (
         sample.line_end == "\n"
         and (not below or _is_record(below[0], layout))
-        and _is_only_quoting(sample, layout, contract)
+        and _is_only_quoting(sample, layout)
         and not _shows_a_format(text, delimiter)
         and (known.is_complete or _is_heading([own or [], *(row or [] for row in below)], layout, contract))
         and all(
@@ -101,15 +101,10 @@ def _holds(known: _Known, sample: Sample, contract: Contract) -> bool:
 
 def _is_record(row: Sequence[str] | None, layout: Layout) -> bool:
     """Whether it is a whole record with content, and not the header again: then records have no field of surplus."""
-    return (
-        bool(row)
-        and len(row or ()) == len(layout.header)
-        and any(row or ())
-        and not layout.again.may_be((row or [""])[0])
-    )
+    return row is not None and len(row) == len(layout.header) and any(row) and not layout.again.may_be(row[0])
 
 
-def _is_only_quoting(sample: Sample, layout: Layout, contract: Contract) -> bool:
+def _is_only_quoting(sample: Sample, layout: Layout) -> bool:
     """Whether the standard quoting is the only one, or else breaks no record, where apostrophes as quotes break one."""
     delimiter, text = layout.dialect.delimiter, sample.text
     found = dialects(sample, delimiter)
