@@ -135,7 +135,9 @@ def _fits_no_contract(sample: Sample, delimiter: str, contract: Contract) -> boo
     Only seen where each line is a record: where no field starts with a quote.
     """
     text = sample.text
-    if b"'" in text or any(_starts_field(text, quote.start(), delimiter) for quote in re.finditer(b'"', text)):
+    if b"'" in text or any(
+        _starts_field(text, quote.start(), delimiter) for quote in _may_open(delimiter).finditer(text)
+    ):
         return False
     widest = 1 + max(line.count(delimiter.encode()) for line in text.split(b"\n"))
     return widest < len(contract.required())
@@ -148,6 +150,12 @@ def _starts_field(text: bytes, place: int, delimiter: str) -> bool:
         place -= 1
         before = text[place - 1 : place]
     return before in (b"", b"\r", b"\n", delimiter.encode())
+
+
+@lru_cache
+def _may_open(delimiter: str) -> re.Pattern[bytes]:
+    """A quote behind a delimiter, line end or blank, or at the start."""
+    return re.compile(rb'"(?<![^\r\n\t ' + re.escape(delimiter.encode()) + rb']")')
 
 
 @lru_cache
