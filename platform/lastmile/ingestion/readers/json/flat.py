@@ -79,7 +79,7 @@ class Lines:
 
 
 def places_of(lines: Lines, template: Template) -> tuple[Numbers, Numbers]:
-    """The lines with the template's keys, and where the value of each key begins in them: a row for each line."""
+    """The lines with the template's keys, and where the value of each key begins in them: a row for each key."""
     read, count = np.frombuffer(lines.data, np.uint8), len(template.keys)
     colons = np.flatnonzero(read == ord(":"))
     before = read[colons - 1]
@@ -89,15 +89,15 @@ def places_of(lines: Lines, template: Template) -> tuple[Numbers, Numbers]:
     blanks = colons[(before == ord(" ")) | (before == ord("\t"))]  # where a key may stand before a blank and a colon
     fits[np.searchsorted(lines.end, blanks)] = False
     rows = np.flatnonzero(fits)
-    values = marks[first[rows][:, None] + np.arange(count)] + template.tail
+    values = marks[first[rows] + np.arange(count)[:, None]] + template.tail
     held = np.ones(len(rows), np.bool_)
     ended = lines.start[rows]
     for column, part in enumerate(template.before):
-        begins = values[:, column] - len(part)
+        begins = values[column] - len(part)
         held &= begins == ended if column == 0 else begins > ended
         held &= _are(lines.data, np.maximum(begins, 0), part)
-        ended = values[:, column]
-    return rows[held], values[held]
+        ended = values[column]
+    return (rows, values) if held.all() else (rows[held], values[:, held])
 
 
 def _are(data: bytes, places: Numbers, text: bytes) -> Flags:
@@ -114,19 +114,19 @@ def read_flat(lines: Lines, template: Template) -> tuple[Numbers, pl.DataFrame]:
     """The lines that are flat objects of the template, and their values as texts, a row for each."""
     rows, values = places_of(lines, template)
     ends = np.empty_like(values)
-    ends[:, :-1] = values[:, 1:] - [len(part) for part in template.before[1:]]
-    ends[:, -1] = lines.end[rows] - 1
+    ends[:-1] = values[1:] - np.array([[len(part)] for part in template.before[1:]], np.int64).reshape(-1, 1)
+    ends[-1] = lines.end[rows] - 1
     read = np.frombuffer(lines.data, np.uint8)
-    good = (ends > values).all(axis=1) & ~_have_controls(read, lines)[rows]
+    good = (ends > values).all(axis=0) & ~_have_controls(read, lines)[rows]
     is_text = (read[values] == ord('"')) & (read[ends - 1] == ord('"')) & (ends - values > 1)
     begin, size = values + is_text, ends - values - 2 * is_text
-    quotes = 2 * len(template.keys) + 2 * is_text.sum(axis=1)
-    more = _unescape(lines.data, values, ends, begin, size, quotes, good, is_text)
-    good &= quotes == _count(np.flatnonzero(read == ord('"')), lines.start[rows], lines.end[rows])
+    quotes = 2 * len(template.keys) + 2 * is_text.sum(axis=0)
+    more = _unescape(lines.data, values, ends, begin, size, quotes, good, is_text) if b"\\" in lines.data else b""
+    good &= _have_quotes(read, lines, rows, quotes)
     buffer = lines.data + more + bytes(INLINE)
     columns = {}
     for column, key in enumerate(template.keys):
-        texts, unfit = _column(buffer, begin[:, column], size[:, column], is_text[:, column], good)
+        texts, unfit = _column(buffer, begin[column], size[column], is_text[column], good)
         good &= ~unfit
         columns[key] = texts
     frame = pl.DataFrame(columns)
@@ -141,8 +141,19 @@ def _count(places: Numbers, start: Numbers, end: Numbers) -> Numbers:
 
 def _have_controls(read: Bytes, lines: Lines) -> Flags:
     """Per line, whether it has a control character, which no JSON has inside a line but a tab between values."""
-    controls = np.flatnonzero((read < ord(" ")) & (read != ord("\n")))
-    return _count(controls, lines.start, lines.end) > 0
+    is_control = read < ord(" ")
+    if np.count_nonzero(is_control) == lines.data.count(b"\n"):
+        return np.zeros(len(lines.start), np.bool_)
+    return _count(np.flatnonzero(is_control), lines.start, lines.end) > 0
+
+
+def _have_quotes(read: Bytes, lines: Lines, rows: Numbers, least: Numbers) -> Flags:
+    """Whether these lines have as many quotes as they have at least."""
+    if len(rows) == len(lines.start) and lines.data.count(b'"') == least.sum():
+        return np.ones(len(rows), np.bool_)
+    quotes = np.flatnonzero(read == ord('"'))
+    flags: Flags = least == _count(quotes, lines.start[rows], lines.end[rows])
+    return flags
 
 
 def _unescape(
@@ -160,15 +171,16 @@ def _unescape(
     Quotes inside of them are added to those expected of their rows; rows with a string that is none are no more good.
     """
     escapes = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\\"))
-    cells = np.unique(np.searchsorted(values.ravel(), escapes, "right") - 1) if values.size else escapes[:0]
+    cells = np.searchsorted(values.T.ravel(), escapes, "right") - 1 if values.size else escapes[:0]
+    cells = cells[np.diff(cells, prepend=-1) > 0]
     found, at = [], len(data)
-    for cell in cells[cells >= 0].tolist():
-        row, column = divmod(cell, values.shape[1])
-        text = data[values[row, column] : ends[row, column]]
+    for cell in cells.tolist():
+        row, column = divmod(cell, len(values))
+        text = data[values[column, row] : ends[column, row]]
         if b"\\" not in text:  # it stands in a line behind this one, which has no values here
             continue
         try:
-            decoded = orjson.loads(text) if is_text[row, column] else None
+            decoded = orjson.loads(text) if is_text[column, row] else None
         except orjson.JSONDecodeError:
             decoded = None
         if not isinstance(decoded, str):
@@ -176,7 +188,7 @@ def _unescape(
             continue
         found.append(decoded.encode())
         quotes[row] += text.count(b'"') - 2
-        begin[row, column], size[row, column] = at, len(found[-1])
+        begin[column, row], size[column, row] = at, len(found[-1])
         at += len(found[-1])
     return b"".join(found)
 
