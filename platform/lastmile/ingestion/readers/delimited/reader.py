@@ -178,7 +178,7 @@ class _Chunk:
         """Per row, whether it is the header again; only those whose first cell may be are looked at closely."""
         found, again, first = np.zeros(frame.height, np.bool_), self.layout.again, frame.to_series(0)
         if frame.height < FEW_ROWS:
-            places = [place for place, text in enumerate(first.to_list()) if again.may_be(text or "")]
+            places = [place for place, text in enumerate(first.to_list()) if text.strip().lower() in again.first]
         else:
             places = first.str.strip_chars().str.to_lowercase().is_in(list(again.first)).arg_true().to_list()
         for place in places:
