@@ -155,3 +155,15 @@ def killed(site, where):
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     return killed.returncode
+
+
+def test_each_key_of_a_batch_is_looked_up_once_in_a_table_without_statistics(here):
+    for number in range(20):
+        here.put_rows(f"{number}.csv", *(f"v{number}-{row},3,2,1,done" for row in range(100)))
+    here.discover()
+    assert sum(one.loaded for one in here.take()) == 2_000
+    here.query("SELECT pg_stat_force_next_flush()")
+    read = here.query("SELECT sum(idx_tup_read)::bigint AS entries FROM pg_stat_user_indexes WHERE relname = 'visits'")[
+        0
+    ]["entries"]
+    assert read <= 3 * 2_000

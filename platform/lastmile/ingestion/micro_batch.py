@@ -27,7 +27,7 @@ from lastmile.ingestion.panics import as_error
 from lastmile.ingestion.readers import open_drop
 from lastmile.ingestion.validation import Plan
 from lastmile.ingestion.validation.rules import is_by_row
-from lastmile.ingestion.writers import ParquetFile, RowCopy
+from lastmile.ingestion.writers import ParquetFile, RowCopy, as_table
 from lastmile.ledger import Drop, Outcome, Settled
 from lastmile.ledger.drop_tables import index_keys
 from lastmile.quarantine.rows import copy_rows
@@ -38,8 +38,14 @@ MAX_BATCH_DROPS = 100
 #: Cells held in memory; a few kilobytes of a compressed file may expand to very many.
 _MAX_HELD_BYTES = 64 * 1024 * 1024
 _PARALLEL_REQUESTS = 8
+#: Plans kept; a wide one takes a megabyte.
+_MAX_PLANS = 50
 #: A row's number in a batch: the position of its drop, then 40 bits for its line. Ascending over all drops.
 _LINES_PER_DROP = 2**40
+
+
+#: How drops are validated, by their header and number format.
+Plans = dict[tuple[Any, ...], Plan]
 
 
 class NotBatchable(Exception):
@@ -73,9 +79,13 @@ class _ValidatedDrops:
     duplicate: pl.DataFrame
 
 
-def read_batch(store: Store, contract: Contract, drops: Sequence[Drop], folder: Path) -> dict[int, DropRead]:
-    """The drops by id, read whole. Those that cannot be read, or exceed the memory limit, are left out."""
-    plans: dict[tuple[Any, ...], Plan] = {}
+def read_batch(
+    store: Store, contract: Contract, drops: Sequence[Drop], folder: Path, plans: Plans
+) -> dict[int, DropRead]:
+    """The drops by id, read whole. Those that cannot be read, or exceed the memory limit, are left out.
+
+    `plans` has those made for earlier drops of the contract, and gets the others.
+    """
     read: dict[int, DropRead] = {}
     held = 0.0
     with ThreadPoolExecutor(_PARALLEL_REQUESTS) as pool:
@@ -99,14 +109,15 @@ def load_batch(
     validated = _validated(contract, drops)
     if deduplicates(contract):
         index_keys(connection, contract, {one.drop.partition for one in drops}, except_keys=[])
-    with connection.transaction():
+    with ThreadPoolExecutor(1, thread_name_prefix="write") as pool, connection.transaction():
+        writing = pool.submit(_written, validated.valid, folder)
         ledger.lock_claims(connection, *(one.drop for one in drops))
         if found := ledger.not_batchable(connection, [one.drop for one in drops], [one.sha256 for one in drops]):
             raise NotBatchable(found)
         _copy(connection, contract, drops, validated, run_id)
         if repeated := drops_with_table_duplicates(connection, contract, [one.drop for one in drops]):
             raise NotBatchable(repeated)
-        _publish(store, drops, validated, folder)
+        _publish(store, drops, writing.result())
         outcomes = list(_outcomes(contract, drops, validated))
         settled = [Settled(one.drop, outcome, one.sha256) for one, outcome in zip(drops, outcomes, strict=True)]
         ledger.settle(connection, settled, run_id)
@@ -117,15 +128,16 @@ def _fetch(store: Store, drop: Drop, file: Path) -> str:
     return store.fetch(object_of(drop), file)
 
 
-def _read(
-    contract: Contract, drop: Drop, file: Path, sha256: str, plans: dict[tuple[Any, ...], Plan]
-) -> DropRead | None:
+def _read(contract: Contract, drop: Drop, file: Path, sha256: str, plans: Plans) -> DropRead | None:
     """None where there is no row, more than a batch of them, a column to be added, or rows of several partitions."""
     reader = open_drop(file, drop.key, contract)
     batches = list(reader.batches())
     numbers = NumberFormat.of(reader.format)
     header = (*reader.header, numbers)
-    plan = plans[header] = plans.get(header) or Plan(contract.expanded(reader.header), reader.header, numbers)
+    if (plan := plans.get(header)) is None:
+        if len(plans) >= _MAX_PLANS:
+            plans.clear()
+        plan = plans[header] = Plan(contract.expanded(reader.header), reader.header, numbers)
     adds_columns = bool(contract.patterns) or (contract.policy.unknown_columns == "add" and plan.change.rescued)
     has_many_partitions = contract.partition.column is not None
     if len(batches) != 1 or adds_columns or has_many_partitions or drop.size > contract.limits.bytes:
@@ -241,18 +253,23 @@ def _copy(
             )
 
 
-def _publish(store: Store, drops: Sequence[DropRead], validated: _ValidatedDrops, folder: Path) -> None:
-    """Publish the cleaned file of each drop that has valid rows."""
+def _written(valid: pl.DataFrame, folder: Path) -> list[tuple[int, Path]]:
+    """The cleaned file of each drop that has valid rows, in the folder, with the position of its drop."""
+    valid = valid.sort("_position", maintain_order=True)
+    tables = as_table(valid.drop("_position"))
+    by_drop = valid["_position"].rle().struct.unnest()
+    files, first = [], 0
+    for rows, position in by_drop.iter_rows():
+        files.append((int(position), folder / f"{position}.parquet"))
+        with ParquetFile(files[-1][1]) as parquet:
+            parquet.write_table(tables.slice(first, rows))
+        first += rows
+    return files
 
-    def publish(position: int, rows: pl.DataFrame) -> None:
-        part = folder / f"{position}.parquet"
-        with ParquetFile(part) as parquet:
-            parquet.write(rows)
-        store.publish(cleaned_key(drops[position].drop), part)
 
-    rows = validated.valid.partition_by("_position", as_dict=True, include_key=False)
+def _publish(store: Store, drops: Sequence[DropRead], files: Sequence[tuple[int, Path]]) -> None:
     with ThreadPoolExecutor(_PARALLEL_REQUESTS) as pool:
-        for done in [pool.submit(publish, int(position), part) for (position,), part in rows.items()]:
+        for done in [pool.submit(store.publish, cleaned_key(drops[at].drop), file) for at, file in files]:
             done.result()
 
 

@@ -24,7 +24,7 @@ from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.load import load_drop, object_of, settle_without_rows
-from lastmile.ingestion.micro_batch import MAX_BATCH_DROPS, DropRead, NotBatchable, load_batch, read_batch
+from lastmile.ingestion.micro_batch import MAX_BATCH_DROPS, DropRead, NotBatchable, Plans, load_batch, read_batch
 from lastmile.ingestion.outages import is_outage
 from lastmile.ingestion.panics import as_error
 from lastmile.ingestion.release import release_rows
@@ -73,26 +73,27 @@ def ingest_pending(
     redo_before = ledger.now(connection) if redo is True else redo or None
     limit = limit or (None if redo else MAX_DROPS)
     outcomes: list[Outcome] = []
+    plans: Plans = {}
     while limit is None or len(outcomes) < limit:
         count = MAX_BATCH_DROPS if limit is None else min(MAX_BATCH_DROPS, limit - len(outcomes))
         drops = ledger.claim(connection, store.url, contract.name, partitions, run_id, redo_before, count)
         if not drops and not _wait_for_next(connection, store, contract, partitions, run_id):
             break
         with reserve(drops):
-            for drop, outcome in _ingest_in_order(connection, store, contract, drops, run_id):
+            for drop, outcome in _ingest_in_order(connection, store, contract, drops, run_id, plans):
                 outcomes.append(outcome)
                 report(drop, outcome)
     return outcomes
 
 
 def _ingest_in_order(
-    connection: Connection, store: Store, contract: Contract, drops: Sequence[Drop], run_id: str
+    connection: Connection, store: Store, contract: Contract, drops: Sequence[Drop], run_id: str, plans: Plans
 ) -> Iterator[tuple[Drop, Outcome]]:
     """Ingest claimed drops, neighbours as a micro-batch where possible; an error leaves none of them claimed."""
     left = list(drops)
     try:
         with TemporaryDirectory(prefix="lastmile-") as folder:
-            read = read_batch(store, contract, drops, Path(folder)) if len(drops) > 1 else {}
+            read = read_batch(store, contract, drops, Path(folder), plans) if len(drops) > 1 else {}
             while left:
                 ready = [read[drop.id] for drop in takewhile(lambda drop: drop.id in read, left)]
                 if len(ready) > 1:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 from psycopg import Connection, sql
 from psycopg.errors import ProgramLimitExceeded
@@ -26,6 +27,11 @@ MAX_BUFFERED_BYTES = 4 * 2**20
 
 #: Rows to quarantine (line, raw, reasons), and what they count as.
 Rejected = tuple[pl.DataFrame, Kind]
+
+
+def as_table(frame: pl.DataFrame) -> pa.Table:
+    """The rows as Parquet files have them."""
+    return frame.to_arrow(compat_level=pl.CompatLevel.newest())
 
 
 class ParquetFile:
@@ -47,13 +53,15 @@ class ParquetFile:
         return self
 
     def write(self, frame: pl.DataFrame) -> None:
-        table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+        self.write_table(as_table(frame))
+
+    def write_table(self, table: pa.Table) -> None:
         if self._writer is None:
             # Survey numbers seldom repeat: a dictionary doubles the time. LZ4 halves that of zstd at 1.5 times the
             # size.
             self._writer = pq.ParquetWriter(self._path, table.schema, compression="lz4", use_dictionary=False)
         self._writer.write_table(table, row_group_size=self.ROW_GROUP_ROWS)
-        self.rows += frame.height
+        self.rows += table.num_rows
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +27,9 @@ RANGE_BYTES = 8 * 2**20
 PARALLEL_RANGES = 8
 #: A file modified more recently is copied, not linked: file system clocks tick in steps of up to two seconds.
 MIN_LINK_AGE_SECONDS = 3
+
+#: Bytes that are hashed sooner than a thread starts.
+WITHOUT_THREAD = 2**18
 
 #: Size in bytes, then times in ns of the last change of the bytes and of anything.
 FileState = tuple[int, int, int]
@@ -92,10 +96,15 @@ def ranges(backend: ObjectStore, key: str, size: int, e_tag: str | None) -> Iter
 
 
 def write(chunks: Iterable[Any], file: IO[bytes]) -> tuple[str, int]:
-    """Write the chunks; returns their SHA-256 in hex and their size. Hashing is as slow as writing, so they overlap."""
-    digest, size = hashlib.sha256(), 0
+    """Write the chunks; returns their SHA-256 in hex and their size. Hashing is as slow as writing, so they overlap,
+    but for a first chunk that is small, as of small objects, of which there may be many."""
+    chunks, digest, size = iter(chunks), hashlib.sha256(), 0
+    first = next(chunks, b"")
+    if len(first) < WITHOUT_THREAD:
+        digest.update(first)
+        size, first = file.write(first), b""
     with ThreadPoolExecutor(1, thread_name_prefix="hash") as hashing:
-        for chunk in chunks:
+        for chunk in chain([first] if first else [], chunks):
             hashed = hashing.submit(digest.update, chunk)
             size += file.write(chunk)
             hashed.result()

@@ -46,7 +46,7 @@ def find_heading(records: Iterable[Sequence[str]], contract: Contract) -> Headin
     if single == len(rows) or not fits(rows[single], contract):
         return _best(list(_stacks(rows[:single], contract, range(single))), contract)
     heading = Heading(named(rows[single], contract), single)
-    if _knows_all(heading.names, contract):
+    if knows_all(heading.names, contract):
         return heading
     around = range(max(0, single - TALLEST + 1), single + 1)
     taller = [stack for stack in _stacks(rows, contract, around) if stack.position >= single]
@@ -84,7 +84,8 @@ def _declared(rows: Sequence[Sequence[str]], contract: Contract) -> Heading | No
     return Heading(names, -1) if any(0 < len(row) <= len(names) for row in rows) else None
 
 
-def _knows_all(names: Sequence[str], contract: Contract) -> bool:
+def knows_all(names: Sequence[str], contract: Contract) -> bool:
+    """Whether a header that fits has every column of the contract, or no other."""
     return _known(names, contract) >= min(len(names), len(contract.columns))
 
 

@@ -213,7 +213,7 @@ def find_layout(sample: Sample, contract: Contract) -> Layout | None:
     """
     said = contract.format
     for delimiters in (COMMON, RARE) if said.delimiter is None else (said.delimiter,):
-        readings = [reading for delimiter in delimiters if (reading := _best(sample, delimiter, contract))]
+        readings = [reading for delimiter in delimiters if (reading := best_reading(sample, delimiter, contract))]
         if readings:
             return _only(readings).layout()
     tried = [dialect for delimiter in said.delimiter or COMMON for dialect in dialects(sample, delimiter, said.quote)]
@@ -253,7 +253,7 @@ def dialects(sample: Sample, delimiter: str, quote: str | None = None) -> list[D
     return found
 
 
-def _best(sample: Sample, delimiter: str, contract: Contract) -> _Reading | None:
+def best_reading(sample: Sample, delimiter: str, contract: Contract) -> _Reading | None:
     """The reading by this delimiter that breaks the fewest records.
 
     Raises Refused where apostrophes may be quotes or not.

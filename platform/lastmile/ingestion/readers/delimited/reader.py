@@ -23,9 +23,10 @@ from lastmile.ingestion.batch import BATCH_ROWS, BrokenRecord, RawBatch, Reader,
 from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.another_table import Part, of_table
 from lastmile.ingestion.readers.delimited.backslashes import used
-from lastmile.ingestion.readers.delimited.dialect import Layout, find_layout, samples
+from lastmile.ingestion.readers.delimited.dialect import Layout, samples
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, without_c1, without_marks
 from lastmile.ingestion.readers.delimited.header_place import ROW_NAMES
+from lastmile.ingestion.readers.delimited.known_layouts import layout_of
 from lastmile.ingestion.readers.delimited.number_format import watched
 from lastmile.ingestion.readers.delimited.records import (
     CR,
@@ -48,6 +49,8 @@ ANOTHER_TABLE = (
 )
 #: Why a record is broken that has a quoted field in a file where quotes are characters like others.
 OPENED_QUOTE = 'expected " only inside fields, as at the start of the file, found a field that starts with one'
+#: Below so many, rows are looked at one by one: setting up more costs more.
+FEW_ROWS = 2_000
 #: Stands for the field behind a delimiter that ends every record; no header has this name.
 SURPLUS = "\0"
 
@@ -61,7 +64,7 @@ def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) 
         skips = contract.format.skip_lines or contract.format.comment
         return without_skipped(lines, contract.format) if skips else lines
 
-    layouts = (find_layout(sample, contract) for sample in samples(text(), contract))
+    layouts = (layout_of(sample, contract) for sample in samples(text(), contract))
     layout = next(filter(None, layouts), None)
     if layout is None:
         return Reader(found | {"format": "empty"}, [], lambda rows: iter(()))
@@ -173,9 +176,12 @@ class _Chunk:
 
     def _repeats_header(self, frame: pl.DataFrame) -> Flags:
         """Per row, whether it is the header again; only those whose first cell may be are looked at closely."""
-        found, again = np.zeros(frame.height, np.bool_), self.layout.again
-        first = frame.to_series(0).str.strip_chars().str.to_lowercase()
-        for place in first.is_in(list(again.first)).arg_true().to_list():
+        found, again, first = np.zeros(frame.height, np.bool_), self.layout.again, frame.to_series(0)
+        if frame.height < FEW_ROWS:
+            places = [place for place, text in enumerate(first.to_list()) if text.strip().lower() in again.first]
+        else:
+            places = first.str.strip_chars().str.to_lowercase().is_in(list(again.first)).arg_true().to_list()
+        for place in places:
             found[place] = again.is_in(frame.row(place))
         return found
 

@@ -4,16 +4,19 @@ The header is every key of the whole file, so the file is read twice: what only 
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import orjson
+import polars as pl
 
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import BrokenRecord, CellFault, RawBatch, Reader, Refused, Unreadable
 from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown
+from lastmile.ingestion.readers.json.flat import Lines, Numbers, Template, places_of, read_flat, template_of
 from lastmile.ingestion.readers.json.records import (
     Cells,
     Decoder,
@@ -28,8 +31,14 @@ from lastmile.ingestion.readers.json.records import (
     plain_record,
 )
 
+LINE_END = b"\n"
+NO_LINES = np.empty(0, np.int64)
+
 
 class Line(NamedTuple):
+    """`place` is that among the lines of its part, from 0 on; `number` is that in the file, from 1 on."""
+
+    place: int
     number: int
     text: bytes
 
@@ -37,43 +46,76 @@ class Line(NamedTuple):
 def open_json_lines(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
     """Raises Refused where the keys do not fit the contract, Unreadable where no line is an object."""
 
-    def lines() -> Iterator[list[Line]]:
+    def parts() -> Iterator[Lines]:
         text = as_utf8(blocks(path, contract.limits), contract.format.encodings, found)
-        return _lines(text, contract.limits.record_bytes)
+        return _parts(text, contract.limits.record_bytes)
 
     limits = contract.limits
-    keys = keys_of((_keys(line.text, limits.nesting) for some in lines() for line in some), limits.columns)
+    keys = keys_of((keys for lines in parts() for keys in _keys(lines, limits.nesting)), limits.columns)
     found |= {"format": "jsonl"}
     if not keys:
-        _expect_no_lines(lines())
+        _expect_no_lines(parts())
         return Reader(found, [], lambda rows: iter(()))
     form = form_of(keys, contract)
-    _expect_no_columns(lines(), contract)
-    return Reader(found, form.header, lambda rows: _batches(lines(), form, limits.nesting, found, rows))
+    _expect_no_columns(parts(), contract)
+    return Reader(found, form.header, lambda rows: _batches(parts(), form, limits.nesting, found, rows))
 
 
-def _lines(text: Iterable[bytes], longest: int) -> Iterator[list[Line]]:
-    """Lines that are not blank, with 1-based numbers, a block's worth at a time. Raises Refused for an endless one."""
+def _parts(text: Iterable[bytes], longest: int) -> Iterator[Lines]:
+    """Lines that are not empty, a block's worth at a time. Raises Refused for an endless one."""
     number, rest = 1, b""
     for block in text:
-        *whole, rest = (rest + block).split(b"\n")
+        data = rest + block
+        size = data.rfind(b"\n") + 1
+        whole, rest = data[:size], data[size:]
         if len(rest) >= longest:
             raise Refused(
-                f"line {number + len(whole)}: expected at most {longest:,} bytes, found more. Write one record a line, "
-                "or raise limits.cell_characters in the contract if this is meant."
+                f"line {number + whole.count(LINE_END)}: expected at most {longest:,} bytes, found more. Write one "
+                "record a line, or raise limits.cell_characters in the contract if this is meant."
             )
-        yield _numbered(number, whole)
-        number += len(whole)
-    yield _numbered(number, [rest])
+        yield Lines.of(whole, number)
+        number += whole.count(LINE_END)
+    yield Lines.of(rest, number)
 
 
-def _numbered(first: int, lines: Iterable[bytes]) -> list[Line]:
-    """Without byte order marks, which stand inside files that were joined."""
-    unmarked = ((number, line.rstrip(b"\r").removeprefix(BOM_UTF8)) for number, line in enumerate(lines, first))
-    return [Line(number, line) for number, line in unmarked if line.strip()]
+def _template(lines: Lines) -> Template | None:
+    """What most of the lines look like, if they are flat objects: the first of them."""
+    is_text = bool(len(lines.start)) and _is_utf8(lines.data)
+    return template_of(lines.text(0)) if is_text else None
 
 
-def _keys(line: bytes, deepest: int) -> Iterable[str]:
+def _is_utf8(data: bytes) -> bool:
+    try:
+        return data.isascii() or bool(str(data, "utf-8"))
+    except UnicodeDecodeError:
+        return False
+
+
+def _others(lines: Lines, flat: Numbers) -> Iterator[Line]:
+    """Those that are not `flat`, without byte order marks, which stand inside files that were joined; no blank ones."""
+    is_other = np.ones(len(lines.start), np.bool_)
+    is_other[flat] = False
+    for place in np.flatnonzero(is_other).tolist():
+        text = lines.text(place).removeprefix(BOM_UTF8)
+        if text.strip():
+            yield Line(place, int(lines.number[place]), text)
+
+
+def _keys(lines: Lines, deepest: int) -> Iterator[Iterable[str]]:
+    """The keys of all lines, of lines alike once."""
+    template = _template(lines)
+    flat = places_of(lines, template)[0] if template else NO_LINES
+    first = flat[0] if len(flat) else len(lines.start)
+    for line in _others(lines, flat):
+        if template and line.place > first:
+            yield template.keys
+            template = None
+        yield _keys_of_line(line.text, deepest)
+    if template and len(flat):
+        yield template.keys
+
+
+def _keys_of_line(line: bytes, deepest: int) -> Iterable[str]:
     try:
         value = orjson.loads(line)
         return value if isinstance(value, dict) else ()
@@ -93,43 +135,81 @@ def _record(decoder: Decoder, line: bytes, encoding: str | int, deepest: int) ->
     return decode_record(decoder, text, deepest)
 
 
-def _expect_no_lines(blocks_of_lines: Iterator[list[Line]]) -> None:
-    first = next((line for lines in blocks_of_lines for line in lines), None)
-    if first is not None:
+def _first(parts: Iterator[Lines]) -> Line | None:
+    return next((line for lines in parts for line in _others(lines, NO_LINES)), None)
+
+
+def _expect_no_lines(parts: Iterator[Lines]) -> None:
+    if first := _first(parts):
         start = f"line {first.number} starts {first.text[:60]!r}"
         raise Unreadable(f"expected one JSON object a line, found none in any line; {start}.")
 
 
-def _expect_no_columns(blocks_of_lines: Iterator[list[Line]], contract: Contract) -> None:
-    first = next(line for lines in blocks_of_lines for line in lines)
+def _expect_no_columns(parts: Iterator[Lines], contract: Contract) -> None:
+    first = _first(parts)
     try:
-        expect_no_columns(orjson.loads(first.text), contract)
+        expect_no_columns(orjson.loads(first.text if first else b""), contract)
     except orjson.JSONDecodeError:
         return
 
 
 def _batches(
-    lines: Iterator[list[Line]], form: Form, deepest: int, found: dict[str, str | int], rows: int
+    parts: Iterator[Lines], form: Form, deepest: int, found: dict[str, str | int], rows: int
 ) -> Iterator[RawBatch]:
-    for some in lines:
-        for first in range(0, len(some), rows):
-            yield _batch(some[first : first + rows], form, deepest, found["encoding"])
+    for lines in parts:
+        for first in range(0, len(lines.start), rows):
+            some = lines if len(lines.start) <= rows else lines.part(first, first + rows)
+            batch = _batch(some, form, deepest, found["encoding"])
+            if batch.records:
+                yield batch
 
 
-def _batch(lines: list[Line], form: Form, deepest: int, encoding: str | int) -> RawBatch:
+def _batch(lines: Lines, form: Form, deepest: int, encoding: str | int) -> RawBatch:
+    template = _template(lines)
+    flat, frame = read_flat(lines, template) if template else (NO_LINES, pl.DataFrame())
+    places, others = _read_closely(_others(lines, flat), form, deepest, encoding)
+    frames = [_named(frame, form)] if len(flat) else []
+    frames += [others.frame] if len(places) or not len(flat) else []
+    places = np.append(flat, places)
+    order = np.argsort(places, kind="stable")
+    places = places[order]
+
+    def raw(positions: Sequence[int]) -> list[str]:
+        return [shown(lines.text(place).removeprefix(BOM_UTF8), encoding) for place in places[list(positions)]]
+
+    return RawBatch(
+        pl.concat(frames)[order] if len(frames) > 1 else frames[0],
+        pl.Series("line", lines.number[places], pl.UInt64),
+        raw,
+        others.broken,
+        nul_free=b"\\u0000" not in lines.data,
+        faults=others.faults,
+    )
+
+
+def _named(frame: pl.DataFrame, form: Form) -> pl.DataFrame:
+    """Values by key under the names of their columns; null in those that no line of these has."""
+    return frame.select(
+        (pl.col(key) if key in frame.columns else pl.lit(None, pl.String)).alias(name)
+        for key, name in zip(form.keys, form.header, strict=True)
+    )
+
+
+def _read_closely(lines: Iterable[Line], form: Form, deepest: int, encoding: str | int) -> tuple[Numbers, RawBatch]:
+    """The records of lines looked at one by one, with their places."""
     decoder = Decoder()
     good: list[tuple[int, Cells]] = []
-    sources: list[bytes] = []
+    places: list[int] = []
     broken: list[BrokenRecord] = []
     faults: list[CellFault] = []
-    for number, text in lines:
+    for place, number, text in lines:
         try:
             record = plain_record(text)
             if record is None:
                 record = _record(decoder, text, encoding, deepest)
                 faults += lost_digits(number, record, form.texts)
             good.append((number, record))
-            sources.append(text)
+            places.append(place)
         except NotARecord as fault:
             broken.append(BrokenRecord(number, shown(text, encoding), str(fault)))
-    return batch(form, good, broken, lambda position: shown(sources[position], encoding), faults)
+    return np.array(places, np.int64), batch(form, good, broken, lambda position: "", faults)

@@ -82,6 +82,13 @@ def bounded(batch: Any, sizes: Numbers, first: int, limits: Limits) -> Iterator[
         yield batch.slice(start, stop - start)
 
 
+def has_texts(kind: Any) -> bool:
+    """Whether values of this type may be texts, or hold any; of others `text_bytes` finds none."""
+    import pyarrow as pa
+
+    return not pa.types.is_primitive(kind)
+
+
 def text_bytes(column: Any, value: int = 0) -> Numbers:
     """Bytes that the texts of each row take, those inside others too; there numbers and the like take `value`."""
     import pyarrow as pa
@@ -90,11 +97,11 @@ def text_bytes(column: Any, value: int = 0) -> Numbers:
     column = storage(column)
     kind = column.type
     if pa.types.is_dictionary(kind):
-        numbers = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        numbers = _filled(column.indices, -1)
         lengths: Numbers = np.append(text_bytes(column.dictionary), 0)[numbers]
         return lengths + value
     if is_text(kind) or is_binary(kind):
-        return np.asarray(pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False), np.int64) + value
+        return _filled(pc.binary_length(column), 0).astype(np.int64) + value
     if pa.types.is_map(kind):
         return _of_each(text_bytes(column.keys, VALUE) + text_bytes(column.items, VALUE), column.offsets.to_numpy())
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
@@ -105,6 +112,12 @@ def text_bytes(column: Any, value: int = 0) -> Numbers:
     if pa.types.is_struct(kind):
         return total([text_bytes(part, VALUE) for part in column.flatten()], len(column))
     return np.full(len(column), value, np.int64)
+
+
+def _filled(numbers: Any, value: int) -> Numbers:
+    """Of an array of numbers, with the value in place of nulls."""
+    filled: Numbers = (numbers.fill_null(value) if numbers.null_count else numbers).to_numpy(zero_copy_only=False)
+    return filled
 
 
 def _of_each(inside: Numbers, offsets: Numbers) -> Numbers:

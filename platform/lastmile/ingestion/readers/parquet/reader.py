@@ -22,10 +22,11 @@ from lastmile.ingestion.readers.parquet.limits import (
     bounded,
     check_footer,
     check_stated,
+    has_texts,
     text_bytes,
     total,
 )
-from lastmile.ingestion.readers.parquet.texts import texts
+from lastmile.ingestion.readers.parquet.texts import plain_texts, texts
 from lastmile.ingestion.validation.header_match import fit
 
 #: Columns are read through a buffer of this many bytes, so that memory does not grow with the row group.
@@ -89,7 +90,7 @@ def _batches(
     first, long = 1, 0
     with _readable():
         for whole in _arrow_batches(path, rows):
-            columns = [text_bytes(column) for column in whole.columns]
+            columns = [text_bytes(column) for column in whole.columns if has_texts(column.type)]
             sizes = total(columns, whole.num_rows)
             long += sum(int(column[column > LONG].sum()) for column in columns)
             check_unpacked(long, path.stat().st_size, "parquet", limits)
@@ -99,7 +100,11 @@ def _batches(
 
 
 def _batch(batch: Any, header: Sequence[str], kinds: Mapping[str, Kind], first: int) -> RawBatch:
-    found = [texts(name, column, kinds.get(name), first) for name, column in zip(header, batch.columns, strict=True)]
+    plain = plain_texts(header, batch.columns)
+    found = [
+        (plain[name], []) if name in plain else texts(name, column, kinds.get(name), first)
+        for name, column in zip(header, batch.columns, strict=True)
+    ]
     frame = pl.DataFrame([column for column, _ in found])
     lines = pl.Series("line", range(first, first + frame.height), pl.UInt64)
     faults = [fault for _, faults in found for fault in faults]
