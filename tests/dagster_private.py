@@ -13,10 +13,10 @@ from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget, create_run_for_test, freeze_time
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._daemon import asset_daemon, controller, sensor
-from dagster._daemon.backfill import execute_backfill_iteration_loop
+from dagster._daemon import controller
 from dagster._daemon.freshness import FreshnessDaemon
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
+from dagster._grpc import server_watcher
 from dagster._time import get_current_datetime
 
 __all__ = [
@@ -26,13 +26,11 @@ __all__ = [
     "PartitionBackfill",
     "ReconstructableJob",
     "ReconstructableRepository",
-    "asset_daemon",
     "controller",
     "create_run_for_test",
-    "execute_backfill_iteration_loop",
     "later",
     "monitor_started_run",
-    "sensor",
+    "server_watcher",
     "workspace_of",
 ]
 

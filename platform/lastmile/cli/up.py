@@ -1,14 +1,15 @@
 """`lastmile up`: start everything, let the sensor and the automation work, show how far they are, stop everything."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from lastmile.cli.progress.live import show_work, wait_for_work
 from lastmile.embedded.ports import API_PORT, UI_PORT, Ports, choose
-from lastmile.embedded.session import session
 from lastmile.settings import Settings
+
+if TYPE_CHECKING:
+    from lastmile.embedded.session import Session
 
 
 def up(
