@@ -122,7 +122,7 @@ def test_a_folder_that_another_machine_can_write_is_not_trusted_to_say_so(store,
     """Mounted over all of the landing area, or over some of it."""
     for place in (folder.parent, folder / "visits"):
         mounts = [partition("/", "ext4"), partition(str(place), kind)]
-        monkeypatch.setattr(psutil, "disk_partitions", lambda all, mounts=mounts: mounts)
+        monkeypatch.setattr(psutil, "disk_partitions", lambda mounts=mounts, **_: mounts)
         pace = Heard()
         follow(pace, store, None)
         assert pace.every[-1] == UNWATCHED_SECONDS

@@ -37,10 +37,10 @@ def test_nothing_has_happened_where_nothing_has(connection):
 
 def test_a_run_is_under_way_from_its_request_to_its_end_and_the_end_is_noticed(instance, connection):
     idle = standing(connection)
-    run = create_run_for_test(instance, status=dg.DagsterRunStatus.QUEUED)
+    run = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTING)
     queued = standing(connection)
     assert queued.working == {run.run_id}
-    assert not queued.has_more_to_do(idle)  # it is for the queue to start it
+    assert not queued.has_more_to_do(idle)  # its end may be followed by something, its start is not
     instance.report_engine_event("at work", run)
     assert not changed(connection, queued)
     instance.report_run_failed(run)
@@ -57,7 +57,7 @@ def test_a_run_that_ends_while_another_goes_on_is_noticed(instance, connection):
 
 
 def test_a_backfill_is_under_way_until_it_ends(instance, connection):
-    backfill = PartitionBackfill("one", BulkActionStatus.REQUESTED, from_failure=False, tags={}, backfill_timestamp=0)
+    backfill = PartitionBackfill("one", BulkActionStatus.REQUESTED, from_failure=False, tags={}, backfill_timestamp=0.0)
     instance.add_backfill(backfill)
     requested = standing(connection)
     assert requested.working == {"one"}

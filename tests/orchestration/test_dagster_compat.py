@@ -13,7 +13,7 @@ from dagster_dbt import DbtCliResource
 from dagster_private import controller, server_watcher, workspace_of
 
 from lastmile.errors import UserError
-from lastmile.orchestration.dagster_compat import code_loading, daemon, graphql
+from lastmile.orchestration.dagster_compat import code_loading, daemon, graphql, pacing
 from lastmile.orchestration.dagster_compat.client_instance import ClientInstance
 from lastmile.orchestration.dagster_compat.dbt import DbtCommand
 from lastmile.orchestration.dagster_compat.launching import CheckRunHealthResult, RunLauncher, WorkerStatus
@@ -80,7 +80,9 @@ def empty(tmp_path):
         yield workspace
 
 
-@pytest.mark.parametrize("kind", ["SENSOR", "ASSET", "BACKFILL", "QUEUED_RUN_COORDINATOR", "MONITORING", "EVENT_LOG_CONSUMER"])
+@pytest.mark.parametrize(
+    "kind", ["SENSOR", "ASSET", "BACKFILL", "QUEUED_RUN_COORDINATOR", "MONITORING", "EVENT_LOG_CONSUMER"]
+)
 def test_a_loop_of_the_daemon_waits_as_it_is_told_and_then_sees_that_it_is_to_end(empty, tmp_path, kind):
     waits, stopped = [], threading.Event()
 
@@ -107,13 +109,13 @@ def test_the_loop_of_the_schedules_keeps_the_wait_until_the_next_minute():
     assert "core_loop" not in vars(same)
 
 
-def test_what_watches_the_code_servers_and_loads_them_anew_is_slower_than_dagster_has_it(monkeypatch):
-    assert controller.RELOAD_WORKSPACE_INTERVAL < daemon._RELOAD_SECONDS
-    assert server_watcher.WATCH_INTERVAL < daemon._WATCH_SECONDS
+def test_what_watches_the_code_servers_and_loads_them_anew_is_slower_than_dagster_has_it():
+    assert controller.RELOAD_WORKSPACE_INTERVAL < daemon.RELOAD_SECONDS
+    assert server_watcher.WATCH_INTERVAL < pacing.WATCH_SECONDS
 
 
 def test_a_renamed_constant_costs_the_pace_only(caplog):
-    daemon._set(controller, "NO_SUCH_INTERVAL", 2)
+    pacing.set_constant(controller, "NO_SUCH_INTERVAL", 2)
     assert "keeps its own pace" in caplog.text
     assert not hasattr(controller, "NO_SUCH_INTERVAL")
 

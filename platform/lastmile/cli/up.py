@@ -1,15 +1,12 @@
 """`lastmile up`: start everything, let the sensor and the automation work, show how far they are, stop everything."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from lastmile.embedded.ports import API_PORT, UI_PORT, Ports, choose
 from lastmile.settings import Settings
-
-if TYPE_CHECKING:
-    from lastmile.embedded.session import Session
 
 
 def up(
@@ -32,7 +29,9 @@ def up(
 
     Example: lastmile up --port 3001
     """
+    from lastmile.cli.progress.live import show_work, wait_for_work
     from lastmile.cli.sample import fill_empty_landing
+    from lastmile.embedded.session import session
 
     settings, console = Settings.from_environment(), Console()
     ports = None if once else _ports(port, api_port)

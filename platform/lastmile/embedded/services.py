@@ -107,9 +107,10 @@ class Service:
 
 
 def services(settings: Settings, ports: Ports | None) -> list[Service]:
-    """Code server, daemon and, with `ports`, the API and the webserver, in the order in which they come up.
+    """Code server, daemon and, with `ports`, the webserver and the API.
 
-    Their ports stay the same when one is started again, so the others find it. The webserver's reload button re-reads
+    Daemon and webserver wait for the code server, whose port stays the same when it is started again. The webserver's
+    reload button re-reads
     the code only through the reloadable kind of code server, which costs a second process; without the UI the plain
     kind does.
     """
@@ -122,10 +123,9 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
         Service("daemon", "lastmile.orchestration.runs", [workspace], outlived=True),
     ]
     if ports is not None:
+        webserver = [workspace, *_address(ports.ui)]
+        found.append(Service("webserver", "lastmile.orchestration.web_ui", webserver, ports.ui))
         found.append(Service("api", "lastmile.serving", [str(ports.api)], ports.api))
-        found.append(
-            Service("webserver", "dagster_webserver", [*_address(ports.ui), "--workspace", workspace], ports.ui)
-        )
     return found
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -87,28 +88,21 @@ def session(
     before_start: Any = lambda settings, store: None,
     say: Say = print,
 ) -> Iterator[Session]:
-    """Bring the platform up, and down at the end however it ends. `before_start(settings, store)` runs once the
-    database is migrated and before Dagster starts; `say` gets a line for everything that had to be started again."""
+    """Bring the platform up, and down at the end however it ends.
+
+    `before_start(settings, store)` runs while the platform comes up, and before anything looks for drops; `say` gets a
+    line for everything that had to be started again.
+    """
     from lastmile.embedded.database import database
     from lastmile.store import open_store
-    from lastmile.warehouse.dbt.engine_macros import link_macros
-    from lastmile.warehouse.dbt.profile import write_profile
-    from lastmile.warehouse.migrate import migrate
 
-    left_over = settings.home / "processes.json"
+    left_over, began = settings.home / "processes.json", time.time()
     with exclusive(settings), _stoppable():
         stop_recorded(left_over)
         store = open_store(settings)
         with database(settings) as url:
-            migrate(url)
-            write_profile(url)
-            link_macros(Project.current().dbt_project)
-            before_start(settings, store)
-            prepare_dagster_home(settings)
             variables = environment(settings, url)
             os.environ.update(variables)
-            instance = _instance()
-            end_all(instance)
             server = Database(settings, url, say)
             supervisor = Supervisor(settings.home / "logs", variables, left_over, say)
 
@@ -117,12 +111,36 @@ def session(
                 supervisor.revive()
                 return max(server.disturbed_at, supervisor.disturbed_at)
 
-            running = Session(settings, store, url, instance, keep_up)  # before the daemon, which starts runs at once
             try:
-                supervisor.start(services(settings, ports))
-                yield running
+                instance = _start(settings, ports, supervisor, url, lambda: before_start(settings, store))
+                yield Session(settings, store, url, instance, keep_up, began)
             finally:
                 supervisor.stop()
+
+
+def _start(
+    settings: Settings, ports: Ports | None, supervisor: Supervisor, url: str, before_daemon: Callable[[], None]
+) -> "DagsterInstance":
+    """Start everything at once that need not wait for something else. The code server takes the longest by far."""
+    from lastmile.warehouse.dbt.engine_macros import link_macros
+    from lastmile.warehouse.dbt.profile import write_profile
+    from lastmile.warehouse.migrate import migrate
+
+    write_profile(url)
+    link_macros(Project.current().dbt_project)
+    prepare_dagster_home(settings)
+    code_server, daemon, *pages = services(settings, ports)
+    supervisor.start([code_server])
+    with ThreadPoolExecutor(1) as pool:
+        ready = pool.submit(before_daemon)
+        migrate(url)
+        instance = _instance()
+        end_all(instance)
+        supervisor.start(pages)
+        ready.result()
+    supervisor.start([daemon])
+    supervisor.wait_until_up()
+    return instance
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import skops.io
 from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
@@ -97,6 +96,8 @@ def register(connection: Connection, store: Store, candidate: Candidate) -> Mode
 
     Raises ArtifactRefused for an estimator that could not be loaded again.
     """
+    import skops.io  # with scikit-learn 3 CPU-s and 90 MB, which whatever declares a model would pay
+
     body = skops.io.dumps(candidate.estimator)
     _expected_types(f"model {candidate.name}", body, candidate.trusted)
     with connection.transaction():
@@ -123,6 +124,8 @@ def register(connection: Connection, store: Store, candidate: Candidate) -> Mode
 
 def load(store: Store, version: ModelVersion, trusted: tuple[str, ...] = ()) -> Any:
     """The estimator of a version. Raises ArtifactRefused where the bytes or what they hold are not as registered."""
+    import skops.io
+
     body = store.read(version.artifact_key)
     found = hashlib.sha256(body).hexdigest()
     if found != version.sha256:
@@ -135,6 +138,8 @@ def load(store: Store, version: ModelVersion, trusted: tuple[str, ...] = ()) -> 
 
 def _expected_types(name: str, body: bytes, trusted: tuple[str, ...]) -> list[str]:
     """What the artifact holds beyond what skops deems safe. Raises ArtifactRefused where that is not expected."""
+    import skops.io
+
     found = skops.io.get_untrusted_types(data=body)
     if strangers := sorted(one for one in found if not (one.startswith(MODULES) or one in (*TYPES, *trusted))):
         raise ArtifactRefused(

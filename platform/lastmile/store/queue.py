@@ -12,7 +12,7 @@ _LONGEST_WAIT_SECONDS = 20
 
 
 def waiting(queue_url: str) -> Iterator[bool]:
-    """Whether a message is in the queue, for ever: at once when one comes, at the latest every 20 seconds. It stays there.
+    """Whether a message is in the queue, for ever: at once when one comes, else every 20 seconds. It stays there.
 
     Raises UserError where the queue cannot be read. Each yield counts as a receipt of the message that is there.
     """

@@ -4,7 +4,6 @@ They are a hint only: what there is, a listing finds. A watch that ends (its fol
 reached) ends the iterator or raises, and the caller lists as often as without one until there is another.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def changes(folder: Path) -> Iterator[None]:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    found = os.stat(folder)
+    found = folder.stat()
     return found.st_dev, found.st_ino
 
 

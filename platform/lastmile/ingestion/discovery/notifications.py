@@ -16,8 +16,8 @@ from psycopg import Connection
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.discovery.listing import register_objects
 from lastmile.store import Missing, Store, StoredObject
-from lastmile.store.queue import client, user_errors
 from lastmile.store.landing import LANDING, is_unfinished, name_problem
+from lastmile.store.queue import client, user_errors
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,5 @@
 """Running Dagster's daemon in a process of ours, its loops at a pace of ours."""
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -12,16 +11,15 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._daemon import controller
 from dagster._daemon.controller import create_daemons_from_instance as _daemons
 from dagster._daemon.daemon import DagsterDaemon, SchedulerDaemon
-from dagster._grpc import server_watcher
+
+from lastmile.orchestration.dagster_compat.pacing import set_constant, watch_code_servers_less_often
 
 #: Waits on behalf of a loop, named by its daemon's type, where Dagster would wait for so many seconds.
 Wait = Callable[[str, float], None]
 
-#: The workspace follows its code servers by watching them, once a second; loading all of it anew every minute as well
-#: costs the daemon and the code server a second of CPU each time.
-_RELOAD_SECONDS, _WATCH_SECONDS = 3600, 3
-
-log = logging.getLogger(__name__)
+#: The workspace follows its code servers by watching them; loading all of it anew every minute as well costs the daemon
+#: and the code server a second of CPU each time.
+RELOAD_SECONDS = 3600
 
 
 class Loop(threading.Event):
@@ -46,11 +44,11 @@ def run_daemon(
 ) -> None:
     """Work on the code locations of the workspace file until interrupted.
 
-    `on_reload` is called when a code server has changed, `on_end` when waits are to end. The loop of the schedules, which
-    sleeps to the next minute, keeps its own wait.
+    `on_reload` is called when a code server has changed, `on_end` when waits are to end. The loop of the schedules,
+    which sleeps to the next minute, keeps its own wait.
     """
-    _set(controller, "RELOAD_WORKSPACE_INTERVAL", _RELOAD_SECONDS)
-    _set(server_watcher, "WATCH_INTERVAL", _WATCH_SECONDS)
+    set_constant(controller, "RELOAD_WORKSPACE_INTERVAL", RELOAD_SECONDS)
+    watch_code_servers_less_often()
     target = WorkspaceFileTarget([workspace])
     with controller.daemon_controller_from_instance(
         instance, target, gen_daemons=lambda of: paced(_daemons(of), wait), log_level="warning"
@@ -72,11 +70,3 @@ def paced(daemons: Sequence[DagsterDaemon[Any]], wait: Wait) -> Sequence[Dagster
 
 def _core_loop(loop: Any, wait: Callable[[float], None], context: Any, stopped: threading.Event) -> Iterator[Any]:
     yield from loop(context, Loop(stopped, wait))
-
-
-def _set(module: object, constant: str, value: int) -> None:
-    """No setting of Dagster's changes these. Where a later version has renamed one, only the pace is lost."""
-    if hasattr(module, constant):
-        setattr(module, constant, value)
-    else:
-        log.warning("Dagster has no %s any more: its daemon keeps its own pace", constant)

@@ -12,8 +12,10 @@ from psycopg import Connection
 from lastmile.ledger.backlog import at_a_glance
 
 _STATEMENT = """
-SELECT array(SELECT run_id FROM dagster.runs WHERE status IN ('QUEUED', 'NOT_STARTED', 'STARTING', 'STARTED', 'CANCELING')
-       UNION ALL SELECT key FROM dagster.bulk_actions WHERE status IN ('REQUESTED', 'CANCELING', 'FAILING')),
+SELECT array(
+        SELECT run_id FROM dagster.runs
+        WHERE status IN ('QUEUED', 'NOT_STARTED', 'STARTING', 'STARTED', 'CANCELING')
+        UNION ALL SELECT key FROM dagster.bulk_actions WHERE status IN ('REQUESTED', 'CANCELING', 'FAILING')),
     (SELECT max(id) FROM dagster.runs), (SELECT max(id) FROM dagster.bulk_actions),
     (SELECT max(id) FROM dagster.event_logs),
     array(SELECT concat(selector_id, status) FROM dagster.jobs ORDER BY id)

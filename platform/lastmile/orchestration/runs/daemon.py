@@ -13,11 +13,13 @@ It also ends the runs that run monitoring does not check: a slow start is no rea
 import logging
 import time
 from itertools import count
+from pathlib import Path
 from threading import Thread
 
 from dagster import DagsterInstance
 from psycopg import Connection
 
+from lastmile.orchestration.code_reload import await_code_server
 from lastmile.orchestration.dagster_compat.daemon import run_daemon
 from lastmile.orchestration.dagster_compat.execution import capture_interrupts
 from lastmile.orchestration.runs.arrivals import follow
@@ -40,6 +42,7 @@ def run(workspace: str) -> None:
     settings, pace = Settings.from_environment(), Pace()
     with capture_interrupts(), DagsterInstance.get() as instance:
         keep_connections(instance)
+        await_code_server(Path(workspace))
         _start("changes", _follow_changes, settings, instance, pace)
         _start("arrivals", follow, pace, open_store(settings), settings.notifications_url)
         run_daemon(instance, workspace, pace.wait, pace.wake, pace.end)

@@ -1,8 +1,8 @@
-"""How often each loop of the daemon looks: every second after something has happened, once a minute while nothing does.
+"""How often each loop of the daemon looks: every second after something has happened, else once in minutes.
 
-Every loop of Dagster's waits between two looks. While a platform is idle such a wait goes on until something wakes it or
-a minute is over, so nothing is lost for good where a wake never came. A wait of the second that follows a wake is not
-cut short by the next one: thousands of drops that arrive one by one are one look a second.
+Every loop of Dagster's waits between two looks. While a platform is idle such a wait goes on until something wakes it
+or minutes are over, so nothing is lost for good where a wake never came. A wait of the second that follows a wake is
+not cut short by the next one: thousands of drops that arrive one by one are one look a second.
 """
 
 import time
@@ -13,6 +13,8 @@ from threading import Condition
 SENSORS, AUTOMATION, BACKFILLS = "SENSOR", "ASSET", "BACKFILL"
 QUICK_SECONDS, QUICK_FOR_SECONDS = 1.0, 20.0
 IDLE_SECONDS = 60.0
+#: All that conditions depend on wakes their evaluation, but for a cron tick; each costs half a second of CPU.
+_IDLE: Mapping[str, float] = {AUTOMATION: 300.0}
 #: To evaluate all conditions every second costs a tenth of a core, of which the run at work has more use. What is
 #: requested for several partitions is a backfill, looked at once to start it and once to see that it ended: Dagster's
 #: own 30 seconds would make minutes of a chain of them. The other loops keep Dagster's pace.
@@ -76,7 +78,7 @@ class Pace:
     def _interval(self, loop: str, seconds: float) -> float:
         if self._is_working:
             return min(_WHILE_WORKING.get(loop, seconds), self._longest.get(loop, IDLE_SECONDS))
-        return max(seconds, min(IDLE_SECONDS, self._longest.get(loop, IDLE_SECONDS)))
+        return max(seconds, self._longest.get(loop, _IDLE.get(loop, IDLE_SECONDS)))
 
     def _release(self) -> None:
         self._wakes += 1
