@@ -9,7 +9,11 @@ from dagster import DagsterInstance
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.launcher import LaunchRunContext
-from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.remote_origin import (
+    GrpcServerCodeLocationOrigin,
+    InProcessCodeLocationOrigin,
+    RemoteRepositoryOrigin,
+)
 from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget, create_run_for_test, freeze_time
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
@@ -17,10 +21,13 @@ from dagster._daemon import controller
 from dagster._daemon.freshness import FreshnessDaemon
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 from dagster._grpc import server_watcher
+from dagster._grpc.__generated__ import dagster_api_pb2
+from dagster._grpc.client import DagsterGrpcClient
 from dagster._time import get_current_datetime
 
 __all__ = [
     "BulkActionStatus",
+    "DagsterGrpcClient",
     "FreshnessDaemon",
     "LaunchRunContext",
     "PartitionBackfill",
@@ -28,8 +35,10 @@ __all__ = [
     "ReconstructableRepository",
     "controller",
     "create_run_for_test",
+    "dagster_api_pb2",
     "later",
     "monitor_started_run",
+    "origin_of",
     "server_watcher",
     "workspace_of",
 ]
@@ -48,3 +57,9 @@ def later(by: timedelta) -> Iterator[None]:
     """Dagster's clock, so much ahead."""
     with freeze_time(get_current_datetime() + by):
         yield
+
+
+def origin_of(port: int) -> RemoteRepositoryOrigin:
+    """The repository of the code server at that port."""
+    location = GrpcServerCodeLocationOrigin(host="127.0.0.1", port=port, location_name="lastmile")
+    return RemoteRepositoryOrigin(location, "__repository__")

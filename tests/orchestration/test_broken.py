@@ -162,7 +162,7 @@ def test_a_code_server_tells_why_its_code_does_not_load_with_the_line(tmp_path, 
 
     (tmp_path / "location.py").write_text(code)
     port = free_port()
-    command = [sys.executable, "-m", "dagster", "code-server", "start", "--port", str(port), "--host", "127.0.0.1"]
+    command = [sys.executable, "-m", "lastmile.orchestration.code_server", str(port)]
     server = subprocess.Popen([*command, "-f", str(tmp_path / "location.py")], stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 120

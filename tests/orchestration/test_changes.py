@@ -26,7 +26,7 @@ def connection(instance, database_url):
 
 
 def changed(connection, before) -> bool:
-    return standing(connection).has_more_to_do(before)
+    return standing(connection).may_be_followed(before)
 
 
 def test_nothing_has_happened_where_nothing_has(connection):
@@ -40,7 +40,7 @@ def test_a_run_is_under_way_from_its_request_to_its_end_and_the_end_is_noticed(i
     run = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTING)
     queued = standing(connection)
     assert queued.working == {run.run_id}
-    assert not queued.has_more_to_do(idle)  # its end may be followed by something, its start is not
+    assert not queued.may_be_followed(idle)  # its end may be followed by something, its start is not
     instance.report_engine_event("at work", run)
     assert not changed(connection, queued)
     instance.report_run_failed(run)

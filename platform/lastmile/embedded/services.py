@@ -110,16 +110,16 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
     """Code server, daemon and, with `ports`, the webserver and the API.
 
     Daemon and webserver wait for the code server, whose port stays the same when it is started again. The webserver's
-    reload button re-reads
-    the code only through the reloadable kind of code server, which costs a second process; without the UI the plain
-    kind does.
+    reload button needs a code server that can be reloaded, which costs a second process; without the UI the plain kind
+    does.
     """
     port = free_port()
     workspace = str(_workspace(settings.dagster_home, port))
-    command = ["api", "grpc"] if ports is None else ["code-server", "start"]
-    code = [*command, *_address(port), "--module-name", Project.current().definitions, "--location-name", LOCATION]
+    code = ["--module-name", Project.current().definitions, "--location-name", LOCATION]
     found = [
-        Service("code-server", "dagster", code, port),
+        Service("code-server", "dagster", ["api", "grpc", *_address(port), *code], port)
+        if ports is None
+        else Service("code-server", "lastmile.orchestration.code_server", [str(port), *code], port),
         Service("daemon", "lastmile.orchestration.runs", [workspace], outlived=True),
     ]
     if ports is not None:

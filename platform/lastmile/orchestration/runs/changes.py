@@ -4,8 +4,7 @@ Runs and backfills requested in the web UI or by a command, their ends, what is 
 switched, requests about drops, drops whose time has come: all of it is in the database, whoever did it. 0.5 ms a look.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, replace
 
 from psycopg import Connection
 
@@ -16,7 +15,7 @@ SELECT array(
         SELECT run_id FROM dagster.runs
         WHERE status IN ('QUEUED', 'NOT_STARTED', 'STARTING', 'STARTED', 'CANCELING')
         UNION ALL SELECT key FROM dagster.bulk_actions WHERE status IN ('REQUESTED', 'CANCELING', 'FAILING')),
-    (SELECT max(id) FROM dagster.runs), (SELECT max(id) FROM dagster.bulk_actions),
+    (SELECT coalesce(max(id), 0) FROM dagster.runs), (SELECT coalesce(max(id), 0) FROM dagster.bulk_actions),
     (SELECT max(id) FROM dagster.event_logs),
     array(SELECT concat(selector_id, status) FROM dagster.jobs ORDER BY id)
 """
@@ -24,22 +23,36 @@ SELECT array(
 
 @dataclass(frozen=True)
 class Standing:
-    """Runs and backfills under way, and what else changes when something happens while none is."""
+    """Runs and backfills under way, the newest of each, drops that are due, and a mark of everything else.
 
-    working: frozenset[str] = frozenset()
-    marks: tuple[Any, ...] = field(default=())
+    While anything is under way the last two are not looked at: runs record what they do all the time.
+    """
 
-    def has_more_to_do(self, before: "Standing") -> bool:
-        """Whether something has happened since that may be followed by something else.
+    working: frozenset[str]
+    newest: tuple[int, int]
+    due: int = 0
+    mark: str = ""
 
-        Runs record what they do all the time, so while any is under way only an end counts.
-        """
-        return bool(before.working - self.working) or (not self.working and self.marks != before.marks)
+    def may_be_followed(self, before: "Standing") -> bool:
+        """Whether something has happened since that something else may follow: an end, or anything while idle."""
+        return bool(before.working - self.working) or (not self.working and self != before)
+
+    def is_busy(self, before: "Standing") -> bool:
+        """Whether there is, or was meanwhile, something to be done."""
+        return bool(self.working) or self.newest != before.newest or self.due > before.due
 
 
 def standing(connection: Connection) -> Standing:
     """How it is now. Raises psycopg.Error where the database does not answer or Dagster's tables are not there yet."""
-    ((working, *marks),) = connection.execute(_STATEMENT).fetchall()
+    ((working, run, backfill, *marks),) = connection.execute(_STATEMENT).fetchall()
+    found = Standing(frozenset(working), (run, backfill))
     if working:
-        return Standing(frozenset(working))
-    return Standing(marks=(*map(repr, marks), *at_a_glance(connection)))
+        return found
+    recorded, due = at_a_glance(connection)
+    return replace(found, due=due, mark=repr((marks, recorded)))
+
+
+def has_runs(connection: Connection) -> bool:
+    """Whether any run is under way; none is where Dagster's tables are not there yet."""
+    ((table,),) = connection.execute("SELECT to_regclass('dagster.runs')").fetchall()
+    return table is not None and bool(standing(connection).working)

@@ -69,7 +69,7 @@ def _follow(connection: Connection, instance: DagsterInstance, pace: Pace) -> No
     for look in count():
         now = standing(connection)
         pace.work(bool(now.working))
-        if now.has_more_to_do(before):
+        if now.may_be_followed(before):
             pace.wake()
         if now.working and look % _LOOKS_PER_LOST_RUNS == 0:
             end_lost(instance)
