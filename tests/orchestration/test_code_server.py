@@ -7,7 +7,7 @@ import time
 
 import psutil
 import pytest
-from dagster_private import DagsterGrpcClient
+from dagster_private import DagsterGrpcClient, dagster_api_pb2, origin_of
 
 from lastmile.embedded.processes import free_port
 from lastmile.orchestration.dagster_compat import code_proxy, code_server
@@ -55,23 +55,22 @@ def behind(server):
     return [one.pid for one in psutil.Process(server.pid).children() if "grpc" in one.cmdline()]
 
 
-def streamed(server):
-    """All that the server says of its code, which comes in pieces."""
-    from dagster_private import origin_of
+def told(server):
+    """All that the server tells of its code."""
+    return str(server.client.external_repository(origin_of(server.port)))
 
-    return "".join(
-        chunk["serialized_external_repository_chunk"]
-        for chunk in server.client.streaming_external_repository(origin_of(server.port))
-    )
+
+def test_calls_answered_by_a_stream_are_handed_on_as_they_come(server):
+    assert [one["echo"] for one in server.client.streaming_ping(3, "still there?")] == ["still there?"] * 3
 
 
 def test_a_reload_shows_the_code_as_it_is_now_and_that_it_is_another_server(server, file):
-    assert '"first"' in streamed(server)
+    assert '"first"' in told(server)
     before, old = server.client.get_server_id(), behind(server)
     file.write_text(CODE.format(name="second"))
-    assert '"first"' in streamed(server)
+    assert '"first"' in told(server)
     assert code_server.reload_code("127.0.0.1", server.port, 120) is None
-    assert '"second"' in streamed(server)
+    assert '"second"' in told(server)
     assert server.client.get_server_id() != before
     deadline = time.monotonic() + 30
     while psutil.pid_exists(old[0]):
@@ -103,8 +102,6 @@ def test_a_server_that_is_ended_leaves_nothing_behind(server):
 
 
 def test_calls_that_are_answered_by_a_stream_are_those_of_dagsters_protocol():
-    from dagster_private import dagster_api_pb2
-
     methods = dagster_api_pb2.DESCRIPTOR.services_by_name["DagsterApi"].methods
     assert {f"/api.DagsterApi/{one.name}" for one in methods if one.server_streaming} == code_proxy._STREAMS
     assert {code_proxy._RELOAD, code_proxy._END} <= {f"/api.DagsterApi/{one.name}" for one in methods}
