@@ -7,12 +7,22 @@ from pathlib import Path
 
 from dagster import DagsterInstance
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster._core.definitions.selector import InstigatorSelector
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.remote_origin import (
     GrpcServerCodeLocationOrigin,
     InProcessCodeLocationOrigin,
+    RemoteInstigatorOrigin,
     RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
 )
 from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget, create_run_for_test, freeze_time
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
@@ -24,6 +34,7 @@ from dagster._grpc import server_watcher
 from dagster._grpc.__generated__ import dagster_api_pb2
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._time import get_current_datetime
+from dagster_shared.error import SerializableErrorInfo
 
 __all__ = [
     "BulkActionStatus",
@@ -33,6 +44,7 @@ __all__ = [
     "PartitionBackfill",
     "ReconstructableJob",
     "ReconstructableRepository",
+    "add_tick",
     "controller",
     "create_run_for_test",
     "dagster_api_pb2",
@@ -63,3 +75,28 @@ def origin_of(port: int) -> RemoteRepositoryOrigin:
     """The repository of the code server at that port."""
     location = GrpcServerCodeLocationOrigin(host="127.0.0.1", port=port, location_name="lastmile")
     return RemoteRepositoryOrigin(location, "__repository__")
+
+
+def add_tick(instance: DagsterInstance, sensor: str, status: str, error: str | None = None) -> None:
+    """A tick of that sensor, as the daemon writes it: `status` is a name of TickStatus."""
+    repository = origin_of(3000)
+    origin = RemoteInstigatorOrigin(repository, sensor)
+    selector = InstigatorSelector(location_name="lastmile", repository_name="__repository__", name=sensor).get_id()
+    if not instance.get_instigator_state(origin.get_id(), selector):
+        state = InstigatorState(
+            origin, InstigatorType.SENSOR, InstigatorStatus.DECLARED_IN_CODE, SensorInstigatorData()
+        )
+        instance.add_instigator_state(state)
+    failure = SerializableErrorInfo(error, [], "ValueError") if error else None
+    instance.create_tick(
+        TickData(
+            instigator_origin_id=origin.get_id(),
+            instigator_name=sensor,
+            instigator_type=InstigatorType.SENSOR,
+            status=TickStatus(status),
+            timestamp=get_current_datetime().timestamp(),
+            selector_id=selector,
+            run_ids=[],
+            error=failure,
+        )
+    )

@@ -1,14 +1,12 @@
 """The code location loads without what cannot be part of it, and shows in its place what is wrong."""
 
 import time
-from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 from visits import VISITS
 
 from lastmile.contracts.broken import Broken
-from lastmile.embedded.faults import failing_ticks
 from lastmile.orchestration.assembly import Part, assembled
 from lastmile.orchestration.dagster_compat import code_server
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
@@ -128,22 +126,6 @@ def test_a_dataset_declared_since_the_code_was_loaded_fails_no_tick(tick, put, s
     store.put("landing/later/2020/a.csv", b"visit\n1\n")
     (request,) = tick()
     assert {key.path[-1] for key in request.asset_selection} == {"visits"}
-
-
-def test_the_error_of_a_sensor_whose_newest_tick_failed_is_told():
-    def tick_of(status, message=None):
-        error = SimpleNamespace(message=message) if message else None
-        return SimpleNamespace(status=SimpleNamespace(value=status), is_failure=status == "FAILURE", error=error)
-
-    ticks = {
-        "landing": [tick_of("STARTED"), tick_of("FAILURE", "no such partition\n")],
-        "automation": [tick_of("SKIPPED")],
-    }
-    states = [SimpleNamespace(instigator_name=name, instigator_origin_id=name, selector_id=name) for name in ticks]
-    instance = SimpleNamespace(
-        all_instigator_state=lambda: states, get_ticks=lambda origin, selector, limit: ticks[origin][:limit]
-    )
-    assert failing_ticks(instance) == ["the landing sensor fails: no such partition"]
 
 
 @pytest.mark.parametrize(
