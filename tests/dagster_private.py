@@ -40,6 +40,7 @@ __all__ = [
     "BulkActionStatus",
     "DagsterGrpcClient",
     "FreshnessDaemon",
+    "InstigatorStatus",
     "LaunchRunContext",
     "PartitionBackfill",
     "ReconstructableJob",

@@ -2,7 +2,7 @@
 
 import dagster as dg
 import pytest
-from dagster_private import BulkActionStatus, PartitionBackfill, create_run_for_test
+from dagster_private import BulkActionStatus, InstigatorStatus, PartitionBackfill, add_tick, create_run_for_test
 from visits import HEADER, VISITS
 
 from lastmile.ingestion.discovery.listing import discover
@@ -87,4 +87,14 @@ def test_a_drop_whose_time_has_come_is_noticed(instance, connection, store):
     before = standing(connection)
     assert not changed(connection, before)
     connection.execute("UPDATE ledger.drops SET not_before = now() - interval '1 second'")
+    assert changed(connection, before)
+
+
+def test_a_sensor_that_is_switched_off_is_noticed_and_its_ticks_are_not(instance, connection):
+    add_tick(instance, "landing", "SKIPPED")
+    before = standing(connection)
+    add_tick(instance, "landing", "SKIPPED")
+    assert not changed(connection, before)
+    (state,) = instance.all_instigator_state()
+    instance.update_instigator_state(state.with_status(InstigatorStatus.STOPPED))
     assert changed(connection, before)

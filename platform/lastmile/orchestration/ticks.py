@@ -16,7 +16,9 @@ def failing_ticks(connection: Connection) -> list[str]:
     if table is None:
         return []
     found = []
-    for selector, body in connection.execute("SELECT selector_id, job_body FROM dagster.jobs ORDER BY id").fetchall():
+    for selector, body in connection.execute(
+        "SELECT selector_id, instigator_body FROM dagster.instigators ORDER BY id"
+    ).fetchall():
         if (sensor := json.loads(body)["origin"]["job_name"]) not in _SENSORS:
             continue
         for (tick,) in connection.execute(_NEWEST, [selector]).fetchall():

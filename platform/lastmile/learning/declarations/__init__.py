@@ -8,9 +8,9 @@ import sys
 
 _HIDDEN = "dask"
 
-if _HIDDEN not in sys.modules and "pandera.pandas" not in sys.modules:
+if _HIDDEN not in sys.modules and "pandera.typing.dask" not in sys.modules:
     sys.modules[_HIDDEN] = None  # type: ignore[assignment]  # as importlib has it: not there
     try:
-        import pandera.pandas  # noqa: F401
+        import pandera.typing.dask  # noqa: F401
     finally:
         del sys.modules[_HIDDEN]

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]  # Dagster brings it, without types
 
 _SERVICE = "/api.DagsterApi/"
 _RELOAD, _END = f"{_SERVICE}ReloadCode", f"{_SERVICE}ShutdownServer"

@@ -6,7 +6,7 @@ Messages are those of Dagster's protocol: of one field, a text, which is JSON.
 import json
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]  # Dagster brings it, without types
 
 from lastmile.errors import UserError
 

@@ -53,7 +53,8 @@ def run_daemon(
     with controller.daemon_controller_from_instance(
         instance, target, gen_daemons=lambda of: paced(_daemons(of), wait), log_level="warning"
     ) as daemons:
-        daemons._workspace_process_context.add_state_subscriber(LocationStateSubscriber(lambda _: on_reload()))
+        context: Any = daemons._workspace_process_context
+        context.add_state_subscriber(LocationStateSubscriber(lambda _: on_reload()))
         try:
             daemons.check_daemon_loop()
         finally:
@@ -64,7 +65,8 @@ def paced(daemons: Sequence[DagsterDaemon[Any]], wait: Wait) -> Sequence[Dagster
     """The same, whose loops wait by `wait`."""
     for one in daemons:
         if not isinstance(one, SchedulerDaemon):
-            one.core_loop = partial(_core_loop, one.core_loop, partial(wait, one.daemon_type()))  # type: ignore[method-assign]  # of this one only
+            loop = partial(_core_loop, one.core_loop, partial(wait, one.daemon_type()))
+            vars(one)["core_loop"] = loop  # of this one only
     return daemons
 
 

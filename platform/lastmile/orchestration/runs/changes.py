@@ -17,7 +17,7 @@ SELECT array(
         UNION ALL SELECT key FROM dagster.bulk_actions WHERE status IN ('REQUESTED', 'CANCELING', 'FAILING')),
     (SELECT coalesce(max(id), 0) FROM dagster.runs), (SELECT coalesce(max(id), 0) FROM dagster.bulk_actions),
     (SELECT max(id) FROM dagster.event_logs),
-    array(SELECT concat(selector_id, status) FROM dagster.jobs ORDER BY id)
+    array(SELECT concat(selector_id, status) FROM dagster.instigators ORDER BY id)
 """
 
 
