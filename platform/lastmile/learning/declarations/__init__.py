@@ -1,7 +1,7 @@
 """What a person declares to learn something: a feature set, a model, a report; each in one file.
 
-Where Dask is installed pandera imports it, for frames of Dask, of which there are none here: 35 MB and a second of every
-process that knows the declarations. So pandera is imported without it, once, and Dask can be imported as ever.
+Where Dask is installed pandera imports it, for frames of Dask, of which there are none here: 35 MB and a second of
+every process that knows the declarations. So pandera is imported without it, once, and Dask can be imported as ever.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Whether anything has happened in this installation: numbers that change with it, read by one cheap statement.
 
-Runs and backfills requested in the web UI or by a command, their ends, what is reported without a run, sensors that are
-switched, requests about drops, drops whose time has come: all of it is in the database, from wherever it comes. 0.5 ms a look.
+Runs and backfills requested in the web UI or by a command, their ends, what is reported without a run, sensors that
+are switched, requests about drops, drops whose time has come: all of it is in the database, from wherever it comes.
 """
 
 from dataclasses import dataclass, replace
