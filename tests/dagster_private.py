@@ -7,34 +7,54 @@ from pathlib import Path
 
 from dagster import DagsterInstance
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster._core.definitions.selector import InstigatorSelector
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.launcher import LaunchRunContext
-from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.remote_origin import (
+    GrpcServerCodeLocationOrigin,
+    InProcessCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
 from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget, create_run_for_test, freeze_time
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._daemon import asset_daemon, controller, sensor
-from dagster._daemon.backfill import execute_backfill_iteration_loop
+from dagster._daemon import controller
 from dagster._daemon.freshness import FreshnessDaemon
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
+from dagster._grpc import server_watcher
+from dagster._grpc.__generated__ import dagster_api_pb2
+from dagster._grpc.client import DagsterGrpcClient
 from dagster._time import get_current_datetime
+from dagster_shared.error import SerializableErrorInfo
 
 __all__ = [
     "BulkActionStatus",
+    "DagsterGrpcClient",
     "FreshnessDaemon",
+    "InstigatorStatus",
     "LaunchRunContext",
     "PartitionBackfill",
     "ReconstructableJob",
     "ReconstructableRepository",
     "StepFailureData",
-    "asset_daemon",
+    "add_tick",
     "controller",
     "create_run_for_test",
-    "execute_backfill_iteration_loop",
+    "dagster_api_pb2",
     "later",
     "monitor_started_run",
-    "sensor",
+    "origin_of",
+    "server_watcher",
     "workspace_of",
 ]
 
@@ -52,3 +72,34 @@ def later(by: timedelta) -> Iterator[None]:
     """Dagster's clock, so much ahead."""
     with freeze_time(get_current_datetime() + by):
         yield
+
+
+def origin_of(port: int) -> RemoteRepositoryOrigin:
+    """The repository of the code server at that port."""
+    location = GrpcServerCodeLocationOrigin(host="127.0.0.1", port=port, location_name="lastmile")
+    return RemoteRepositoryOrigin(location, "__repository__")
+
+
+def add_tick(instance: DagsterInstance, sensor: str, status: str, error: str | None = None) -> None:
+    """A tick of that sensor, as the daemon writes it: `status` is a name of TickStatus."""
+    repository = origin_of(3000)
+    origin = RemoteInstigatorOrigin(repository, sensor)
+    selector = InstigatorSelector(location_name="lastmile", repository_name="__repository__", name=sensor).get_id()
+    if not instance.get_instigator_state(origin.get_id(), selector):
+        state = InstigatorState(
+            origin, InstigatorType.SENSOR, InstigatorStatus.DECLARED_IN_CODE, SensorInstigatorData()
+        )
+        instance.add_instigator_state(state)
+    failure = SerializableErrorInfo(error, [], "ValueError") if error else None
+    instance.create_tick(
+        TickData(
+            instigator_origin_id=origin.get_id(),
+            instigator_name=sensor,
+            instigator_type=InstigatorType.SENSOR,
+            status=TickStatus(status),
+            timestamp=get_current_datetime().timestamp(),
+            selector_id=selector,
+            run_ids=[],
+            error=failure,
+        )
+    )

@@ -1,14 +1,12 @@
 """The code location loads without what cannot be part of it, and shows in its place what is wrong."""
 
 import time
-from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 from visits import VISITS
 
 from lastmile.contracts.broken import Broken
-from lastmile.embedded.faults import failing_ticks
 from lastmile.orchestration.assembly import Part, assembled
 from lastmile.orchestration.dagster_compat import code_server
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
@@ -130,22 +128,6 @@ def test_a_dataset_declared_since_the_code_was_loaded_fails_no_tick(tick, put, s
     assert {key.path[-1] for key in request.asset_selection} == {"visits"}
 
 
-def test_the_error_of_a_sensor_whose_newest_tick_failed_is_told():
-    def tick_of(status, message=None):
-        error = SimpleNamespace(message=message) if message else None
-        return SimpleNamespace(status=SimpleNamespace(value=status), is_failure=status == "FAILURE", error=error)
-
-    ticks = {
-        "landing": [tick_of("STARTED"), tick_of("FAILURE", "no such partition\n")],
-        "automation": [tick_of("SKIPPED")],
-    }
-    states = [SimpleNamespace(instigator_name=name, instigator_origin_id=name, selector_id=name) for name in ticks]
-    instance = SimpleNamespace(
-        all_instigator_state=lambda: states, get_ticks=lambda origin, selector, limit: ticks[origin][:limit]
-    )
-    assert failing_ticks(instance) == ["the landing sensor fails: no such partition"]
-
-
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -162,7 +144,7 @@ def test_a_code_server_tells_why_its_code_does_not_load_with_the_line(tmp_path, 
 
     (tmp_path / "location.py").write_text(code)
     port = free_port()
-    command = [sys.executable, "-m", "dagster", "code-server", "start", "--port", str(port), "--host", "127.0.0.1"]
+    command = [sys.executable, "-m", "lastmile.orchestration.code_server", str(port)]
     server = subprocess.Popen([*command, "-f", str(tmp_path / "location.py")], stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 120

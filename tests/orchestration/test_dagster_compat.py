@@ -1,7 +1,6 @@
 """A release of Dagster that renames what we use beyond its public names is noticed here, and only here is it used."""
 
 import ast
-import logging
 import re
 import threading
 from collections.abc import Iterator
@@ -11,10 +10,10 @@ import dagster as dg
 import pytest
 from checkout import PROJECT
 from dagster_dbt import DbtCliResource
-from dagster_private import asset_daemon, controller, execute_backfill_iteration_loop, sensor, workspace_of
+from dagster_private import controller, server_watcher, workspace_of
 
 from lastmile.errors import UserError
-from lastmile.orchestration.dagster_compat import code_loading, daemon, graphql
+from lastmile.orchestration.dagster_compat import code_loading, daemon, graphql, pacing
 from lastmile.orchestration.dagster_compat.client_instance import ClientInstance
 from lastmile.orchestration.dagster_compat.dbt import DbtCommand
 from lastmile.orchestration.dagster_compat.launching import CheckRunHealthResult, RunLauncher, WorkerStatus
@@ -72,17 +71,6 @@ def test_a_private_name_is_known_as_one(name, private):
     assert is_private(name) == private
 
 
-class Stopped(threading.Event):
-    """Set after the first wait, whose seconds it keeps."""
-
-    waited = 0.0
-
-    def wait(self, timeout=None):
-        self.waited = timeout or 0.0
-        self.set()
-        return True
-
-
 @pytest.fixture
 def empty(tmp_path):
     """An instance with a code location that has nothing in it."""
@@ -92,48 +80,44 @@ def empty(tmp_path):
         yield workspace
 
 
-@pytest.fixture
-def pace(monkeypatch):
-    """Dagster's constants as they were, when the test is over."""
-    for module, constant in (
-        (controller, "DEFAULT_DAEMON_INTERVAL_SECONDS"),
-        (sensor, "MIN_INTERVAL_LOOP_TIME"),
-        (asset_daemon, "MIN_INTERVAL_LOOP_SECONDS"),
-    ):
-        monkeypatch.setattr(module, constant, getattr(module, constant))
-    return monkeypatch
+@pytest.mark.parametrize(
+    "kind", ["SENSOR", "ASSET", "BACKFILL", "QUEUED_RUN_COORDINATOR", "MONITORING", "EVENT_LOG_CONSUMER"]
+)
+def test_a_loop_of_the_daemon_waits_as_it_is_told_and_then_sees_that_it_is_to_end(empty, tmp_path, kind):
+    waits, stopped = [], threading.Event()
+
+    def wait(loop, seconds):
+        waits.append((loop, seconds))
+        stopped.set()
+
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=QUEUE) as instance:
+        (one,) = daemon.paced([controller.create_daemon_of_type(kind, instance)], wait)
+        for _ in one.core_loop(empty, stopped):
+            if stopped.is_set():
+                break
+    ((loop, seconds),) = waits
+    assert loop == kind
+    assert 0 < seconds <= 30
 
 
-def seconds_between(iterations, stopped):
-    """How long a daemon waits after its first look."""
-    for _ in iterations:
-        if stopped.is_set():
-            break
-    return stopped.waited
+QUEUE = {"run_coordinator": {"module": "dagster._core.run_coordinator", "class": "QueuedRunCoordinator"}}
 
 
-def test_the_interval_of_backfills_is_the_one_set(empty, pace):
-    daemon.set_backfill_interval(2)
-    stopped, log = Stopped(), logging.getLogger()
-    assert 1 < seconds_between(execute_backfill_iteration_loop(empty, log, stopped), stopped) <= 2
+def test_the_loop_of_the_schedules_keeps_the_wait_until_the_next_minute():
+    scheduler = controller.SchedulerDaemon()
+    (same,) = daemon.paced([scheduler], lambda loop, seconds: None)
+    assert "core_loop" not in vars(same)
 
 
-@pytest.mark.parametrize("seconds", [1, 5])
-def test_the_interval_of_sensors_is_the_one_set_while_the_daemon_runs(empty, pace, seconds):
-    daemon.set_sensor_interval(seconds)
-    stopped, log = Stopped(), logging.getLogger()
-    loop = sensor.execute_sensor_iteration_loop(empty, log, stopped)
-    assert seconds - 1 < seconds_between(loop, stopped) <= seconds
-    stopped = Stopped()
-    automation = asset_daemon.AssetDaemon({}, pre_sensor_interval_seconds=30)
-    assert seconds - 1 < seconds_between(automation.core_loop(empty, stopped), stopped) <= seconds
+def test_what_watches_the_code_servers_and_loads_them_anew_is_slower_than_dagster_has_it():
+    assert controller.RELOAD_WORKSPACE_INTERVAL < daemon.RELOAD_SECONDS
+    assert server_watcher.WATCH_INTERVAL < pacing.WATCH_SECONDS
 
 
-def test_a_renamed_constant_costs_the_pace_only(pace, caplog):
-    pace.delattr(controller, "DEFAULT_DAEMON_INTERVAL_SECONDS")
-    daemon.set_backfill_interval(2)
+def test_a_renamed_constant_costs_the_pace_only(caplog):
+    pacing.set_constant(controller, "NO_SUCH_INTERVAL", 2)
     assert "keeps its own pace" in caplog.text
-    assert not hasattr(controller, "DEFAULT_DAEMON_INTERVAL_SECONDS")
+    assert not hasattr(controller, "NO_SUCH_INTERVAL")
 
 
 def test_the_launcher_is_one_that_dagster_asks_about_its_workers():

@@ -1,5 +1,7 @@
 """Migrations on real databases: from nothing, twice, at once, and where they may not."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -64,3 +66,18 @@ def test_a_user_who_may_not_migrate_reads_what_to_grant(empty_database_url: str)
     finally:
         with psycopg.connect(empty_database_url, autocommit=True) as connection:
             connection.execute("DROP ROLE reader")
+
+
+def test_a_database_that_is_current_costs_no_import_of_what_migrates_it(database_url):
+    code = f"import sys; from lastmile.warehouse.migrate import migrate; migrate({database_url!r}); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"alembic", "sqlalchemy"}.isdisjoint(done.stdout.split())
+
+
+def test_the_revision_applied_last_is_the_one_whose_file_has_the_highest_number(database_url):
+    from lastmile.warehouse import migrate as migrating
+
+    assert migrating._is_current(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE ledger.alembic_version SET version_num = '0001'")
+    assert not migrating._is_current(database_url)

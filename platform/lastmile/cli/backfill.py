@@ -5,19 +5,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
-from lastmile.cli.progress.backfill import RequestBackfill, run_backfills
-from lastmile.contracts.partition import span
-from lastmile.embedded.home_lock import holder
-from lastmile.embedded.session import join, session
 from lastmile.errors import UserError
-from lastmile.orchestration.backfills import DASK_TAG, REDO_TAG, Range, request, request_resume, request_whole, rooms
-from lastmile.orchestration.runs.cause import CAUSE_TAG, shortened
 from lastmile.settings import Settings
+
+if TYPE_CHECKING:
+    from lastmile.cli.progress.backfill import RequestBackfill
 
 
 def backfill(
@@ -49,6 +46,12 @@ def backfill(
 
     Example: lastmile backfill --dataset hhinfo --from 2015 --to 2019 --redo
     """
+    from lastmile.cli.progress.backfill import run_backfills
+    from lastmile.embedded.home_lock import holder
+    from lastmile.embedded.session import join, session
+    from lastmile.orchestration.backfills import REDO_TAG
+    from lastmile.orchestration.runs.cause import CAUSE_TAG, shortened
+
     settings, console = Settings.from_environment(), Console()
     if drop:
         _reingest(settings, console, drop, other_options=[first, last, dataset, on, scheduler, select, resume])
@@ -70,10 +73,12 @@ def _requests(
     resume: str | None,
     tags: Mapping[str, str],
     cause: Mapping[str, str],
-) -> tuple[list[RequestBackfill], tuple[date, date]]:
+) -> "tuple[list[RequestBackfill], tuple[date, date]]":
     """The backfills to request from Dagster, the first day they are about and the first day after them."""
     from lastmile.contracts.loading import load_contracts
+    from lastmile.contracts.partition import span
     from lastmile.operations.backfill import partition_ranges
+    from lastmile.orchestration.backfills import Range, request, request_resume, request_whole, rooms
 
     if resume:
         if first or last or datasets or select or tags:
@@ -100,6 +105,7 @@ def _requests(
 def _on(where: str | None, given: str | None, configured: str | None) -> dict[str, str]:
     """The tag that has a run's drops ingested on a Dask cluster, which must be there."""
     from lastmile.ingestion.dask_cluster import LOCAL, cluster
+    from lastmile.orchestration.backfills import DASK_TAG
 
     if where is None and given:
         raise UserError("--scheduler names a Dask cluster: say --on dask too")

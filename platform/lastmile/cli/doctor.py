@@ -158,7 +158,7 @@ def _store(settings: Settings) -> str:
 
 
 def _notifications(queue_url: str) -> str:
-    from lastmile.ingestion.discovery.notifications import queue_depth
+    from lastmile.store.queue import queue_depth
 
     return f"{queue_depth(queue_url)} wait in {queue_url}"
 

@@ -14,7 +14,6 @@ from rich.progress import Progress
 
 from lastmile.errors import UserError
 from lastmile.settings import Settings
-from lastmile.store.landing import LANDING
 
 if TYPE_CHECKING:
     from lastmile.sampling import Dirt, Truth
@@ -63,6 +62,8 @@ def fill_empty_landing(_settings: Settings, store: "Store") -> None:
 
     Made in a process of its own, whose memory is free again when the work begins.
     """
+    from lastmile.store.landing import LANDING
+
     if next(iter(store.list(LANDING)), None) is None:
         subprocess.run([sys.executable, "-m", "lastmile.cli.sample"], check=True)
 

@@ -5,9 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lastmile.cli.progress.live import show_work, wait_for_work
 from lastmile.embedded.ports import API_PORT, UI_PORT, Ports, choose
-from lastmile.embedded.session import session
 from lastmile.settings import Settings
 
 
@@ -31,7 +29,10 @@ def up(
 
     Example: lastmile up --port 3001
     """
+    from lastmile.cli.progress.apart import show_work_apart
+    from lastmile.cli.progress.live import show_work, wait_for_work
     from lastmile.cli.sample import fill_empty_landing
+    from lastmile.embedded.session import session
 
     settings, console = Settings.from_environment(), Console()
     ports = None if once else _ports(port, api_port)
@@ -40,11 +41,11 @@ def up(
         with session(settings, ports, fill_empty_landing) as running:
             if ports:
                 _show_addresses(console, ports)
-            succeeded = show_work(running, console)
+            succeeded = show_work_apart(running) if ports else show_work(running, console)
             while ports:
                 console.print("drops are ingested as they come; Ctrl-C stops everything")
                 wait_for_work(running)
-                show_work(running, console)
+                show_work_apart(running)
                 _show_addresses(console, ports)
     except KeyboardInterrupt:
         console.print("stopped; `lastmile up` goes on from here")

@@ -1,16 +1,8 @@
 """What keeps the platform from its work, in sentences: code that does not load, files left out, ticks that fail."""
 
-import os
-from typing import TYPE_CHECKING
-
 from lastmile.contracts.broken import published
 from lastmile.errors import UserError
 from lastmile.settings import Settings
-
-if TYPE_CHECKING:
-    from dagster import DagsterInstance
-
-_SENSORS = ("landing", "automation")
 
 
 def faults(settings: Settings) -> list[str]:
@@ -43,34 +35,13 @@ def _load_error(settings: Settings) -> str | None:
         return None
 
 
-def failing_ticks(instance: "DagsterInstance") -> list[str]:
-    """The error of each sensor whose newest finished tick failed."""
-    found = []
-    for state in instance.all_instigator_state():
-        if state.instigator_name not in _SENSORS:
-            continue
-        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=2)
-        finished = [tick for tick in ticks if tick.status.value != "STARTED"]
-        if finished and finished[0].is_failure:
-            said = finished[0].error.message.strip() if finished[0].error else "no message"
-            found.append(f"the {state.instigator_name} sensor fails: {said}")
-    return found
-
-
 def _failing_ticks(settings: Settings) -> list[str]:
-    """The same of the installation in this home, whose Dagster need not be that of this process."""
     from lastmile.embedded.database import running_url
-    from lastmile.embedded.services import environment
+    from lastmile.orchestration.ticks import failing_ticks
+    from lastmile.warehouse.connections import connect
 
-    before = dict(os.environ)
     try:
-        os.environ.update(environment(settings, running_url(settings)))
-        from dagster import DagsterInstance
-
-        with DagsterInstance.get() as instance:
-            return failing_ticks(instance)
+        with connect(running_url(settings)) as connection:
+            return failing_ticks(connection)
     except UserError:  # the database is being started again: nothing is known
         return []
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

@@ -109,25 +109,25 @@ class Service:
 
 
 def services(settings: Settings, ports: Ports | None) -> list[Service]:
-    """Code server, daemon and, with `ports`, the API and the webserver, in the order in which they come up.
+    """Code server, daemon and, with `ports`, the webserver and the API.
 
-    Their ports stay the same when one is started again, so the others find it. The webserver's reload button re-reads
-    the code only through the reloadable kind of code server, which costs a second process; without the UI the plain
-    kind does.
+    Daemon and webserver wait for the code server, whose port stays the same when it is started again. The webserver's
+    reload button needs a code server that can be reloaded, which costs a second process; without the UI the plain kind
+    does.
     """
     port = free_port()
     workspace = str(_workspace(settings.dagster_home, port))
-    command = ["api", "grpc"] if ports is None else ["code-server", "start"]
-    code = [*command, *_address(port), "--module-name", Project.current().definitions, "--location-name", LOCATION]
+    code = ["--module-name", Project.current().definitions, "--location-name", LOCATION]
     found = [
-        Service("code-server", "dagster", code, port),
+        Service("code-server", "dagster", ["api", "grpc", *_address(port), *code], port)
+        if ports is None
+        else Service("code-server", "lastmile.orchestration.code_server", [str(port), *code], port),
         Service("daemon", "lastmile.orchestration.runs", [workspace], outlived=True),
     ]
     if ports is not None:
+        webserver = [workspace, *_address(ports.ui)]
+        found.append(Service("webserver", "lastmile.orchestration.web_ui", webserver, ports.ui))
         found.append(Service("api", "lastmile.serving", [str(ports.api)], ports.api))
-        found.append(
-            Service("webserver", "dagster_webserver", [*_address(ports.ui), "--workspace", workspace], ports.ui)
-        )
     return found
 
 

@@ -4,8 +4,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lastmile.embedded.home_lock import exclusive
@@ -15,6 +17,7 @@ from lastmile.embedded.services import environment, prepare_dagster_home, servic
 from lastmile.embedded.supervisor import Database, Say, Supervisor
 from lastmile.errors import UserError
 from lastmile.orchestration.activity import Activity, activity
+from lastmile.orchestration.runs.changes import Standing, has_runs, standing
 from lastmile.orchestration.runs.connection_pool import keep_connections
 from lastmile.orchestration.runs.workers import end_all
 from lastmile.project import Project
@@ -22,6 +25,7 @@ from lastmile.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
+    from psycopg import Connection
 
     from lastmile.store import Store
 
@@ -30,6 +34,8 @@ PATIENCE_SECONDS = 120.0
 _RETRY_SECONDS = 1.0
 #: What was started again needs a while to come up; what fails meanwhile fails because of that.
 _SETTLING_SECONDS = 30.0
+#: The file whose time tells other processes when that was.
+_DISTURBED = "disturbed"
 
 
 @dataclass
@@ -42,13 +48,35 @@ class Session:
     settings: Settings
     store: "Store"
     database_url: str
-    instance: "DagsterInstance"
     keep_up: Callable[[], float] = lambda: 0.0
     started_at: float = field(default_factory=time.time)
+    _connection: "Connection | None" = None
+
+    @cached_property
+    def instance(self) -> "DagsterInstance":
+        """Dagster's, made when it is first needed: with Dagster 60 MB and 1.5 CPU-s."""
+        return _instance()
 
     def start_counting(self) -> None:
         """From here on, runs are counted as new."""
         self.started_at = time.time()
+
+    def standing(self) -> Standing | None:
+        """Whether anything is under way, by one cheap query; None where the database does not answer.
+
+        Raises UserError where a process of the platform keeps dying.
+        """
+        import psycopg
+
+        from lastmile.warehouse.connections import connect
+
+        self.keep_up()
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = connect(self.database_url)
+            return standing(self._connection)
+        except (UserError, psycopg.Error):
+            return None
 
     def state(self) -> tuple[Activity, dict[str, Any]]:
         """What is under way, and the state of the data; a database that is down is waited for.
@@ -87,42 +115,64 @@ def session(
     before_start: Any = lambda settings, store: None,
     say: Say = print,
 ) -> Iterator[Session]:
-    """Bring the platform up, and down at the end however it ends. `before_start(settings, store)` runs once the
-    database is migrated and before Dagster starts; `say` gets a line for everything that had to be started again."""
+    """Bring the platform up, and down at the end however it ends.
+
+    `before_start(settings, store)` runs while the platform comes up, and before anything looks for drops; `say` gets a
+    line for everything that had to be started again.
+    """
     from lastmile.embedded.database import database
     from lastmile.store import open_store
-    from lastmile.warehouse.dbt.engine_macros import link_macros
-    from lastmile.warehouse.dbt.profile import write_profile
-    from lastmile.warehouse.migrate import migrate
 
-    left_over = settings.home / "processes.json"
+    left_over, began = settings.home / "processes.json", time.time()
     with exclusive(settings), _stoppable():
         stop_recorded(left_over)
         store = open_store(settings)
         with database(settings) as url:
-            migrate(url)
-            write_profile(url)
-            link_macros(Project.current().dbt_project)
-            before_start(settings, store)
-            prepare_dagster_home(settings)
             variables = environment(settings, url)
             os.environ.update(variables)
-            instance = _instance()
-            end_all(instance)
             server = Database(settings, url, say)
             supervisor = Supervisor(settings.home / "logs", variables, left_over, say)
 
             def keep_up() -> float:
+                before = max(server.disturbed_at, supervisor.disturbed_at)
                 server.revive()
                 supervisor.revive()
-                return max(server.disturbed_at, supervisor.disturbed_at)
+                if (now := max(server.disturbed_at, supervisor.disturbed_at)) > before:
+                    (settings.home / _DISTURBED).touch()
+                return now
 
-            running = Session(settings, store, url, instance, keep_up)  # before the daemon, which starts runs at once
             try:
-                supervisor.start(services(settings, ports))
-                yield running
+                _start(settings, ports, supervisor, url, lambda: before_start(settings, store))
+                yield Session(settings, store, url, keep_up, began)
             finally:
                 supervisor.stop()
+
+
+def _start(
+    settings: Settings, ports: Ports | None, supervisor: Supervisor, url: str, before_daemon: Callable[[], None]
+) -> None:
+    """Start everything at once that need not wait for something else. The code server takes the longest by far."""
+    from lastmile.warehouse.connections import connect
+    from lastmile.warehouse.dbt.engine_macros import link_macros
+    from lastmile.warehouse.dbt.profile import write_profile
+    from lastmile.warehouse.migrate import migrate
+
+    write_profile(url)
+    link_macros(Project.current().dbt_project)
+    prepare_dagster_home(settings)
+    code_server, daemon, *pages = services(settings, ports)
+    supervisor.start([code_server])
+    with ThreadPoolExecutor(1) as pool:
+        ready = pool.submit(before_daemon)
+        migrate(url)
+        with connect(url) as connection:
+            is_left = has_runs(connection)
+        if is_left:
+            end_all(_instance())
+        supervisor.start(pages)
+        ready.result()
+    supervisor.start([daemon])
+    supervisor.wait_until_up()
 
 
 @contextmanager
@@ -133,7 +183,13 @@ def join(settings: Settings) -> Iterator[Session]:
 
     url = running_url(settings)
     os.environ.update(environment(settings, url))
-    yield Session(settings, open_store(settings), url, _instance())
+    yield Session(settings, open_store(settings), url, lambda: disturbed_at(settings))
+
+
+def disturbed_at(settings: Settings) -> float:
+    """When something of this home's platform was last found dead, in seconds since the epoch; 0 where nothing was."""
+    file = settings.home / _DISTURBED
+    return file.stat().st_mtime if file.exists() else 0.0
 
 
 @contextmanager

@@ -72,13 +72,17 @@ class Supervisor:
         self.disturbed_at = 0.0
 
     def start(self, services: Sequence[Service]) -> None:
-        """Start them, one after the other. Raises UserError where one does not come up."""
+        """Start them, all at once: one that needs another waits for it."""
         for service in services:
             log = self._logs / f"{service.name}.log"
             self._kept.append(Kept(service, self._launch(service), Deaths(service.name, log)))
             self._remember()
-            if service.port:
-                wait_until_listening(self._kept[-1].process, service.port, self._logs)
+
+    def wait_until_up(self) -> None:
+        """Return once all that were started are. Raises UserError where one does not come up."""
+        for kept in self._kept:
+            if kept.service.port:
+                wait_until_listening(kept.process, kept.service.port, self._logs)
 
     def revive(self) -> None:
         """Start again what has died. Raises UserError where something keeps dying."""

@@ -1,11 +1,30 @@
 """Feature sets, models and reports: how a person declares them, and how they are made.
 
-What a declaration needs is imported from here; the rest of the room is the engine's.
+What a declaration needs is imported from here, when it is first used; the rest of the room is the engine's, and does
+without pandas and pandera where it only reads how things stand.
 """
 
-from lastmile.learning.declarations.feature_set import FeatureSet
-from lastmile.learning.declarations.field import field
-from lastmile.learning.declarations.model import ByTime, Classification, Grouped, Model, Regression
-from lastmile.learning.declarations.report import Report
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lastmile.learning.declarations.feature_set import FeatureSet
+    from lastmile.learning.declarations.field import field
+    from lastmile.learning.declarations.model import ByTime, Classification, Grouped, Model, Regression
+    from lastmile.learning.declarations.report import Report
 
 __all__ = ["ByTime", "Classification", "FeatureSet", "Grouped", "Model", "Regression", "Report", "field"]
+
+_MODULES = {
+    "feature_set": ("FeatureSet",),
+    "field": ("field",),
+    "model": ("ByTime", "Classification", "Grouped", "Model", "Regression"),
+    "report": ("Report",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.declarations.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

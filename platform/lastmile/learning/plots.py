@@ -6,12 +6,13 @@ Each function gives a PNG; `as_markdown` and `as_source` put one inline, so that
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, QUIET, ACCENT, GRID = "#1f2933", "#7b8794", "#2b6cb0", "#e4e7eb"
 #: From well off to worst off; distinct in grey and by the colour-blind.
@@ -22,6 +23,9 @@ def level_colours(count: int) -> tuple[str, ...]:
     """A colour for each of so many levels, best first; from five on they come from a colour map."""
     if count <= len(LEVEL_COLOURS):
         return LEVEL_COLOURS[:count]
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
     shades = colormaps["viridis"](np.linspace(0, 1, count))
     return tuple(to_hex(shade) for shade in shades)
 
@@ -102,8 +106,10 @@ def as_markdown(png: bytes, title: str) -> str:
     return f"![{title}]({as_source(png)})"
 
 
-def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+def _canvas(width: float, height: float) -> "tuple[Figure, Axes]":
     """Inches. A figure of its own, not pyplot's: those stay in memory until closed."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     axes.set_axisbelow(True)
@@ -115,7 +121,7 @@ def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _png(figure: Figure, title: str) -> bytes:
+def _png(figure: "Figure", title: str) -> bytes:
     figure.suptitle(title, x=0.01, ha="left", fontsize=10, color=INK, fontweight="bold")
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=110)

@@ -28,6 +28,22 @@ def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int
     ).fetchall()
 
 
+def at_a_glance(connection: Connection) -> tuple[int, int]:
+    """A number that grows with all that is recorded, and how many drops of any store are due, of 1,000 at most.
+
+    Cheap enough for every second: each half of it reads an index.
+    """
+    ((newest, due),) = connection.execute(
+        f"""
+        SELECT (SELECT coalesce(max(id), 0) FROM ledger.events), (SELECT count(*) FROM (
+            SELECT FROM ledger.drops WHERE ({PENDING} OR {REQUESTED} OR {TO_FILL})
+                AND not_before <= clock_timestamp() + %s LIMIT 1000) AS due)
+        """,
+        [LONGEST_WAIT],
+    ).fetchall()
+    return newest, due
+
+
 def waiting_in(
     connection: Connection, store: str, datasets: Sequence[str], first: str, last: str, keys: int
 ) -> list[tuple[str, str, str, int, list[str]]]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from lastmile.store import Store
 
 _POLL_SECONDS = 1.0
-#: Looking costs queries; whether everything is alive is asked at each poll.
-_IDLE_POLLS = 5
+_IDLE_SECONDS = 2.0
+#: The code server is asked whether the code loads at each of so many polls.
+_CODE_POLLS = 5
 _FAILURES_SHOWN = 5
 
 
@@ -26,9 +28,10 @@ def show_work(running: Session, console: Console) -> bool:
     """Show the work until nothing is left to do; false where something failed or is left over."""
     said = ""
     with Live(console=console, transient=True, auto_refresh=False) as live:
-        while True:
+        for poll in count():
             activity, state = running.state()
-            if activity.settled or activity.sensor_errors or _is_without_code(running, activity):
+            is_asked = poll % _CODE_POLLS == 0
+            if activity.settled or activity.sensor_errors or (is_asked and _is_without_code(running, activity)):
                 break
             if console.is_terminal:
                 live.update(progress(state, activity), refresh=True)
@@ -46,22 +49,15 @@ def _is_without_code(running: Session, activity: Activity) -> bool:
 
 
 def wait_for_work(running: Session) -> None:
-    """Return once a drop waits or a run is requested."""
+    """Return once there is something to do: a drop waits, a run or a backfill is requested."""
     running.start_counting()
+    before = running.standing()
     while True:
-        activity, state = running.state()
-        if (
-            activity.working
-            or activity.queued
-            or activity.backfills
-            or state["backlog"]
-            or activity.finished
-            or activity.failed
-        ):
+        time.sleep(_IDLE_SECONDS)
+        now = running.standing()
+        if now and before and now.is_busy(before):
             return
-        for _ in range(_IDLE_POLLS):
-            time.sleep(_POLL_SECONDS)
-            running.keep_up()
+        before = before or now
 
 
 def _conclude(running: Session, console: Console, activity: Activity, state: Mapping[str, Any]) -> bool:

@@ -7,19 +7,17 @@ from the queue only after what it led to is committed; an unintelligible one is 
 
 import json
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote_plus
 
 from psycopg import Connection
 
 from lastmile.contracts.contract import Contract
-from lastmile.errors import UserError
 from lastmile.ingestion.discovery.listing import register_objects
 from lastmile.store import Missing, Store, StoredObject
 from lastmile.store.landing import LANDING, is_unfinished, name_problem
+from lastmile.store.queue import client, user_errors
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +34,11 @@ def drain(connection: Connection, store: Store, contracts: Mapping[str, Contract
 
     Raises UserError where the queue cannot be read.
     """
-    client = _client(queue_url)
+    queue = client(queue_url)
     new = 0
     for _ in range(MAX_MESSAGES // _BATCH_MESSAGES):
-        with _user_errors(queue_url):
-            answer = client.receive_message(
+        with user_errors(queue_url):
+            answer = queue.receive_message(
                 QueueUrl=queue_url, MaxNumberOfMessages=_BATCH_MESSAGES, VisibilityTimeout=_VISIBILITY_SECONDS
             )
         messages = answer.get("Messages", [])
@@ -48,8 +46,8 @@ def drain(connection: Connection, store: Store, contracts: Mapping[str, Contract
             break
         keys = {key for message in messages for key in keys_in(message["Body"], store.url)}
         new += register_objects(connection, store, contracts, _stored(store, sorted(keys)))
-        with _user_errors(queue_url):
-            client.delete_message_batch(
+        with user_errors(queue_url):
+            queue.delete_message_batch(
                 QueueUrl=queue_url,
                 Entries=[
                     {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
@@ -57,14 +55,6 @@ def drain(connection: Connection, store: Store, contracts: Mapping[str, Contract
                 ],
             )
     return new
-
-
-def queue_depth(queue_url: str) -> int:
-    """The approximate number of messages in the queue. Raises UserError where it cannot be read."""
-    name = "ApproximateNumberOfMessages"
-    with _user_errors(queue_url):
-        answer = _client(queue_url).get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])
-    return int(answer["Attributes"][name])
 
 
 def keys_in(body: str, store_url: str) -> list[str]:
@@ -107,23 +97,3 @@ def _stored(store: Store, keys: Sequence[str]) -> Iterator[StoredObject]:
             yield store.head(key)
         except Missing:
             continue
-
-
-def _client(queue_url: str) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    region = re.search(r"//sqs\.([a-z0-9-]+)\.", queue_url)
-    config = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
-    with _user_errors(queue_url):
-        return boto3.client("sqs", region_name=region and region[1], config=config)
-
-
-@contextmanager
-def _user_errors(queue_url: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise UserError(f"cannot read the queue {queue_url}: {error}; check LASTMILE_NOTIFICATIONS_URL") from error

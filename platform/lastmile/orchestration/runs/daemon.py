@@ -1,10 +1,8 @@
 """Dagster's daemon, quicker and cheaper: `python -m lastmile.orchestration.runs <workspace.yaml>`.
 
-It checks backfills every 2 seconds. Dagster's 30, once to start a backfill and once to see that it ended, make a minute
-and a half of waiting from drop to prediction, since what automation requests for several partitions is a backfill and
-three follow each other. When a run has ended it checks sensors every second for a while, since each of the half dozen
-runs that follow each other is requested by the second check after the one before; always, that would cost a tenth of a
-core, so otherwise it is every 5.
+Dagster's loops look every few seconds, whether anything has happened or not, which costs a tenth of a core and still
+leaves seconds between the runs that follow each other. Here they look when something has happened, which the database,
+the landing area and the code server say (`pace`, `changes`, `arrivals`), and otherwise once a minute.
 
 It keeps its connections to the database, as Dagster's webserver does. By default every query logs in anew, 23 times a
 second with nothing to do, which was half of its processor time and more of Postgres's.
@@ -14,45 +12,66 @@ It also ends the runs that run monitoring does not check: a slow start is no rea
 
 import logging
 import time
+from itertools import count
+from pathlib import Path
 from threading import Thread
 
 from dagster import DagsterInstance
+from psycopg import Connection
 
-from lastmile.orchestration.dagster_compat.daemon import run_daemon, set_backfill_interval, set_sensor_interval
+from lastmile.orchestration.code_reload import await_code_server
+from lastmile.orchestration.dagster_compat.daemon import run_daemon
 from lastmile.orchestration.dagster_compat.execution import capture_interrupts
+from lastmile.orchestration.runs.arrivals import follow
+from lastmile.orchestration.runs.changes import standing
 from lastmile.orchestration.runs.connection_pool import keep_connections
-from lastmile.orchestration.runs.launcher import LocalRunLauncher
+from lastmile.orchestration.runs.pace import Pace
 from lastmile.orchestration.runs.workers import end_lost
+from lastmile.settings import Settings
+from lastmile.store import open_store
+from lastmile.warehouse.connections import connect, database_url
 
-BACKFILL_SECONDS = 2
-#: Between two checks of which sensors are due, for so long after a run has ended; otherwise Dagster's own interval.
-_QUICK_SECONDS, _QUICK_FOR_SECONDS, _SECONDS = 1, 20, 5
-_LOST_RUNS_SECONDS = 5
+_LOOK_SECONDS, _LOOKS_PER_LOST_RUNS = 1.0, 5
+_RETRY_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
 
 def run(workspace: str) -> None:
     """Work until interrupted by SIGINT or SIGTERM."""
-    set_backfill_interval(BACKFILL_SECONDS)
+    settings, pace = Settings.from_environment(), Pace()
     with capture_interrupts(), DagsterInstance.get() as instance:
         keep_connections(instance)
-        Thread(target=_end_lost_runs, args=(instance,), name="lost runs", daemon=True).start()
-        Thread(target=_keep_pace, args=(instance.run_launcher,), name="pace", daemon=True).start()
-        run_daemon(instance, workspace)
+        await_code_server(Path(workspace))
+        _start("changes", _follow_changes, settings, instance, pace)
+        _start("arrivals", follow, pace, open_store(settings), settings.notifications_url)
+        run_daemon(instance, workspace, pace.wait, pace.wake, pace.end)
 
 
-def _end_lost_runs(instance: DagsterInstance) -> None:
+def _start(name: str, work: object, *arguments: object) -> None:
+    Thread(target=work, args=arguments, name=name, daemon=True).start()  # type: ignore[arg-type]
+
+
+def _follow_changes(settings: Settings, instance: DagsterInstance, pace: Pace) -> None:
+    """Until it is known that nothing is under way, the loops look as if something were."""
     while True:
-        time.sleep(_LOST_RUNS_SECONDS)
         try:
-            end_lost(instance)
+            with connect(database_url(settings)) as connection:
+                _follow(connection, instance, pace)
         except Exception:
-            log.exception("could not check for lost runs; trying again in %s s", _LOST_RUNS_SECONDS)
+            pace.work(True)
+            log.exception("cannot see what has happened; trying again in %s s", _RETRY_SECONDS)
+            time.sleep(_RETRY_SECONDS)
 
 
-def _keep_pace(launcher: LocalRunLauncher) -> None:
-    while True:
-        is_quick = launcher.seconds_since_an_end() < _QUICK_FOR_SECONDS
-        set_sensor_interval(_QUICK_SECONDS if is_quick else _SECONDS)
-        time.sleep(_QUICK_SECONDS)
+def _follow(connection: Connection, instance: DagsterInstance, pace: Pace) -> None:
+    before = standing(connection)
+    for look in count():
+        now = standing(connection)
+        pace.work(bool(now.working))
+        if now.may_be_followed(before):
+            pace.wake()
+        if now.working and look % _LOOKS_PER_LOST_RUNS == 0:
+            end_lost(instance)
+        before = now
+        time.sleep(_LOOK_SECONDS)

@@ -8,7 +8,6 @@ while code server and daemon die and return.
 """
 
 import logging
-import math
 import os
 import signal
 import time
@@ -43,7 +42,6 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
         self._processes = WorkerProcesses()
-        self._last_end = -math.inf
         super().__init__()  # type: ignore[no-untyped-call]  # Dagster's own
 
     @property
@@ -58,10 +56,6 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Any) -> "LocalRunLauncher":  # noqa: ARG003
         return cls(inst_data)
 
-    def seconds_since_an_end(self) -> float:
-        """How long ago a worker that was launched here ended; infinite where none has."""
-        return time.monotonic() - self._last_end
-
     def launch_run(self, context: LaunchRunContext) -> None:
         run_id = context.dagster_run.run_id
         worker = self._processes.start(run_id)
@@ -75,7 +69,6 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
     def _end_with(self, worker: BaseProcess, run_id: str) -> None:
         """Wait for the worker's end, and end the run where it has not."""
         code = self._processes.exit_code(worker)
-        self._last_end = time.monotonic()
         if code is None:
             return  # the worker goes on; run monitoring and `end_lost` will notice its end
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
