@@ -13,8 +13,11 @@ from threading import Condition
 SENSORS, AUTOMATION, BACKFILLS = "SENSOR", "ASSET", "BACKFILL"
 QUICK_SECONDS, QUICK_FOR_SECONDS = 1.0, 20.0
 IDLE_SECONDS = 60.0
-#: All that conditions depend on wakes their evaluation, but for a cron tick; each costs half a second of CPU.
+#: All that conditions depend on wakes their evaluation, but for a cron tick; each costs half a second of CPU. What
+#: waits for the next minute, as training does, comes soon after what led to it.
 _IDLE: Mapping[str, float] = {AUTOMATION: 300.0}
+_SOON_FOR_SECONDS = 150.0
+_SOON: Mapping[str, float] = {AUTOMATION: 10.0}
 #: To evaluate all conditions every second costs a tenth of a core, of which the run at work has more use. What is
 #: requested for several partitions is a backfill, looked at once to start it and once to see that it ended: Dagster's
 #: own 30 seconds would make minutes of a chain of them. The other loops keep Dagster's pace.
@@ -29,6 +32,7 @@ class Pace:
         self._wakes = 0
         self._quick_until: dict[str, float] = {}
         self._all_quick_until = 0.0
+        self._soon_until = 0.0
         self._is_working = True  # until it is known
         self._longest: dict[str, float] = {}
         self._is_over = False
@@ -41,6 +45,7 @@ class Pace:
                 self._quick_until |= dict.fromkeys(loops, until)
             else:
                 self._all_quick_until = until
+                self._soon_until = time.monotonic() + _SOON_FOR_SECONDS
             self._release()
 
     def work(self, is_under_way: bool) -> None:
@@ -78,6 +83,8 @@ class Pace:
     def _interval(self, loop: str, seconds: float) -> float:
         if self._is_working:
             return min(_WHILE_WORKING.get(loop, seconds), self._longest.get(loop, IDLE_SECONDS))
+        if loop in _SOON and time.monotonic() < self._soon_until:
+            return _SOON[loop]
         return max(seconds, self._longest.get(loop, _IDLE.get(loop, IDLE_SECONDS)))
 
     def _release(self) -> None:
