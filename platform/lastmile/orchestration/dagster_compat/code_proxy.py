@@ -140,13 +140,15 @@ def serve(host: str, port: int, arguments: Sequence[str]) -> None:
 
     Raises RuntimeError where that one does not come up, or the port is in use.
     """
+    ended = Event()  # to wait for the server's own end would wake this process ten times a second
     with tempfile.TemporaryDirectory(prefix="lastmile-code-", ignore_cleanup_errors=True) as folder:
         server = grpc.server(ThreadPoolExecutor(_THREADS), options=[*_OPTIONS, ("grpc.so_reuseport", 0)])
-        proxy = Proxy(arguments, Path(folder), lambda: server.stop(None))
+        proxy = Proxy(arguments, Path(folder), ended.set)
         server.add_generic_rpc_handlers((proxy,))
         server.add_insecure_port(f"{host}:{port}")
         server.start()
         try:
-            server.wait_for_termination()
+            ended.wait()
         finally:
             proxy.end()
+            server.stop(None)
