@@ -12,7 +12,7 @@ import polars as pl
 from lastmile.contracts.casts import PLAIN, NumberFormat
 from lastmile.contracts.checks import FAILURES
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import RawBatch, SchemaChange, ValidatedBatch
+from lastmile.ingestion.batch import QUARANTINE_SCHEMA, RawBatch, SchemaChange, ValidatedBatch
 from lastmile.ingestion.validation.cell_faults import with_faults
 from lastmile.ingestion.validation.evaluation import evaluated
 from lastmile.ingestion.validation.fast_path import FastPath
@@ -80,7 +80,7 @@ class Plan:
         found, rules, flags = self._look_closely(raw.filter(doubtful))
         is_bad = any_broken(flags, found.height)
         valid = found.filter(~is_bad).select(self._loaded)
-        bad = [broken_rows(batch.broken)]
+        bad = [broken_rows(batch.broken) if batch.broken else pl.DataFrame(schema=QUARANTINE_SCHEMA)]
         if is_bad.any():
             positions = doubtful.arg_true().filter(is_bad)
             rows = raw[positions]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
-from lastmile.ingestion.batch import QUARANTINE_SCHEMA, BrokenRecord
+from lastmile.ingestion.batch import BrokenRecord
 from lastmile.ingestion.validation.rules import Rule, raw_name
 
 #: Longest piece of a cell or record that a reason repeats; the whole of it is kept alongside as raw text.
@@ -34,8 +34,6 @@ def bad_rows(
 
 def broken_rows(broken: Sequence[BrokenRecord]) -> pl.DataFrame:
     """Records that never became rows, each with the one reason its reader gave."""
-    if not broken:
-        return pl.DataFrame(schema=QUARANTINE_SCHEMA)
     columns = {name: [getattr(record, name) for record in broken] for name in ("line", "raw", "reason")}
     given = pl.DataFrame(columns, schema={"line": pl.UInt64, "raw": pl.String, "reason": pl.String})
     reason = _as_json(None, "record", _visible(pl.col("raw")), _visible(pl.col("reason")))

@@ -94,13 +94,12 @@ def _without_last(heading: Heading, rows: Rows, contract: Contract) -> Heading:
 
 def _with_row_names(first: list[list[str]], rows: Rows, contract: Contract) -> Heading | None:
     """The header and the name it lacks, where the contract declares that and all records have one field more."""
-    if not declares_row_names(contract):
+    if not _declares_row_names(contract):
         return None
     heading = find_heading(([ROW_NAMES, *row] for row in first), contract)
     return heading if heading and _widths(heading, rows) == {len(heading.names)} else None
 
 
-def declares_row_names(contract: Contract) -> bool:
-    """Whether the first field of a file may have no name."""
+def _declares_row_names(contract: Contract) -> bool:
     names = (name for column in contract.columns for name in (column, *contract.metadata(column)["aliases"]))
     return ROW_NAMES in map(normal_name, names)

@@ -12,7 +12,6 @@ from functools import lru_cache
 
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.readers.delimited.dialect import COMMON, Layout, Sample, best_reading, dialects, find_layout
-from lastmile.ingestion.readers.delimited.header_place import declares_row_names
 from lastmile.ingestion.readers.delimited.records import Dialect, split
 from lastmile.ingestion.readers.header import TALLEST, find_heading, knows_all
 
@@ -68,7 +67,7 @@ def _may_be_remembered(layout: Layout, sample: Sample, line: bytes, contract: Co
         and said.quote is None
         and said.decimal is None
         and not said.headerless
-        and not declares_row_names(contract)
+        and not any(map(_may_be_row_names, contract.headers.exact))
         and not any(contract.metadata(column)["symbols"] for column in contract.table.columns)
         and layout.offset == sample.blank.size + len(line)
         and not layout.again.lines
@@ -78,6 +77,12 @@ def _may_be_remembered(layout: Layout, sample: Sample, line: bytes, contract: Co
         and b"'" not in line
         and sample.rows(dialect, 1) == [layout.header]
     )
+
+
+def _may_be_row_names(header: str) -> bool:
+    """Whether it may mean the column of the names of rows, which a header need not name; few others may."""
+    letters = "".join(filter(str.isalpha, header.lower()))
+    return letters == "rownames" or (not header.isascii() and len(letters) == len("rownames"))
 
 
 def _holds(known: _Known, sample: Sample, contract: Contract) -> bool:
@@ -101,7 +106,9 @@ def _holds(known: _Known, sample: Sample, contract: Contract) -> bool:
 
 def _is_record(row: Sequence[str] | None, layout: Layout) -> bool:
     """Whether it is a whole record with content, and not the header again: then records have no field of surplus."""
-    return row is not None and len(row) == len(layout.header) and any(row) and not layout.again.may_be(row[0])
+    if row is None or len(row) != len(layout.header) or not any(row):
+        return False
+    return row[0].strip().lower() not in layout.again.first
 
 
 def _is_only_quoting(sample: Sample, layout: Layout) -> bool:
