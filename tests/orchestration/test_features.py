@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,10 @@ from households import households, put_marts
 
 from lastmile.contracts import load_contracts
 from lastmile.learning import field
+from lastmile.learning.frames import PartitionedFrame
 from lastmile.learning.leakage import derived_inputs
 from lastmile.learning.lineage import measures
+from lastmile.orchestration.chain import PARTITION_TAG
 from lastmile.orchestration.learning.features import CHECKS, feature_asset
 from lastmile.orchestration.resources import Platform
 from lastmile.settings import Settings
@@ -172,6 +175,36 @@ def test_no_model_is_trained_on_a_leak(make, learning_platform) -> None:
     assert not make("models", assets=leaking).success
     with learning_platform.connect() as connection:
         assert connection.execute("SELECT count(*) FROM registry.model_versions").fetchone() == (0,)
+
+
+def test_a_run_for_drops_makes_other_years_whose_rows_they_changed(make, learning_platform, instance) -> None:
+    make("features", "2018", "2019")
+
+    def run_for_drops() -> None:
+        dg.materialize(
+            learning_assets(),
+            selection=[FEATURES_KEY],
+            instance=instance,
+            resources=learning_resources(learning_platform),
+            partition_key="2019",
+            tags={PARTITION_TAG: "all"},
+        )
+
+    def times_made() -> dict[str | None, int]:
+        records = instance.fetch_materializations(FEATURES_KEY, limit=100).records
+        return dict(Counter(record.partition_key for record in records))
+
+    run_for_drops()
+    assert times_made() == {"2018": 1, "2019": 2}
+    with learning_platform.connect() as connection:
+        connection.execute(
+            "UPDATE marts.fct_household_year SET vulnerability_level = 'On Track' WHERE survey_year = 2018"
+        )
+    run_for_drops()
+    assert times_made() == {"2018": 2, "2019": 3}
+    rows = HOUSEHOLDS.value
+    kept = PartitionedFrame("features", rows.name, rows.partition_column).read(learning_platform.store(), ["2018"])
+    assert set(kept["vulnerability_level"].dropna()) == {"On Track"}
 
 
 def test_every_column_is_described_with_its_unit() -> None:

@@ -21,7 +21,7 @@ from household_learning import (
     learning_resources,
 )
 
-from lastmile.orchestration.chain import PARTITION_TAG
+from lastmile.orchestration.chain import PARTITION_TAG, SHAPE_TAG, shape_name
 from lastmile.orchestration.drops.assets import cleaned_key
 from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.resources import Platform
@@ -66,8 +66,8 @@ class Daemon:
         for partition in [None] if partitions is None else partitions:
             self.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
 
-    def make_in_one_run(self, keys: Sequence[dg.AssetKey]) -> None:
-        run = dg.DagsterRun("job", tags={PARTITION_TAG: "year/all"}, status=dg.DagsterRunStatus.SUCCESS)
+    def make_in_one_run(self, keys: Sequence[dg.AssetKey], shape: str = shape_name(SURVEY_YEARS)) -> None:
+        run = dg.DagsterRun("job", tags={PARTITION_TAG: "all", SHAPE_TAG: shape}, status=dg.DagsterRunStatus.SUCCESS)
         self.instance.add_run(run)
         for key in keys:
             for partition in YEARS if key in PARTITIONED else [None]:
@@ -214,9 +214,18 @@ def test_what_a_run_has_made_with_its_upstream_is_not_requested_again(daemon: Da
     assert daemon.follow() == [{MODEL_KEY: None}, {PREDICTIONS_KEY: YEARS}, {REPORT_KEY: None}]
 
 
-def test_what_a_run_for_drops_did_not_come_to_is_requested(daemon: Daemon) -> None:
+def test_partitions_that_the_run_did_not_make_are_left_to_it(daemon: Daemon) -> None:
+    """The features look for changes of other partitions themselves."""
     daemon.make(SURVEYED, YEARS)
     daemon.make_marts()
     daemon.follow()
     daemon.make_in_one_run(MARTS)
+    assert daemon.follow() == []
+
+
+def test_marts_made_along_with_drops_of_other_partitions_are_followed(daemon: Daemon) -> None:
+    daemon.make(SURVEYED, YEARS)
+    daemon.make_marts()
+    daemon.follow()
+    daemon.make_in_one_run(MARTS, shape="day from 2020-01-01")
     assert daemon.follow() == chain(YEARS)

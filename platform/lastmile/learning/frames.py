@@ -64,6 +64,10 @@ class PartitionedFrame:
             )
         return pd.concat(found, ignore_index=True)
 
+    def differs(self, store: Store, partition: str, rows: pd.DataFrame) -> bool:
+        """Whether a partition that was made has other rows than these."""
+        return store.read(self.key(partition)) != _parquet(rows)
+
     def partitions(self, store: Store) -> list[str]:
         """The partitions that were made, in order."""
         keys = [stored.key for stored in store.list(f"{self.kind}/{self.name}/")]

@@ -11,12 +11,20 @@ from typing import Any
 
 import dagster as dg
 
+from lastmile.contracts.partition import Partition
 from lastmile.orchestration.partitions import MOST_PARTITIONS
 
 #: The tag of runs that drops led to: which of their partitions it makes.
 PARTITION_TAG = "lastmile/partition"
+#: The tag of such runs with what they make: the assets of these partitions, and those without any.
+SHAPE_TAG = "lastmile/partitions"
 #: The tag of assets that are made in runs of their own.
 OWN_RUN = {"lastmile/run": "own"}
+
+
+def shape_name(partition: Partition) -> str:
+    """The same for assets that one run can make."""
+    return f"{partition.unit} from {partition.start_key()}"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import dagster as dg
 from dagster import DagsterRunStatus
 
 from lastmile.contracts.contract import Contract
-from lastmile.orchestration.chain import PARTITION_TAG, chain
+from lastmile.orchestration.chain import PARTITION_TAG, SHAPE_TAG, chain, shape_name
 from lastmile.orchestration.drops.assets import cleaned_key, ingestion_step, quarantine_key, raw_key
 from lastmile.orchestration.partitions import partitions_of
 
@@ -48,12 +48,11 @@ def run_requests(
     for dataset, partition, *_ in waiting:
         if dataset in contracts and raw_key(dataset) not in left:
             shape = contracts[dataset].partition
-            tag = f"{shape.unit} from {shape.start_key()}"
-            groups[partitions_of(shape), tag, _batch(shape.unit, partition)].append((dataset, partition))
+            groups[partitions_of(shape), shape_name(shape), _batch(shape.unit, partition)].append((dataset, partition))
     for (shape_of_run, tag, batch), places in groups.items():
         for own_tag, found in _by_tag(instance, tag, batch, places).items():
             if _may_run(instance, own_tag, lambda found=found: arrivals(found)):  # type: ignore[misc]  # bound now
-                yield _request(instance, graph, shape_of_run, found, own_tag)
+                yield _request(instance, graph, shape_of_run, found, {PARTITION_TAG: own_tag, SHAPE_TAG: tag})
 
 
 def _batch(unit: str, partition: str) -> str:
@@ -72,7 +71,11 @@ def _by_tag(instance: dg.DagsterInstance, shape: str, batch: str, places: Sequen
 
 
 def _request(
-    instance: dg.DagsterInstance, graph: Any, shape: dg.PartitionsDefinition[str], places: Sequence[Place], tag: str
+    instance: dg.DagsterInstance,
+    graph: Any,
+    shape: dg.PartitionsDefinition[str],
+    places: Sequence[Place],
+    tags: Mapping[str, str],
 ) -> dg.RunRequest:
     """A run for the partitions from the first to the last; those between that wait for nothing are left as they are."""
     datasets = dict.fromkeys(dataset for dataset, _ in places)
@@ -81,7 +84,6 @@ def _request(
     if graph is not None:
         all_that_follows = chain(instance, graph, keys, shape)
         keys, partitions = all_that_follows.keys, all_that_follows.partitions(graph, shape, partitions)
-    tags = {PARTITION_TAG: tag}
     if len(partitions) == 1:
         return dg.RunRequest(asset_selection=keys, partition_key=partitions[0], tags=tags)
     ends = {

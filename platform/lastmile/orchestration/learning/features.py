@@ -9,10 +9,11 @@ import pandas as pd
 
 from lastmile.learning.declarations.feature_set import FeatureSet
 from lastmile.learning.declarations.loading import Declared
+from lastmile.orchestration.chain import PARTITION_TAG
 from lastmile.orchestration.dbt.project import project_folder
 from lastmile.orchestration.drops.assets import cleaned_key
 from lastmile.orchestration.drops.metadata import digest
-from lastmile.orchestration.learning.following import when_updated
+from lastmile.orchestration.learning.following import made_along, when_updated
 from lastmile.orchestration.learning.shared import (
     GROUP,
     RETRIES,
@@ -53,7 +54,9 @@ def feature_asset(declared: Declared[FeatureSet], partitioned: Container[dg.Asse
         deps=[*(_dep(mart, partitioned) for mart in marts if mart != entities), _dep(entities, [entities])],
         partitions_def=partitions_of(features.partition),
         backfill_policy=in_few_runs(),
-        automation_condition=when_updated(dg.AssetSelection.assets(*marts), [*marts, entities]),
+        automation_condition=when_updated(
+            dg.AssetSelection.assets(*marts), [*marts, entities], along=made_along(features.partition)
+        ),
         check_specs=[dg.AssetCheckSpec(name, asset=key, description=text) for name, text in CHECKS.items()],
         io_manager_key="frames",
         group_name=GROUP,
@@ -80,6 +83,8 @@ def feature_asset(declared: Declared[FeatureSet], partitioned: Container[dg.Asse
                 incomplete += [] if len(rows) == count else [f"{partition}: {len(rows)} rows, {count} entities"]
                 context.add_asset_metadata(_metadata(features, rows), key, partition)
                 parts[partition] = rows
+            if PARTITION_TAG in context.run.tags:
+                replace_changed(context, connection, platform, features, parts)
             leaks = _leak_checks(connection, platform, features, parts)
         version = digest(f"{partition} {content(rows)}" for partition, rows in parts.items())
         yield dg.MaterializeResult(
@@ -89,6 +94,28 @@ def feature_asset(declared: Declared[FeatureSet], partitioned: Container[dg.Asse
         )
 
     return feature_set
+
+
+def replace_changed(
+    context: dg.AssetExecutionContext,
+    connection: "Connection",
+    platform: Platform,
+    features: FeatureSet,
+    made: Container[str],
+) -> None:
+    """Other partitions whose rows new drops have changed, as a survey does that changes the verdict on older ones."""
+    from lastmile.learning.features import build, snapshot, stored
+
+    kept, store = stored(features), platform.store()
+    for partition in (name for name in kept.partitions(store) if name not in made):
+        window = features.partition.window(partition)
+        with snapshot(connection, features):
+            rows = build(connection, features, window)
+        if kept.differs(store, partition, rows):
+            kept.replace(connection, store, partition, window, rows)
+            key, why = features_key(features.name), "Changed by drops of other partitions."
+            event = dg.AssetMaterialization(key, partition=partition, description=why)
+            context.instance.report_runless_asset_event(event)
 
 
 def _dep(key: dg.AssetKey, partitioned: Container[dg.AssetKey]) -> dg.AssetDep:

@@ -6,30 +6,40 @@ from typing import Any
 import dagster as dg
 from dagster import AutomationCondition as When
 
-from lastmile.orchestration.chain import PARTITION_TAG
+from lastmile.contracts.partition import Partition
+from lastmile.orchestration.chain import PARTITION_TAG, SHAPE_TAG, shape_name
 
 #: Training takes minutes where there is much to learn from, and drops come close together.
 AT_MOST_EVERY_MINUTE = "* * * * *"
+
+
+def made_along(partition: Partition | None) -> "When[Any]":
+    """Updates by runs for drops that make an asset of these partitions, or of none, as well."""
+    if partition is None:
+        return When.all_new_updates_have_run_tags(tag_keys={PARTITION_TAG})
+    return When.all_new_updates_have_run_tags(tag_values={SHAPE_TAG: shape_name(partition)})
 
 
 def when_updated(
     after: dg.AssetSelection,
     needs: Iterable[dg.AssetKey] = (),
     *,
+    along: "When[Any] | None" = None,
     new: bool = False,
     at: str | None = None,
 ) -> "When[Any]":
     """Make the asset's partitions when any of `after` was updated, or those there are when its code has changed, once
     each of `needs` exists, in any of its partitions that overlap the asset's, and neither a dependency nor the asset
     itself is being made. With `new` it is also made where it is declared after the first of them was. One that exists
-    waits for the schedule `at`. What a run for new drops has made, which makes all in its order, is up to date.
+    waits for the schedule `at`. Updates that are `along` are none: their run makes the asset as well, after them.
 
     Unlike `eager()`: every partition counts, not only the latest; an unpartitioned asset does not wait for partitions
     that will never be; what `needs` lacks at the time of the update is not caught up with when it comes, because an
     update of its own follows; and an update that comes while the asset is being made is not counted as used.
     """
     has_new_code: When[Any] = When.code_version_changed() & ~When.missing()
-    due: When[Any] = When.any_deps_match(When.newly_updated()).allow(after) | has_new_code
+    updated: When[Any] = When.newly_updated() & ~along if along is not None else When.newly_updated()
+    due: When[Any] = When.any_deps_match(updated).allow(after) | has_new_code
     if new:
         due = due | (When.missing() & When.any_deps_match(~When.missing()).allow(after)).newly_true()
     for key in needs:

@@ -9,7 +9,7 @@ import dagster as dg
 
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.declarations.report import Report
-from lastmile.orchestration.learning.following import when_updated
+from lastmile.orchestration.learning.following import made_along, when_updated
 from lastmile.orchestration.learning.shared import RETRIES, code_version, relation_key, report_key, source_code, tags
 from lastmile.orchestration.resources import Platform
 
@@ -28,7 +28,9 @@ def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
         description=report.description,
         deps=[relation_key(source) for source in report.sources],
         check_specs=[dg.AssetCheckSpec(_CHECK, asset=report_key(report.name), description=_DESCRIPTION)],
-        automation_condition=when_updated(dg.AssetSelection.assets(relation_key(report.follows))),
+        automation_condition=when_updated(
+            dg.AssetSelection.assets(relation_key(report.follows)), along=made_along(None)
+        ),
         group_name="reports",
         kinds={"html"},
         owners=[declared.value.owner],
