@@ -4,7 +4,7 @@ from pathlib import Path
 
 from end_to_end.installation import wait_for
 
-ROWS = "hhid,animal,livestock_heads\nhousehold 7,cattle,3\nhousehold 8,goats,2\n"
+ROWS = "hhid,name,n\nlater_1,goats,3\nlater_2,hens,4\n"
 
 
 def test_one_run_carries_a_drop_to_the_report(platform, tmp_path):
