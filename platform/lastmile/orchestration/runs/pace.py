@@ -16,8 +16,8 @@ IDLE_SECONDS = 60.0
 #: All that conditions depend on wakes their evaluation, but for a cron tick; each costs half a second of CPU. What
 #: waits for the next minute, as training does, comes soon after what led to it.
 _IDLE: Mapping[str, float] = {AUTOMATION: 300.0}
-_SOON_FOR_SECONDS = 150.0
-_SOON: Mapping[str, float] = {AUTOMATION: 10.0}
+_SOON_FOR_SECONDS = 80.0
+_SOON: Mapping[str, float] = {AUTOMATION: 15.0}
 #: To evaluate all conditions every second costs a tenth of a core, of which the run at work has more use. What is
 #: requested for several partitions is a backfill, looked at once to start it and once to see that it ended: Dagster's
 #: own 30 seconds would make minutes of a chain of them. The other loops keep Dagster's pace.
