@@ -1,6 +1,7 @@
 """Code versions: what is saved in a declaration's file shows in Dagster, and what nobody can notice does not."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -29,6 +30,7 @@ class Location:
     def __init__(self, package: Package, instance: dg.DagsterInstance) -> None:
         self.package, self.instance = package, instance
         self.cursor: dg.AssetDaemonCursor | None = None
+        self.time = datetime.now(UTC)
         self.reload()
 
     def reload(self) -> None:
@@ -56,8 +58,11 @@ class Location:
         self.make(PREDICTIONS, YEAR)
 
     def requested(self) -> set[dg.AssetKey]:
-        """By the automation sensor, in one tick."""
-        result = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor)
+        """By the automation sensor, in one tick, a minute after the one before."""
+        self.time += timedelta(minutes=1)
+        result = dg.evaluate_automation_conditions(
+            self.definitions, self.instance, cursor=self.cursor, evaluation_time=self.time
+        )
         self.cursor = result.cursor
         return {made.key for made in result.results if not made.true_subset.is_empty}
 

@@ -1,6 +1,7 @@
 """A release of Dagster that renames what we use beyond its public names is noticed here, and only here is it used."""
 
 import ast
+import inspect
 import re
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from checkout import PROJECT
-from dagster_dbt import DbtCliResource
+from dagster_dbt import DbtCliInvocation, DbtCliResource
 from dagster_private import controller, server_watcher, workspace_of
 
 from lastmile.errors import UserError
@@ -19,6 +20,7 @@ from lastmile.orchestration.dagster_compat.dbt import DbtCommand
 from lastmile.orchestration.dagster_compat.launching import CheckRunHealthResult, RunLauncher, WorkerStatus
 from lastmile.orchestration.dagster_compat.storage import DagsterPostgresException, DagsterSqliteStorage
 from lastmile.orchestration.runs.launcher import LocalRunLauncher
+from lastmile.warehouse.dbt.in_process import InProcess
 
 COMPAT = PROJECT / "platform" / "lastmile" / "orchestration" / "dagster_compat"
 #: Packages whose every name is Dagster's own affair, apart from what their top level offers.
@@ -126,10 +128,12 @@ def test_the_launcher_is_one_that_dagster_asks_about_its_workers():
     assert CheckRunHealthResult(WorkerStatus.RUNNING, run_worker_id="1").status == WorkerStatus.RUNNING
 
 
-def test_dbt_is_run_without_the_steps_that_are_left_out():
-    assert {"_cli_version", "_initialize_dbt_core_adapter"} <= {*DbtCliResource.cli.__code__.co_names}
+def test_dagster_dbt_selects_models_as_we_let_it_and_reads_of_a_process_what_ours_has():
+    ours = {"extract_runtime_selection_from_args", "get_updated_cli_invocation_params_for_context"}
+    assert ours <= {*DbtCliResource.cli.__code__.co_names}
     assert vars(DbtCommand)["_cli_version"].func(None).major == 1
-    assert DbtCommand._initialize_dbt_core_adapter(None, []) is None
+    read = {*re.findall(r"self\.process\.(\w+)", inspect.getsource(DbtCliInvocation))}
+    assert {"stdout", "wait"} <= read <= {*dir(InProcess), "args", "returncode", "stdout"}
 
 
 def test_graphql_answers_in_this_process_and_reports_a_query_that_does_not_fit(empty):
