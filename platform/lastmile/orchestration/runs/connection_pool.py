@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from lastmile.orchestration.dagster_compat.storage import check_connections
-
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
@@ -16,5 +14,7 @@ _MOST_MORE = 20
 def keep_connections(instance: "DagsterInstance") -> None:
     """Keep one connection per storage open. One that is dead when it is needed, as after a restart of the database, is
     replaced."""
+    from lastmile.orchestration.dagster_compat.storage import check_connections
+
     instance.optimize_for_webserver(statement_timeout=0, pool_recycle=_RECYCLE_SECONDS, max_overflow=_MOST_MORE)
     check_connections(instance)
