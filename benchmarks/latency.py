@@ -145,7 +145,8 @@ def one_survey(up: Up, folder: Path, number: int) -> Mapping[str, float]:
         _land(up, file, made, f"s{number}_")
     landed = time.time()
     mine, form = f"%/s{number}\\_%", next(file.parent.name for file in files)
-    rows = "SELECT 1 FROM ledger.drops WHERE key LIKE %s AND state = 'loaded' HAVING count(*) = %s"
+    # A sample may have a file twice, which is a duplicate.
+    rows = "SELECT 1 FROM ledger.drops WHERE key LIKE %s AND settled_at IS NOT NULL HAVING count(*) = %s"
     _wait(lambda: up.query(rows, mine, len(files)), "the rows")
     loaded = time.time()
     _wait(lambda: up.query("SELECT 1 FROM marts.dim_survey WHERE survey_id = %s", form), "the marts")
