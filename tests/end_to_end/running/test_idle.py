@@ -27,5 +27,5 @@ def test_a_drop_that_comes_to_an_idle_platform_is_in_the_ledger_at_once(platform
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("hhid,name,n\nidle_1,goats,3\n")
     found = "SELECT id FROM ledger.drops WHERE key = 'landing/lstk/2019/idle.csv'"
-    wait_for(lambda: platform.query(found), 20, every=0.1)  # sooner than the look of the minute
+    assert wait_for(lambda: platform.query(found), 20, every=0.1), "sooner than the look of the minute"
     wait_for(lambda: platform.query("SELECT count(*) FROM raw.lstk WHERE hhid = 'idle_1'") == [1], 240)
