@@ -1,5 +1,6 @@
 """What one run makes of new drops: all that follows, and nothing that would hold it up."""
 
+import time
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -114,6 +115,24 @@ def test_drops_that_come_during_a_run_gather_for_the_next(run, drops, expected):
 
 def test_nothing_is_held_where_no_drop_waits():
     assert not _go_on_coming(a_run(30, 20), None)
+
+
+def test_drops_gather_however_many_runs_came_before(instance):
+    for _ in range(3):
+        run = dg.DagsterRun("job", tags={PARTITION_TAG: "year from 2015/all"})
+        instance.add_run(run)
+        for event in (dg.DagsterEventType.RUN_START, dg.DagsterEventType.RUN_SUCCESS):
+            time.sleep(0.2)
+            instance.report_dagster_event(dg.DagsterEvent(event.value, "job"), run.run_id)
+    (last,) = instance.get_run_records(limit=1)
+    meanwhile = datetime.fromtimestamp((last.start_time + last.end_time) / 2, UTC)
+    waiting = [("visits", "2020", 1, 1)]
+
+    def requests(moment):
+        return list(run_requests(instance, None, {"visits": VISITS}, waiting, lambda _: (moment, moment)))
+
+    assert requests(meanwhile) == []
+    assert len(requests(meanwhile - timedelta(hours=1))) == 1
 
 
 class TestAfterAFailure:

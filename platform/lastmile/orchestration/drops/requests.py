@@ -107,8 +107,9 @@ def _may_run(instance: dg.DagsterInstance, tag: str, arrivals: Callable[[], tupl
         return True
     if not last[0].dagster_run.is_finished:
         return False
-    if _seconds_since(last[0].end_time) <= _PAUSE_SECONDS and len(last) == _FAILURES_IN_A_ROW:
-        return not all(_failed_to_ingest(instance, record) for record in last)
+    is_recent = _seconds_since(last[0].end_time) <= _PAUSE_SECONDS
+    if is_recent and len(last) == _FAILURES_IN_A_ROW and all(_failed_to_ingest(instance, record) for record in last):
+        return False
     return not _go_on_coming(last[0], arrivals())
 
 

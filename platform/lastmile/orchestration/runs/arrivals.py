@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def follow(pace: Pace, store: Store, queue_url: str | None, retry_seconds: float = RETRY_SECONDS) -> None:
-    """Wake the sensors at each arrival, for ever; returns where nothing tells of arrivals."""
+    """Wake the sensors at each arrival, for ever; returns where arrivals cannot be noticed."""
     said = ""
     while True:
         pace.look_at_least(SENSORS, UNWATCHED_SECONDS)
