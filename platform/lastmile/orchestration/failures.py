@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 #: Runs of the history that are looked at.
 _RUNS = 200
 _LONGEST = 300
-_RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+#: Tags of a run with its first and its last partition, where it has several.
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -86,8 +87,8 @@ def partitions_of_run(run: "DagsterRun") -> tuple[str, str] | None:
     """First and last; None where its assets have none."""
     if "dagster/partition" in run.tags:
         return run.tags["dagster/partition"], run.tags["dagster/partition"]
-    if _RANGE[0] in run.tags:
-        return run.tags[_RANGE[0]], run.tags[_RANGE[1]]
+    if RANGE[0] in run.tags:
+        return run.tags[RANGE[0]], run.tags[RANGE[1]]
     return None
 
 

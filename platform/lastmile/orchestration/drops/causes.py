@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from lastmile.orchestration.failures import RANGE
 from lastmile.orchestration.resources import Platform
 from lastmile.orchestration.runs.cause import CAUSE_TAG, NAMED, shortened
-
-_FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def with_causes(platform: Platform, requests: Sequence[dg.RunRequest]) -> Iterator[dg.RunRequest]:
@@ -20,8 +19,8 @@ def with_causes(platform: Platform, requests: Sequence[dg.RunRequest]) -> Iterat
     with platform.connect() as connection:
         for request in requests:
             datasets = [key.path[-1] for key in request.asset_selection or () if key.path[0] == "cleaned"]
-            ends = (request.partition_key or request.tags[_FIRST], request.partition_key or request.tags[_LAST])
-            found = waiting_in(connection, store, datasets, *ends, NAMED)
+            first, last = (request.partition_key or request.tags[tag] for tag in RANGE)
+            found = waiting_in(connection, store, datasets, first, last, NAMED)
             cause = "; ".join(_said(*one) for one in found)
             yield dg.RunRequest(
                 asset_selection=request.asset_selection,

@@ -17,6 +17,7 @@ from dagster import DagsterRunStatus
 from lastmile.contracts.contract import Contract
 from lastmile.orchestration.chain import PARTITION_TAG, SHAPE_TAG, chain, shape_name
 from lastmile.orchestration.drops.assets import cleaned_key, ingestion_step, quarantine_key, raw_key
+from lastmile.orchestration.failures import RANGE
 from lastmile.orchestration.partitions import partitions_of
 
 _FAILURES_IN_A_ROW = 3
@@ -86,11 +87,8 @@ def _request(
         keys, partitions = all_that_follows.keys, all_that_follows.partitions(graph, shape, partitions)
     if len(partitions) == 1:
         return dg.RunRequest(asset_selection=keys, partition_key=partitions[0], tags=tags)
-    ends = {
-        "dagster/asset_partition_range_start": partitions[0],
-        "dagster/asset_partition_range_end": partitions[-1],
-    }
-    return dg.RunRequest(asset_selection=keys, tags={**tags, **ends})
+    ends = zip(RANGE, (partitions[0], partitions[-1]), strict=True)
+    return dg.RunRequest(asset_selection=keys, tags={**tags, **dict(ends)})
 
 
 def _has_failed(instance: dg.DagsterInstance, tag: str) -> bool:
