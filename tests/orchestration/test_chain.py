@@ -78,6 +78,34 @@ def test_views_and_seeds_that_were_never_made_are_made_along(instance, graph):
     assert names(chain(instance, graph, [dg.AssetKey("rows")], YEARS).keys).isdisjoint({"view", "other"})
 
 
+def test_what_was_never_made_of_what_is_made_along_comes_along(instance):
+    graph = (
+        dg.Definitions(
+            assets=[
+                *ASSETS,
+                asset("other_rows", shape=YEARS, condition=None),
+                asset("other_table", ["other_rows"], YEARS),
+                asset("both", ["table", "other_table"]),
+                asset("history", ["other_table"]),
+                asset("by_day", ["daily"]),
+                asset("mixed", ["other_table", "by_day"]),
+            ]
+        )
+        .get_repository_def()
+        .asset_graph
+    )
+    make(instance, "view", "seed")
+
+    def found():
+        return names(chain(instance, graph, [dg.AssetKey("rows")], YEARS).keys)
+
+    assert {"both", "other_table", "history"} < found()
+    assert found().isdisjoint({"mixed", "by_day"})
+    make(instance, "history", "other_table")
+    assert "both" in found()
+    assert found().isdisjoint({"history", "other_table"})
+
+
 def test_what_was_never_made_is_made_for_all_years_and_later_for_those_of_the_drops(instance, graph):
     def partitions():
         return chain(instance, graph, [dg.AssetKey("rows")], YEARS).partitions(graph, YEARS, ["2021"])
@@ -111,6 +139,18 @@ def a_run(began, ended):
 )
 def test_drops_that_come_during_a_run_gather_for_the_next(run, drops, expected):
     assert _go_on_coming(a_run(*run), moments(*drops)) is expected
+
+
+def test_what_a_lost_worker_was_at_is_left_to_the_run_that_replaces_it(instance):
+    instance.add_run(dg.DagsterRun("job", tags={PARTITION_TAG: "year from 2015/all", "dagster/will_retry": "true"}))
+    (run,) = instance.get_runs()
+    for event in (dg.DagsterEventType.RUN_START, dg.DagsterEventType.RUN_FAILURE):
+        instance.report_dagster_event(dg.DagsterEvent(event.value, "job"), run.run_id)
+    waiting = [("visits", "2020", 1, 1), ("visits", "2021", 1, 1)]
+    assert list(run_requests(instance, None, {"visits": VISITS}, waiting)) == []
+    instance.add_run_tags(run.run_id, {"dagster/will_retry": "false"})
+    found = [request.partition_key for request in run_requests(instance, None, {"visits": VISITS}, waiting)]
+    assert found == ["2020", "2021"]
 
 
 def test_nothing_is_held_where_no_drop_waits():

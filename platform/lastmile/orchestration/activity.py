@@ -98,7 +98,7 @@ def _is_final_failure(record: "RunRecord") -> bool:
 
 
 def _training_waits(instance: "DagsterInstance") -> bool:
-    """Whether a model is trained at the next minute: something it was made from is newer than its last run."""
+    """Whether a model is trained at the next minute: what it is made from is newer than the request of its last run."""
     from lastmile.orchestration.runs.cause import made_at, made_from
 
     models = instance.get_asset_keys(prefix=["models"])
@@ -106,7 +106,7 @@ def _training_waits(instance: "DagsterInstance") -> bool:
         upstream = [*made_from(model)]
         newest = [made_at(record) or 0 for record in instance.get_asset_records(upstream)] if upstream else [0]
         last = instance.get_run_record_by_id(model.asset_entry.last_run_id or "")
-        if max(newest) > max(last.create_timestamp.timestamp() if last else 0, made_at(model) or 0):
+        if max(newest) > (last.create_timestamp.timestamp() if last else made_at(model) or 0):
             return True
     return False
 

@@ -45,7 +45,8 @@ class Chain:
 def chain(
     instance: dg.DagsterInstance, graph: Any, first: Sequence[dg.AssetKey], shape: dg.PartitionsDefinition[str]
 ) -> Chain:
-    """`first`, and what is made from them by the same partitions or by none; with it what that lacks to be made.
+    """`first`, and what is made from them by the same partitions or by none; with it what that lacks to be made, and
+    what was never made of that.
 
     A view is made once: what changes below it shows in it.
     """
@@ -55,13 +56,20 @@ def chain(
         is_automatic = node.is_materializable and node.automation_condition is not None
         return is_automatic and node.partitions_def in (None, shape) and not OWN_RUN.items() <= node.tags.items()
 
-    below = _reached(first, lambda key: filter(follows, sorted(graph.get(key).child_keys)))
+    def children(key: dg.AssetKey) -> Iterable[dg.AssetKey]:
+        return filter(follows, sorted(graph.get(key).child_keys))
+
+    below = _reached(first, children)
     above = _reached(below, lambda key: filter(follows, sorted(graph.get(key).parent_keys)))
-    never = _never_made(instance, [*first, *above])
-    made = [key for key in below if not graph.get(key).is_virtual]
-    lacking = [key for key in above if key in never and key not in made and key not in first]
-    keys = [*first, *(key for key in made if key not in first), *lacking]
-    return Chain(keys, frozenset(never.intersection(keys).difference(first)))
+    beyond = _reached((key for key in above if graph.get(key).parent_keys and not graph.get(key).is_virtual), children)
+    read = (parent for key in beyond for parent in graph.get(key).parent_keys)
+    never = _never_made(instance, [*dict.fromkeys([*first, *above, *beyond, *read])])
+    made = (key for key in below if not graph.get(key).is_virtual)
+    keys = dict.fromkeys([*first, *made, *filter(never.__contains__, above)])
+    for key in filter(never.__contains__, beyond):  # the nearest first: what it is made from comes before it
+        if keys.keys() >= graph.get(key).parent_keys & never:
+            keys[key] = None
+    return Chain([*keys], frozenset(never.intersection(keys).difference(first)))
 
 
 def _reached(

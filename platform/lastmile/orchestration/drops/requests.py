@@ -25,6 +25,8 @@ _PAUSE_SECONDS = 600
 #: Drops that came while a run was at work are a stream: the next run waits until none has come for so long, or the
 #: first has waited for so long.
 _QUIET_SECONDS, _LONGEST_SECONDS = 8, 45
+#: The daemon makes the run that replaces one whose worker was lost within seconds, or a daemon that comes up later.
+_RETRY_SECONDS = 120
 
 Place = tuple[str, str]
 Arrivals = Callable[[Sequence[Place]], tuple[datetime, datetime] | None]
@@ -37,7 +39,8 @@ def run_requests(
     waiting: Iterable[tuple[str, str, int, int]],
     arrivals: Arrivals = lambda _: None,
 ) -> Iterator[dg.RunRequest]:
-    """Runs for the partitions in which drops wait; datasets under a backfill are left to that.
+    """Runs for the partitions in which drops wait; datasets under a backfill are left to that, and what a lost worker
+    was at to the run that Dagster makes in its place.
 
     `graph` is of the assets, None where only what ingestion makes is wanted; `arrivals` says when the first and the
     last of the drops that wait in some places were found.
@@ -53,7 +56,8 @@ def run_requests(
     for (shape_of_run, tag, batch), places in groups.items():
         for own_tag, found in _by_tag(instance, tag, batch, places).items():
             if _may_run(instance, own_tag, lambda found=found: arrivals(found)):  # type: ignore[misc]  # bound now
-                yield _request(instance, graph, shape_of_run, found, {PARTITION_TAG: own_tag, SHAPE_TAG: tag})
+                tags = {PARTITION_TAG: own_tag, SHAPE_TAG: tag}
+                yield _request(instance, graph, shape_of_run, found, tags, own_tag == f"{tag}/{batch}")
 
 
 def _batch(unit: str, partition: str) -> str:
@@ -77,14 +81,19 @@ def _request(
     shape: dg.PartitionsDefinition[str],
     places: Sequence[Place],
     tags: Mapping[str, str],
+    is_whole: bool,
 ) -> dg.RunRequest:
-    """A run for the partitions from the first to the last; those between that wait for nothing are left as they are."""
+    """A run for the partitions from the first to the last; those between that wait for nothing are left as they are.
+
+    One that is not the whole of what waits makes no other partitions of what is new: each of its kind would.
+    """
     datasets = dict.fromkeys(dataset for dataset, _ in places)
     keys: Sequence[dg.AssetKey] = [key(name) for name in datasets for key in (raw_key, cleaned_key, quarantine_key)]
     partitions: Sequence[str] = sorted({partition for _, partition in places})
     if graph is not None:
         all_that_follows = chain(instance, graph, keys, shape)
-        keys, partitions = all_that_follows.keys, all_that_follows.partitions(graph, shape, partitions)
+        keys = all_that_follows.keys
+        partitions = all_that_follows.partitions(graph, shape, partitions) if is_whole else partitions
     if len(partitions) == 1:
         return dg.RunRequest(asset_selection=keys, partition_key=partitions[0], tags=tags)
     ends = zip(RANGE, (partitions[0], partitions[-1]), strict=True)
@@ -94,16 +103,18 @@ def _request(
 def _has_failed(instance: dg.DagsterInstance, tag: str) -> bool:
     """Whether the last run of the tag failed to ingest and that is not long ago."""
     last = instance.get_run_records(dg.RunsFilter(tags={PARTITION_TAG: tag}), limit=1)
-    return bool(last) and _seconds_since(last[0].end_time) <= _PAUSE_SECONDS and _failed_to_ingest(instance, last[0])
+    if not last or _is_retried(last[0]):
+        return False
+    return _seconds_since(last[0].end_time) <= _PAUSE_SECONDS and _failed_to_ingest(instance, last[0])
 
 
 def _may_run(instance: dg.DagsterInstance, tag: str, arrivals: Callable[[], tuple[datetime, datetime] | None]) -> bool:
-    """False while a run of the tag is under way, for a pause after several in a row have failed to ingest, and while
-    drops that came during the last one go on coming."""
+    """False while a run of the tag is under way or about to be retried, for a pause after several in a row have failed
+    to ingest, and while drops that came during the last one go on coming."""
     last = instance.get_run_records(dg.RunsFilter(tags={PARTITION_TAG: tag}), limit=_FAILURES_IN_A_ROW)
     if not last:
         return True
-    if not last[0].dagster_run.is_finished:
+    if not last[0].dagster_run.is_finished or _is_retried(last[0]):
         return False
     is_recent = _seconds_since(last[0].end_time) <= _PAUSE_SECONDS
     if is_recent and len(last) == _FAILURES_IN_A_ROW and all(_failed_to_ingest(instance, record) for record in last):
@@ -118,6 +129,12 @@ def _go_on_coming(last: dg.RunRecord, found: tuple[datetime, datetime] | None) -
     came_meanwhile = last.start_time < earliest < last.end_time
     now = time.time()
     return came_meanwhile and now - latest < _QUIET_SECONDS and now - earliest < _LONGEST_SECONDS
+
+
+def _is_retried(record: dg.RunRecord) -> bool:
+    """Whether Dagster makes another run in its place, which has its tags, in a moment."""
+    will = record.dagster_run.tags.get("dagster/will_retry") == "true"
+    return will and _seconds_since(record.end_time) <= _RETRY_SECONDS
 
 
 def _failed_to_ingest(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
