@@ -1,28 +1,78 @@
-"""Pictures: small, readable as PNG, and made without a display."""
+"""Pictures: small, well-formed, true to the numbers, and made without a display."""
 
 import base64
+from xml.etree import ElementTree
 
+import pytest
 from fields import LEVELS
+from hypothesis import given
+from hypothesis import strategies as some
 
 from lastmile.learning import plots
 
-
-def assert_small_png(png: bytes) -> None:
-    assert png.startswith(b"\x89PNG")
-    assert len(png) < 100_000
+SVG = "{http://www.w3.org/2000/svg}"
+NUMBERS = some.lists(some.floats(0, 1), max_size=30)
 
 
-def test_pictures_are_small_pngs() -> None:
-    assert_small_png(plots.confusion(LEVELS, [[5, 1, 0], [2, 3, 1], [0, 0, 0]]))
-    assert_small_png(plots.importance({f"feature_{number}": number / 100 - 0.05 for number in range(40)}))
-    assert_small_png(plots.shares("Fields", {"a": [1, 2, 3], "b": [0, 0, 0]}, LEVELS, plots.level_colours(3), "fields"))
+def boxes(svg, colour):
+    """Width and height of the boxes of a colour."""
+    found = [box for box in ElementTree.fromstring(svg).iter(f"{SVG}rect") if box.get("fill") == colour]
+    return [(float(box.attrib["width"]), float(box.attrib["height"])) for box in found]
 
 
-def test_a_picture_is_put_inline() -> None:
-    markdown = plots.as_markdown(b"png", "a title")
-    assert markdown == f"![a title](data:image/png;base64,{base64.b64encode(b'png').decode()})"
+def texts(svg):
+    return [text.text for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
 
 
-def test_every_level_has_a_colour_of_its_own_however_many_there_are() -> None:
+def test_a_bar_is_cut_into_the_shares_of_its_parts():
+    colours = plots.level_colours(3)
+    svg = plots.shares("Fields", {"a": [1, 2, 1], "b": [0, 0, 0]}, LEVELS, colours, "fields")
+    ((one, _),), ((two, _),) = boxes(svg, colours[0])[1:], boxes(svg, colours[1])[1:]  # the first is the legend's
+    assert two == pytest.approx(2 * one, abs=0.2)
+    assert {"Fields", "a", "b", "4", "0", *LEVELS} <= {*texts(svg)}
+
+
+def test_a_trend_has_a_bar_for_each_value_and_a_line_for_what_is_usual():
+    svg = plots.trend("bad rows", [0.1, 0.2, 0.0], 0.1, "drops")
+    first, second, none = (height for _, height in boxes(svg, plots.ACCENT))
+    assert second == pytest.approx(2 * first, abs=0.2)
+    assert none == 0
+    assert svg.count(b'stroke-dasharray="5 4"') == 1
+    assert plots.trend("bad rows", [], None, "drops").count(b'stroke-dasharray="5 4"') == 0
+
+
+def test_the_confusion_of_levels_shows_counts_and_shares():
+    shown = texts(plots.confusion(LEVELS, [[3, 1, 0], [2, 3, 1], [0, 0, 0]]))
+    assert {"75%", "3", "25%", "50%", "0%"} <= {*shown}
+
+
+def test_the_most_important_inputs_come_first_and_others_are_left_out():
+    shown = texts(plots.importance({f"feature_{number}": number / 100 - 0.05 for number in range(40)}))
+    names = [text for text in shown if text.startswith("feature")]
+    assert names == [f"feature {number}" for number in range(39, 24, -1)]
+
+
+def test_words_from_the_data_are_no_markup():
+    assert "<script> & co" in texts(plots.trend("<script> & co", [0.1], None, "drops"))
+
+
+@given(NUMBERS, some.none() | some.floats(0, 1))
+def test_whatever_the_numbers_a_picture_is_well_formed_and_small(values, usual):
+    for svg in (
+        plots.trend("t", values, usual, "drops"),
+        plots.importance({str(place): value - 0.5 for place, value in enumerate(values)}),
+        plots.shares("s", {"all": values}, [*map(str, values)], plots.level_colours(len(values)), "rows"),
+    ):
+        assert ElementTree.fromstring(svg).tag == f"{SVG}svg"
+        assert all(min(size) >= 0 for colour in {plots.ACCENT} for size in boxes(svg, colour))
+        assert len(svg) < 20_000
+
+
+def test_a_picture_is_put_inline():
+    markdown = plots.as_markdown(b"svg", "a title")
+    assert markdown == f"![a title](data:image/svg+xml;base64,{base64.b64encode(b'svg').decode()})"
+
+
+def test_every_level_has_a_colour_of_its_own_however_many_there_are():
     assert plots.level_colours(2) == plots.LEVEL_COLOURS[:2]
     assert len(set(plots.level_colours(9))) == 9

@@ -75,7 +75,7 @@ def test_a_person_sees_scores_next_to_the_dummys_and_two_pictures(make) -> None:
     assert {record.data["score"] for record in shown["scores next to the dummy's"].value.records} == SCORES
     assert [record.data["level"] for record in shown["recall by level"].value.records] == [*LEVELS]
     for picture in ("confusion matrix", "feature importance"):
-        assert "data:image/png;base64," in str(shown[picture].value)
+        assert "data:image/svg+xml;base64," in str(shown[picture].value)
 
 
 def test_the_same_features_make_no_second_version(make, learning_platform) -> None:

@@ -56,7 +56,7 @@ def test_each_year_says_how_many_of_each_level_and_shows_them(make, trained, ins
     shown = records.records[0].asset_materialization.metadata
     assert shown["dagster/row_count"].value == sum(shown[level].value for level in LEVELS) == 200
     assert shown["model version"].value == "1"
-    assert "data:image/png;base64," in str(shown["levels"].value)
+    assert "data:image/svg+xml;base64," in str(shown["levels"].value)
 
 
 def test_a_year_without_households_has_no_predictions(make, trained) -> None:

@@ -50,7 +50,7 @@ def test_it_shows_the_trend_over_drops_and_what_was_discarded(visits_platform, p
     put("b.csv", "v3,99,2,1,done")
     run()
     before = shown()
-    assert before["trend"].value.startswith("![Share of bad rows, visits 2020](data:image/png;base64,")
+    assert before["trend"].value.startswith("![Share of bad rows, visits 2020](data:image/svg+xml;base64,")
     assert (before["rows discarded"].value, before["drops quarantined whole"].value) == (0, 1)
     with visits_platform.connect() as connection:
         places = query.lines(connection, Selection(), ["loaded"])

@@ -6,14 +6,15 @@ What neither can see, such as a column that arrived already made of income, give
 target alone, or it ranks rows as the quantity does.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from scipy.stats import rankdata
+from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import OrdinalEncoder
 from sklearn.tree import DecisionTreeClassifier
 
@@ -33,6 +34,8 @@ _FEWEST_OF_SIDE = 30
 _FOLDS = 3
 
 Frames = Mapping[str, pd.DataFrame]
+#: Places of the rows that are known, and of those that are to be told.
+Fold = tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]
 
 
 def sample(features: FeatureSet, rows: pd.DataFrame) -> pd.DataFrame:
@@ -128,22 +131,34 @@ def telling_inputs(features: FeatureSet, rows: pd.DataFrame) -> dict[str, float]
         counts = known[target].value_counts()
         if levels and len(known) >= FEWEST_ROWS and len(counts) > 1 and counts.min() >= _FOLDS:
             truth = known[target].map({level: place for place, level in enumerate(levels)}).to_numpy()
+            folds = [*StratifiedKFold(_FOLDS, shuffle=True, random_state=SEED).split(truth, truth)]
+            columns = inputs(features, known)
             for name in features.names():
-                worst[name] = max(worst.get(name, 0.0), _told_by(_as_number(features, known, name), truth))
+                values = _as_numbers(columns[[name]], name in features.names("categorical"))
+                worst[name] = max(worst.get(name, 0.0), _told_by(values, truth, folds))
     return {name: score for name, score in worst.items() if score > TELLS_ALONE}
 
 
-def _told_by(values: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
-    tree = DecisionTreeClassifier(max_leaf_nodes=16, class_weight="balanced", random_state=SEED)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=SEED)
-    shares = cross_val_predict(tree, values.reshape(-1, 1), truth, cv=folds, method="predict_proba")
+def _told_by(values: NDArray[np.float32], truth: NDArray[np.integer[Any]], folds: Sequence[Fold]) -> float:
     levels = np.unique(truth)
-    scores = [balanced_accuracy_score(truth, levels[shares.argmax(axis=1)])]
+    shares = np.empty((len(truth), len(levels)))
+    for known, unseen in folds:
+        tree = DecisionTreeClassifier(max_leaf_nodes=16, class_weight="balanced", random_state=SEED)
+        tree.fit(values[known], truth[known])
+        shares[unseen] = tree.predict_proba(values[unseen])
+    right = levels[shares.argmax(axis=1)] == truth
+    scores = [float(np.mean([right[truth == level].mean() for level in levels]))]
     for cut in levels[1:]:
         above = truth >= cut
         if min(above.sum(), (~above).sum()) >= _FEWEST_OF_SIDE:
-            scores.append(roc_auc_score(above, shares[:, levels >= cut].sum(axis=1)))
-    return float(max(scores))
+            scores.append(_area_under_roc(above, shares[:, levels >= cut].sum(axis=1)))
+    return max(scores)
+
+
+def _area_under_roc(truth: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+    """From the ranks of what is true (Mann and Whitney, 1947): scikit-learn's takes 5 ms for each of 60 calls."""
+    true, false = truth.sum(), (~truth).sum()
+    return float((rankdata(scores)[truth].sum() - true * (true + 1) / 2) / (true * false))
 
 
 def ranking_inputs(features: FeatureSet, rows: pd.DataFrame, quantities: pd.DataFrame) -> dict[str, tuple[str, float]]:
@@ -151,28 +166,40 @@ def ranking_inputs(features: FeatureSet, rows: pd.DataFrame, quantities: pd.Data
 
     Spearman's, in absolute value: over all rows, or within groups, which may count in currencies of their own.
     """
+    numbers = rows[list(features.names("numeric"))].astype("float64")
     worst: dict[str, tuple[str, float]] = {}
-    for name in features.names("numeric"):
-        alike = {
-            str(other): _rank_correlation(rows[name], quantities[other], rows[features.group]) for other in quantities
-        }
-        if alike and max(alike.values()) > RANKS_ALIKE:
-            worst[name] = max(alike.items(), key=lambda item: item[1])
+    for names, has_number in _by_what_is_known(numbers):
+        for others, has_quantity in _by_what_is_known(quantities):
+            both = has_number & has_quantity
+            if both.sum() >= FEWEST_ROWS:
+                alike = _rank_correlations(
+                    numbers.loc[both, names], quantities.loc[both, others].astype("float64"), rows[features.group][both]
+                )
+                for name, other in zip(*np.nonzero(alike > RANKS_ALIKE), strict=True):
+                    score = float(alike[name, other])
+                    if score > worst.get(names[name], ("", 0.0))[1]:
+                        worst[names[name]] = (str(others[other]), score)
     return worst
 
 
-def _rank_correlation(one: pd.Series, other: pd.Series, group: pd.Series) -> float:
-    frame = {"one": one.to_numpy("float64"), "other": other.to_numpy("float64"), "group": group.to_numpy()}
-    both = pd.DataFrame(frame).dropna()
-    if len(both) < FEWEST_ROWS:
-        return 0.0
-    over_all = both["one"].corr(both["other"], method="spearman")
-    ranks = both.groupby("group")[["one", "other"]].rank(pct=True)
-    within = ranks["one"].corr(ranks["other"])
-    return float(np.nanmax([0.0, abs(over_all), abs(within)]))
+def _by_what_is_known(columns: pd.DataFrame) -> Iterator[tuple[list[str], NDArray[np.bool_]]]:
+    """The columns that have values in the same rows, and which rows those are: few of them miss any."""
+    found: dict[bytes, list[str]] = defaultdict(list)
+    for name in columns:
+        found[columns[name].notna().to_numpy().tobytes()].append(str(name))
+    for known, names in found.items():
+        yield names, np.frombuffer(known, dtype=np.bool_)
 
 
-def _as_number(features: FeatureSet, rows: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    column = inputs(features, rows)[[name]]
-    number = OrdinalEncoder().fit_transform(column) if name in features.names("categorical") else column.to_numpy()
-    return np.asarray(number, dtype=np.float64).ravel()
+def _rank_correlations(ones: pd.DataFrame, others: pd.DataFrame, group: pd.Series) -> NDArray[np.float64]:
+    """Of each of `ones`, down, with each of `others`, across, none of which misses a value."""
+    both = pd.concat([ones, others], axis=1).set_axis(range(ones.shape[1] + others.shape[1]), axis=1)
+    ranks = both.rank(), both.groupby(group.to_numpy()).rank(pct=True)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a column of one value ranks nothing
+        alike = [np.abs(np.corrcoef(ranked.to_numpy(), rowvar=False)) for ranked in ranks]
+    found: NDArray[np.float64] = np.fmax(0.0, np.fmax(*alike))
+    return found[: ones.shape[1], ones.shape[1] :]
+
+
+def _as_numbers(column: pd.DataFrame, is_categorical: bool) -> NDArray[np.float32]:
+    return np.asarray(OrdinalEncoder().fit_transform(column) if is_categorical else column, dtype=np.float32)

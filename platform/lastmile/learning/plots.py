@@ -1,128 +1,174 @@
 """Small pictures for places where a person looks: an asset's metadata, the report.
 
-Each function gives a PNG; `as_markdown` and `as_source` put one inline, so that no picture is a file to be kept.
+Each function gives an SVG; `as_markdown` and `as_source` put one inline, so that no picture is a file to be kept. They
+are written as text here: a run draws some fifteen, and a plotting library needs 0.1 CPU-s for each.
 """
 
 import base64
-import io
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import ceil, floor, log10
+from xml.sax.saxutils import escape
 
 INK, QUIET, ACCENT, GRID = "#1f2933", "#7b8794", "#2b6cb0", "#e4e7eb"
 #: From well off to worst off; distinct in grey and by the colour-blind.
 LEVEL_COLOURS = ("#2a9d8f", "#e9c46a", "#f4a261", "#c8553d")
+#: From dark blue to yellow, as distinct in grey (viridis, of which these are five points).
+_SHADES = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
+_WHITE, _BLUE = (255, 255, 255), (8, 48, 107)
+
+Point = tuple[float, float]
+Colour = tuple[int, int, int]
+
+#: In pixels: width of a picture, and of a letter of its labels.
+_WIDTH, _LETTER, _MARGIN = 640, 6, 8
+_TOP, _ROW = 34, 24
+_LONGEST_LABEL = 34
 
 
 def level_colours(count: int) -> tuple[str, ...]:
     """A colour for each of so many levels, best first; from five on they come from a colour map."""
     if count <= len(LEVEL_COLOURS):
         return LEVEL_COLOURS[:count]
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    shades = colormaps["viridis"](np.linspace(0, 1, count))
-    return tuple(to_hex(shade) for shade in shades)
+    places = (number * (len(_SHADES) - 1) / (count - 1) for number in range(count))
+    return tuple(_between(_SHADES[floor(place)], _SHADES[ceil(place)], place % 1) for place in places)
 
 
 def confusion(levels: Sequence[str], counts: Sequence[Sequence[int]]) -> bytes:
     """Rows by true level (down) and predicted level (across): the share of the true level is the shade."""
-    table = np.array(counts, dtype=float)
-    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    figure, axes = _canvas(5.6, 4.2)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(table.shape):
-        shade = "white" if shares[row, column] > 0.55 else INK
-        text = f"{shares[row, column]:.0%}\n{int(table[row, column]):,}"
-        axes.text(column, row, text, ha="center", va="center", color=shade, fontsize=8)
-    axes.set_xticks(range(len(levels)), [level.replace(" ", "\n") for level in levels])
-    axes.set_yticks(range(len(levels)), levels)
-    axes.set_xlabel("predicted level")
-    axes.set_ylabel("true level")
-    axes.grid(False)
-    return _png(figure, "Predicted against true level (share of the true level, rows)")
+    left, top, width, height = _label_width(levels), _TOP + 2 * _ROW, 120, 40
+    parts = [_text((left, _TOP + 8), "true level (down), predicted level (across)", QUIET)]
+    for row, (level, of_level) in enumerate(zip(levels, counts, strict=True)):
+        middle = top + (row + 0.5) * height
+        parts.append(_text((left - _MARGIN, middle + 4), _short(level), anchor="end"))
+        parts.append(
+            _text((left + (row + 0.5) * width, top - _MARGIN), _short(level, width // _LETTER), anchor="middle")
+        )
+        for column, count in enumerate(of_level):
+            share = count / max(sum(of_level), 1)
+            x, colour = left + column * width, "white" if share > 0.55 else INK
+            parts.append(_box((x, top + row * height), width - 1, height - 1, _between(_WHITE, _BLUE, share)))
+            parts.append(_text((x + width / 2, middle - 2), f"{share:.0%}", colour, "middle"))
+            parts.append(_text((x + width / 2, middle + 12), f"{count:,}", colour, "middle"))
+    title = "Predicted against true level (share of the true level, rows)"
+    return _svg(title, parts, top + height * len(levels) + _MARGIN, max(_WIDTH, left + width * len(levels) + _MARGIN))
 
 
 def importance(losses: Mapping[str, float], most: int = 15) -> bytes:
     """Quality lost when an input is shuffled (balanced accuracy, or R² of a number), the most important ones on top."""
-    shown = sorted(losses.items(), key=lambda item: item[1])[-most:]
-    figure, axes = _canvas(5.6, 0.24 * len(shown) + 1.2)
-    axes.barh([name.replace("_", " ") for name, _ in shown], [loss for _, loss in shown], color=ACCENT, height=0.65)
-    axes.axvline(0, color=QUIET, linewidth=0.8)
-    axes.set_xlabel("quality lost when shuffled")
-    axes.grid(False, axis="y")
-    return _png(figure, "What the model relies on")
+    shown = sorted(losses.items(), key=lambda item: -item[1])[:most]
+    left, bottom = _label_width([name for name, _ in shown]), _TOP + _ROW * len(shown)
+    ticks = _ticks(min([0.0, *(loss for _, loss in shown)]), max([1e-6, *(loss for _, loss in shown)]))
+    across = _scale((ticks[0], ticks[-1]), (left, _WIDTH - 4 * _MARGIN))
+    parts = [_line((across(tick), _TOP), (across(tick), bottom)) for tick in ticks]
+    parts += [_text((across(tick), bottom + 14), f"{tick:g}", anchor="middle") for tick in ticks]
+    for row, (name, loss) in enumerate(shown):
+        y, start = _TOP + row * _ROW, min(across(0), across(loss))
+        parts.append(_text((left - _MARGIN, y + 16), _short(name.replace("_", " ")), anchor="end"))
+        parts.append(_box((start, y + 4), abs(across(loss) - across(0)), _ROW - 8, ACCENT))
+    parts.append(_line((across(0), _TOP), (across(0), bottom), QUIET))
+    parts.append(_text((left, bottom + 32), "quality lost when shuffled", QUIET))
+    return _svg("What the model relies on", parts, bottom + 40)
 
 
 def shares(
     title: str, rows: Mapping[str, Sequence[float]], parts: Sequence[str], colours: Sequence[str], unit: str
 ) -> bytes:
     """One bar per row, cut into its parts' shares; the row's total stands at its end."""
-    figure, axes = _canvas(6.4, 0.24 * len(rows) + 1.4)
-    counts = np.array(list(rows.values()), dtype=float).reshape(len(rows), len(parts))
-    totals = counts.sum(axis=1, keepdims=True)
-    cut = counts / np.maximum(totals, 1)
-    starts = np.cumsum(cut, axis=1) - cut
-    names = list(rows)
-    for place, (part, colour) in enumerate(zip(parts, colours, strict=True)):
-        axes.barh(names, cut[:, place], left=starts[:, place], color=colour, height=0.72, label=part)
-    for place, total in enumerate(totals.ravel()):
-        axes.text(1.01, place, f"{int(total):,}", va="center", fontsize=8, color=QUIET)
-    axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    axes.set_xlabel(f"share of {unit} (number at the end of the bar)")
-    axes.invert_yaxis()
-    axes.grid(False, axis="y")
-    axes.legend(ncols=len(parts), loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=8, handlelength=1)
-    return _png(figure, title)
+    left, top = _label_width(rows), _TOP + _ROW
+    right, bottom = _WIDTH - 9 * _LETTER, top + _ROW * len(rows)
+    across = _scale((0, 1), (left, right))
+    drawn = [*_legend(parts, colours, left), *(_line((across(n / 5), top), (across(n / 5), bottom)) for n in range(6))]
+    for row, (name, counts) in enumerate(rows.items()):
+        y, total, start = top + row * _ROW, sum(counts), 0.0
+        drawn.append(_text((left - _MARGIN, y + 16), _short(name), anchor="end"))
+        drawn.append(_text((right + _MARGIN, y + 16), f"{int(total):,}", QUIET))
+        for count, colour in zip(counts, colours, strict=True):
+            share = count / max(total, 1)
+            drawn.append(_box((across(start), y + 3), share * (right - left), _ROW - 6, colour) if count else "")
+            start += share
+    drawn += [_text((across(n / 5), bottom + 14), f"{n / 5:.0%}", anchor="middle") for n in range(6)]
+    drawn.append(_text((left, bottom + 32), f"share of {unit} (number at the end of the bar)", QUIET))
+    return _svg(title, drawn, bottom + 40)
 
 
 def trend(title: str, values: Sequence[float], usual: float | None, unit: str) -> bytes:
     """One bar per value, the newest on the right; the line is what is usual."""
-    figure, axes = _canvas(6.4, 1.9)
-    axes.bar(range(1, len(values) + 1), values, color=ACCENT, width=0.8)
+    ticks = _ticks(0, max([0.01, *values, usual or 0]), 3)
+    left, right, bottom = 9 * _LETTER, _WIDTH - 2 * _MARGIN, _TOP + 4 * _ROW
+    up = _scale((0, ticks[-1]), (bottom, _TOP))
+    parts = [_line((left, up(tick)), (right, up(tick))) for tick in ticks]
+    parts += [_text((left - _MARGIN, up(tick) + 4), f"{tick:.1%}", anchor="end") for tick in ticks]
+    step = (right - left) / max(len(values), 1)
+    for place, value in enumerate(values):
+        parts.append(_box((left + (place + 0.1) * step, up(value)), 0.8 * step, bottom - up(value), ACCENT))
     if usual is not None:
-        axes.axhline(usual, color=QUIET, linewidth=0.8, linestyle="--")
-    axes.set_xlim(0.4, len(values) + 0.6)
-    axes.set_xticks([])
-    axes.set_ylim(0, max(0.01, *values) * 1.1)
-    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.1%}")
-    axes.set_xlabel(unit)
-    axes.grid(False, axis="x")
-    return _png(figure, title)
+        parts.append(_line((left, up(usual)), (right, up(usual)), QUIET, "5 4"))
+    parts.append(_text((left, bottom + 18), unit, QUIET))
+    return _svg(title, parts, bottom + 26)
 
 
-def as_source(png: bytes) -> str:
+def as_source(svg: bytes) -> str:
     """The `src` of an HTML image."""
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
 
-def as_markdown(png: bytes, title: str) -> str:
-    return f"![{title}]({as_source(png)})"
+def as_markdown(svg: bytes, title: str) -> str:
+    return f"![{title}]({as_source(svg)})"
 
 
-def _canvas(width: float, height: float) -> "tuple[Figure, Axes]":
-    """Inches. A figure of its own, not pyplot's: those stay in memory until closed."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_axisbelow(True)
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelsize=8, colors=INK)
-    axes.xaxis.label.set(size=8, color=QUIET)
-    axes.yaxis.label.set(size=8, color=QUIET)
-    return figure, axes
+def _legend(parts: Sequence[str], colours: Sequence[str], left: float) -> list[str]:
+    drawn = []
+    for part, colour in zip(parts, colours, strict=True):
+        drawn += [_box((left, _TOP + 2), 12, 12, colour), _text((left + 18, _TOP + 12), part)]
+        left += 18 + _LETTER * (len(part) + 3)
+    return drawn
 
 
-def _png(figure: "Figure", title: str) -> bytes:
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10, color=INK, fontweight="bold")
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110)
-    return file.getvalue()
+def _label_width(labels: Iterable[str]) -> int:
+    return 2 * _MARGIN + _LETTER * max((min(len(label), _LONGEST_LABEL) for label in labels), default=0) + _LETTER
+
+
+def _short(label: str, most: int = _LONGEST_LABEL) -> str:
+    return label if len(label) <= most else f"{label[: most - 1]}…"
+
+
+def _ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Round numbers, the first at most `low` and the last at least `high`."""
+    rough = (high - low) / most
+    magnitude = 10.0 ** floor(log10(rough))
+    step = next(size * magnitude for size in (1, 2, 5, 10) if size * magnitude >= rough * 0.999)
+    return [number * step for number in range(floor(low / step + 1e-9), ceil(high / step - 1e-9) + 1)]
+
+
+def _scale(values: Point, pixels: Point) -> Callable[[float], float]:
+    (low, high), (first, last) = values, pixels
+    return lambda value: first + (value - low) / (high - low) * (last - first)
+
+
+def _between(one: Colour, other: Colour, share: float) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*(round(a + (b - a) * share) for a, b in zip(one, other, strict=True)))
+
+
+def _box(corner: Point, width: float, height: float, colour: str) -> str:
+    x, y = corner
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}"/>'
+
+
+def _line(start: Point, end: Point, colour: str = GRID, dashes: str = "none") -> str:
+    (x1, y1), (x2, y2) = start, end
+    place = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
+    return f'<line {place} stroke="{colour}" stroke-dasharray="{dashes}"/>'
+
+
+def _text(place: Point, words: str, colour: str = INK, anchor: str = "start") -> str:
+    x, y = place
+    return f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}">{escape(str(words))}</text>'
+
+
+def _svg(title: str, parts: Iterable[str], height: float, width: float = _WIDTH) -> bytes:
+    head = f'<text x="{_MARGIN}" y="20" font-size="14" font-weight="bold" fill="{INK}">{escape(title)}</text>'
+    size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
+    font = 'font-family="system-ui, sans-serif" font-size="11"'
+    ground = '<rect width="100%" height="100%" fill="white"/>'
+    drawn = "".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>', ground, head, *parts, "</svg>"])
+    return drawn.encode()

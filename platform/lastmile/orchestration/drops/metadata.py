@@ -113,8 +113,8 @@ def trend_metadata(title: str, shares: Sequence["Share"]) -> dict[str, Any]:
     if not shares:
         return {}
     unit = f"drops in the order they came, the newest {len(shares)}; dashed: the median"
-    png = trend(title, [drop.share for drop in shares], usual(shares), unit)
-    return {"trend": dg.MetadataValue.md(as_markdown(png, title))}
+    picture = trend(title, [drop.share for drop in shares], usual(shares), unit)
+    return {"trend": dg.MetadataValue.md(as_markdown(picture, title))}
 
 
 def quality_metadata(drops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -127,8 +127,10 @@ def quality_metadata(drops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return {}
     bars = {_place(drop): [drop[name] for name in _COUNTS[1:]] for drop in worst}
     title = f"Rows of {worst[0]['dataset']} {worst[0]['partition']}"
-    png = shares(title, bars, ("loaded", "quarantined", "duplicate"), ("#2a9d8f", "#c8553d", "#e9c46a"), "rows read")
-    return {"quality": dg.MetadataValue.md(as_markdown(png, title))}
+    picture = shares(
+        title, bars, ("loaded", "quarantined", "duplicate"), ("#2a9d8f", "#c8553d", "#e9c46a"), "rows read"
+    )
+    return {"quality": dg.MetadataValue.md(as_markdown(picture, title))}
 
 
 def _place(drop: Mapping[str, Any]) -> str:

@@ -12,9 +12,9 @@ from importlib import import_module
 from pathlib import Path
 
 LIBRARIES = (
-    "dagster", "dagster_dbt", "dagster_postgres", "dbt.adapters.postgres", "dbt.cli.main", "matplotlib.figure",
-    "matplotlib.backends.backend_agg", "obstore", "pandas", "pandera.polars", "pgpq", "polars", "psycopg",
-    "pyarrow.parquet", "python_calamine", "sklearn.ensemble", "sklearn.model_selection", "sklearn.tree", "skops.io",
+    "dagster", "dagster_dbt", "dagster_postgres", "dbt.adapters.postgres", "dbt.cli.main", "obstore", "pandas",
+    "pandera.polars", "pgpq", "polars", "psycopg", "pyarrow.parquet", "python_calamine", "sklearn.ensemble",
+    "sklearn.model_selection", "sklearn.tree", "skops.io",
 )  # fmt: skip
 #: Threads of an allocator and of polars' spilling, which a worker can do without. Those with no name of their own have
 #: the program's: the main one, and OpenBLAS's, which a fork starts anew.
