@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -112,6 +113,19 @@ def expected(connection: Connection, features: FeatureSet, window: Window) -> in
         query += _within(features, window)
     row = connection.execute(query).fetchone()
     return int(row[0]) if row else 0
+
+
+def days_with_rows(connection: Connection, features: FeatureSet) -> set[date] | None:
+    """First days of partitions that have rows, or had when they were last made; None where the first source does not
+    know partitions."""
+    source, day = features.sources[0], sql.Identifier(features.partition_column)
+    if features.partition_column not in _columns(connection, source):
+        return None
+    tables = [table for table in (source, features.table) if _columns(connection, table)]
+    query = sql.SQL(" UNION ").join(
+        sql.SQL("SELECT {}::date FROM {}").format(day, identifier(table)) for table in tables
+    )
+    return {found for (found,) in connection.execute(query).fetchall()}
 
 
 def _within(features: FeatureSet, window: Window) -> sql.Composed:

@@ -139,14 +139,21 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
             report_other_partitions(context, contract, ingested)
             drops = inventory(connection, store.url, contract.name, partitions)
             # Before what the run makes, so that what follows from both is requested in one run.
-            for other in platform.contracts().values():
+            ingested_now = _ingested_by_run(context, contract)
+            for other in platform.contracts().values() if contract.name == min(ingested_now) else ():
                 keys = (raw_key(other.name), cleaned_key(other.name), quarantine_key(other.name))
-                made_now = partitions if other.name == contract.name else ()
+                made_now = partitions if other.name in ingested_now else ()
                 record_empty(context.instance, connection, store.url, other, keys, made_now)
             yield from _results(context, connection, store.url, contract, drops)
             yield from check_results(connection, store.url, contract, cleaned, quarantine)
 
     return ingest
+
+
+def _ingested_by_run(context: dg.AssetExecutionContext, contract: Contract) -> set[str]:
+    """The names of the datasets; only this one's where the run does not say what it makes."""
+    selected = context.run.asset_selection or {cleaned_key(contract.name)}
+    return {key.path[-1] for key in selected if key == cleaned_key(key.path[-1])}
 
 
 def _ingested(

@@ -53,7 +53,7 @@ def _no_drop(key: dg.AssetKey, partition: str) -> dg.AssetMaterialization:
 
 def empty(partition: Partition, with_drops: Iterable[str]) -> set[str]:
     """The partitions that should exist, less those that have drops."""
-    every, known = partitions_of(partition).get_partition_keys(), set(with_drops)
+    known = set(with_drops)
     if partition.unit == "day":
-        every = [key for key in every if min(known) <= key <= max(known)] if known else []
-    return {*every} - known
+        return {*(partition.keys(min(known), max(known)) if known else ())} - known
+    return {*partitions_of(partition).get_partition_keys()} - known

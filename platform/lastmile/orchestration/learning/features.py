@@ -104,11 +104,13 @@ def replace_changed(
     made: Container[str],
 ) -> None:
     """Other partitions whose rows new drops have changed, as a survey does that changes the verdict on older ones."""
-    from lastmile.learning.features import build, snapshot, stored
+    from lastmile.learning.features import build, days_with_rows, snapshot, stored
 
-    kept, store = stored(features), platform.store()
+    kept, store, days = stored(features), platform.store(), days_with_rows(connection, features)
     for partition in (name for name in kept.partitions(store) if name not in made):
         window = features.partition.window(partition)
+        if days is not None and not any(window[0] <= day < window[1] for day in days):
+            continue
         with snapshot(connection, features):
             rows = build(connection, features, window)
         if kept.differs(store, partition, rows):
