@@ -64,7 +64,7 @@ def test_only_tables_by_partition_have_partitions_and_those_of_their_datasets(se
     first = {
         name: assets.partitions_def and assets.partitions_def.get_first_partition_key() for name, assets in sets.items()
     }
-    whole = dict.fromkeys(("warehouse_seeds", "warehouse_views", "warehouse_snapshots", "warehouse_tables"))
+    whole = dict.fromkeys(("warehouse_seeds", "warehouse_views", "warehouse_tables"))
     assert first == {**whole, BY_YEAR: "2010", BY_DAY: "2010-12-01"}
 
 
@@ -100,7 +100,6 @@ def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(wa
     households = "SELECT survey_year FROM intermediate.int_household ORDER BY 1"
     assert warehouse.select(households) == [(2016,), (2017,), (2017,)]
 
-    run(sets["warehouse_snapshots"])
     marts = run(sets["warehouse_tables"])
     events = marts.get_asset_materialization_events()
     assert all("dagster/column_lineage" in event.materialization.metadata for event in events)
@@ -167,12 +166,11 @@ def test_every_model_links_to_its_sql_in_the_checkout(sets):
             assert spec.key.path[1] in (file.stem, "household_history")
 
 
-def test_snapshots_are_a_set_of_their_own_made_after_the_tables_they_look_at(sets):
-    snapshots = sets["warehouse_snapshots"]
-    (spec,) = snapshots.specs
+def test_snapshots_are_made_with_the_tables_after_those_they_look_at(sets):
+    (spec,) = (spec for spec in sets["warehouse_tables"].specs if spec.key.path[0] == "snapshots")
     assert spec.key == dg.AssetKey(["snapshots", "household_history"])
     assert [dep.asset_key for dep in spec.deps] == [dg.AssetKey(["intermediate", "int_household"])]
-    assert (snapshots.partitions_def, spec.automation_condition is None) == (None, False)
+    assert spec.automation_condition is not None
 
 
 def test_the_code_version_follows_the_macros_a_model_uses_and_no_others(installation):

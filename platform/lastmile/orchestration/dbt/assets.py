@@ -1,9 +1,9 @@
 """The dbt project as assets, in sets by how they run.
 
 Seeds, the CSVs of the project, and views on what ingestion loaded are made once. Tables by partition are made for the
-partitions of a run, all in one go: the range becomes dbt's window. Snapshots keep what rows were before they changed,
-so they are never made anew, only continued. Tables of all partitions are made whole, because a survey that arrives
-later can change the verdict on others. The documentation is one page about all of them.
+partitions of a run, all in one go: the range becomes dbt's window. Tables of all partitions are made whole, because a
+survey that arrives later can change the verdict on others; with them snapshots, which keep what rows were before they
+changed, so they are never made anew, only continued. The documentation is one page about all of them.
 """
 
 import json
@@ -118,8 +118,7 @@ def warehouse_assets(
         *([assets_of(seeds, "seeds")] if seeds else []),
         *([assets_of(views, "views")] if views else []),
         *(assets_of(names, _by(partition), partition) for partition, names in partitioned.items()),
-        *([assets_of(snapshots, "snapshots")] if snapshots else []),
-        *([assets_of(tables, "tables")] if tables else []),
+        *([assets_of(whole, "tables")] if (whole := [*snapshots, *tables]) else []),
     ]
 
 
