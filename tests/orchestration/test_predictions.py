@@ -75,6 +75,16 @@ def test_without_a_model_nothing_is_predicted_and_the_check_says_so(make) -> Non
     assert "no version of the model" in (check.description or "")
 
 
+def test_a_version_that_needs_a_column_which_is_gone_predicts_nothing_and_says_why(make, trained, candidate) -> None:
+    of_before = {"recipe": "another", "rows": "the same"}
+    with trained.connect() as connection:
+        features = [*candidate.features, "gone"]
+        register(connection, trained.store(), replace(candidate, features=features, data_versions=of_before))
+    (check,) = make("predictions", "2018").get_asset_check_evaluations()
+    assert not check.passed
+    assert "needs gone, which household_vulnerability has no longer" in check.description
+
+
 def test_a_tampered_model_predicts_nothing(make, trained) -> None:
     trained.store().put("models/vulnerability/1/model.skops", b"something else")
     result = make("predictions", "2018")

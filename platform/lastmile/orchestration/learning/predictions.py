@@ -67,6 +67,13 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
             reason = f"there is no version of the model {model.name} yet: nothing predicted"
             yield nothing_made(_CHECK, "nothing predicted", reason)
             return
+        if gone := sorted({*version.features} - {*rows.columns}):
+            reason = (
+                f"version {version.version} of {model.name} needs {', '.join(gone)}, which {model.features.name} has no"
+                " longer: nothing is predicted until the model is trained again"
+            )
+            yield nothing_made(_CHECK, "nothing predicted", reason)
+            return
         try:
             estimator = registry.load(platform.store(), version, model.trusted)
         except registry.ArtifactRefused as refused:
