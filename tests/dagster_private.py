@@ -25,6 +25,7 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
+from dagster._core.storage.dagster_run import RunOpConcurrency
 from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget, create_run_for_test, freeze_time
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
@@ -46,6 +47,7 @@ __all__ = [
     "PartitionBackfill",
     "ReconstructableJob",
     "ReconstructableRepository",
+    "RunOpConcurrency",
     "StepFailureData",
     "add_tick",
     "controller",

@@ -41,6 +41,7 @@ from lastmile.orchestration.dbt.unusable import (
 )
 from lastmile.orchestration.drops.metadata import digest
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
+from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
 from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
 from lastmile.warehouse.dbt.project import MANIFEST
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
 
 DOCUMENTATION_KEY = dg.AssetKey(["reports", "dbt"])
 
-#: One dbt at a time: two that make a table for the first time would both create it.
-_POOL = "dbt"
 #: No file of logs, and no colours: messages end up in web pages.
 _QUIETLY = ("--log-level-file", "none", "--no-use-colors")
 
@@ -105,7 +104,7 @@ def warehouse_assets(
             dagster_dbt_translator=translator,
             partitions_def=partitions_of(partition) if partition else None,
             backfill_policy=in_few_runs() if partition else None,
-            pool=_POOL,
+            pool=WAREHOUSE,
         )
         def models(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platform) -> Iterator[Any]:
             if reads_sources:
@@ -142,7 +141,7 @@ def documentation_asset(described: Sequence[dg.AssetsDefinition]) -> dg.AssetsDe
         tags=OWN_RUN,
         owners=["team:analytics"],
         kinds={"dbt", "html"},
-        pool=_POOL,
+        pool=WAREHOUSE,
         retry_policy=dg.RetryPolicy(max_retries=2, delay=5),
     )
     def dbt_documentation(dbt: DbtCommand, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only

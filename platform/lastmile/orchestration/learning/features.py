@@ -27,6 +27,7 @@ from lastmile.orchestration.learning.shared import (
     tags,
 )
 from lastmile.orchestration.partitions import in_few_runs, overlapping, partitions_of
+from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def feature_asset(declared: Declared[FeatureSet], partitioned: Container[dg.Asse
         ),
         check_specs=[dg.AssetCheckSpec(name, asset=key, description=text) for name, text in CHECKS.items()],
         io_manager_key="frames",
+        pool=WAREHOUSE,
         group_name=GROUP,
         kinds={"pandas", "postgres", "parquet"},
         owners=[declared.value.owner],

@@ -24,6 +24,7 @@ from lastmile.orchestration.learning.shared import (
     source_code,
     tags,
 )
+from lastmile.orchestration.pools import TRAINING
 from lastmile.orchestration.resources import Platform
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(_CHECK, asset=key, description="Every score is better than a dummy's, not by luck.")
         ],
         group_name=GROUP,
+        pool=TRAINING,
         kinds={"scikitlearn"},
         owners=[declared.value.owner],
         tags={**tags(declared), **OWN_RUN},
@@ -100,6 +102,7 @@ def current_version(
     newest = registry.latest(connection, model.name)
     if newest and newest.made_from(made_of["rows"], made_of["recipe"]):
         return newest
+    drops = loaded_ids(connection, store.url, model.features.datasets)  # before others come while it is trained
     estimator, evaluation = train_and_evaluate(model, labelled)
     candidate = registry.Candidate(
         name=model.name,
@@ -110,7 +113,7 @@ def current_version(
             **made_of,
             "row_count": len(labelled),
             "partitions": contents(labelled, model.features.partition_column),
-            "drops": loaded_ids(connection, store.url, model.features.datasets),
+            "drops": drops,
         },
         scores=evaluation.as_json(),
         run_id=run_id,

@@ -24,6 +24,7 @@ from lastmile.orchestration.learning.shared import (
     tags,
 )
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
+from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
 
 _CHECK = "complete"
@@ -46,6 +47,7 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(_CHECK, asset=key, description="Every entity of the partition has one prediction.")
         ],
         io_manager_key="predictions",
+        pool=WAREHOUSE,
         group_name=GROUP,
         kinds={"pandas", "postgres", "parquet"},
         owners=[declared.value.owner],

@@ -11,6 +11,7 @@ from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.declarations.report import Report
 from lastmile.orchestration.learning.following import made_along, when_updated
 from lastmile.orchestration.learning.shared import RETRIES, code_version, relation_key, report_key, source_code, tags
+from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
 
 _CHECK = "predictions_are_by_the_newest_version"
@@ -32,6 +33,7 @@ def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
             dg.AssetSelection.assets(relation_key(report.follows)), along=made_along(None)
         ),
         group_name="reports",
+        pool=WAREHOUSE,
         kinds={"html"},
         owners=[declared.value.owner],
         tags=tags(declared),

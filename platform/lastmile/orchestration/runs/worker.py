@@ -9,9 +9,12 @@ import os
 from dagster import DagsterInstance
 
 from lastmile.orchestration.dagster_compat.execution import capture_interrupts, execute_run
+from lastmile.orchestration.pools import TRAINING
 from lastmile.orchestration.runs.cause import record_cause
 from lastmile.orchestration.runs.connection_pool import keep_connections
 from lastmile.orchestration.runs.workers import record_worker
+
+_NICE = 10
 
 
 def work(run_id: str) -> None:
@@ -20,4 +23,13 @@ def work(run_id: str) -> None:
         keep_connections(instance)  # a run stores hundreds of events, and logging in costs 10 ms
         record_worker(instance, run_id, os.getpid())
         record_cause(instance, run_id)
+        give_way(instance, run_id)
         execute_run(instance, run_id)
+
+
+def give_way(instance: DagsterInstance, run_id: str) -> None:
+    """Let a run that trains have what the processor has to spare: a drop that comes meanwhile has a run next to it."""
+    run = instance.get_run_by_id(run_id)
+    pools = run.run_op_concurrency.all_pools if run and run.run_op_concurrency else None
+    if pools and TRAINING in pools:
+        os.nice(_NICE)
