@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from lastmile.embedded.home_lock import exclusive
 from lastmile.embedded.ports import Ports
 from lastmile.embedded.processes import stop_recorded
-from lastmile.embedded.services import environment, prepare_dagster_home, services
+from lastmile.embedded.services import before_database, environment, prepare_dagster_home, services
 from lastmile.embedded.supervisor import Database, Say, Supervisor
 from lastmile.errors import UserError
+from lastmile.orchestration.forks.owner import forking
 from lastmile.orchestration.activity import Activity, activity
 from lastmile.orchestration.runs.changes import Standing, has_runs, standing
 from lastmile.orchestration.runs.connection_pool import keep_connections
@@ -126,12 +127,13 @@ def session(
     left_over, began = settings.home / "processes.json", time.time()
     with exclusive(settings), _stoppable():
         stop_recorded(left_over)
-        store = open_store(settings)
-        with database(settings) as url:
+        logs = settings.home / "logs"
+        with forking(before_database(settings), logs / "fork-server.log") as forks, database(settings) as url:
+            store = open_store(settings)
             variables = environment(settings, url)
             os.environ.update(variables)
             server = Database(settings, url, say)
-            supervisor = Supervisor(settings.home / "logs", variables, left_over, say)
+            supervisor = Supervisor(logs, variables, left_over, say, forks)
 
             def keep_up() -> float:
                 before = max(server.disturbed_at, supervisor.disturbed_at)

@@ -13,6 +13,7 @@ from lastmile.embedded.database import given_url
 from lastmile.embedded.processes import remember, start, stop, wait_until_listening
 from lastmile.embedded.services import Service
 from lastmile.errors import UserError
+from lastmile.orchestration.forks.owner import ForkServer
 from lastmile.process import Process
 from lastmile.settings import Settings
 
@@ -65,8 +66,10 @@ class Supervisor:
     was last found dead, in seconds since the epoch.
     """
 
-    def __init__(self, logs: Path, variables: Mapping[str, str], file: Path, say: Say) -> None:
-        self._logs, self._variables, self._file, self._say = logs, variables, file, say
+    def __init__(
+        self, logs: Path, variables: Mapping[str, str], file: Path, say: Say, forks: ForkServer | None = None
+    ) -> None:
+        self._logs, self._variables, self._file, self._say, self._forks = logs, variables, file, say, forks
         self._kept: list[Kept] = []
         self._outlived: list[Process] = []
         self.disturbed_at = 0.0
@@ -86,6 +89,8 @@ class Supervisor:
 
     def revive(self) -> None:
         """Start again what has died. Raises UserError where something keeps dying."""
+        if self._forks:
+            self._forks.revive()
         for kept in self._kept:
             if not kept.process.is_alive():
                 self.disturbed_at = time.time()
@@ -111,7 +116,8 @@ class Supervisor:
         self._remember()
 
     def _launch(self, service: Service) -> Process:
-        return start(service.name, service.module, service.arguments, self._variables, self._logs)
+        variables = {**self._variables, **(self._forks.variables if self._forks else {})}
+        return start(service.name, service.module, service.arguments, variables, self._logs, service.is_forked)
 
     def _remember(self) -> None:
         remember([*self._outlived, *(kept.process for kept in self._kept)], self._file)

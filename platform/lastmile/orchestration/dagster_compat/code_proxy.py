@@ -19,6 +19,8 @@ from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # Dagster brings it, without types
 
+from lastmile.orchestration.forks.client import Forked, fork
+
 _SERVICE = "/api.DagsterApi/"
 _RELOAD, _END = f"{_SERVICE}ReloadCode", f"{_SERVICE}ShutdownServer"
 _STREAMS = {
@@ -40,17 +42,8 @@ class Behind:
 
     def __init__(self, arguments: Sequence[str], folder: Path) -> None:
         self.socket = folder / f"code-{os.urandom(4).hex()}.sock"
-        command = [
-            sys.executable,
-            "-m",
-            "dagster",
-            "api",
-            "grpc",
-            "--lazy-load-user-code",
-            "--socket",
-            str(self.socket),
-        ]
-        self.process = subprocess.Popen([*command, *arguments])
+        options = ["api", "grpc", "--lazy-load-user-code", "--socket", str(self.socket), *arguments]
+        self.process = _process("dagster", options)
         self.channel = grpc.insecure_channel(f"unix:{self.socket}", options=_OPTIONS)
 
     def wait_until_up(self) -> None:
@@ -133,6 +126,13 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
             yield from self._behind.channel.unary_stream(method)(request, timeout=context.time_remaining())
         except grpc.RpcError as error:
             context.abort(error.code(), error.details())
+
+
+def _process(module: str, arguments: Sequence[str]) -> "Forked | subprocess.Popen[bytes]":
+    try:
+        return fork("code server", module, arguments, os.environ, sys.stdout.fileno(), is_leader=False)
+    except OSError:
+        return subprocess.Popen([sys.executable, "-m", module, *arguments])
 
 
 def serve(host: str, port: int, arguments: Sequence[str]) -> None:

@@ -1,0 +1,19 @@
+"""The libraries that the code server, the daemon and the web UI need, imported once for all of them.
+
+Nothing of the project is among them: what is forked imports that anew, so a reload is always of the code as it is.
+"""
+
+import gc
+from importlib import import_module
+
+from lastmile.orchestration.forks.threads import refuse_threads
+
+LIBRARIES = (
+    "dagster", "dagster._cli", "dagster._grpc.server", "dagster_dbt", "dagster_postgres", "obstore", "pandera.polars",
+    "polars", "psycopg", "yaml",
+)  # fmt: skip
+
+gc.disable()  # collecting while everything stays costs a tenth of the imports; what is forked collects again
+for library in LIBRARIES:
+    import_module(library)
+refuse_threads()
