@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lastmile.embedded.fork_server import fork_server
 from lastmile.embedded.home_lock import exclusive
 from lastmile.embedded.ports import Ports
 from lastmile.embedded.processes import stop_recorded
-from lastmile.embedded.services import before_database, environment, prepare_dagster_home, services
+from lastmile.embedded.services import environment, prepare_dagster_home, services
 from lastmile.embedded.supervisor import Database, Say, Supervisor
 from lastmile.errors import UserError
-from lastmile.orchestration.forks.owner import forking
 from lastmile.orchestration.activity import Activity, activity
 from lastmile.orchestration.runs.changes import Standing, has_runs, standing
 from lastmile.orchestration.runs.connection_pool import keep_connections
@@ -127,13 +127,12 @@ def session(
     left_over, began = settings.home / "processes.json", time.time()
     with exclusive(settings), _stoppable():
         stop_recorded(left_over)
-        logs = settings.home / "logs"
-        with forking(before_database(settings), logs / "fork-server.log") as forks, database(settings) as url:
-            store = open_store(settings)
-            variables = environment(settings, url)
+        store = open_store(settings)
+        with fork_server(settings) as forks, database(settings) as url:
+            variables = {**environment(settings, url), **forks}
             os.environ.update(variables)
             server = Database(settings, url, say)
-            supervisor = Supervisor(logs, variables, left_over, say, forks)
+            supervisor = Supervisor(settings.home / "logs", variables, left_over, say)
 
             def keep_up() -> float:
                 before = max(server.disturbed_at, supervisor.disturbed_at)
@@ -163,10 +162,10 @@ def _start(
     link_macros(Project.current().dbt_project)
     prepare_dagster_home(settings)
     code_server, daemon, *pages = services(settings, ports)
-    supervisor.start([code_server])
     with ThreadPoolExecutor(1) as pool:
         ready = pool.submit(before_daemon)
-        migrate(url)
+        migrate(url)  # the first that needs Dagster's schema makes tables in it
+        supervisor.start([code_server])
         with connect(url) as connection:
             is_left = has_runs(connection)
         if is_left:

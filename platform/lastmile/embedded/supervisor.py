@@ -13,7 +13,6 @@ from lastmile.embedded.database import given_url
 from lastmile.embedded.processes import remember, start, stop, wait_until_listening
 from lastmile.embedded.services import Service
 from lastmile.errors import UserError
-from lastmile.orchestration.forks.owner import ForkServer
 from lastmile.process import Process
 from lastmile.settings import Settings
 
@@ -66,10 +65,8 @@ class Supervisor:
     was last found dead, in seconds since the epoch.
     """
 
-    def __init__(
-        self, logs: Path, variables: Mapping[str, str], file: Path, say: Say, forks: ForkServer | None = None
-    ) -> None:
-        self._logs, self._variables, self._file, self._say, self._forks = logs, variables, file, say, forks
+    def __init__(self, logs: Path, variables: Mapping[str, str], file: Path, say: Say) -> None:
+        self._logs, self._variables, self._file, self._say = logs, variables, file, say
         self._kept: list[Kept] = []
         self._outlived: list[Process] = []
         self.disturbed_at = 0.0
@@ -89,8 +86,6 @@ class Supervisor:
 
     def revive(self) -> None:
         """Start again what has died. Raises UserError where something keeps dying."""
-        if self._forks:
-            self._forks.revive()
         for kept in self._kept:
             if not kept.process.is_alive():
                 self.disturbed_at = time.time()
@@ -116,8 +111,7 @@ class Supervisor:
         self._remember()
 
     def _launch(self, service: Service) -> Process:
-        variables = {**self._variables, **(self._forks.variables if self._forks else {})}
-        return start(service.name, service.module, service.arguments, variables, self._logs, service.is_forked)
+        return start(service.name, service.module, service.arguments, self._variables, self._logs, service.is_forked)
 
     def _remember(self) -> None:
         remember([*self._outlived, *(kept.process for kept in self._kept)], self._file)

@@ -33,6 +33,9 @@ _STREAMS = {
 _EMPTY = b""  # the requests and answers of both calls have no fields that are needed
 #: Sizes of messages are the server's and the clients' to limit.
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+#: How often a server that comes up is tried: else ever less often, which left it unnoticed for seconds.
+_TRIES = [(f"grpc.{which}_reconnect_backoff_ms", 100) for which in ("initial", "min", "max")]
+_STANDARD_OUTPUT = 1
 _THREADS = 32
 _START_SECONDS = 180.0
 
@@ -44,7 +47,7 @@ class Behind:
         self.socket = folder / f"code-{os.urandom(4).hex()}.sock"
         options = ["api", "grpc", "--lazy-load-user-code", "--socket", str(self.socket), *arguments]
         self.process = _process("dagster", options)
-        self.channel = grpc.insecure_channel(f"unix:{self.socket}", options=_OPTIONS)
+        self.channel = grpc.insecure_channel(f"unix:{self.socket}", options=[*_OPTIONS, *_TRIES])
 
     def wait_until_up(self) -> None:
         """Raises RuntimeError where it ends, or does not answer in time."""
@@ -130,7 +133,7 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
 
 def _process(module: str, arguments: Sequence[str]) -> "Forked | subprocess.Popen[bytes]":
     try:
-        return fork("code server", module, arguments, os.environ, sys.stdout.fileno(), is_leader=False)
+        return fork("code server", module, arguments, os.environ, _STANDARD_OUTPUT, is_leader=False)
     except OSError:
         return subprocess.Popen([sys.executable, "-m", module, *arguments])
 

@@ -1,1 +1,1 @@
-"""Processes forked from one that has imported the libraries, so that each has them at once and all share their memory."""
+"""Processes forked from one with the libraries imported: each has them at once, and they share memory."""

@@ -7,11 +7,11 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from lastmile.process import Process
@@ -27,6 +27,10 @@ class Forked:
 
     process: Process
     _answers: BinaryIO
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
     def poll(self) -> bool | None:
         """None while it runs."""
@@ -47,13 +51,20 @@ class Forked:
 
     def _signal(self, number: signal.Signals) -> None:
         if self.process.is_alive():
-            os.kill(self.process.pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
 
 
 def fork(
-    name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: int, is_leader: bool
+    name: str,
+    module: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    output: int,
+    is_leader: bool,
+    standard_input: int | None = None,
 ) -> Forked:
-    """`python -m <module> <arguments>` by the server that `environment` names, the output of it to the file `log`.
+    """`python -m <module> <arguments>` by the server that `environment` names, its output to a file that is open.
 
     It leads a process group of its own or is of that of the caller. Raises OSError where no server answers.
     """
@@ -64,8 +75,9 @@ def fork(
     server = socket.socket(socket.AF_UNIX)
     try:
         server.connect(address)
-        with open(os.devnull) as nothing:  # noqa: PTH123
-            socket.send_fds(server, [b"\n"], [nothing.fileno(), log, log])
+        with Path(os.devnull).open() as nothing:
+            streams = [nothing.fileno() if standard_input is None else standard_input, output, output]
+            socket.send_fds(server, [b"\n"], streams)
         server.sendall(json.dumps(request).encode() + b"\n")
         answers = server.makefile("rb")
         answer = answers.readline()

@@ -9,8 +9,9 @@ from importlib import import_module
 from lastmile.orchestration.forks.threads import refuse_threads
 
 LIBRARIES = (
-    "dagster", "dagster._cli", "dagster._grpc.server", "dagster_dbt", "dagster_postgres", "obstore", "pandera.polars",
-    "polars", "psycopg", "yaml",
+    "dagster", "dagster._cli", "dagster._grpc.server", "dagster_dbt", "dagster_postgres", "dbt.graph.cli",
+    "dbt.graph.selector", "obstore", "pandera.backends.polars.builtin_checks", "pandera.polars", "pgpq", "polars",
+    "psycopg", "yaml",
 )  # fmt: skip
 
 gc.disable()  # collecting while everything stays costs a tenth of the imports; what is forked collects again

@@ -1,75 +1,69 @@
-"""Starting the fork server ahead of what is forked from it, and ending it."""
+"""Starting a fork server ahead of what is forked from it, and ending it.
+
+One that is started by a process that knows of another is forked from that and has its libraries already.
+"""
 
 import os
 import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
-from lastmile.orchestration.forks.client import ADDRESS
+from lastmile.orchestration.forks.client import ADDRESS, Forked, fork
 
-_LIBRARIES = "lastmile.orchestration.forks.libraries"
-#: A server that lived shorter cannot serve here, and is not tried again.
-_QUICK_SECONDS = 60.0
+_STANDARD_OUTPUT = 1
+_MODULE = "lastmile.orchestration.forks"
+#: Where processes can be forked: macOS's frameworks survive no fork.
+CAN_FORK = sys.platform == "linux"
 
 
 class ForkServer:
-    """The server and its socket, whose address stays the same when it is started again. It ends with this process."""
+    """A server that imports the module `libraries`, and its address. It ends when this process does.
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    What a server that `is_apart` forks has no terminal, and is in groups of its own; other servers are in the group of
+    this process. Where it cannot be, everything goes on without it.
+    """
+
+    def __init__(self, libraries: str, environment: Mapping[str, str], log: Path | None, is_apart: bool) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="lastmile-forks-", ignore_cleanup_errors=True)
-        self._address = str(Path(self._folder.name, "socket"))
-        self._environment, self._log = environment, log
-        self._process: subprocess.Popen[bytes] | None = None
-        self._since = 0.0
-        if sys.platform == "linux":
-            self._start()
+        self._libraries, self._environment = libraries, dict(environment)
+        self._output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644) if log else os.dup(_STANDARD_OUTPUT)
+        self.variables = {ADDRESS: str(Path(self._folder.name, "socket"))}
+        self._owner = socket.socket(socket.AF_UNIX)
+        self._process = self._started(is_apart)
 
     @property
-    def variables(self) -> dict[str, str]:
-        """By which its clients find it."""
-        return {ADDRESS: self._address} if self._process else {}
+    def pid(self) -> int:
+        return self._process.pid
 
-    def revive(self) -> None:
-        """Start it again where it has died, unless it did so quickly: then everything goes on without it."""
-        if self._process and self._process.poll() is not None and time.monotonic() - self._since > _QUICK_SECONDS:
-            self._start()
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
 
     def stop(self) -> None:
-        if self._process and self._process.stdin:
-            self._process.stdin.close()
-            self._process.terminate()
-            self._process.wait()
+        """End it. What was forked from it goes on."""
+        self._owner.close()
+        self._process.terminate()
+        self._process.wait()
+        os.close(self._output)
         self._folder.cleanup()
 
-    def _start(self) -> None:
-        Path(self._address).unlink(missing_ok=True)
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with socket.socket(socket.AF_UNIX) as listening, self._log.open("ab") as log:
-            listening.bind(self._address)
+    def _started(self, is_apart: bool) -> "Forked | subprocess.Popen[bytes]":
+        """Its standard input is the socket it listens at; it ends when the first connection does, which is ours."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(self.variables[ADDRESS])
             listening.listen()
-            os.set_inheritable(listening.fileno(), True)
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "lastmile.orchestration.forks", str(listening.fileno()), _LIBRARIES],
-                env={**self._environment},
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                pass_fds=[listening.fileno()],
-                start_new_session=True,
-            )
-        self._since = time.monotonic()
-
-
-@contextmanager
-def forking(environment: Mapping[str, str], log: Path) -> Iterator[ForkServer]:
-    """The server, ended at the end; what was forked from it is not."""
-    server = ForkServer(environment, log)
-    try:
-        yield server
-    finally:
-        server.stop()
+            self._owner.connect(self.variables[ADDRESS])
+            source, output, arguments = listening.fileno(), self._output, [self._libraries]
+            try:
+                return fork("fork server", _MODULE, arguments, self._environment, output, is_apart, source)
+            except OSError:
+                return subprocess.Popen(
+                    [sys.executable, "-m", _MODULE, *arguments],
+                    env=self._environment,
+                    stdin=source,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=is_apart,
+                )

@@ -1,7 +1,7 @@
 """The server's loop: a request is answered by the number of the process forked for it, and at its end by its exit code.
 
-It imports nothing of the project but itself, which what is forked forgets. It ends when its standard input does, which
-whoever started it holds open: at their death the system closes that.
+It imports nothing of the project but itself, which what is forked forgets. It listens at its standard input. The first
+connection is that of the process that started it, and says nothing: it ends when that process does, and so the server.
 """
 
 import gc
@@ -23,10 +23,10 @@ _STREAMS = 3
 Request = dict[str, Any]
 
 
-def serve(listening: int, libraries: str) -> Request | None:
-    """Import the libraries, then fork for every request at this socket. Returns the request in what was forked for it,
-    and None in the server when that ends."""
-    server = socket.socket(fileno=listening)
+def serve(libraries: str) -> Request | None:
+    """Import the libraries, then fork for every request. Returns the request in what was forked for it, and None in the
+    server when that ends."""
+    server = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     import_module(libraries)
     gc.freeze()  # else the first collection of each process copies all that is shared
     return _Loop(server).run()
@@ -35,6 +35,7 @@ def serve(listening: int, libraries: str) -> Request | None:
 class _Loop:
     def __init__(self, server: socket.socket) -> None:
         self._server = server
+        self._owner, _ = server.accept()
         self._clients: dict[int, socket.socket] = {}
         self._wakes, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wake = wake
@@ -43,7 +44,7 @@ class _Loop:
 
     def run(self) -> Request | None:
         with selectors.DefaultSelector() as ready:
-            for source in (self._server.fileno(), self._wakes, sys.stdin.fileno()):
+            for source in (self._server.fileno(), self._wakes, self._owner.fileno()):
                 ready.register(source, selectors.EVENT_READ)
             while True:
                 sources = {key.fd for key, _ in ready.select()}
@@ -51,7 +52,7 @@ class _Loop:
                     self._report()
                 if self._server.fileno() in sources and (request := self._answer()):
                     return request
-                if sys.stdin.fileno() in sources:
+                if self._owner.fileno() in sources:
                     return None
 
     def _answer(self) -> Request | None:
@@ -64,6 +65,7 @@ class _Loop:
         except (OSError, ValueError):
             client.close()
             return None
+        client.settimeout(None)
         pid = os.fork()
         if pid == 0:
             self._become(request, client, streams)
@@ -88,7 +90,7 @@ class _Loop:
             os.close(stream)
         if client.recv(1) != b"\n":
             os._exit(1)
-        for one in (client, self._server, *self._clients.values()):
+        for one in (client, self._server, self._owner, *self._clients.values()):
             one.close()
         os.close(self._wakes)
         os.close(self._wake)

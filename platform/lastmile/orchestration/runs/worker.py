@@ -5,6 +5,7 @@ whether its worker lives, by any process that comes later and without anything h
 """
 
 import os
+import sys
 
 from dagster import DagsterInstance
 
@@ -21,3 +22,7 @@ def work(run_id: str) -> None:
         record_worker(instance, run_id, os.getpid())
         record_cause(instance, run_id)
         execute_run(instance, run_id)
+
+
+if __name__ == "__main__":
+    work(sys.argv[1])
