@@ -62,6 +62,13 @@ def start(folder: Path) -> str:
         return _start(folder.resolve())
 
 
+def expected(folder: Path) -> str:
+    """The URL that `start` will give, in a folder that is new as well: what needs no more than that begins with it."""
+    with _locked(folder):
+        folder = folder.resolve()
+        return running(folder) or _url(folder, str(_port(folder)))
+
+
 def stop(folder: Path) -> bool:
     """Stop the server and wait until it is down, clients cut off, commits kept; whether there was one to stop."""
     if not folder.exists():
@@ -76,7 +83,7 @@ def running(folder: Path) -> str | None:
     lines = _pid_file(folder)
     if not _alive(folder) or len(lines) < 8 or lines[7] != "ready":
         return None
-    return f"postgresql://{USER}:{(folder / 'password').read_text()}@127.0.0.1:{lines[3]}/{DATABASE}"
+    return _url(folder, lines[3])
 
 
 @contextmanager
@@ -148,10 +155,7 @@ def _make_cluster(folder: Path, identity: Identity) -> None:
     """Make `data` whole or not at all: it gets its name last."""
     partial = folder / "data.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    password = folder / "password"
-    password.unlink(missing_ok=True)
-    with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(24))
+    password = _password(folder)
     if identity.uid is not None and identity.gid is not None:
         os.chown(password, identity.uid, identity.gid)
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -163,6 +167,20 @@ def _make_cluster(folder: Path, identity: Identity) -> None:
     if made.returncode:
         raise _failed(folder, "could not be made", made.stderr.strip())
     partial.rename(folder / "data")
+
+
+def _password(folder: Path) -> Path:
+    """The file of the password, which is chosen once."""
+    file = folder / "password"
+    if not file.exists() or not file.read_text():
+        file.unlink(missing_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+            new.write(secrets.token_urlsafe(24))
+    return file
+
+
+def _url(folder: Path, port: str) -> str:
+    return f"postgresql://{USER}:{_password(folder).read_text()}@127.0.0.1:{port}/{DATABASE}"
 
 
 def _launch(folder: Path, identity: Identity) -> None:

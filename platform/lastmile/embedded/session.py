@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lastmile.embedded.dbt_ahead import parsed_ahead
 from lastmile.embedded.fork_server import fork_server
 from lastmile.embedded.home_lock import exclusive
 from lastmile.embedded.ports import Ports
@@ -128,7 +129,7 @@ def session(
     with exclusive(settings), _stoppable():
         stop_recorded(left_over)
         store = open_store(settings)
-        with fork_server(settings) as forks, database(settings) as url:
+        with fork_server(settings) as forks, parsed_ahead(settings), database(settings) as url:
             variables = {**environment(settings, url), **forks}
             os.environ.update(variables)
             server = Database(settings, url, say)

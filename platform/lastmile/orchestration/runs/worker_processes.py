@@ -31,7 +31,7 @@ class WorkerProcesses:
         self._lock = Lock()
         self._working: set[str] = set()
         self._server: ForkServer | None = None
-        self._can_fork = CAN_FORK
+        self._can_fork, self._has_served = CAN_FORK, False
         self._idle: Timer | None = None
 
     def expect(self) -> None:
@@ -62,11 +62,13 @@ class WorkerProcesses:
             return None
         try:
             environment = {**os.environ, **server.variables}
-            return fork(run_id, _WORKER, [run_id], environment, _STANDARD_OUTPUT, is_leader=False)
+            worker = fork(run_id, _WORKER, [run_id], environment, _STANDARD_OUTPUT, is_leader=False)
         except OSError:
             log.warning("the fork server has ended; the worker of run %s is started without it", run_id)
-            self._can_fork = False
+            self._can_fork = self._has_served  # one that has never served is not tried again
             return None
+        self._has_served = True
+        return worker
 
     def _ensure_server(self) -> ForkServer | None:
         if self._server and not self._server.is_alive():
