@@ -205,30 +205,28 @@ def test_where_the_fork_server_cannot_serve_a_worker_is_a_new_interpreter(instan
 def test_on_macos_every_worker_is_a_new_interpreter(instance, job, monkeypatch):
     monkeypatch.setattr(worker_processes, "CAN_FORK", False)
     monkeypatch.setattr(instance.run_launcher, "_processes", WorkerProcesses())
-    instance.run_launcher.expect_run()
     run = job(instance, "pass")
     assert launch(instance, run).parent() == psutil.Process()
     assert status_in_the_end(instance, run.run_id) == DagsterRunStatus.SUCCESS
 
 
 @linux
-def test_a_worker_is_forked_from_the_server_that_came_up_when_its_run_was_expected(instance, job, monkeypatch):
+def test_while_there_is_no_server_a_worker_is_forked_from_that_of_the_platform(instance, job, monkeypatch, tmp_path):
+    platform = ForkServer("fractions", os.environ, tmp_path / "log", is_apart=False)
+    monkeypatch.setenv(*next(iter(platform.variables.items())))
     processes = WorkerProcesses()
     monkeypatch.setattr(instance.run_launcher, "_processes", processes)
-    instance.run_launcher.expect_run()
-    server = processes._server.pid
-    worker = launch(instance, job(instance, "time.sleep(60)"))
-    assert worker.parent().pid == server
-    worker.kill()
-
-
-@linux
-def test_a_server_whose_run_never_came_ends(instance, monkeypatch):
-    monkeypatch.setattr(worker_processes, "IDLE_SECONDS", 0.2)
-    processes = WorkerProcesses()
-    processes.expect()
-    wait_for_the_end(psutil.Process(processes._server.pid))
-    assert processes._server is None
+    first = job(instance, "pass")
+    assert launch(instance, first).parent().pid == platform.pid
+    assert status_in_the_end(instance, first.run_id) == DagsterRunStatus.SUCCESS
+    deadline = time.monotonic() + 120
+    while not (processes._server and processes._server.is_ready()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    second = launch(instance, job(instance, "time.sleep(60)"))
+    assert second.parent().pid == processes._server.pid
+    second.kill()
+    platform.stop()
 
 
 @linux

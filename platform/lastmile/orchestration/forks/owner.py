@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from select import select
 
 from lastmile.orchestration.forks.client import ADDRESS, Forked, fork
 
@@ -40,6 +41,10 @@ class ForkServer:
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
+
+    def is_ready(self) -> bool:
+        """Whether it has imported the libraries, so that it forks at once."""
+        return self.is_alive() and bool(select([self._owner], [], [], 0)[0])
 
     def stop(self) -> None:
         """End it. What was forked from it goes on."""

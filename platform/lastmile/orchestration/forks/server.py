@@ -1,7 +1,8 @@
 """The server's loop: a request is answered by the number of the process forked for it, and at its end by its exit code.
 
 It imports nothing of the project but itself, which what is forked forgets. It listens at its standard input. The first
-connection is that of the process that started it, and says nothing: it ends when that process does, and so the server.
+connection is that of the process that started it, which learns when the libraries are there: it ends when that process
+does, and so the server.
 """
 
 import gc
@@ -36,6 +37,7 @@ class _Loop:
     def __init__(self, server: socket.socket) -> None:
         self._server = server
         self._owner, _ = server.accept()
+        self._owner.sendall(b"\n")
         self._clients: dict[int, socket.socket] = {}
         self._wakes, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wake = wake

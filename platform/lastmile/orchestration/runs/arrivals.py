@@ -25,14 +25,8 @@ _AFTER_A_MESSAGE_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
-def follow(
-    pace: Pace,
-    store: Store,
-    queue_url: str | None,
-    on_arrival: Callable[[], None] = lambda: None,
-    retry_seconds: float = RETRY_SECONDS,
-) -> None:
-    """Wake the sensors at each arrival, for ever, then call `on_arrival`; returns where arrivals cannot be noticed."""
+def follow(pace: Pace, store: Store, queue_url: str | None, retry_seconds: float = RETRY_SECONDS) -> None:
+    """Wake the sensors at each arrival, for ever; returns where arrivals cannot be noticed."""
     said = ""
     while True:
         pace.look_at_least(SENSORS, UNWATCHED_SECONDS)
@@ -44,7 +38,6 @@ def follow(
                 pace.look_at_least(SENSORS, None)
                 if has_arrived:
                     pace.wake(SENSORS)
-                    on_arrival()
         except (OSError, UserError) as error:
             if str(error) != said:
                 log.warning("arrivals of drops are looked for every %.0f s: %s", UNWATCHED_SECONDS, error)

@@ -12,7 +12,6 @@ It also ends the runs that run monitoring does not check: a slow start is no rea
 
 import logging
 import time
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from threading import Thread
@@ -26,7 +25,6 @@ from lastmile.orchestration.dagster_compat.execution import capture_interrupts
 from lastmile.orchestration.runs.arrivals import follow
 from lastmile.orchestration.runs.changes import standing
 from lastmile.orchestration.runs.connection_pool import keep_connections
-from lastmile.orchestration.runs.launcher import LocalRunLauncher
 from lastmile.orchestration.runs.pace import Pace
 from lastmile.orchestration.runs.workers import end_lost
 from lastmile.settings import Settings
@@ -45,17 +43,9 @@ def run(workspace: str) -> None:
     with capture_interrupts(), DagsterInstance.get() as instance:
         keep_connections(instance)
         await_code_server(Path(workspace))
-        expect_run = _expecting(instance)
-        expect_run()
         _start("changes", _follow_changes, settings, instance, pace)
-        _start("arrivals", follow, pace, open_store(settings), settings.notifications_url, expect_run)
+        _start("arrivals", follow, pace, open_store(settings), settings.notifications_url)
         run_daemon(instance, workspace, pace.wait, pace.wake, pace.end)
-
-
-def _expecting(instance: DagsterInstance) -> Callable[[], None]:
-    """What to call where a run may come soon."""
-    launcher = instance.run_launcher
-    return launcher.expect_run if isinstance(launcher, LocalRunLauncher) else lambda: None
 
 
 def _start(name: str, work: object, *arguments: object) -> None:

@@ -55,10 +55,6 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Any) -> "LocalRunLauncher":  # noqa: ARG003
         return cls(inst_data)
 
-    def expect_run(self) -> None:
-        """A run may be launched soon."""
-        self._processes.expect()
-
     def launch_run(self, context: LaunchRunContext) -> None:
         run_id = context.dagster_run.run_id
         worker = self._processes.start(run_id)
