@@ -63,10 +63,11 @@ def start(folder: Path) -> str:
 
 
 def expected(folder: Path) -> str:
-    """The URL that `start` will give, in a folder that is new as well: what needs no more than that begins with it."""
+    """The URL that `start` will give, in a folder that is new as well, where it has no password yet: for what can begin
+    without the server."""
     with _locked(folder):
         folder = folder.resolve()
-        return running(folder) or _url(folder, str(_port(folder)))
+        return running(folder) or f"postgresql://{USER}@127.0.0.1:{_port(folder)}/{DATABASE}"
 
 
 def stop(folder: Path) -> bool:
@@ -83,7 +84,7 @@ def running(folder: Path) -> str | None:
     lines = _pid_file(folder)
     if not _alive(folder) or len(lines) < 8 or lines[7] != "ready":
         return None
-    return _url(folder, lines[3])
+    return f"postgresql://{USER}:{(folder / 'password').read_text()}@127.0.0.1:{lines[3]}/{DATABASE}"
 
 
 @contextmanager
@@ -155,7 +156,10 @@ def _make_cluster(folder: Path, identity: Identity) -> None:
     """Make `data` whole or not at all: it gets its name last."""
     partial = folder / "data.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    password = _password(folder)
+    password = folder / "password"
+    password.unlink(missing_ok=True)
+    with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(24))
     if identity.uid is not None and identity.gid is not None:
         os.chown(password, identity.uid, identity.gid)
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -167,20 +171,6 @@ def _make_cluster(folder: Path, identity: Identity) -> None:
     if made.returncode:
         raise _failed(folder, "could not be made", made.stderr.strip())
     partial.rename(folder / "data")
-
-
-def _password(folder: Path) -> Path:
-    """The file of the password, which is chosen once."""
-    file = folder / "password"
-    if not file.exists() or not file.read_text():
-        file.unlink(missing_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
-            new.write(secrets.token_urlsafe(24))
-    return file
-
-
-def _url(folder: Path, port: str) -> str:
-    return f"postgresql://{USER}:{_password(folder).read_text()}@127.0.0.1:{port}/{DATABASE}"
 
 
 def _launch(folder: Path, identity: Identity) -> None:
