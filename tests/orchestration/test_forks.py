@@ -24,6 +24,7 @@ json.dump({
     "arguments": sys.argv[1:], "name": __name__, "known": "fractions" in sys.modules,
     "project": [name for name in sys.modules if name.startswith("lastmile")], "word": os.environ.get("WORD"),
     "input": sys.stdin.read(), "group": os.getpgid(0), "collects": gc.isenabled(),
+    "command": open("/proc/self/comm").read().strip(),
 }, sys.stdout)
 """
 WAITS = "import time; time.sleep(60)"
@@ -73,7 +74,7 @@ def test_it_has_its_own_arguments_and_variables_and_the_libraries_but_nothing_of
     assert one.wait() == 0
     assert json.loads((folder / "said").read_text()) == {
         "arguments": ["a", "b c"], "name": "__main__", "known": True, "project": [], "word": "said", "input": "",
-        "group": one.pid, "collects": True,
+        "group": one.pid, "collects": True, "command": "one",
     }  # fmt: skip
 
 

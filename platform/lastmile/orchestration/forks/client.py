@@ -71,7 +71,13 @@ def fork(
     if not (address := environment.get(ADDRESS)):
         raise FileNotFoundError("no fork server")
     group = 0 if is_leader else os.getpgid(0)
-    request = {"module": module, "arguments": [*arguments], "environment": {**environment}, "group": group}
+    request = {
+        "name": name,
+        "module": module,
+        "arguments": [*arguments],
+        "environment": {**environment},
+        "group": group,
+    }
     server = socket.socket(socket.AF_UNIX)
     try:
         server.connect(address)

@@ -14,12 +14,15 @@ import socket
 import sys
 from contextlib import suppress
 from importlib import import_module, invalidate_caches
+from pathlib import Path
 from typing import Any
 
 #: A client sends its request at once.
 _REQUEST_SECONDS = 10.0
 #: Standard input, output and error of what is forked.
 _STREAMS = 3
+#: The name of this process, of which the system keeps fifteen characters.
+_COMMAND = Path("/proc/self/comm")
 
 Request = dict[str, Any]
 
@@ -85,6 +88,7 @@ class _Loop:
 
     def _become(self, request: Request, client: socket.socket, streams: list[int]) -> None:
         """In what was forked: nothing of the server's is left. It goes on when the client has noted who it is."""
+        _COMMAND.write_text(request["name"])
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number, stream in enumerate(streams):
