@@ -33,6 +33,7 @@ def test_what_the_code_server_needs_is_there_before_it_is_needed(settings, monke
 def test_a_home_in_which_it_was_parsed_is_left_alone(settings, monkeypatch):
     (settings.home / "dbt" / "one").mkdir(parents=True)
     (settings.home / "dbt" / "one" / "ready").touch()
-    monkeypatch.setattr(dbt_ahead.subprocess, "Popen", lambda *_, **__: pytest.fail("parsed again"))
+    started = []
+    monkeypatch.setattr(dbt_ahead.subprocess, "Popen", lambda *_, **__: started.append(1))
     with parsed_ahead(settings):
-        pass
+        assert started == []
