@@ -3,13 +3,14 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lastmile.embedded.database_ready import make_ready
 from lastmile.embedded.dbt_ahead import parsed_ahead
 from lastmile.embedded.fork_server import fork_server
 from lastmile.embedded.home_lock import exclusive
@@ -19,9 +20,8 @@ from lastmile.embedded.services import environment, prepare_dagster_home, servic
 from lastmile.embedded.supervisor import Database, Say, Supervisor
 from lastmile.errors import UserError
 from lastmile.orchestration.activity import Activity, activity
-from lastmile.orchestration.runs.changes import Standing, has_runs, standing
+from lastmile.orchestration.runs.changes import Standing, standing
 from lastmile.orchestration.runs.connection_pool import keep_connections
-from lastmile.orchestration.runs.workers import end_all
 from lastmile.project import Project
 from lastmile.settings import Settings
 
@@ -144,20 +144,23 @@ def session(
                 return now
 
             try:
-                _start(settings, ports, supervisor, url, lambda: before_start(settings, store))
+                _start(settings, ports, supervisor, url, variables, lambda: before_start(settings, store))
                 yield Session(settings, store, url, keep_up, began)
             finally:
                 supervisor.stop()
 
 
 def _start(
-    settings: Settings, ports: Ports | None, supervisor: Supervisor, url: str, before_daemon: Callable[[], None]
+    settings: Settings,
+    ports: Ports | None,
+    supervisor: Supervisor,
+    url: str,
+    variables: Mapping[str, str],
+    before_daemon: Callable[[], None],
 ) -> None:
     """Start everything at once that need not wait for something else. The code server takes the longest by far."""
-    from lastmile.warehouse.connections import connect
     from lastmile.warehouse.dbt.engine_macros import link_macros
     from lastmile.warehouse.dbt.profile import write_profile
-    from lastmile.warehouse.migrate import migrate
 
     write_profile(url)
     link_macros(Project.current().dbt_project)
@@ -165,12 +168,8 @@ def _start(
     code_server, daemon, *pages = services(settings, ports)
     with ThreadPoolExecutor(1) as pool:
         ready = pool.submit(before_daemon)
-        migrate(url)  # the first that needs Dagster's schema makes tables in it
+        make_ready(url, variables)  # the first that needs Dagster's schema makes tables in it
         supervisor.start([code_server])
-        with connect(url) as connection:
-            is_left = has_runs(connection)
-        if is_left:
-            end_all(_instance())
         supervisor.start(pages)
         ready.result()
     supervisor.start([daemon])
