@@ -40,5 +40,5 @@ def test_of_one_that_is_ready_no_process_is_started(database_url, monkeypatch):
 def test_what_keeps_it_from_being_migrated_is_said(database_url):
     with connect(database_url) as connection:
         connection.execute("UPDATE ledger.alembic_version SET version_num = '9999'")
-    with pytest.raises(UserError, match="migrated by newer code.*update this installation"):
+    with pytest.raises(UserError, match=r"migrated by newer code.*update this installation"):
         make_ready(database_url, variables(database_url))
