@@ -34,9 +34,14 @@ ALLOCATORS = {
 
 def environment(settings: Settings, database_url: str) -> dict[str, str]:
     """The variables every process of this installation runs with, on top of the caller's own."""
+    return {**before_database(settings), **surroundings(settings, database_url)}
+
+
+def before_database(settings: Settings) -> dict[str, str]:
+    """The same without the database's: some libraries read variables when they are imported, which is before it is."""
     return {
         **os.environ,
-        **surroundings(settings, database_url),
+        "LASTMILE_HOME": str(settings.home),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120",
         "PYTHONUNBUFFERED": "1",
@@ -44,11 +49,6 @@ def environment(settings: Settings, database_url: str) -> dict[str, str]:
         "DAGSTER_EVENT_BATCH_SIZE": "1000",
         **ALLOCATORS,
     }
-
-
-def before_database(settings: Settings) -> dict[str, str]:
-    """The variables of what is started while the database comes up."""
-    return {**os.environ, "LASTMILE_HOME": str(settings.home), "PYTHONUNBUFFERED": "1", **ALLOCATORS}
 
 
 def surroundings(settings: Settings, database_url: str) -> dict[str, str]:
