@@ -38,7 +38,9 @@ class Forked:
 
     def wait(self) -> int | None:
         """Its exit code, once it has ended; None where the server died before it."""
-        answer = self._answers.readline()
+        answer = b""
+        with suppress(ConnectionError):
+            answer = self._answers.readline()
         while not answer and self.process.is_alive():
             time.sleep(_POLL_SECONDS)
         return json.loads(answer)["code"] if answer else None
