@@ -18,13 +18,21 @@ import os
 import sys
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lastmile.errors import UserError
 
 #: The package that says what is made, where no project names another.
 ASSETS = "assets"
 _FILE = "pyproject.toml"
+
+
+@cache
+def _tools(file: Path, changed_at: int) -> dict[str, Any]:  # noqa: ARG001  # looked for dozens of times, read once
+    tools: dict[str, Any] = tomllib.loads(file.read_text()).get("tool", {})
+    return tools
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Project:
     def _in(cls, folder: Path) -> "Project | None":
         file = folder / _FILE
         try:
-            tools = tomllib.loads(file.read_text()).get("tool", {})
+            tools = _tools(file, file.stat().st_mtime_ns)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

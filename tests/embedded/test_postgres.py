@@ -1,6 +1,7 @@
 """The embedded server is started, killed, raced and moved for real."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -192,3 +193,10 @@ def test_as_root_it_works_below_closed_folders_and_opens_none(tmp_path: Path) ->
         assert Path(f"/proc/{server_process(closed / 'postgres')}").stat().st_uid != 0
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
     assert closed.stat().st_uid == 0
+
+
+def test_the_address_is_known_before_the_server_is_made_and_is_the_one_it_gets(folder: Path) -> None:
+    expected = postgres.expected(folder)
+    with postgres.started(folder) as url:
+        assert re.sub(r":[^:@/]+@", "@", url) == expected
+        assert postgres.expected(folder) == url

@@ -57,12 +57,12 @@ def test_an_idle_loop_looks_once_a_minute_where_no_wake_comes(idle, monkeypatch)
         assert look(AT_ONCE) >= 0.6
 
 
-@pytest.mark.parametrize("loop", [SENSORS, AUTOMATION])
-def test_after_a_wake_loops_look_every_second_for_a_while(idle, monkeypatch, loop):
+@pytest.mark.parametrize(("loop", "seconds"), [(SENSORS, 1.0), (AUTOMATION, 3.0)])
+def test_after_a_wake_loops_look_every_second_or_few_for_a_while(idle, monkeypatch, loop, seconds):
     monkeypatch.setattr(paces, "QUICK_FOR_SECONDS", 2.0)
     idle.wake()
     with waiting(idle, loop, 30.0) as look:
-        assert look(1.0 + AT_ONCE) >= 1.0
+        assert look(seconds + AT_ONCE) >= seconds
     idle = Pace()
     idle.work(False)
     idle.wake()
@@ -84,6 +84,25 @@ def test_a_drop_does_not_quicken_the_automation_which_has_nothing_to_look_at_yet
     idle.wake(SENSORS)
     with waiting(idle, AUTOMATION, 5.0) as look:
         assert look(1.5) is None
+
+
+def test_the_automation_waits_until_the_run_of_a_drop_is_requested(idle, monkeypatch):
+    monkeypatch.setattr(paces, "AFTER_A_DROP_SECONDS", 1.0)
+    with waiting(idle, AUTOMATION, 5.0) as look:
+        idle.wake(SENSORS)
+        idle.wake()
+        assert look(0.5) is None
+        assert look(AT_ONCE) >= 1.0
+
+
+def test_the_automation_does_not_wait_for_the_last_of_a_stream_of_drops(idle, monkeypatch):
+    monkeypatch.setattr(paces, "AFTER_A_DROP_SECONDS", 1.0)
+    with waiting(idle, AUTOMATION, 5.0) as look:
+        for _ in range(20):
+            idle.wake(SENSORS)
+            if look(0.1) is not None:
+                break
+        assert look(0.0) < 1.0 + AT_ONCE
 
 
 def test_sensors_look_every_few_seconds_where_nothing_says_that_a_drop_has_arrived(idle):

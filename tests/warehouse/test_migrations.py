@@ -77,7 +77,7 @@ def test_a_database_that_is_current_costs_no_import_of_what_migrates_it(database
 def test_the_revision_applied_last_is_the_one_whose_file_has_the_highest_number(database_url):
     from lastmile.warehouse import migrate as migrating
 
-    assert migrating._is_current(database_url)
+    assert migrating.is_current(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("UPDATE ledger.alembic_version SET version_num = '0001'")
-    assert not migrating._is_current(database_url)
+    assert not migrating.is_current(database_url)

@@ -62,6 +62,14 @@ def start(folder: Path) -> str:
         return _start(folder.resolve())
 
 
+def expected(folder: Path) -> str:
+    """The URL that `start` will give, in a folder that is new as well, where it has no password yet: for what can begin
+    without the server."""
+    with _locked(folder):
+        folder = folder.resolve()
+        return running(folder) or f"postgresql://{USER}@127.0.0.1:{_port(folder)}/{DATABASE}"
+
+
 def stop(folder: Path) -> bool:
     """Stop the server and wait until it is down, clients cut off, commits kept; whether there was one to stop."""
     if not folder.exists():

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lastmile.errors import UserError
+from lastmile.orchestration.forks.client import fork
 from lastmile.process import Process
 
 _GRACE_SECONDS = 15.0
@@ -25,10 +26,21 @@ _GRACE_SECONDS = 15.0
 _GONE_SECONDS = 5.0
 
 
-def start(name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], logs: Path) -> Process:
-    """Start `python -m <module> <arguments>` in a new process group, its output appended to `<logs>/<name>.log`."""
+def start(
+    name: str,
+    module: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    logs: Path,
+    is_forked: bool = False,
+) -> Process:
+    """Start `python -m <module> <arguments>` in a new process group, its output appended to `<logs>/<name>.log`; one
+    that `is_forked` by the fork server, where that is there."""
     logs.mkdir(parents=True, exist_ok=True)
     with (logs / f"{name}.log").open("ab") as log:
+        if is_forked:
+            with suppress(OSError):
+                return fork(name, module, arguments, environment, log.fileno(), is_leader=True).process
         popen = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             env=dict(environment),

@@ -34,9 +34,14 @@ ALLOCATORS = {
 
 def environment(settings: Settings, database_url: str) -> dict[str, str]:
     """The variables every process of this installation runs with, on top of the caller's own."""
+    return {**before_database(settings), **surroundings(settings, database_url)}
+
+
+def before_database(settings: Settings) -> dict[str, str]:
+    """The same without the database's: some libraries read variables when they are imported, which is before it is."""
     return {
         **os.environ,
-        **surroundings(settings, database_url),
+        "LASTMILE_HOME": str(settings.home),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120",
         "PYTHONUNBUFFERED": "1",
@@ -98,7 +103,7 @@ def _client_home(settings: Settings) -> Path:
 class Service:
     """How to start one of the processes; it is up once its `port` answers, or at once where it has none.
 
-    What an `outlived` one has started goes on after its death.
+    What an `outlived` one has started goes on after its death. One that `is_forked` needs the libraries of Dagster.
     """
 
     name: str
@@ -106,6 +111,7 @@ class Service:
     arguments: Sequence[str]
     port: int | None = None
     outlived: bool = False
+    is_forked: bool = False
 
 
 def services(settings: Settings, ports: Ports | None) -> list[Service]:
@@ -119,14 +125,14 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
     workspace = str(_workspace(settings.dagster_home, port))
     code = ["--module-name", Project.current().definitions, "--location-name", LOCATION]
     found = [
-        Service("code-server", "dagster", ["api", "grpc", *_address(port), *code], port)
+        Service("code-server", "dagster", ["api", "grpc", *_address(port), *code], port, is_forked=True)
         if ports is None
-        else Service("code-server", "lastmile.orchestration.code_server", [str(port), *code], port),
-        Service("daemon", "lastmile.orchestration.runs", [workspace], outlived=True),
+        else Service("code-server", "lastmile.orchestration.code_server", [str(port), *code], port, is_forked=True),
+        Service("daemon", "lastmile.orchestration.runs", [workspace], outlived=True, is_forked=True),
     ]
     if ports is not None:
         webserver = [workspace, *_address(ports.ui)]
-        found.append(Service("webserver", "lastmile.orchestration.web_ui", webserver, ports.ui))
+        found.append(Service("webserver", "lastmile.orchestration.web_ui", webserver, ports.ui, is_forked=True))
         found.append(Service("api", "lastmile.serving", [str(ports.api)], ports.api))
     return found
 

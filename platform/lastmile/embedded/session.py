@@ -3,13 +3,16 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lastmile.embedded.database_ready import make_ready
+from lastmile.embedded.dbt_ahead import parsed_ahead
+from lastmile.embedded.fork_server import fork_server
 from lastmile.embedded.home_lock import exclusive
 from lastmile.embedded.ports import Ports
 from lastmile.embedded.processes import stop_recorded
@@ -17,9 +20,8 @@ from lastmile.embedded.services import environment, prepare_dagster_home, servic
 from lastmile.embedded.supervisor import Database, Say, Supervisor
 from lastmile.errors import UserError
 from lastmile.orchestration.activity import Activity, activity
-from lastmile.orchestration.runs.changes import Standing, has_runs, standing
+from lastmile.orchestration.runs.changes import Standing, standing
 from lastmile.orchestration.runs.connection_pool import keep_connections
-from lastmile.orchestration.runs.workers import end_all
 from lastmile.project import Project
 from lastmile.settings import Settings
 
@@ -127,8 +129,8 @@ def session(
     with exclusive(settings), _stoppable():
         stop_recorded(left_over)
         store = open_store(settings)
-        with database(settings) as url:
-            variables = environment(settings, url)
+        with fork_server(settings) as forks, parsed_ahead(settings), database(settings) as url:
+            variables = {**environment(settings, url), **forks}
             os.environ.update(variables)
             server = Database(settings, url, say)
             supervisor = Supervisor(settings.home / "logs", variables, left_over, say)
@@ -142,33 +144,32 @@ def session(
                 return now
 
             try:
-                _start(settings, ports, supervisor, url, lambda: before_start(settings, store))
+                _start(settings, ports, supervisor, url, variables, lambda: before_start(settings, store))
                 yield Session(settings, store, url, keep_up, began)
             finally:
                 supervisor.stop()
 
 
 def _start(
-    settings: Settings, ports: Ports | None, supervisor: Supervisor, url: str, before_daemon: Callable[[], None]
+    settings: Settings,
+    ports: Ports | None,
+    supervisor: Supervisor,
+    url: str,
+    variables: Mapping[str, str],
+    before_daemon: Callable[[], None],
 ) -> None:
     """Start everything at once that need not wait for something else. The code server takes the longest by far."""
-    from lastmile.warehouse.connections import connect
     from lastmile.warehouse.dbt.engine_macros import link_macros
     from lastmile.warehouse.dbt.profile import write_profile
-    from lastmile.warehouse.migrate import migrate
 
     write_profile(url)
     link_macros(Project.current().dbt_project)
     prepare_dagster_home(settings)
     code_server, daemon, *pages = services(settings, ports)
-    supervisor.start([code_server])
     with ThreadPoolExecutor(1) as pool:
         ready = pool.submit(before_daemon)
-        migrate(url)
-        with connect(url) as connection:
-            is_left = has_runs(connection)
-        if is_left:
-            end_all(_instance())
+        make_ready(url, variables)  # the first that needs Dagster's schema makes tables in it
+        supervisor.start([code_server])
         supervisor.start(pages)
         ready.result()
     supervisor.start([daemon])

@@ -111,7 +111,7 @@ class Supervisor:
         self._remember()
 
     def _launch(self, service: Service) -> Process:
-        return start(service.name, service.module, service.arguments, self._variables, self._logs)
+        return start(service.name, service.module, service.arguments, self._variables, self._logs, service.is_forked)
 
     def _remember(self) -> None:
         remember([*self._outlived, *(kept.process for kept in self._kept)], self._file)

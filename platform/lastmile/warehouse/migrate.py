@@ -30,7 +30,7 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 
 def migrate(url: str) -> None:
     """Apply what is pending. Raises UserError where the database is unreachable, denies it, or is newer."""
-    if _is_current(url):
+    if is_current(url):
         return
     from alembic import command
     from sqlalchemy import text
@@ -52,8 +52,11 @@ def pending(url: str) -> list[str]:
         return _pending(connection)
 
 
-def _is_current(url: str) -> bool:
-    """Whether the last revision, by the numbers that their files begin with, is the one applied."""
+def is_current(url: str) -> bool:
+    """Whether the last revision, by the numbers that their files begin with, is the one applied.
+
+    Raises UserError where the database is unreachable.
+    """
     last = max(file.name.partition("_")[0] for file in (_SCRIPTS / "versions").glob("[0-9]*_*.py"))
     with connect(url) as connection:
         try:

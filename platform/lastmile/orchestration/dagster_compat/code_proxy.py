@@ -19,6 +19,8 @@ from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # Dagster brings it, without types
 
+from lastmile.orchestration.forks.client import Forked, fork
+
 _SERVICE = "/api.DagsterApi/"
 _RELOAD, _END = f"{_SERVICE}ReloadCode", f"{_SERVICE}ShutdownServer"
 _STREAMS = {
@@ -31,6 +33,9 @@ _STREAMS = {
 _EMPTY = b""  # the requests and answers of both calls have no fields that are needed
 #: Sizes of messages are the server's and the clients' to limit.
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+#: How often a server that comes up is tried: else ever less often, which left it unnoticed for seconds.
+_TRIES = [(f"grpc.{which}_reconnect_backoff_ms", 100) for which in ("initial", "min", "max")]
+_STANDARD_OUTPUT = 1
 _THREADS = 32
 _START_SECONDS = 180.0
 
@@ -40,18 +45,9 @@ class Behind:
 
     def __init__(self, arguments: Sequence[str], folder: Path) -> None:
         self.socket = folder / f"code-{os.urandom(4).hex()}.sock"
-        command = [
-            sys.executable,
-            "-m",
-            "dagster",
-            "api",
-            "grpc",
-            "--lazy-load-user-code",
-            "--socket",
-            str(self.socket),
-        ]
-        self.process = subprocess.Popen([*command, *arguments])
-        self.channel = grpc.insecure_channel(f"unix:{self.socket}", options=_OPTIONS)
+        options = ["api", "grpc", "--lazy-load-user-code", "--socket", str(self.socket), *arguments]
+        self.process = _process("dagster", options)
+        self.channel = grpc.insecure_channel(f"unix:{self.socket}", options=[*_OPTIONS, *_TRIES])
 
     def wait_until_up(self) -> None:
         """Raises RuntimeError where it ends, or does not answer in time."""
@@ -133,6 +129,13 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
             yield from self._behind.channel.unary_stream(method)(request, timeout=context.time_remaining())
         except grpc.RpcError as error:
             context.abort(error.code(), error.details())
+
+
+def _process(module: str, arguments: Sequence[str]) -> "Forked | subprocess.Popen[bytes]":
+    try:
+        return fork("code server", module, arguments, os.environ, _STANDARD_OUTPUT, is_leader=False)
+    except OSError:
+        return subprocess.Popen([sys.executable, "-m", module, *arguments])
 
 
 def serve(host: str, port: int, arguments: Sequence[str]) -> None:

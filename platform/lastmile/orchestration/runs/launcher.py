@@ -12,7 +12,6 @@ import os
 import signal
 import time
 from contextlib import suppress
-from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import Any
 
@@ -26,7 +25,7 @@ from lastmile.orchestration.dagster_compat.launching import (
     RunLauncher,
     WorkerStatus,
 )
-from lastmile.orchestration.runs.worker_processes import WorkerProcesses
+from lastmile.orchestration.runs.worker_processes import Worker, WorkerProcesses
 from lastmile.orchestration.runs.workers import end, record_worker, worker_of
 from lastmile.process import Process
 
@@ -60,20 +59,17 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         run_id = context.dagster_run.run_id
         worker = self._processes.start(run_id)
         try:
-            record_worker(self._instance, run_id, worker.pid or 0)
+            record_worker(self._instance, run_id, worker.pid)
         except BaseException:
             worker.kill()
             raise
         Thread(target=self._end_with, args=(worker, run_id), name=f"end of {run_id}", daemon=True).start()
 
-    def _end_with(self, worker: BaseProcess, run_id: str) -> None:
+    def _end_with(self, worker: Worker, run_id: str) -> None:
         """Wait for the worker's end, and end the run where it has not."""
-        code = self._processes.exit_code(worker)
-        if code is None:
-            return  # the worker goes on; run monitoring and `end_lost` will notice its end
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        code = self._processes.exit_code(worker, run_id)
         try:
-            end(self._instance, run_id, f"Its worker (process {worker.pid}) {how}.")
+            end(self._instance, run_id, f"Its worker (process {worker.pid}) {_how(code)}.")
         except Exception:
             # The database may be what killed the worker. Run monitoring ends the run when it is back.
             log.exception("run %s could not be ended", run_id)
@@ -101,6 +97,12 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         if not worker.is_alive():
             return CheckRunHealthResult(WorkerStatus.FAILED, f"its worker (process {worker.pid}) is gone")
         return CheckRunHealthResult(WorkerStatus.RUNNING, run_worker_id=str(worker.pid))
+
+
+def _how(code: int | None) -> str:
+    if code is None:  # the fork server died before it
+        return "is gone"
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
 def _stop(worker: Process) -> None:

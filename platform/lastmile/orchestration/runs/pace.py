@@ -1,4 +1,4 @@
-"""How often each loop of the daemon looks: every second after something has happened, else once in minutes.
+"""How often each loop of the daemon looks: every second or few after something has happened, else once in minutes.
 
 Every loop of Dagster's waits between two looks. While a platform is idle such a wait goes on until something wakes it
 or minutes are over, so nothing is lost for good where a wake never came. A wait of the second that follows a wake is
@@ -12,6 +12,10 @@ from threading import Condition
 #: Loops, by the names of Dagster's daemons.
 SENSORS, AUTOMATION, BACKFILLS = "SENSOR", "ASSET", "BACKFILL"
 QUICK_SECONDS, QUICK_FOR_SECONDS = 1.0, 20.0
+#: To evaluate all conditions takes most of a second of a core, which a run that is about to start has more use for.
+_QUICK: Mapping[str, float] = {AUTOMATION: 3.0}
+#: So it waits until the run of a drop that has just arrived is requested, but not for the last of a stream of them.
+AFTER_A_DROP_SECONDS, STREAM_SECONDS = 2.0, 10.0
 IDLE_SECONDS = 60.0
 #: All that conditions depend on wakes their evaluation, but for a cron tick; each costs half a second of CPU. What
 #: waits for the next minute, as training does, comes soon after what led to it.
@@ -33,6 +37,7 @@ class Pace:
         self._quick_until: dict[str, float] = {}
         self._all_quick_until = 0.0
         self._soon_until = 0.0
+        self._drop_at = float("-inf")
         self._is_working = True  # until it is known
         self._longest: dict[str, float] = {}
         self._is_over = False
@@ -41,6 +46,8 @@ class Pace:
         """End the long waits; these loops, or all where none is given, then look every second for a while."""
         with self._changed:
             until = time.monotonic() + QUICK_FOR_SECONDS
+            if SENSORS in loops and time.monotonic() - self._drop_at > STREAM_SECONDS:
+                self._drop_at = time.monotonic()
             if loops:
                 self._quick_until |= dict.fromkeys(loops, until)
             else:
@@ -74,13 +81,18 @@ class Pace:
         began = time.monotonic()
         with self._changed:
             wakes, is_quick = self._wakes, began < max(self._quick_until.get(loop, 0.0), self._all_quick_until)
-            while not self._is_over and (is_quick or wakes == self._wakes):
-                interval = min(seconds, QUICK_SECONDS) if is_quick else self._interval(loop, seconds)
-                if (left := began + interval - time.monotonic()) <= 0:
+            while not self._is_over:
+                is_woken = wakes != self._wakes and not is_quick
+                due = began if is_woken else began + self._interval(loop, seconds, is_quick)
+                if loop == AUTOMATION:
+                    due = max(due, self._drop_at + AFTER_A_DROP_SECONDS)
+                if (left := due - time.monotonic()) <= 0:
                     return
                 self._changed.wait(left)
 
-    def _interval(self, loop: str, seconds: float) -> float:
+    def _interval(self, loop: str, seconds: float, is_quick: bool) -> float:
+        if is_quick:
+            return min(seconds, _QUICK.get(loop, QUICK_SECONDS))
         if self._is_working:
             return min(_WHILE_WORKING.get(loop, seconds), self._longest.get(loop, IDLE_SECONDS))
         if loop in _SOON and time.monotonic() < self._soon_until:

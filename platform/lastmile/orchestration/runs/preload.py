@@ -1,9 +1,7 @@
-"""The libraries that most runs need, imported once by multiprocessing's fork server: workers have them from the start.
+"""The libraries that most runs need, imported once by the fork server of their workers: those have them from the start.
 
-Nothing of the project is among them: each worker imports that anew, so a run is always of the code as it is.
-
-A fork has no thread but the one that forked, so a library that starts threads it cannot do without must not be among
-them. Raises RuntimeError where one has: the server then ends, and workers are started without it.
+Nothing of the project is among them: each worker imports that anew, so a run is always of the code as it is. Raises
+RuntimeError where a library cannot be forked: the server then ends, and workers are started without it.
 """
 
 import gc
@@ -12,18 +10,13 @@ from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lastmile.orchestration.forks.threads import refuse_threads
+
 LIBRARIES = (
     "dagster", "dagster_dbt", "dagster_postgres", "dbt.adapters.postgres", "dbt.cli.main", "obstore", "pandas",
     "pandera.polars", "pgpq", "polars", "psycopg", "pyarrow.parquet", "python_calamine", "sklearn.ensemble",
     "sklearn.model_selection", "sklearn.tree", "skops.io",
 )  # fmt: skip
-#: Threads of an allocator and of polars' spilling, which a worker can do without. Those with no name of their own have
-#: the program's: the main one, and OpenBLAS's, which a fork starts anew.
-_HARMLESS = {"jemalloc_bg_thd", "polars-ooc-clea"}
-
-
-def _threads() -> set[str]:
-    return {(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()}
 
 
 def _warm_dbt() -> None:
@@ -47,9 +40,9 @@ def _warm_dbt() -> None:
         template_cache.get_node_template(macro)
 
 
+gc.disable()
 for library in LIBRARIES:
     import_module(library)
 _warm_dbt()
-if strange := _threads() - _HARMLESS - {Path("/proc/self/comm").read_text().strip()}:
-    raise RuntimeError(f"no workers can be forked: a library has started threads: {', '.join(sorted(strange))}")
-gc.freeze()  # else a worker's first collection copies all that is shared
+gc.collect()
+refuse_threads()

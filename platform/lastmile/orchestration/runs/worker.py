@@ -5,6 +5,7 @@ whether its worker lives, by any process that comes later and without anything h
 """
 
 import os
+import sys
 
 from dagster import DagsterInstance
 
@@ -33,3 +34,7 @@ def give_way(instance: DagsterInstance, run_id: str) -> None:
     pools = run.run_op_concurrency.all_pools if run and run.run_op_concurrency else None
     if pools and TRAINING in pools:
         os.nice(_NICE)
+
+
+if __name__ == "__main__":
+    work(sys.argv[1])

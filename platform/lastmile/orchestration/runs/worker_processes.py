@@ -1,30 +1,28 @@
 """Starting the process of a run: forked in a fraction of a second from one that has the libraries, where it can be.
 
-multiprocessing's fork server has imported `runs.preload` once, which takes 3 CPU-s; it starts with the first worker,
-ends after being idle for a while, and is started again when it was killed. Where it cannot serve, and on macOS, whose
-frameworks survive no fork, a worker is a new interpreter.
+That server has imported `runs.preload`. It comes up when the first run ends, since others follow soon or none for long,
+is ended when it was idle for a while, and started again when it was killed. While there is none, a worker is forked
+from the server of the platform's other processes and imports the rest when it needs it. Where neither can serve, and on
+macOS, it is a new interpreter.
 """
 
 import logging
 import os
-import signal
+import subprocess
 import sys
-from contextlib import suppress
-from importlib import invalidate_caches
-from multiprocessing import get_context
-from multiprocessing.connection import wait
-from multiprocessing.context import BaseContext, ForkServerContext, SpawnContext
-from multiprocessing.process import BaseProcess
 from threading import Lock, Timer
 
-import psutil
+from lastmile.orchestration.forks.client import Forked, fork
+from lastmile.orchestration.forks.owner import CAN_FORK, ForkServer
 
-#: The fork server holds 0.2 GB, so it does not wait for work for ever.
-IDLE_SECONDS = 600.0
-#: What multiprocessing says of a worker whose fork server was killed before it could report.
-_UNKNOWN = 255
+#: The server holds a third of the memory of an idle platform.
+IDLE_SECONDS = 60.0
+_LIBRARIES, _WORKER = "lastmile.orchestration.runs.preload", "lastmile.orchestration.runs.worker"
+_STANDARD_OUTPUT = 1
 
 log = logging.getLogger(__name__)
+
+Worker = Forked | subprocess.Popen[bytes]
 
 
 class WorkerProcesses:
@@ -32,70 +30,62 @@ class WorkerProcesses:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._working: set[BaseProcess] = set()
-        self._forking: ForkServerContext = get_context("forkserver")
-        self._forking.set_forkserver_preload(["lastmile.orchestration.runs.preload"])
-        self._spawning: SpawnContext = get_context("spawn")
-        self._can_fork = sys.platform == "linux"
-        self._server: int | None = None
+        self._working: set[str] = set()
+        self._server: ForkServer | None = None
+        self._can_fork, self._has_served = CAN_FORK, False
         self._idle: Timer | None = None
 
-    def start(self, run_id: str) -> BaseProcess:
+    def start(self, run_id: str) -> Worker:
         """A process that carries out the run."""
         with self._lock:
             if self._idle:
                 self._idle.cancel()
-            worker = self._fork(run_id) or _started(self._spawning, run_id)
-            self._working.add(worker)
+            worker = self._fork(run_id) or subprocess.Popen([sys.executable, "-m", _WORKER, run_id])
+            self._working.add(run_id)
             return worker
 
-    def _fork(self, run_id: str) -> BaseProcess | None:
-        if not self._can_fork:
-            return None
-        try:
-            worker = _started(self._forking, run_id)
-        except (EOFError, OSError):
-            self._can_fork = self._server is not None  # one that has never served is not tried again
-            log.warning("the fork server has ended; the worker of run %s is started without it", run_id)
-            return None
-        self._server = _parent(worker) or self._server
-        return worker
-
-    def exit_code(self, worker: BaseProcess) -> int | None:
+    def exit_code(self, worker: Worker, run_id: str) -> int | None:
         """Wait for its end: negative is the signal that killed it; None where the fork server died before it."""
-        wait([worker.sentinel])
-        with self._lock:  # starting a process collects the exit codes of others, too
-            self._working.discard(worker)
-            if not self._working and self._server:
+        code = worker.wait()
+        with self._lock:
+            self._working.discard(run_id)
+            if not self._working and self._ensure_server():
                 self._idle = Timer(IDLE_SECONDS, self._end_idle_server)
                 self._idle.daemon = True
                 self._idle.start()
-            return None if worker.exitcode == _UNKNOWN else worker.exitcode
+        return code
+
+    def _fork(self, run_id: str) -> Forked | None:
+        if self._server is None or not self._server.is_ready():
+            try:
+                return _forked(run_id, {})
+            except OSError:  # the platform has no server: it is worth waiting for ours
+                log.debug("run %s waits for the fork server", run_id)
+        if (server := self._ensure_server()) is None:
+            return None
+        try:
+            worker = _forked(run_id, server.variables)
+        except OSError:
+            log.warning("the fork server has ended; the worker of run %s is started without it", run_id)
+            self._can_fork = self._has_served  # one that has never served is not tried again
+            return None
+        self._has_served = True
+        return worker
+
+    def _ensure_server(self) -> ForkServer | None:
+        if self._server and not self._server.is_alive():
+            self._server.stop()
+            self._server = None
+        if self._server is None and self._can_fork:
+            self._server = ForkServer(_LIBRARIES, os.environ, None, is_apart=False)
+        return self._server
 
     def _end_idle_server(self) -> None:
-        with self._lock, suppress(ProcessLookupError, ChildProcessError):
+        with self._lock:
             if self._server and not self._working:
-                os.kill(self._server, signal.SIGTERM)
-                os.waitid(os.P_PID, self._server, os.WEXITED | os.WNOWAIT)  # multiprocessing collects it
+                self._server.stop()
+                self._server = None
 
 
-def _started(context: BaseContext, run_id: str) -> BaseProcess:
-    worker: BaseProcess = context.Process(  # type: ignore[attr-defined]  # typeshed knows it of each context only
-        target=_work, args=(run_id,), name=f"worker of {run_id}"
-    )
-    worker.start()
-    return worker
-
-
-def _work(run_id: str) -> None:
-    invalidate_caches()  # what the fork server knows of folders may be older than the code in them
-    from lastmile.orchestration.runs.worker import work
-
-    work(run_id)
-
-
-def _parent(worker: BaseProcess) -> int | None:
-    try:
-        return psutil.Process(worker.pid).ppid()
-    except psutil.NoSuchProcess:
-        return None
+def _forked(run_id: str, server: dict[str, str]) -> Forked:
+    return fork(run_id, _WORKER, [run_id], {**os.environ, **server}, _STANDARD_OUTPUT, is_leader=False)
