@@ -172,8 +172,10 @@ def _ingest(connection: Connection, store: Store, contract: Contract, drop: Drop
 
 def _load_or_release(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome:
     _expect_allowed_size(drop, contract)
-    with TemporaryDirectory(prefix="lastmile-") as folder:
-        pinned = store.pin(object_of(drop), Path(folder) / "drop")
+    with (
+        TemporaryDirectory(prefix="lastmile-") as folder,
+        store.pinned(object_of(drop), Path(folder) / "drop") as pinned,
+    ):
         ingest = release_rows if drop.retake else load_drop
         try:
             return ingest(connection, store, contract, drop, pinned, run_id)

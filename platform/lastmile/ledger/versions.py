@@ -24,6 +24,23 @@ def lock_key(connection: Connection, drop: Drop, sha256: str) -> bool:
     return newer.rowcount == 0
 
 
+def lock_unlike_others(connection: Connection, drop: Drop) -> bool:
+    """Keep other versions of the drop's key waiting until the transaction ends; whether, although its hash is not known
+    yet, no drop bears upon it: none has its key, and none its size in its partition."""
+    lock(connection, Lock.OBJECT, [drop.key])
+    others = connection.execute(
+        """
+        SELECT FROM ledger.drops one JOIN ledger.drops other USING (store, dataset, partition)
+        WHERE one.id = %(id)s AND other.id <> one.id AND other.size = one.size
+        UNION ALL
+        SELECT FROM ledger.drops one JOIN ledger.drops other USING (store, key)
+        WHERE one.id = %(id)s AND other.id <> one.id LIMIT 1
+        """,
+        {"id": drop.id},
+    )
+    return others.rowcount == 0
+
+
 def supersede(connection: Connection, drop: Drop, run_id: str) -> list[tuple[int, str | None]]:
     """Mark older versions of the drop's key as replaced by it; returns their ids and their cleaned files' keys.
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -14,6 +14,7 @@ from obstore.exceptions import AlreadyExistsError, InvalidPathError, NotFoundErr
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from lastmile.store import download, s3
+from lastmile.store.arriving import ArrivingFile, Pinned
 from lastmile.store.download import PinnedFile
 from lastmile.store.folder import Unlisted, list_folder
 from lastmile.store.stored_object import Changed, Denied, Missing, StoredObject, translated_errors, version_of
@@ -69,8 +70,8 @@ class Store:
         folder has it and we may not read it.
         """
         self._expect_readable(wanted)
-        with to.open("wb") as file, translated_errors(self.url, f"read {wanted.key}"):
-            sha256, size = download.write(self._chunks(wanted), file)
+        with to.open("wb") as file:
+            sha256, size = download.write(self._requested(wanted), file)
         if size != wanted.size:
             raise Changed(f"{wanted.key}: expected {wanted.size} bytes, found {size}")
         return sha256
@@ -92,6 +93,15 @@ class Store:
         if not is_same:
             raise Changed(f"{wanted.key}: it was replaced while being read")
         return PinnedFile(to, sha256, state)
+
+    @contextmanager
+    def pinned(self, wanted: StoredObject, to: Path) -> Iterator[Pinned]:
+        """As `pin`, but a large object of a bucket may be read while it arrives."""
+        if isinstance(self.backend, LocalStore) or wanted.size <= download.RANGE_BYTES:
+            yield self.pin(wanted, to)
+            return
+        with ArrivingFile(wanted, to, self._requested(wanted)) as arriving:
+            yield arriving
 
     def read(self, key: str) -> bytes:
         """All bytes of an object. Raises Missing."""
@@ -162,6 +172,10 @@ class Store:
             ) from error
         except OSError:  # the read that follows reports it
             return
+
+    def _requested(self, wanted: StoredObject) -> Iterator[Any]:
+        with translated_errors(self.url, f"read {wanted.key}"):
+            yield from self._chunks(wanted)
 
     def _chunks(self, wanted: StoredObject) -> Iterator[Any]:
         """The bytes of the requested version. Raises Changed."""

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -41,6 +40,7 @@ from lastmile.ingestion.readers.delimited.records import (
     values,
 )
 from lastmile.ingestion.readers.delimited.skipped_lines import without_skipped
+from lastmile.store import Source
 
 #: Why a record below the table is broken.
 ANOTHER_TABLE = (
@@ -55,7 +55,7 @@ FEW_ROWS = 2_000
 SURPLUS = "\0"
 
 
-def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
+def open_delimited(path: Source, contract: Contract, found: dict[str, str | int]) -> Reader:
     """Raises Refused where no dialect fits the contract, Unreadable where the file is no text."""
 
     def text() -> Iterator[bytes]:
