@@ -3,6 +3,7 @@
 from lastmile.store.arriving import ArrivingFile, Pinned, Source
 from lastmile.store.backends import open_store
 from lastmile.store.download import PinnedFile
+from lastmile.store.held import HeldFile
 from lastmile.store.objects import Store
 from lastmile.store.stored_object import Changed, Denied, Missing, StoredObject
 from lastmile.store.upload import Upload
@@ -11,6 +12,7 @@ __all__ = [
     "ArrivingFile",
     "Changed",
     "Denied",
+    "HeldFile",
     "Missing",
     "Pinned",
     "PinnedFile",

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from lastmile.store import download
+from lastmile.store.held import HeldFile
 from lastmile.store.stored_object import Changed, StoredObject
 
 
@@ -70,9 +71,6 @@ class ArrivingFile:
     def open(self, _mode: str = "rb") -> io.BufferedReader:
         """The file, read-only, from its beginning."""
         return io.BufferedReader(_Reading(self, self._file))
-
-    def stat(self) -> os.stat_result:
-        return self._file.stat()
 
     def arrived(self, beyond: int) -> int:
         """How many bytes have arrived, once there are more than `beyond`, or no more come."""
@@ -131,5 +129,5 @@ class _Reading(io.RawIOBase):
 
 #: The bytes of one version of an object, whole or arriving.
 Pinned = download.PinnedFile | ArrivingFile
-#: A file, or one that is still being downloaded.
-Source = Path | ArrivingFile
+#: A file, one that is still being downloaded, or one in memory.
+Source = Path | ArrivingFile | HeldFile

@@ -1,5 +1,6 @@
 """Operations on objects. Each is atomic, and reads are of the requested version."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +17,8 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 from lastmile.store import download, s3
 from lastmile.store.arriving import ArrivingFile, Pinned
 from lastmile.store.download import PinnedFile
-from lastmile.store.folder import Unlisted, list_folder
+from lastmile.store.folder import Unlisted, list_folder, version
+from lastmile.store.held import HeldFile
 from lastmile.store.stored_object import Changed, Denied, Missing, StoredObject, translated_errors, version_of
 
 _PAGE = 1_000
@@ -75,6 +77,18 @@ class Store:
         if size != wanted.size:
             raise Changed(f"{wanted.key}: expected {wanted.size} bytes, found {size}")
         return sha256
+
+    def hold(self, wanted: StoredObject, file: Path) -> HeldFile:
+        """As `fetch`, of a small object into memory; `file` is written only for whoever needs one."""
+        self._expect_readable(wanted)
+        with translated_errors(self.url, f"read {wanted.key}"):
+            if isinstance(self.backend, LocalStore):
+                data = _read_at_once(_file(self.backend, wanted.key), wanted)
+            else:
+                data = b"".join(map(bytes, self._chunks(wanted)))
+        if len(data) != wanted.size:
+            raise Changed(f"{wanted.key}: expected {wanted.size} bytes, found {len(data)}")
+        return HeldFile(data, hashlib.sha256(data).hexdigest(), file)
 
     def pin(self, wanted: StoredObject, to: Path) -> PinnedFile:
         """As `fetch`, but a file in a folder is hard-linked where possible, not copied.
@@ -217,6 +231,17 @@ class Store:
         version_id = meta["version"] if self.keeps_versions else None
         version = version_of(version_id, meta["e_tag"], meta["last_modified"], meta["size"])
         return StoredObject(meta["path"], meta["size"], version, meta["last_modified"])
+
+
+def _read_at_once(file: Path, wanted: StoredObject) -> bytes:
+    """A file's bytes. Raises Changed where it is not of the wanted version before and after they are read."""
+    with file.open("rb") as opened:
+        found = [version(os.fstat(opened.fileno()))]
+        data = opened.read()
+    found.append(version(file.stat()))
+    if other := next((one for one in found if one != wanted.version), None):
+        raise Changed(f"{wanted.key}: expected version {wanted.version}, found {other}")
+    return data
 
 
 def _file(folder: LocalStore, key: str) -> Path:

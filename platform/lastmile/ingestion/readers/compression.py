@@ -46,8 +46,9 @@ def blocks(path: Source, limits: Limits) -> Iterator[bytes]:
     """
     name = compression(path)
     if name is None:
-        at_a_time = max(BLOCK - path.stat().st_size // FOR_A_BYTE, BLOCK // 3)
         with path.open("rb") as file:
+            at_a_time = max(BLOCK - file.seek(0, SEEK_END) // FOR_A_BYTE, BLOCK // 3)
+            file.seek(0)
             yield from iter(lambda: file.read(at_a_time), b"")
     else:
         with path.open("rb") as packed:
