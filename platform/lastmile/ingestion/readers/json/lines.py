@@ -65,9 +65,8 @@ def _parts(text: Iterable[bytes], longest: int) -> Iterator[Lines]:
     """Lines that are not empty, a block's worth at a time. Raises Refused for an endless one."""
     number, rest = 1, b""
     for block in text:
-        data = rest + block
-        size = data.rfind(b"\n") + 1
-        whole, rest = data[:size], data[size:]
+        size = block.rfind(b"\n") + 1
+        whole, rest = (rest + block[:size], block[size:]) if size else (b"", rest + block)
         if len(rest) >= longest:
             raise Refused(
                 f"line {number + whole.count(LINE_END)}: expected at most {longest:,} bytes, found more. Write one "

@@ -26,7 +26,7 @@ from lastmile.ingestion.readers.parquet.limits import (
     text_bytes,
     total,
 )
-from lastmile.ingestion.readers.parquet.texts import plain_texts, texts
+from lastmile.ingestion.readers.parquet.texts import may_have_nul, plain_texts, texts
 from lastmile.ingestion.validation.header_match import fit
 
 #: Columns are read through a buffer of this many bytes, so that memory does not grow with the row group.
@@ -108,7 +108,8 @@ def _batch(batch: Any, header: Sequence[str], kinds: Mapping[str, Kind], first: 
     frame = pl.DataFrame([column for column, _ in found])
     lines = pl.Series("line", range(first, first + frame.height), pl.UInt64)
     faults = [fault for _, faults in found for fault in faults]
-    return RawBatch(frame, lines, raw_rows(frame), faults=faults)
+    nul_free = not any(map(may_have_nul, batch.columns))
+    return RawBatch(frame, lines, raw_rows(frame), nul_free=nul_free, faults=faults)
 
 
 def _arrow_batches(path: Path, rows: int) -> Iterator[Any]:
