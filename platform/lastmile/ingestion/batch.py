@@ -1,7 +1,7 @@
 """What passes between the stages of ingestion: an opened drop, its batches raw and validated, its refusal."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,26 @@ class RawBatch:
 
 
 @dataclass(frozen=True)
+class Unparsed:
+    """Records of a small file that are found and not parsed yet, so that those of many files may be parsed at once.
+
+    `parse` makes rows of texts of equal `form`, one after another, given how many rows they have; `batch` makes the
+    file's only batch of the rows that `text` has. `size` is about what those take in memory, in bytes.
+    """
+
+    text: bytes
+    rows: int
+    columns: int
+    form: Hashable
+    parse: Callable[[Sequence[bytes], int], pl.DataFrame] = field(repr=False)
+    batch: Callable[[pl.DataFrame], RawBatch] = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        return len(self.text) + 16 * self.rows * self.columns
+
+
+@dataclass(frozen=True)
 class Reader:
     """An opened drop. `header` is empty for a file without content; then, and for a header only, there are no batches.
 
@@ -84,13 +104,20 @@ class Reader:
     format: dict[str, str | int]
     header: list[str]
     produce: Callable[[int], Iterator[RawBatch]] = field(repr=False)
+    #: The records as they are before they are parsed, where they make a single batch and can be had so.
+    unparsed: Callable[[], Unparsed | None] = field(repr=False, default=lambda: None)
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[RawBatch]:
         """The records in file order, at most `rows` and `BATCH_CELLS` in a batch; each call starts again at the first.
 
         Raises Refused or Unreadable where the file turns out to be damaged: then no earlier batch may be kept.
         """
-        return self.produce(max(1, min(rows, BATCH_CELLS // max(1, len(self.header)))))
+        return self.produce(rows_in_batch(len(self.header), rows))
+
+
+def rows_in_batch(columns: int, most: int = BATCH_ROWS) -> int:
+    """Rows of a batch of so many columns."""
+    return max(1, min(most, BATCH_CELLS // max(1, columns)))
 
 
 def rows_at_once(rescued: int) -> int:

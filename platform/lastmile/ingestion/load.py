@@ -4,7 +4,7 @@ Whatever kills it, nothing of the drop is visible before the commit and all of i
 published before the commit, under a name unique to its claim, and counts only once the ledger's row names it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -37,7 +37,7 @@ from lastmile.ledger.drop_tables import create_drop_table, index_keys
 from lastmile.quarantine.corrections import corrected_cells
 from lastmile.quarantine.discard import discarded_lines
 from lastmile.quarantine.rows import Kind, delete_rows, quarantine_rows
-from lastmile.store import Missing, PinnedFile, Store, StoredObject
+from lastmile.store import Missing, Pinned, Store, StoredObject, Upload
 from lastmile.warehouse.drop_tables import LARGE_BYTES, DropTable
 
 
@@ -107,12 +107,24 @@ class Load:
             quarantine_rows(self.connection, drop.id, drop.dataset, drop.partition, self.run_id, rows, kind)
 
 
+class _Repeated(Exception):
+    """The drop turned out, while it was being loaded, to have the bytes of another one that was loaded meanwhile."""
+
+
 def load_drop(
-    connection: Connection, store: Store, contract: Contract, drop: Drop, pinned: PinnedFile, run_id: str
+    connection: Connection, store: Store, contract: Contract, drop: Drop, pinned: Pinned, run_id: str
 ) -> Outcome:
     """Load the drop whose bytes are pinned. Raises Refused, Unreadable or Changed with nothing of it left behind."""
+    try:
+        return _load_drop(connection, store, contract, drop, pinned, run_id)
+    except _Repeated:  # by now its hash is known at once
+        return _load_drop(connection, store, contract, drop, pinned, run_id)
+
+
+def _load_drop(
+    connection: Connection, store: Store, contract: Contract, drop: Drop, pinned: Pinned, run_id: str
+) -> Outcome:
     stale: list[str] = []
-    sha256 = pinned.sha256
     load = begin(connection, contract, drop, run_id)
     if drop.size >= LARGE_BYTES and load.first_day is not None:
         load.drop_table = create_drop_table(connection, contract.name, load.provenance())
@@ -120,7 +132,9 @@ def load_drop(
         index_keys(connection, contract, [drop.partition], except_keys=[drop.key])
     with connection.transaction():
         ledger.lock_claims(connection, drop)
-        if not ledger.lock_key(connection, drop, sha256):
+        if not pinned.is_whole and ledger.lock_unlike_others(connection, drop):
+            outcome, stale = _load_file(load, store, pinned, is_compared=False)
+        elif not ledger.lock_key(connection, drop, sha256 := pinned.sha256):
             outcome = Outcome("superseded", message="a newer version of this object is loaded")
         elif same := ledger.same_content(connection, drop, sha256):
             outcome = Outcome("duplicate", message=f"the same bytes as drop {same}, which is current")
@@ -133,12 +147,11 @@ def load_drop(
         else:
             outcome, stale = _load_file(load, store, pinned)
             if twin:
-                message = f"loaded, although drop {twin} has the same bytes under another name"
-                outcome = replace(outcome, message=message)
+                outcome = replace(outcome, message=_loaded_although(twin))
         if outcome.state in ("superseded", "duplicate"):
             _delete_rows_and_quarantine(connection, drop)
             stale += _existing([drop.cleaned_key])
-        ledger.settle(connection, [Settled(drop, outcome, sha256)], run_id)
+        ledger.settle(connection, [Settled(drop, outcome, pinned.sha256)], run_id)
     for key in stale:
         store.delete(key)
     return outcome
@@ -181,10 +194,11 @@ def fetch_cleaned(store: Store, drop: Drop, key: str, to: Path) -> None:
         ) from missing
 
 
-def load_batches(load: Load, reader: Reader, part: Path) -> dict[str, Any]:
+def load_batches(load: Load, reader: Reader, part: Path, written: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Validate and load every batch, valid rows also into the Parquet file `part`; returns how the header differs.
 
-    A batch is encoded, sent and written while the next one is read and validated.
+    A batch is encoded, sent and written while the next one is read and validated. `written` is called whenever the file
+    has grown.
     """
     plan = Plan(load.contract, reader.header, NumberFormat.of(reader.format))
     copy = RowCopy(load.connection, load.contract, load.provenance(), load.drop_table)
@@ -199,6 +213,10 @@ def load_batches(load: Load, reader: Reader, part: Path) -> dict[str, Any]:
         def encode_and_send(rows: pl.DataFrame, rejected: Sequence[Rejected]) -> None:
             sending.call(partial(copy_stream.send, rows["_line"], copy.encoded(rows), rejected))
 
+        def write(rows: pl.DataFrame) -> None:
+            parquet.write(rows)
+            written()
+
         for read in prefetched(reader.batches(rows_at_once(len(plan.change.rescued)))):
             batch = with_corrections(read, load.corrections) if load.corrections else read
             validated = plan.validate(batch).without_discarded(batch, load.discarded)
@@ -208,7 +226,7 @@ def load_batches(load: Load, reader: Reader, part: Path) -> dict[str, Any]:
             for found in rejected:
                 load.count(*found)
             encoding.call(partial(encode_and_send, rows, rejected))
-            writing.call(partial(parquet.write, rows.drop("_partition_start", strict=False)))
+            writing.call(partial(write, rows.drop("_partition_start", strict=False)))
     return plan.change.as_json()
 
 
@@ -230,34 +248,40 @@ def reject_table_duplicates(load: Load, reader: Reader, part: Path, lines: Seque
         part.with_suffix(".kept").replace(part)
 
 
-def _load_file(load: Load, store: Store, pinned: PinnedFile) -> tuple[Outcome, list[str]]:
-    """The outcome, and the keys of cleaned files that it makes stale."""
+def _load_file(load: Load, store: Store, pinned: Pinned, is_compared: bool = True) -> tuple[Outcome, list[str]]:
+    """The outcome, and the keys of cleaned files that it makes stale.
+
+    Unless `is_compared` with other drops, it is once its hash is known, and before anything that those wait for is
+    locked. Raises _Repeated where one has its bytes.
+    """
     connection, contract, drop = load.connection, load.contract, load.drop
     if not drop.is_new:
         load.discarded, load.corrections = discarded_lines(connection, drop.id), corrected_cells(connection, drop.id)
-    reader = open_drop(pinned.path, drop.key, contract)
+    reader = open_drop(pinned.source, drop.key, contract)
     if contract.may_gain_columns:  # before rows are locked: other loads may wait to add columns too
         load.contract = with_added_columns(connection, contract, reader.header)
     load.note_partitions([drop.id])
     _delete_rows_and_quarantine(connection, drop)
-    part = pinned.path.with_suffix(".parquet")
-    change = load_batches(load, reader, part) if reader.header else {}
-    pinned.expect_unchanged()
-    found = Outcome(
-        "loaded", read=load.read, format=reader.format, schema_change=change, contract_version=contract.version
-    )
-    if load.bad - load.bad_discarded > contract.policy.max_bad_share * load.read:
-        _delete_rows(connection, contract.name, [drop.id])
-        whole = replace(found, state="quarantined", quarantined=load.read, message=_over_the_threshold(load))
-        return whole, _existing([drop.cleaned_key])
-    stale = _supersede_older(load)
-    reject_table_duplicates(load, reader, part)
-    if load.first_day is None:
-        load.note_partitions([drop.id])
-        found = replace(found, format=reader.format | {"partitions": sorted(load.partitions)})
-    key = cleaned_key(drop)
-    if load.loaded:
-        store.publish(key, part)
+    key, part = cleaned_key(drop), pinned.folder / "rows.parquet"
+    with Upload(store, key, part) as upload:
+        change = load_batches(load, reader, part, upload.follow) if reader.header else {}
+        pinned.expect_unchanged()
+        if not is_compared and ledger.same_content_elsewhere(connection, drop, pinned.sha256):
+            raise _Repeated
+        found = Outcome(
+            "loaded", read=load.read, format=reader.format, schema_change=change, contract_version=contract.version
+        )
+        if load.bad - load.bad_discarded > contract.policy.max_bad_share * load.read:
+            _delete_rows(connection, contract.name, [drop.id])
+            whole = replace(found, state="quarantined", quarantined=load.read, message=_over_the_threshold(load))
+            return whole, _existing([drop.cleaned_key])
+        stale = _supersede_older(load)
+        reject_table_duplicates(load, reader, part)
+        if load.first_day is None:
+            load.note_partitions([drop.id])
+            found = replace(found, format=reader.format | {"partitions": sorted(load.partitions)})
+        if load.loaded:
+            upload.publish()
     done = replace(
         found,
         loaded=load.loaded,
@@ -299,6 +323,10 @@ def _delete_rows_and_quarantine(connection: Connection, drop: Drop) -> None:
         return
     _delete_rows(connection, drop.dataset, [drop.id])
     delete_rows(connection, drop.id)
+
+
+def _loaded_although(twin: int) -> str:
+    return f"loaded, although drop {twin} has the same bytes under another name"
 
 
 def _remark(load: Load, change: Mapping[str, Any]) -> str | None:

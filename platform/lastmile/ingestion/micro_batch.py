@@ -1,4 +1,4 @@
-"""Micro-batches: many small drops read individually, then validated, copied and committed together.
+"""Micro-batches: many small drops that were read are validated, copied and committed together.
 
 Most of the cost of a small drop is shared by a hundred of them: statements, commits, plans. Each is independent all the
 same: one that is exceptional in any way (unreadable, with another version or a copy, too many bad rows, keys that the
@@ -6,46 +6,35 @@ table has) is excluded and ingested individually, in its turn. So the order is p
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import accumulate, groupby
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from psycopg import Connection
 
 from lastmile import ledger
-from lastmile.contracts.casts import NumberFormat
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch
 from lastmile.ingestion.dedup import deduplicates, drops_with_table_duplicates, duplicate_kind, duplicates_in_drop
-from lastmile.ingestion.load import cleaned_key, object_of
-from lastmile.ingestion.panics import as_error
-from lastmile.ingestion.readers import open_drop
+from lastmile.ingestion.load import cleaned_key
+from lastmile.ingestion.small_drops import DropRead
 from lastmile.ingestion.validation import Plan
 from lastmile.ingestion.validation.rules import is_by_row
-from lastmile.ingestion.writers import ParquetFile, RowCopy, as_table
-from lastmile.ledger import Drop, Outcome, Settled
+from lastmile.ingestion.writers import RowCopy, as_table, small_parquet
+from lastmile.ledger import Outcome, Settled
 from lastmile.ledger.drop_tables import index_keys
 from lastmile.quarantine.rows import copy_rows
 from lastmile.store import Store
 
 #: More would save nothing, and all of it is read again where a worker dies.
 MAX_BATCH_DROPS = 100
-#: Cells held in memory; a few kilobytes of a compressed file may expand to very many.
-_MAX_HELD_BYTES = 64 * 1024 * 1024
 _PARALLEL_REQUESTS = 8
-#: Plans kept; a wide one takes a megabyte.
-_MAX_PLANS = 50
 #: A row's number in a batch: the position of its drop, then 40 bits for its line. Ascending over all drops.
 _LINES_PER_DROP = 2**40
-
-
-#: How drops are validated, by their header and number format.
-Plans = dict[tuple[Any, ...], Plan]
 
 
 class NotBatchable(Exception):
@@ -54,17 +43,6 @@ class NotBatchable(Exception):
     def __init__(self, drop_ids: Collection[int]) -> None:
         super().__init__(f"to be ingested individually: drops {sorted(drop_ids)}")
         self.drop_ids = drop_ids
-
-
-@dataclass(frozen=True)
-class DropRead:
-    """A drop read whole."""
-
-    drop: Drop
-    sha256: str
-    plan: Plan
-    format: Mapping[str, Any]
-    batch: RawBatch
 
 
 @dataclass(frozen=True)
@@ -77,29 +55,6 @@ class _ValidatedDrops:
     valid: pl.DataFrame
     bad: pl.DataFrame
     duplicate: pl.DataFrame
-
-
-def read_batch(
-    store: Store, contract: Contract, drops: Sequence[Drop], folder: Path, plans: Plans
-) -> dict[int, DropRead]:
-    """The drops by id, read whole. Those that cannot be read, or exceed the memory limit, are left out.
-
-    `plans` has those made for earlier drops of the contract, and gets the others.
-    """
-    read: dict[int, DropRead] = {}
-    held = 0.0
-    with ThreadPoolExecutor(_PARALLEL_REQUESTS) as pool:
-        fetches = [pool.submit(_fetch, store, drop, folder / str(drop.id)) for drop in drops]
-        for drop, fetch in zip(drops, fetches, strict=True):
-            try:
-                one = _read(contract, drop, folder / str(drop.id), fetch.result(), plans)
-            except BaseException as error:  # ingesting the drop individually meets it again, and reports it
-                as_error(error)
-                continue
-            held += 0 if one is None else one.batch.frame.estimated_size()
-            if one and held <= _MAX_HELD_BYTES:
-                read[drop.id] = one
-    return read
 
 
 def load_batch(
@@ -122,27 +77,6 @@ def load_batch(
         settled = [Settled(one.drop, outcome, one.sha256) for one, outcome in zip(drops, outcomes, strict=True)]
         ledger.settle(connection, settled, run_id)
     return outcomes
-
-
-def _fetch(store: Store, drop: Drop, file: Path) -> str:
-    return store.fetch(object_of(drop), file)
-
-
-def _read(contract: Contract, drop: Drop, file: Path, sha256: str, plans: Plans) -> DropRead | None:
-    """None where there is no row, more than a batch of them, a column to be added, or rows of several partitions."""
-    reader = open_drop(file, drop.key, contract)
-    batches = list(reader.batches())
-    numbers = NumberFormat.of(reader.format)
-    header = (*reader.header, numbers)
-    if (plan := plans.get(header)) is None:
-        if len(plans) >= _MAX_PLANS:
-            plans.clear()
-        plan = plans[header] = Plan(contract.expanded(reader.header), reader.header, numbers)
-    adds_columns = bool(contract.patterns) or (contract.policy.unknown_columns == "add" and plan.change.rescued)
-    has_many_partitions = contract.partition.column is not None
-    if len(batches) != 1 or adds_columns or has_many_partitions or drop.size > contract.limits.bytes:
-        return None
-    return DropRead(drop, sha256, plan, reader.format, batches[0])
 
 
 def _validated(contract: Contract, drops: Sequence[DropRead]) -> _ValidatedDrops:
@@ -261,8 +195,7 @@ def _written(valid: pl.DataFrame, folder: Path) -> list[tuple[int, Path]]:
     files, first = [], 0
     for rows, position in by_drop.iter_rows():
         files.append((int(position), folder / f"{position}.parquet"))
-        with ParquetFile(files[-1][1]) as parquet:
-            parquet.write_table(tables.slice(first, rows))
+        files[-1][1].write_bytes(small_parquet(tables.slice(first, rows)))
         first += rows
     return files
 

@@ -30,11 +30,11 @@ from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
 from lastmile.quarantine.corrections import corrected_cells
 from lastmile.quarantine.discard import discarded_lines
 from lastmile.quarantine.rows import count_of_drop, delete_rows, undiscarded_lines
-from lastmile.store import PinnedFile, Store
+from lastmile.store import Pinned, Store
 
 
 def release_rows(
-    connection: Connection, store: Store, contract: Contract, drop: Drop, pinned: PinnedFile, run_id: str
+    connection: Connection, store: Store, contract: Contract, drop: Drop, pinned: Pinned, run_id: str
 ) -> Outcome:
     """Load the requested rows that now satisfy the contract, alongside the drop's other rows; the others get new
     reasons.

@@ -24,11 +24,12 @@ from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.load import load_drop, object_of, settle_without_rows
-from lastmile.ingestion.micro_batch import MAX_BATCH_DROPS, DropRead, NotBatchable, Plans, load_batch, read_batch
+from lastmile.ingestion.micro_batch import MAX_BATCH_DROPS, NotBatchable, load_batch
 from lastmile.ingestion.outages import is_outage
 from lastmile.ingestion.panics import as_error
 from lastmile.ingestion.release import release_rows
 from lastmile.ingestion.schema_evolution.rescued_values import fill_columns
+from lastmile.ingestion.small_drops import DropRead, Plans, read_batch
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
 from lastmile.store import Changed, Denied, Missing, Store
 from lastmile.warehouse.tables import ensure_table
@@ -172,8 +173,10 @@ def _ingest(connection: Connection, store: Store, contract: Contract, drop: Drop
 
 def _load_or_release(connection: Connection, store: Store, contract: Contract, drop: Drop, run_id: str) -> Outcome:
     _expect_allowed_size(drop, contract)
-    with TemporaryDirectory(prefix="lastmile-") as folder:
-        pinned = store.pin(object_of(drop), Path(folder) / "drop")
+    with (
+        TemporaryDirectory(prefix="lastmile-") as folder,
+        store.pinned(object_of(drop), Path(folder) / "drop") as pinned,
+    ):
         ingest = release_rows if drop.retake else load_drop
         try:
             return ingest(connection, store, contract, drop, pinned, run_id)

@@ -25,6 +25,9 @@ from lastmile.warehouse.provenance import PROVENANCE
 #: Quarantined rows that may be buffered while a COPY is in progress.
 MAX_BUFFERED_BYTES = 4 * 2**20
 
+#: Survey numbers seldom repeat: a dictionary doubles the time. LZ4 halves that of zstd at 1.5 times the size.
+_ENCODING: Any = {"compression": "lz4", "use_dictionary": False}
+
 #: Rows to quarantine (line, raw, reasons), and what they count as.
 Rejected = tuple[pl.DataFrame, Kind]
 
@@ -32,6 +35,14 @@ Rejected = tuple[pl.DataFrame, Kind]
 def as_table(frame: pl.DataFrame) -> pa.Table:
     """The rows as Parquet files have them."""
     return frame.to_arrow(compat_level=pl.CompatLevel.newest())
+
+
+def small_parquet(table: pa.Table) -> pa.Buffer:
+    """A small Parquet file, made in memory and without statistics, which takes two thirds of the time."""
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, table.schema, write_statistics=False, **_ENCODING) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
 
 
 class ParquetFile:
@@ -57,9 +68,7 @@ class ParquetFile:
 
     def write_table(self, table: pa.Table) -> None:
         if self._writer is None:
-            # Survey numbers seldom repeat: a dictionary doubles the time. LZ4 halves that of zstd at 1.5 times the
-            # size.
-            self._writer = pq.ParquetWriter(self._path, table.schema, compression="lz4", use_dictionary=False)
+            self._writer = pq.ParquetWriter(self._path, table.schema, **_ENCODING)
         self._writer.write_table(table, row_group_size=self.ROW_GROUP_ROWS)
         self.rows += table.num_rows
 

@@ -26,6 +26,7 @@ from lastmile.ledger.requests import discard_drops, reingest, request_column_fil
 from lastmile.ledger.versions import (
     is_alone,
     lock_key,
+    lock_unlike_others,
     not_batchable,
     same_content,
     same_content_elsewhere,
@@ -59,6 +60,7 @@ __all__ = [
     "loaded_ids",
     "lock_claims",
     "lock_key",
+    "lock_unlike_others",
     "next_due",
     "not_batchable",
     "now",

@@ -1,4 +1,8 @@
-"""Other drops that bear upon a drop: other versions of its key, and others with its bytes."""
+"""Other drops that bear upon a drop: other versions of its key, and others with its bytes.
+
+Those with its bytes are looked up by their hash alone and first: of a ledger without statistics the planner would read
+all drops of the partition for each that it looks up.
+"""
 
 from collections.abc import Sequence
 
@@ -22,6 +26,23 @@ def lock_key(connection: Connection, drop: Drop, sha256: str) -> bool:
         {"id": drop.id, "key": drop.key, "sha256": sha256},
     )
     return newer.rowcount == 0
+
+
+def lock_unlike_others(connection: Connection, drop: Drop) -> bool:
+    """Keep other versions of the drop's key waiting until the transaction ends; whether, although its hash is not known
+    yet, no drop bears upon it: none has its key, and none its size in its partition."""
+    lock(connection, Lock.OBJECT, [drop.key])
+    others = connection.execute(
+        """
+        SELECT FROM ledger.drops one JOIN ledger.drops other USING (store, dataset, partition)
+        WHERE one.id = %(id)s AND other.id <> one.id AND other.size = one.size
+        UNION ALL
+        SELECT FROM ledger.drops one JOIN ledger.drops other USING (store, key)
+        WHERE one.id = %(id)s AND other.id <> one.id LIMIT 1
+        """,
+        {"id": drop.id},
+    )
+    return others.rowcount == 0
 
 
 def supersede(connection: Connection, drop: Drop, run_id: str) -> list[tuple[int, str | None]]:
@@ -81,8 +102,9 @@ def same_content_elsewhere(connection: Connection, drop: Drop, sha256: str) -> i
     lock(connection, Lock.CONTENT, [f"{drop.dataset}/{sha256}"])
     found = connection.execute(
         """
-        SELECT min(id) FROM ledger.drops
-        WHERE sha256 = %s AND dataset = %s AND partition = %s AND key <> %s AND state = 'loaded'
+        WITH alike AS MATERIALIZED (SELECT * FROM ledger.drops WHERE sha256 = %s)
+        SELECT min(id) FROM alike
+        WHERE dataset = %s AND partition = %s AND key <> %s AND state = 'loaded'
           AND store = (SELECT store FROM ledger.drops WHERE id = %s)
         """,
         [sha256, drop.dataset, drop.partition, drop.key, drop.id],
@@ -102,20 +124,22 @@ def not_batchable(connection: Connection, drops: Sequence[Drop], sha256s: Sequen
         """
         WITH mine AS (
             SELECT drops.id, store, dataset, partition, key, mine.sha256
-            FROM unnest(%s::bigint[], %s::text[]) AS mine (id, sha256) JOIN ledger.drops USING (id)
+            FROM unnest(%(ids)s::bigint[], %(sha256s)s::text[]) AS mine (id, sha256) JOIN ledger.drops USING (id)
+        ), alike AS MATERIALIZED (
+            SELECT id, store, dataset, partition, sha256 FROM ledger.drops WHERE sha256 = ANY(%(sha256s)s)
         )
         SELECT id FROM mine WHERE EXISTS (
             SELECT FROM ledger.drops other
             WHERE other.store = mine.store AND other.key = mine.key AND other.id <> mine.id
         ) OR EXISTS (
-            SELECT FROM ledger.drops other WHERE other.sha256 = mine.sha256 AND other.store = mine.store
+            SELECT FROM alike other WHERE other.sha256 = mine.sha256 AND other.store = mine.store
               AND other.dataset = mine.dataset AND other.partition = mine.partition AND other.id <> mine.id
         ) OR EXISTS (
             SELECT FROM mine other WHERE other.sha256 = mine.sha256 AND other.partition = mine.partition
               AND other.id < mine.id
         )
         """,
-        [[drop.id for drop in drops], list(sha256s)],
+        {"ids": [drop.id for drop in drops], "sha256s": list(sha256s)},
     )
     return {drop_id for (drop_id,) in found.fetchall()}
 

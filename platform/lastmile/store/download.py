@@ -15,15 +15,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import obstore
 from obstore.store import ObjectStore
 
 from lastmile.store.stored_object import Changed
 
-#: Range requests are held in memory: 64 MiB at most.
-RANGE_BYTES = 8 * 2**20
+#: Ranges are held in memory: 32 MiB at most.
+RANGE_BYTES = 4 * 2**20
 PARALLEL_RANGES = 8
 #: A file modified more recently is copied, not linked: file system clocks tick in steps of up to two seconds.
 MIN_LINK_AGE_SECONDS = 3
@@ -42,6 +42,17 @@ class PinnedFile:
     path: Path
     sha256: str
     state: FileState | None = None
+    is_whole: ClassVar = True
+
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self.path.parent
+
+    @property
+    def source(self) -> Path:
+        """Where a reader reads it from."""
+        return self.path
 
     def expect_unchanged(self) -> None:
         """Raises Changed where what was read so far may not be what was pinned."""

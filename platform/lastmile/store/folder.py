@@ -79,9 +79,14 @@ def _leads_inside(root: Path, link: os.DirEntry[str]) -> bool:
 
 
 def _stored(key: str, found: os.stat_result) -> StoredObject:
+    modified_at = _EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000)
+    return StoredObject(key, found.st_size, version(found), modified_at)
+
+
+def version(found: os.stat_result) -> str:
+    """The version of a file."""
     since = max(found.st_mtime_ns // 1000, 0)
-    version = f"{found.st_ino:x}-{since:x}-{found.st_size:x}"
-    return StoredObject(key, found.st_size, version, _EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000))
+    return f"{found.st_ino:x}-{since:x}-{found.st_size:x}"
 
 
 def _key(root: Path, path: str) -> str:

@@ -1,8 +1,9 @@
 """Operations on objects. Each is atomic, and reads are of the requested version."""
 
+import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -14,8 +15,10 @@ from obstore.exceptions import AlreadyExistsError, InvalidPathError, NotFoundErr
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from lastmile.store import download, s3
+from lastmile.store.arriving import ArrivingFile, Pinned
 from lastmile.store.download import PinnedFile
-from lastmile.store.folder import Unlisted, list_folder
+from lastmile.store.folder import Unlisted, list_folder, version
+from lastmile.store.held import HeldFile
 from lastmile.store.stored_object import Changed, Denied, Missing, StoredObject, translated_errors, version_of
 
 _PAGE = 1_000
@@ -69,11 +72,23 @@ class Store:
         folder has it and we may not read it.
         """
         self._expect_readable(wanted)
-        with to.open("wb") as file, translated_errors(self.url, f"read {wanted.key}"):
-            sha256, size = download.write(self._chunks(wanted), file)
+        with to.open("wb") as file:
+            sha256, size = download.write(self._requested(wanted), file)
         if size != wanted.size:
             raise Changed(f"{wanted.key}: expected {wanted.size} bytes, found {size}")
         return sha256
+
+    def hold(self, wanted: StoredObject, file: Path) -> HeldFile:
+        """As `fetch`, of a small object into memory; `file` is written only for whoever needs one."""
+        self._expect_readable(wanted)
+        with translated_errors(self.url, f"read {wanted.key}"):
+            if isinstance(self.backend, LocalStore):
+                data = _read_at_once(_file(self.backend, wanted.key), wanted)
+            else:
+                data = b"".join(map(bytes, self._chunks(wanted)))
+        if len(data) != wanted.size:
+            raise Changed(f"{wanted.key}: expected {wanted.size} bytes, found {len(data)}")
+        return HeldFile(data, hashlib.sha256(data).hexdigest(), file)
 
     def pin(self, wanted: StoredObject, to: Path) -> PinnedFile:
         """As `fetch`, but a file in a folder is hard-linked where possible, not copied.
@@ -92,6 +107,15 @@ class Store:
         if not is_same:
             raise Changed(f"{wanted.key}: it was replaced while being read")
         return PinnedFile(to, sha256, state)
+
+    @contextmanager
+    def pinned(self, wanted: StoredObject, to: Path) -> Iterator[Pinned]:
+        """As `pin`, but a large object of a bucket may be read while it arrives."""
+        if isinstance(self.backend, LocalStore) or wanted.size <= download.RANGE_BYTES:
+            yield self.pin(wanted, to)
+            return
+        with ArrivingFile(wanted, to, self._requested(wanted)) as arriving:
+            yield arriving
 
     def read(self, key: str) -> bytes:
         """All bytes of an object. Raises Missing."""
@@ -163,6 +187,10 @@ class Store:
         except OSError:  # the read that follows reports it
             return
 
+    def _requested(self, wanted: StoredObject) -> Iterator[Any]:
+        with translated_errors(self.url, f"read {wanted.key}"):
+            yield from self._chunks(wanted)
+
     def _chunks(self, wanted: StoredObject) -> Iterator[Any]:
         """The bytes of the requested version. Raises Changed."""
         if isinstance(self.backend, LocalStore):
@@ -203,6 +231,17 @@ class Store:
         version_id = meta["version"] if self.keeps_versions else None
         version = version_of(version_id, meta["e_tag"], meta["last_modified"], meta["size"])
         return StoredObject(meta["path"], meta["size"], version, meta["last_modified"])
+
+
+def _read_at_once(file: Path, wanted: StoredObject) -> bytes:
+    """A file's bytes. Raises Changed where it is not of the wanted version before and after they are read."""
+    with file.open("rb") as opened:
+        found = [version(os.fstat(opened.fileno()))]
+        data = opened.read()
+    found.append(version(file.stat()))
+    if other := next((one for one in found if one != wanted.version), None):
+        raise Changed(f"{wanted.key}: expected version {wanted.version}, found {other}")
+    return data
 
 
 def _file(folder: LocalStore, key: str) -> Path:

@@ -279,3 +279,25 @@ def test_an_encrypted_file_is_unreadable(tmp_path: Path) -> None:
     hidden = (tmp_path / "file").read_bytes().replace(b"PAR1", b"PARE")
 
     assert "not encrypted" in refusal(tmp_path, hidden, "visits.parquet", of=Unreadable)
+
+
+@pytest.mark.parametrize("rare", ["short", "x" * 20_000], ids=["short", "long"])
+def test_texts_written_partly_as_numbers_into_a_dictionary_are_read_as_they_are(tmp_path: Path, rare: str) -> None:
+    names = [rare] * 10 + [f"household {number:08}" for number in range(60_000)] + [None, "", rare]
+    table = pa.table({"id": names, "note": [name and name[::-1] for name in names]})
+    pq.write_table(table, tmp_path / "file", dictionary_pagesize_limit=2_000, row_group_size=20_000)
+    assert {"PLAIN", "RLE_DICTIONARY"} <= set(pq.read_metadata(tmp_path / "file").row_group(0).column(0).encodings)
+
+    batches = list(open_drop(tmp_path / "file", "visits.parquet", requiring("id")).batches())
+
+    assert [row for batch in batches for row in batch.frame["id"].to_list()] == names
+    assert [row for batch in batches for row in batch.frame["note"].to_list()] == table["note"].to_pylist()
+
+
+@pytest.mark.parametrize("is_dictionary", [False, True])
+def test_a_nul_character_in_a_text_is_never_overlooked(tmp_path: Path, is_dictionary: bool) -> None:
+    for notes, is_free in ((["a", "b\0", None], False), (["a", "b", None], True)):
+        table = pa.table({"id": ["1", "2", "3"], "note": notes, "number": [0, 1, 2]})
+        pq.write_table(table, tmp_path / "file", use_dictionary=is_dictionary)
+        (batch,) = open_drop(tmp_path / "file", "visits.parquet", requiring("id")).batches()
+        assert batch.nul_free == is_free

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import SEEK_END
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from lastmile.ingestion.batch import Refused, Unreadable
+from lastmile.store import Source
 
 #: Starts of a zip archive, with and without members.
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -20,7 +21,7 @@ ADDED = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 SHOWN = 10
 
 
-def is_zip_of_a_file(path: Path) -> bool:
+def is_zip_of_a_file(path: Source) -> bool:
     """Whether it is a zip archive and no workbook. Raises Unreadable for a damaged one."""
     with path.open("rb") as file:
         if not file.read(4).startswith(ZIP):

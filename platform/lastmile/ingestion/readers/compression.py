@@ -10,12 +10,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from io import SEEK_END
-from pathlib import Path
 from typing import IO, Any
 
 from lastmile.contracts.settings import Limits
 from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.readers.archive import ZIP, is_zip_of_a_file, member, open_member
+from lastmile.store import Source
 
 #: Bytes handed on at a time: some 20,000 survey rows. Half of it costs 8 % more CPU; memory grows with it, 20-fold.
 BLOCK = 6 * 2**20
@@ -30,7 +30,7 @@ XZ_MEMORY = 128 * 2**20
 MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd", "bzip2": b"BZh", "xz": b"\xfd7zXZ\x00"}
 
 
-def compression(path: Path) -> str | None:
+def compression(path: Source) -> str | None:
     """Which compression the first bytes announce; None for a plain file."""
     with path.open("rb") as file:
         start = file.read(8)
@@ -39,15 +39,16 @@ def compression(path: Path) -> str | None:
     return next((name for name, magic in MAGIC.items() if start.startswith(magic)), None)
 
 
-def blocks(path: Path, limits: Limits) -> Iterator[bytes]:
+def blocks(path: Source, limits: Limits) -> Iterator[bytes]:
     """The content in blocks of at most `BLOCK` bytes.
 
     Raises Unreadable for damaged compressed data, Refused where it unpacks to more than the limits allow.
     """
     name = compression(path)
     if name is None:
-        at_a_time = max(BLOCK - path.stat().st_size // FOR_A_BYTE, BLOCK // 3)
         with path.open("rb") as file:
+            at_a_time = max(BLOCK - file.seek(0, SEEK_END) // FOR_A_BYTE, BLOCK // 3)
+            file.seek(0)
             yield from iter(lambda: file.read(at_a_time), b"")
     else:
         with path.open("rb") as packed:

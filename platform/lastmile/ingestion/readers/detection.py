@@ -16,6 +16,7 @@ from lastmile.ingestion.readers.excel.reader import open_excel
 from lastmile.ingestion.readers.json.documents import open_json_document
 from lastmile.ingestion.readers.json.lines import open_json_lines
 from lastmile.ingestion.readers.parquet.reader import open_parquet
+from lastmile.store import Source
 
 BINARY = {
     b"PAR1": open_parquet,
@@ -29,7 +30,7 @@ HOLE = bytes(1024)
 COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz", ".zip")
 
 
-def open_drop(path: Path, name: str, contract: Contract) -> Reader:
+def open_drop(path: Source, name: str, contract: Contract) -> Reader:
     """A reader of the file at `path`; `name` is the one it was dropped under.
 
     Raises Refused where the file as a whole does not fit the contract or has two readings, Unreadable where its bytes
@@ -38,7 +39,7 @@ def open_drop(path: Path, name: str, contract: Contract) -> Reader:
     return _with_rows_bounded(_open(path, name, contract), contract)
 
 
-def _open(path: Path, name: str, contract: Contract) -> Reader:
+def _open(path: Source, name: str, contract: Contract) -> Reader:
     found: dict[str, str | int] = {}
     compressed = compression(path)
     if compressed is not None:
@@ -56,7 +57,7 @@ def _open(path: Path, name: str, contract: Contract) -> Reader:
         raise Refused(
             f"expected text inside {compressed}, found a workbook, Parquet file or archive. Send it unpacked."
         )
-    return opened(path, contract, found)
+    return opened(path if isinstance(path, Path) else path.path, contract, found)
 
 
 def _with_rows_bounded(reader: Reader, contract: Contract) -> Reader:
@@ -82,7 +83,7 @@ def _suffix(name: str) -> str:
     return next((suffix for suffix in reversed(suffixes) if suffix not in COMPRESSED_SUFFIXES), "")
 
 
-def _open_text(path: Path, suffix: str, contract: Contract, found: dict[str, str | int]) -> Reader:
+def _open_text(path: Source, suffix: str, contract: Contract, found: dict[str, str | int]) -> Reader:
     text = _start(as_utf8(blocks(path, contract.limits), contract.format.encodings, {}))
     named_json = suffix in (*JSON_SUFFIXES, *JSON_LINES_SUFFIXES)
     looks_json = text.startswith((b"{", b"[")) or (named_json and not text)
@@ -114,7 +115,7 @@ def _start(blocks: Iterator[bytes]) -> bytes:
     return text
 
 
-def _open_json(path: Path, suffix: str, contract: Contract, found: dict[str, str | int], start: bytes) -> Reader:
+def _open_json(path: Source, suffix: str, contract: Contract, found: dict[str, str | int], start: bytes) -> Reader:
     is_lines = _is_lines(start, suffix in JSON_LINES_SUFFIXES)
     return (open_json_lines if is_lines else open_json_document)(path, contract, found)
 

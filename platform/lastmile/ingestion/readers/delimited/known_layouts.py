@@ -72,6 +72,7 @@ def _may_be_remembered(layout: Layout, sample: Sample, line: bytes, contract: Co
         and layout.offset == sample.blank.size + len(line)
         and not layout.again.lines
         and not layout.surplus
+        and not layout.unnamed
         and len(layout.header) > 1
         and all(map(str.strip, layout.header))
         and b"'" not in line

@@ -11,15 +11,21 @@ Rules, chosen so that nothing is read differently from how it was meant:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain
-from pathlib import Path
+from functools import cached_property, partial
+from itertools import chain, islice
 
 import numpy as np
 import polars as pl
 
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.batch import BATCH_ROWS, BrokenRecord, RawBatch, Reader, Unreadable
+from lastmile.ingestion.batch import (
+    BATCH_ROWS,
+    BrokenRecord,
+    RawBatch,
+    Reader,
+    Unparsed,
+    rows_in_batch,
+)
 from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.another_table import Part, of_table
 from lastmile.ingestion.readers.delimited.backslashes import used
@@ -28,10 +34,10 @@ from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, withou
 from lastmile.ingestion.readers.delimited.header_place import ROW_NAMES
 from lastmile.ingestion.readers.delimited.known_layouts import layout_of
 from lastmile.ingestion.readers.delimited.number_format import watched
+from lastmile.ingestion.readers.delimited.parsing import has_carriages, parsed, schema_of
 from lastmile.ingestion.readers.delimited.records import (
     CR,
     MISQUOTED,
-    Dialect,
     Flags,
     Numbers,
     Records,
@@ -41,6 +47,7 @@ from lastmile.ingestion.readers.delimited.records import (
     values,
 )
 from lastmile.ingestion.readers.delimited.skipped_lines import without_skipped
+from lastmile.store import Source
 
 #: Why a record below the table is broken.
 ANOTHER_TABLE = (
@@ -51,11 +58,9 @@ ANOTHER_TABLE = (
 OPENED_QUOTE = 'expected " only inside fields, as at the start of the file, found a field that starts with one'
 #: Below so many, rows are looked at one by one: setting up more costs more.
 FEW_ROWS = 2_000
-#: Stands for the field behind a delimiter that ends every record; no header has this name.
-SURPLUS = "\0"
 
 
-def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
+def open_delimited(path: Source, contract: Contract, found: dict[str, str | int]) -> Reader:
     """Raises Refused where no dialect fits the contract, Unreadable where the file is no text."""
 
     def text() -> Iterator[bytes]:
@@ -76,7 +81,12 @@ def open_delimited(path: Path, contract: Contract, found: dict[str, str | int]) 
         batches = _batches(_parts(pieces, layout, contract.limits.record_bytes), layout, found, rows)
         return watched(batches, contract) if layout.undecided else batches
 
-    return Reader(found, layout.header, produce)
+    def unparsed() -> Unparsed | None:
+        parts = _parts(_behind(text(), layout.offset), layout, contract.limits.record_bytes)
+        chunks = [] if layout.undecided else list(islice(_chunks(parts, layout, found), 2))
+        return chunks[0].unparsed() if len(chunks) == 1 else None
+
+    return Reader(found, layout.header, produce, unparsed)
 
 
 def _in_pieces(text: Iterator[bytes], rows: int, line_end: bytes) -> Iterator[bytes]:
@@ -103,6 +113,11 @@ def _described(layout: Layout) -> dict[str, str | int]:
 
 
 def _batches(parts: Iterator[Part], layout: Layout, found: dict[str, str | int], rows: int) -> Iterator[RawBatch]:
+    for chunk in _chunks(parts, layout, found):
+        yield from chunk.batches(rows)
+
+
+def _chunks(parts: Iterator[Part], layout: Layout, found: dict[str, str | int]) -> Iterator["_Chunk"]:
     found.pop("empty_records", None)
     backslashes: str | None = None
     for part in parts:
@@ -114,7 +129,7 @@ def _batches(parts: Iterator[Part], layout: Layout, found: dict[str, str | int],
             chunk = _Chunk(part.buffer, filled, part.foreign[~is_empty], layout, found["encoding"])
             if layout.dialect.escape:
                 backslashes = used(chunk.texts(), layout.dialect, backslashes)
-            yield from chunk.batches(rows)
+            yield chunk
 
 
 def _parts(text: Iterator[bytes], layout: Layout, longest: int) -> Iterator[Part]:
@@ -157,9 +172,31 @@ class _Chunk:
 
     def batches(self, rows: int) -> Iterator[RawBatch]:
         """As few as may be, of even size."""
-        good = (self.records.fields == self.layout.fields) & self._is_text() & ~self._opens_quote
-        good &= ~self.foreign
-        frame = self._parse(good)
+        good = self._good()
+        return self._split(self._parse(good), good, rows)
+
+    def unparsed(self) -> Unparsed | None:
+        """None where it makes several batches, or its records are not parsed by polars alone."""
+        good, header = self._good(), self.layout.header
+        rows = rows_in_batch(len(header))
+        text = self._text_for_polars(good) if 0 < len(good) <= rows and len(header) > 1 else None
+        if not text or self.layout.surplus:
+            return None
+        return Unparsed(
+            text,
+            int(good.sum()),
+            len(header),
+            (self.layout.dialect, *header),
+            partial(parsed, layout=self.layout, line=1),
+            lambda frame: next(self._split(frame, good, rows)),
+        )
+
+    def _good(self) -> Flags:
+        is_whole: Flags = self.records.fields == self.layout.fields
+        return is_whole & self._is_text() & ~self._opens_quote & ~self.foreign
+
+    def _split(self, frame: pl.DataFrame, good: Flags, rows: int) -> Iterator[RawBatch]:
+        """The batches of the good records, given as a frame, and of the broken ones."""
         if self.layout.surplus:
             blank = (frame.to_series(-1).str.strip_chars() == "").to_numpy()
             good[good] = blank
@@ -194,31 +231,18 @@ class _Chunk:
         return RawBatch(frame, lines, raw, broken, nul_free=self._nul_free)
 
     def _parse(self, good: Flags) -> pl.DataFrame:
-        """The good records as a frame. Raises Unreadable rather than trust a parser that counts them differently."""
-        dialect, surplus = self.layout.dialect, [SURPLUS] * self.layout.surplus
-        schema = dict.fromkeys([*self.layout.header, *surplus], pl.String)
-        start, end = self.records.start[good], self.records.end[good]
-        text = self._joined(start, end) if len(start) else b""
-        if not text or dialect.escape or _has_carriages(text, dialect):
-            rows = [values(record, dialect) for record in self._slices(start, end)]
-            return pl.DataFrame(rows, schema, orient="row")
-        frame = pl.read_csv(
-            text,
-            has_header=False,
-            schema=schema,
-            separator=dialect.delimiter,
-            quote_char=dialect.quote or None,
-            eol_char=dialect.line_end,
-            empty_string_is_null=False,
-            missing_columns="raise",
-            extra_columns="raise",
-        )
-        if frame.height != len(start):
-            raise Unreadable(
-                f"from line {self.records.line[0]} on, {len(start)} records were found but {frame.height} parsed: "
-                "this file shows a fault of the reader. Keep it and report it."
-            )
-        return frame
+        """The good records as a frame."""
+        if text := self._text_for_polars(good):
+            return parsed([text], int(good.sum()), self.layout, int(self.records.line[0]))
+        dialect = self.layout.dialect
+        rows = [values(record, dialect) for record in self._slices(self.records.start[good], self.records.end[good])]
+        return pl.DataFrame(rows, schema_of(self.layout), orient="row")
+
+    def _text_for_polars(self, good: Flags) -> bytes | None:
+        """The good records, one after another; None where polars reads them otherwise than we do, or there are none."""
+        dialect, start = self.layout.dialect, self.records.start[good]
+        text = self._joined(start, self.records.end[good]) if len(start) else b""
+        return text if text and not dialect.escape and not has_carriages(text, dialect) else None
 
     def _joined(self, start: Numbers, end: Numbers) -> bytes:
         """The records with nothing but line ends between them."""
@@ -293,11 +317,6 @@ class _Chunk:
         if self.layout.surplus and _decodes(text):
             return f"expected an empty field behind the {expected} of the header, as in the records before"
         return f"expected text in {self.encoding}, found bytes that are none, here written \\xNN"
-
-
-def _has_carriages(text: bytes, dialect: Dialect) -> bool:
-    """Whether there are CRs that are no part of a line end, which polars drops at the end of a field."""
-    return dialect.line_end == "\n" and b"\r" in text and text.count(b"\r") != text.count(b"\r\n")
 
 
 def _decodes(text: bytes | memoryview) -> bool:

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from lastmile.contracts.contract import Contract
@@ -30,6 +29,7 @@ from lastmile.ingestion.readers.json.records import (
     keys_of,
     lost_digits,
 )
+from lastmile.store import Source
 
 _BLANK = re.compile(f"[{WHITESPACE}]*+")
 
@@ -90,7 +90,7 @@ class Cursor:
         return key
 
 
-def open_json_document(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
+def open_json_document(path: Source, contract: Contract, found: dict[str, str | int]) -> Reader:
     """Raises Unreadable where it is no JSON, Refused where it is too large or deep, or its records do not fit."""
     text = _text(path, contract, found)
     found |= {"format": "json"}
@@ -109,7 +109,7 @@ def open_json_document(path: Path, contract: Contract, found: dict[str, str | in
     return Reader(found, form.header, lambda rows: _batches(text, starts, form, rows))
 
 
-def _text(path: Path, contract: Contract, found: dict[str, str | int]) -> str:
+def _text(path: Source, contract: Contract, found: dict[str, str | int]) -> str:
     parts, size, limits = [], 0, contract.limits
     for block in as_utf8(blocks(path, limits), contract.format.encodings, found):
         parts.append(block)

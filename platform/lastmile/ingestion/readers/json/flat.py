@@ -201,8 +201,11 @@ def _column(buffer: bytes, begin: Numbers, size: Numbers, is_text: Flags, good: 
     if not len(others):
         return texts, unfit
     given = texts if len(others) == len(texts) else texts.gather(others)
+    is_number = _are_numbers(buffer, given, begin[others], size[others])
+    if is_number.all():
+        return texts, unfit
     is_word = given.is_in([word.decode() for word in _WORDS]).to_numpy()
-    unfit[others] = ~(is_word | _are_numbers(buffer, given, begin[others], size[others]))
+    unfit[others] = ~(is_word | is_number)
     if is_word.any() and (is_null := (given == "null")).any():
         texts = texts.scatter(others[is_null.to_numpy()], None)
     return texts, unfit

@@ -5,7 +5,6 @@ The header is every key of the whole file, so the file is read twice: what only 
 
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +29,7 @@ from lastmile.ingestion.readers.json.records import (
     lost_digits,
     plain_record,
 )
+from lastmile.store import Source
 
 LINE_END = b"\n"
 NO_LINES = np.empty(0, np.int64)
@@ -43,7 +43,7 @@ class Line(NamedTuple):
     text: bytes
 
 
-def open_json_lines(path: Path, contract: Contract, found: dict[str, str | int]) -> Reader:
+def open_json_lines(path: Source, contract: Contract, found: dict[str, str | int]) -> Reader:
     """Raises Refused where the keys do not fit the contract, Unreadable where no line is an object."""
 
     def parts() -> Iterator[Lines]:
@@ -65,9 +65,8 @@ def _parts(text: Iterable[bytes], longest: int) -> Iterator[Lines]:
     """Lines that are not empty, a block's worth at a time. Raises Refused for an endless one."""
     number, rest = 1, b""
     for block in text:
-        data = rest + block
-        size = data.rfind(b"\n") + 1
-        whole, rest = data[:size], data[size:]
+        size = block.rfind(b"\n") + 1
+        whole, rest = (rest + block[:size], block[size:]) if size else (b"", rest + block)
         if len(rest) >= longest:
             raise Refused(
                 f"line {number + whole.count(LINE_END)}: expected at most {longest:,} bytes, found more. Write one "

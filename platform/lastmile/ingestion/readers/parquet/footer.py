@@ -22,12 +22,13 @@ Struct = dict[int, Any]
 
 @dataclass(frozen=True)
 class Chunk:
-    """A column of a row group. `path` joins the names of columns inside each other by points."""
+    """A column of a row group. `path` joins the names of columns inside each other by points; bytes are unpacked."""
 
     path: str
     physical_type: int
     encodings: frozenset[int]
     values: int
+    total_bytes: int
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _group(group: Struct) -> Group:
 
 def _chunk(stated: Struct) -> Chunk:
     path = ".".join(name.decode(errors="replace") for name in stated[3])
-    return Chunk(path, stated[1], frozenset(stated[2]), _count(stated, 5))
+    return Chunk(path, stated[1], frozenset(stated[2]), _count(stated, 5), _count(stated, 6))
 
 
 def _count(struct: Struct, number: int) -> int:

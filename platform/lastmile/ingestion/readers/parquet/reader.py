@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,13 @@ from lastmile.ingestion.readers.parquet.limits import (
     text_bytes,
     total,
 )
-from lastmile.ingestion.readers.parquet.texts import plain_texts, texts
+from lastmile.ingestion.readers.parquet.texts import is_text, may_have_nul, plain_texts, storage, texts
 from lastmile.ingestion.validation.header_match import fit
 
 #: Columns are read through a buffer of this many bytes, so that memory does not grow with the row group.
 BUFFER = 2**17
+#: Bytes a value takes at most where all of a column are numbers into its dictionary.
+CODE = 4
 #: Rows in a batch of a column whose texts are written as what differs from the text before, however long that is.
 ROWS_OF_DELTAS = 16
 
@@ -108,7 +112,8 @@ def _batch(batch: Any, header: Sequence[str], kinds: Mapping[str, Kind], first: 
     frame = pl.DataFrame([column for column, _ in found])
     lines = pl.Series("line", range(first, first + frame.height), pl.UInt64)
     faults = [fault for _, faults in found for fault in faults]
-    return RawBatch(frame, lines, raw_rows(frame), faults=faults)
+    nul_free = not any(map(may_have_nul, batch.columns))
+    return RawBatch(frame, lines, raw_rows(frame), nul_free=nul_free, faults=faults)
 
 
 def _arrow_batches(path: Path, rows: int) -> Iterator[Any]:
@@ -117,13 +122,15 @@ def _arrow_batches(path: Path, rows: int) -> Iterator[Any]:
 
     pa.set_memory_pool(pa.system_memory_pool())  # its own keeps 100 MB of what was freed
     with _open(path) as file:
-        metadata = file.metadata
+        metadata, stated = file.metadata, file.schema_arrow
     groups = row_groups(path)
     coded, most = _coded(groups), min(rows, _rows_at_once(groups))
+    of_text = [name for name, kind in zip(stated.names, stated.types, strict=True) if is_text(kind) and name in coded]
     for some in _in_few(groups, most):
         found = sum(groups[number].rows for number in some)
         batches = max(1, -(-found // most))
-        with _open(path, coded, metadata) as file:
+        spelt = _spelt_out(path, metadata, groups, some, of_text, most)
+        with _open(path, [name for name in coded if name not in spelt], metadata) as file:
             # Columns read side by side take 50 MB more.
             yield from file.iter_batches(max(1, -(-found // batches)), row_groups=some, use_threads=False)
         pa.default_memory_pool().release_unused()
@@ -148,6 +155,37 @@ def _coded(groups: Sequence[Group]) -> list[str]:
     chunks = (chunk for group in groups for chunk in group.chunks)
     paths = (chunk.path for chunk in chunks if chunk.physical_type == BYTE_ARRAY and chunk.encodings & DICTIONARY)
     return list(dict.fromkeys(paths))
+
+
+def _spelt_out(
+    path: Path, metadata: Any, groups: Sequence[Group], some: Sequence[int], coded: Sequence[str], rows: int
+) -> set[str]:
+    """Those of the columns of coded texts that are read as texts nonetheless, since most of their texts are written out
+    and those in the dictionary are short. Read as numbers, all texts would go into a dictionary, anew for each batch.
+
+    Arrow puts the whole dictionary of a row group before its first row, so that row shows the longest text in it.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    suspected = {
+        chunk.path
+        for number in some
+        for chunk in groups[number].chunks
+        if chunk.path in coded and "." not in chunk.path and chunk.total_bytes > CODE * chunk.values
+    }
+    longest = dict.fromkeys(suspected, 0)
+    with _open(path, coded, metadata) as file:
+        for number in some if suspected else ():
+            for batch in file.iter_batches(1, row_groups=[number], columns=list(suspected), use_threads=False):
+                for name, column in zip(batch.schema.names, map(storage, batch.columns), strict=True):
+                    is_coded = pa.types.is_dictionary(column.type)
+                    most = pc.max(pc.binary_length(column.dictionary)).as_py() if is_coded else LARGEST_BATCH
+                    longest[name] = max(longest[name], most or 0)
+                break
+    shortest = sorted(longest.items(), key=itemgetter(1))
+    bytes_of_row = accumulate(most for _, most in shortest)
+    return {name for (name, _), found in zip(shortest, bytes_of_row, strict=True) if found * rows <= LARGEST_BATCH}
 
 
 def _rows_at_once(groups: Sequence[Group]) -> int:

@@ -7,6 +7,7 @@ nested types, decimals, durations, and columns in which the check found a fault.
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from lastmile.contracts.types import Kind
@@ -63,10 +64,31 @@ def plain_texts(header: Sequence[str], columns: Sequence[Any]) -> dict[str, pl.S
     together = pa.RecordBatch.from_pydict(plain)
     if not _is_utf8(together):
         return {}
-    decoded = [one.dictionary_decode() if pa.types.is_dictionary(one.type) else one for one in together.columns]
-    frame = pl.DataFrame(pa.Table.from_arrays(decoded, [str(place) for place in range(len(plain))]))
+    coded = {name: column for name, column in plain.items() if pa.types.is_dictionary(column.type)}
+    others = {name: column for name, column in plain.items() if name not in coded}
+    frame = pl.DataFrame(pa.Table.from_arrays(list(others.values()), [str(place) for place in range(len(others))]))
     written = frame.select(pl.all().cast(pl.String))
-    return {name: column.alias(name) for name, column in zip(plain, written.iter_columns(), strict=True)}
+    found = {name: column.alias(name) for name, column in zip(others, written.iter_columns(), strict=True)}
+    return found | {name: _of_codes(name, column) for name, column in coded.items()}
+
+
+def _of_codes(name: str, column: Any) -> pl.Series:
+    """The texts that numbers stand for: gathered by polars, which does not copy them."""
+    values = pl.Series(name, pl.from_arrow(column.dictionary))
+    return values.cast(pl.String).gather(pl.Series(pl.from_arrow(column.indices)))
+
+
+def may_have_nul(column: Any) -> bool:
+    """Whether a text in an Arrow array may have a NUL character; of what is nested nothing is known."""
+    import pyarrow.types as types
+
+    column = storage(column)
+    if types.is_dictionary(column.type):
+        return may_have_nul(column.dictionary)
+    if types.is_string(column.type) or types.is_large_string(column.type):
+        (_, _, texts) = column.buffers()
+        return texts is not None and not np.frombuffer(texts, np.uint8).all()
+    return not types.is_primitive(column.type)
 
 
 def _is_plain(stated: Any) -> bool:
