@@ -34,7 +34,7 @@ _FEWEST_OF_SIDE = 30
 _FOLDS = 3
 
 Frames = Mapping[str, pd.DataFrame]
-#: Places of the rows that are known, and of those that are to be told.
+#: Places of the rows that are known, and of those to predict.
 Fold = tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]
 
 
