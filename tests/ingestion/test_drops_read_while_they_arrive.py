@@ -11,14 +11,14 @@ import pytest
 from visits import HEADER, Site
 
 from lastmile.ingestion import load
-from lastmile.store import download, upload
+from lastmile.store import transfer
 
 pytestmark = pytest.mark.every_store
 
 
 @pytest.fixture(autouse=True)
 def all_arrive(monkeypatch):
-    monkeypatch.setattr(download, "RANGE_BYTES", 64)
+    monkeypatch.setattr(transfer, "RANGE_BYTES", 64)
 
 
 def rows(first: int, count: int = 40) -> list[str]:
@@ -97,8 +97,8 @@ def test_one_whose_bytes_another_drop_loads_meanwhile_is_what_its_contract_says(
 def test_an_object_replaced_while_it_arrives_leaves_no_rows(site, monkeypatch):
     if not is_bucket(site):
         pytest.skip("a file is linked or copied")
-    monkeypatch.setattr(download, "PARALLEL_RANGES", 1)
-    ranges = download.ranges
+    monkeypatch.setattr(transfer, "PARALLEL_RANGES", 1)
+    ranges = transfer.ranges
     key = site.put_rows("a.csv", *rows(0))
     site.discover()
 
@@ -109,7 +109,7 @@ def test_an_object_replaced_while_it_arrives_leaves_no_rows(site, monkeypatch):
         yield from found
 
     with monkeypatch.context() as patched:
-        patched.setattr(download, "ranges", replaced_after_the_first)
+        patched.setattr(transfer, "ranges", replaced_after_the_first)
         assert [outcome.state for outcome in site.take()] == ["superseded"]
     assert (site.visits(), site.aside(), site.cleaned()) == ([], [], [])
     site.discover()
@@ -125,7 +125,7 @@ def test_a_refused_drop_ends_its_download(site):
 
 
 def test_one_over_its_threshold_leaves_no_cleaned_file(site, monkeypatch):
-    monkeypatch.setattr(upload, "PART_BYTES", 100)
+    monkeypatch.setattr(transfer, "PART_BYTES", 100)
     outcome = site.under(max_bad_share=0.1).arrive("a.csv", *rows(0), *["v0,bad,2,1,done"] * 40)
     assert outcome.state == "quarantined"
     assert (site.visits(), site.cleaned()) == ([], [])

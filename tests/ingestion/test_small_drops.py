@@ -9,7 +9,7 @@ from visits import HEADER, VISITS
 
 from lastmile.contracts.settings import Limits
 from lastmile.ingestion.readers import open_drop
-from lastmile.ingestion.readers.delimited import parsing
+from lastmile.ingestion.readers.delimited import records
 from lastmile.ingestion.small_drops import read_batch
 from lastmile.ledger import Drop
 
@@ -77,13 +77,13 @@ def test_drops_parsed_together_are_what_each_is_by_itself(store, tmp_path, seed)
 
 def test_drops_of_a_form_are_parsed_by_one_call(store, tmp_path, monkeypatch):
     calls = []
-    parsed = parsing.pl.read_csv
+    parsed = records.pl.read_csv
 
     def counted(*arguments, **options):
         calls.append(arguments)
         return parsed(*arguments, **options)
 
-    monkeypatch.setattr(parsing.pl, "read_csv", counted)
+    monkeypatch.setattr(records.pl, "read_csv", counted)
     drops = stored(store, [f"{HEADER}\nv{number},3,2,1,done\n".encode() for number in range(50)])
     read = read_batch(store, VISITS, drops, tmp_path, {})
     assert [one.batch.frame["visit"].to_list() for one in read.values()] == [[f"v{number}"] for number in range(50)]

@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from lastmile.store import ArrivingFile, Changed, Store, StoredObject, download
+from lastmile.store import ArrivingFile, Changed, Store, StoredObject, transfer
 
 pytestmark = pytest.mark.every_store
 
@@ -20,7 +20,7 @@ BODY = b"".join(b"v%06d,3\n" % number for number in range(1_000))
 
 @pytest.fixture(autouse=True)
 def short_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "RANGE_BYTES", 700)
+    monkeypatch.setattr(transfer, "RANGE_BYTES", 700)
 
 
 def wanted(body: bytes) -> StoredObject:
@@ -71,10 +71,10 @@ def test_an_object_replaced_while_it_arrives_is_reported_by_whatever_is_read_nex
 ) -> None:
     if store.url.startswith("file:"):
         pytest.skip("a file is copied or linked, see test_pinning")
-    monkeypatch.setattr(download, "PARALLEL_RANGES", 1)
+    monkeypatch.setattr(transfer, "PARALLEL_RANGES", 1)
     store.put("a.csv", BODY)
     before = store.head("a.csv")
-    ranges = download.ranges
+    ranges = transfer.ranges
 
     def replaced_after_the_first(*arguments: object) -> Iterator[bytes]:
         found = ranges(*arguments)  # type: ignore[arg-type]  # as they were given
@@ -82,7 +82,7 @@ def test_an_object_replaced_while_it_arrives_is_reported_by_whatever_is_read_nex
         store.put("a.csv", BODY[::-1])
         yield from found
 
-    monkeypatch.setattr(download, "ranges", replaced_after_the_first)
+    monkeypatch.setattr(transfer, "ranges", replaced_after_the_first)
     with store.pinned(before, tmp_path / "copy") as pinned:
         with pinned.source.open("rb") as file, pytest.raises(Changed):
             file.read()

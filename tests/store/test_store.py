@@ -66,7 +66,7 @@ def test_a_fetch_copies_the_bytes_and_returns_their_hash(store: Store, tmp_path:
 
 
 def test_a_fetch_in_several_requests_is_whole(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lastmile.store.download.RANGE_BYTES", 1_000)
+    monkeypatch.setattr("lastmile.store.transfer.RANGE_BYTES", 1_000)
     body = os.urandom(2_500)
     store.put("a.bin", body)
     assert store.fetch(only(store), tmp_path / "copy") == hashlib.sha256(body).hexdigest()
@@ -89,7 +89,7 @@ def test_bytes_that_changed_since_they_were_listed_are_not_fetched(store: Store,
 def test_bytes_that_change_while_they_are_read_are_noticed(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lastmile.store.download.RANGE_BYTES", 10_000)
+    monkeypatch.setattr("lastmile.store.transfer.RANGE_BYTES", 10_000)
     store.put("a.bin", b"1" * 300_000)
     listed = only(store)
     pipe = tmp_path / "copy"

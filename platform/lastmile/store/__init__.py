@@ -2,11 +2,10 @@
 
 from lastmile.store.arriving import ArrivingFile, Pinned, Source
 from lastmile.store.backends import open_store
-from lastmile.store.download import PinnedFile
 from lastmile.store.held import HeldFile
 from lastmile.store.objects import Store
 from lastmile.store.stored_object import Changed, Denied, Missing, StoredObject
-from lastmile.store.upload import Upload
+from lastmile.store.transfer import PinnedFile, Upload
 
 __all__ = [
     "ArrivingFile",

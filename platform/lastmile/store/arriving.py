@@ -1,7 +1,7 @@
 """A large object that is read while it is still being downloaded: a read waits for the bytes that it needs.
 
 What is read is always of the requested version, since every range is requested of that version only. Whether the whole
-object is, and its hash, is known once all of it has arrived: whoever keeps what was read asks for that first.
+object is, and its hash, is known once all of it has arrived: what was read is kept only after that.
 """
 
 import io
@@ -13,13 +13,13 @@ from threading import Condition
 from types import TracebackType
 from typing import IO, Any, Self
 
-from lastmile.store import download
+from lastmile.store import transfer
 from lastmile.store.held import HeldFile
 from lastmile.store.stored_object import Changed, StoredObject
 
 
 class ArrivingFile:
-    """The object's bytes in a local file that has its full size from the start; the context ends the download.
+    """The object's bytes in a local file that has its full size from the start; the context ends the transfer.
 
     Like `PinnedFile`; whatever needs all bytes waits for them, and raises what stopped the download, or Changed.
     """
@@ -82,7 +82,7 @@ class ArrivingFile:
 
     def _fetch(self, chunks: Iterable[Any]) -> str:
         with self._file.open("r+b") as file:
-            sha256, size = download.write(self._noted(chunks, file), file)
+            sha256, size = transfer.write(self._noted(chunks, file), file)
         if size != self._wanted.size:
             raise Changed(f"{self._wanted.key}: expected {self._wanted.size} bytes, found {size}")
         return sha256
@@ -128,6 +128,6 @@ class _Reading(io.RawIOBase):
 
 
 #: The bytes of one version of an object, whole or arriving.
-Pinned = download.PinnedFile | ArrivingFile
+Pinned = transfer.PinnedFile | ArrivingFile
 #: A file, one that is still being downloaded, or one in memory.
 Source = Path | ArrivingFile | HeldFile

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lastmile.store.download import is_inside
 from lastmile.store.stored_object import StoredObject
+from lastmile.store.transfer import is_inside
 
 #: Called with a key and why there is no object of that name; the key of a folder ends with a slash.
 Unlisted = Callable[[str, str], None]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class HeldFile:
-    """`data` of one version of an object and its SHA-256 in hex; it is written to `file` for whoever needs a path."""
+    """`data` of one version of an object and its SHA-256 in hex; it is written to `file` where a path is needed."""
 
     data: bytes
     sha256: str

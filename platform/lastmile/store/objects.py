@@ -14,12 +14,12 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, InvalidPathError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from lastmile.store import download, s3
+from lastmile.store import s3, transfer
 from lastmile.store.arriving import ArrivingFile, Pinned
-from lastmile.store.download import PinnedFile
 from lastmile.store.folder import Unlisted, list_folder, version
 from lastmile.store.held import HeldFile
 from lastmile.store.stored_object import Changed, Denied, Missing, StoredObject, translated_errors, version_of
+from lastmile.store.transfer import PinnedFile
 
 _PAGE = 1_000
 _BLOCK_BYTES = 2**20
@@ -73,13 +73,13 @@ class Store:
         """
         self._expect_readable(wanted)
         with to.open("wb") as file:
-            sha256, size = download.write(self._requested(wanted), file)
+            sha256, size = transfer.write(self._requested(wanted), file)
         if size != wanted.size:
             raise Changed(f"{wanted.key}: expected {wanted.size} bytes, found {size}")
         return sha256
 
     def hold(self, wanted: StoredObject, file: Path) -> HeldFile:
-        """As `fetch`, of a small object into memory; `file` is written only for whoever needs one."""
+        """As `fetch`, of a small object into memory; `file` is written only where one is needed."""
         self._expect_readable(wanted)
         with translated_errors(self.url, f"read {wanted.key}"):
             if isinstance(self.backend, LocalStore):
@@ -97,10 +97,10 @@ class Store:
         """
         self._expect_readable(wanted)
         if not isinstance(self.backend, LocalStore) or not (
-            state := download.link(_file(self.backend, wanted.key), to)
+            state := transfer.link(_file(self.backend, wanted.key), to)
         ):
             return PinnedFile(to, self.fetch(wanted, to))
-        sha256 = download.hash_of(to)
+        sha256 = transfer.hash_of(to)
         with translated_errors(self.url, f"read {wanted.key}"):
             self._expect_version(wanted, obstore.head(self.backend, wanted.key))
             is_same = to.samefile(_file(self.backend, wanted.key))
@@ -111,7 +111,7 @@ class Store:
     @contextmanager
     def pinned(self, wanted: StoredObject, to: Path) -> Iterator[Pinned]:
         """As `pin`, but a large object of a bucket may be read while it arrives."""
-        if isinstance(self.backend, LocalStore) or wanted.size <= download.RANGE_BYTES:
+        if isinstance(self.backend, LocalStore) or wanted.size <= transfer.RANGE_BYTES:
             yield self.pin(wanted, to)
             return
         with ArrivingFile(wanted, to, self._requested(wanted)) as arriving:
@@ -176,7 +176,7 @@ class Store:
             return
         file = _file(self.backend, wanted.key)
         try:
-            if not download.is_inside(Path(str(self.backend.prefix)), file):
+            if not transfer.is_inside(Path(str(self.backend.prefix)), file):
                 raise Denied(f"cannot read {wanted.key}: a symbolic link out of the store has come in its place")
             os.close(os.open(file, os.O_RDONLY | os.O_NONBLOCK))
         except PermissionError as error:
@@ -199,14 +199,14 @@ class Store:
                 yield from iter(lambda: file.read(_BLOCK_BYTES), b"")
             # a file may also change while it is open
             self._expect_version(wanted, obstore.head(self.backend, wanted.key))
-        elif wanted.size <= download.RANGE_BYTES:
+        elif wanted.size <= transfer.RANGE_BYTES:
             found = obstore.get(self.backend, wanted.key)
             self._expect_version(wanted, found.meta)
             yield found.bytes()
         else:
             meta = obstore.head(self.backend, wanted.key)
             self._expect_version(wanted, meta)
-            yield from download.ranges(self.backend, wanted.key, wanted.size, meta["e_tag"])
+            yield from transfer.ranges(self.backend, wanted.key, wanted.size, meta["e_tag"])
 
     def _list_bucket(self, prefix: str) -> Iterator[StoredObject]:
         last = ""

@@ -34,7 +34,6 @@ from lastmile.ingestion.readers.delimited.encoding import as_utf8, shown, withou
 from lastmile.ingestion.readers.delimited.header_place import ROW_NAMES
 from lastmile.ingestion.readers.delimited.known_layouts import layout_of
 from lastmile.ingestion.readers.delimited.number_format import watched
-from lastmile.ingestion.readers.delimited.parsing import has_carriages, parsed, schema_of
 from lastmile.ingestion.readers.delimited.records import (
     CR,
     MISQUOTED,
@@ -42,7 +41,10 @@ from lastmile.ingestion.readers.delimited.records import (
     Numbers,
     Records,
     fitting_length,
+    has_carriages,
     opening_quote,
+    parsed,
+    schema_of,
     split,
     values,
 )

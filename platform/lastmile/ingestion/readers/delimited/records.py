@@ -10,21 +10,29 @@ import csv
 import re
 import sys
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from lastmile.contracts.settings import Limits
-from lastmile.ingestion.batch import Refused
+from lastmile.ingestion.batch import Refused, Unreadable
 from lastmile.ingestion.readers.delimited.encoding import shown
+
+if TYPE_CHECKING:
+    from lastmile.ingestion.readers.delimited.dialect import Layout
 
 #: Bytes of the longest record where no contract says otherwise.
 LONGEST = Limits().record_bytes
 #: Stands for the number of fields where quotes are wrong, so that it is unknown.
 MISQUOTED = -1
+
+#: Stands for the field behind a delimiter that ends every record; no header has this name.
+SURPLUS = "\0"
 
 LF, CR = 10, 13
 #: Bytes looked at together.
@@ -280,3 +288,34 @@ def _unquoted(field: str, dialect: Dialect) -> str:
         return field
     inner = field[1:-1]
     return _ESCAPED.sub(r"\1", inner) if dialect.escape else inner.replace(quote * 2, quote)
+
+
+def parsed(texts: Sequence[bytes], rows: int, layout: "Layout", line: int) -> pl.DataFrame:
+    """The rows of the texts. Raises Unreadable rather than trust a parser that counts them differently."""
+    dialect = layout.dialect
+    frame = pl.read_csv(
+        dialect.line_end.encode().join(texts),
+        has_header=False,
+        schema=schema_of(layout),
+        separator=dialect.delimiter,
+        quote_char=dialect.quote or None,
+        eol_char=dialect.line_end,
+        empty_string_is_null=False,
+        missing_columns="raise",
+        extra_columns="raise",
+    )
+    if frame.height != rows:
+        raise Unreadable(
+            f"from line {line} on, {rows} records were found but {frame.height} parsed: this file shows a fault of the"
+            " reader. Keep it and report it."
+        )
+    return frame
+
+
+def schema_of(layout: "Layout") -> dict[str, type[pl.String]]:
+    return dict.fromkeys([*layout.header, *[SURPLUS] * layout.surplus], pl.String)
+
+
+def has_carriages(text: bytes, dialect: Dialect) -> bool:
+    """Whether there are CRs that are no part of a line end, which polars drops at the end of a field."""
+    return dialect.line_end == "\n" and b"\r" in text and text.count(b"\r") != text.count(b"\r\n")
