@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from checkout import PROJECT
@@ -17,6 +18,10 @@ from visits import Site, checked_site
 from lastmile.embedded import postgres as embedded_postgres
 from lastmile.settings import Settings
 from lastmile.store import Store
+
+#: How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 STORES = ("folder", "s3", "s3_versioned")
 #: Finding, replacing, pinning and removing drops: whether these promises hold depends on the store.

@@ -63,7 +63,7 @@ WRITERS = {
 
 @given(tables)
 @settings(
-    max_examples=15, deadline=None, phases=[Phase.generate], derandomize=True, database=None,
+    max_examples=15, phases=[Phase.generate], derandomize=True, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 def test_a_table_loads_the_same_rows_from_every_format(site, table):

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lastmile.ingestion import dedup
@@ -24,7 +24,6 @@ def first_seen(index, rows, schema=SCHEMA):
     return index.first_seen(pl.DataFrame(rows, schema=schema, orient="row")).to_list()
 
 
-@settings(deadline=None)  # a busy machine is not a fault
 @given(st.lists(st.lists(KEYS, max_size=30), max_size=6))
 def test_a_row_is_first_when_no_row_before_it_has_its_key(batches):
     index, seen = KeyIndex(list(SCHEMA)), set()

@@ -52,7 +52,7 @@ def put(connection: psycopg.Connection, rows: pd.DataFrame, window: tuple[date, 
         insert(connection, TABLE, typed)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(things, max_size=8))
 def test_any_value_comes_back_as_it_went_in(connection: psycopg.Connection, rows: list[dict[str, object]]) -> None:
     put(connection, frame(*rows))

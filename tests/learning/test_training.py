@@ -13,7 +13,7 @@ from lastmile.learning import ByTime
 from lastmile.learning.training import MISSING, TooLittleData, fit, folds, inputs, predicted, recipe
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     groups=st.lists(st.integers(0, 15), min_size=120, max_size=200),
     levels=st.lists(st.sampled_from(LEVELS), min_size=200, max_size=200),

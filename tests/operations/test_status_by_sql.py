@@ -88,7 +88,7 @@ def test_a_newer_version_of_an_object_is_measured_on_its_own(site):
 
 @pytest.mark.behaviour(number=20)
 @given(written=OFFSETS, found=OFFSETS)
-@hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_lateness_is_from_the_end_of_the_partition_to_the_earlier_of_written_and_found(site, written, found):
     end = datetime(2021, 1, 1, tzinfo=UTC)
     site.connection.execute("DELETE FROM ledger.drops")

@@ -112,7 +112,7 @@ def test_datasets_of_the_same_partitions_share_a_run_whatever_gives_a_row_its_pa
     assert request.tags[PARTITION_TAG] == "year from 2010/all"
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(
     partitions=st.lists(st.sampled_from(PARTITIONS), min_size=3, max_size=3),
     drops=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(DAYS)), min_size=1, max_size=6),

@@ -46,7 +46,7 @@ def test_a_survey_of_many_parts_is_one_file_with_one_header(tmp_path):
     assert [place for place, line in enumerate(lines) if line.startswith("hhid,")] == [0]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 2_000_000), st.integers(0, 10**6), st.integers(2010, 2030), st.integers(1, 6))
 def test_surveys_of_any_plan_have_households_and_names_of_their_own(households, seed, year, number_of_years):
     planned = plan_surveys(households, seed, range(year, year + number_of_years))

@@ -174,7 +174,7 @@ names = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters=
 
 
 @given(key=st.lists(names, min_size=1, max_size=4).map("/".join), body=st.binary(max_size=50))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 def test_any_name_is_returned_unchanged(store: Store, key: str, body: bytes) -> None:
     folder = f"names/{next(numbers)}"
     store.put(f"{folder}/{key}", body)

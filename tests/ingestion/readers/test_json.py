@@ -44,7 +44,7 @@ def test_values_are_texts_that_lose_nothing(tmp_path: Path, name: str) -> None:
     ]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=8), st.booleans(), st.booleans())
 def test_texts_written_as_json_are_read_back_identically(
     tmp_path: Path, table: list[tuple[str, str]], lines: bool, escaped: bool

@@ -245,7 +245,7 @@ SOUND = {
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 def test_a_file_with_wrong_bytes_anywhere_is_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
     written = io.BytesIO()
     pq.write_table(pa.table(SOUND), written, row_group_size=70)

@@ -48,7 +48,7 @@ def stands_in_apostrophes(column: tuple[str, ...]) -> bool:
     return bool(filled) and all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in filled)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     table=TABLES,
     delimiter=st.sampled_from(",;\t|"),
@@ -84,7 +84,7 @@ def listed(records: Records, offset: int = 0) -> list[tuple[int, int, int, int]]
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(st.lists(PIECES, max_size=25).map(lambda pieces: "".join(pieces).encode()), st.sampled_from(DIALECTS))
 def test_every_byte_but_line_ends_belongs_to_a_record(text: bytes, dialect: Dialect) -> None:
     records = split(text, dialect, first_line=1, final=True)
@@ -95,13 +95,13 @@ def test_every_byte_but_line_ends_belongs_to_a_record(text: bytes, dialect: Dial
     assert records.consumed == len(text)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(st.lists(PIECES, max_size=25).map(lambda pieces: "".join(pieces).encode()), st.sampled_from(DIALECTS))
 def test_splitting_at_once_finds_what_walking_record_by_record_finds(text: bytes, dialect: Dialect) -> None:
     assert listed(split(text, dialect, 1, final=True)) == listed(walk(text, dialect, 1, final=True))
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(
     st.lists(PIECES, max_size=25).map(lambda pieces: "".join(pieces).encode()),
     st.sampled_from(DIALECTS),

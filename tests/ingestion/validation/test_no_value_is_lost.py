@@ -96,7 +96,7 @@ def is_same(name, value, expected):
 @pytest.mark.behaviour(number=22)
 @pytest.mark.parametrize("policy", ["quarantine", "rescue"])
 @pytest.mark.parametrize("name", COLUMNS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cell=CELLS, numbers=st.sampled_from(FORMATS))
 @example(cell="1.234", numbers=NumberFormat(",", "."))
 @example(cell="1.234", numbers=NumberFormat(","))
@@ -123,7 +123,7 @@ def test_a_cell_is_its_value_or_rescued_or_set_aside_and_never_silently_null(
 
 
 @pytest.mark.behaviour(number=21)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     cells=st.dictionaries(
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12), CELLS, max_size=6

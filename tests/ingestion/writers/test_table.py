@@ -52,7 +52,7 @@ def table(connection, columns="f, i, b, d, m, t, _line, _rescued::text"):
 
 
 @given(ROWS, st.integers(1, 40))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_value_arrives_as_it_was(connection, contract, rows, cut):
     with connection.transaction(force_rollback=True):
         copy(connection, contract, frame(contract, rows[:cut]), frame(contract, rows[cut:]))

@@ -16,7 +16,7 @@ from lastmile.orchestration.forks.client import Forked, fork
 from lastmile.orchestration.forks.owner import CAN_FORK, ForkServer
 
 #: The server holds a third of the memory of an idle platform.
-IDLE_SECONDS = 60.0
+IDLE_SECONDS = 180.0
 _LIBRARIES, _WORKER = "lastmile.orchestration.runs.preload", "lastmile.orchestration.runs.worker"
 _STANDARD_OUTPUT = 1
 
