@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lastmile.ingestion import load, micro_batch, worker
+from lastmile.ingestion import load, micro_batch, small_drops, worker
 
 PANIC = pl.exceptions.PanicException
 
@@ -79,7 +79,7 @@ def test_a_panic_ends_its_drop_as_failed_with_the_message_and_no_other(site, mon
 
     if where == "reading":
         monkeypatch.setattr(load, "open_drop", panicking(load.open_drop))
-        monkeypatch.setattr(micro_batch, "open_drop", panicking(micro_batch.open_drop))
+        monkeypatch.setattr(small_drops, "open_drop", panicking(small_drops.open_drop))
     else:
         monkeypatch.setattr(load, "cleaned_key", panicking(load.cleaned_key))
         monkeypatch.setattr(micro_batch, "cleaned_key", panicking(micro_batch.cleaned_key))
