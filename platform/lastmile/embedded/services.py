@@ -45,6 +45,8 @@ def before_database(settings: Settings) -> dict[str, str]:
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120",
         "PYTHONUNBUFFERED": "1",
+        # Else an update that is stored while conditions are evaluated counts twice, and is followed twice.
+        "DAGSTER_AUTOMATION_TICK_SETTLE_SECONDS": "0.2",
         # The materializations of the partitions of a range are one statement, not one each.
         "DAGSTER_EVENT_BATCH_SIZE": "1000",
         **ALLOCATORS,
