@@ -1,4 +1,4 @@
-"""A database is made ready for the platform without what that needs staying in the memory of whoever wants it."""
+"""A database is made ready for the platform without what that needs staying in the memory of `lastmile up`."""
 
 import os
 import subprocess

@@ -14,7 +14,7 @@ from lastmile.warehouse.dbt import project
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
     monkeypatch.setenv("LASTMILE_HOME", str(tmp_path))
-    url = "postgresql://somebody@127.0.0.1:1/anything"
+    url = "postgresql://reader@127.0.0.1:1/anything"
     return Settings(tmp_path, url, tmp_path.as_uri(), "assets")
 
 
@@ -24,7 +24,7 @@ def test_what_the_code_server_needs_is_there_before_it_is_needed(settings, monke
         while not (ready := [*settings.home.glob("dbt/*/ready")]):
             assert time.monotonic() < deadline, (settings.home / "logs" / "dbt-ahead.log").read_text()
             time.sleep(0.1)
-    for name, value in (("HOST", "127.0.0.1"), ("PORT", "1"), ("USER", "somebody"), ("DATABASE", "anything")):
+    for name, value in (("HOST", "127.0.0.1"), ("PORT", "1"), ("USER", "reader"), ("DATABASE", "anything")):
         monkeypatch.setenv(f"PG{name}", value)
     monkeypatch.setattr(project, "_parse", lambda folder: pytest.fail("parsed again"))
     assert project.prepared(settings, load_contracts(settings.assets)) == ready[0].parent

@@ -95,7 +95,7 @@ def test_its_end_is_told_however_it_came(forked):
     assert ended.poll()
 
 
-def test_one_that_leads_no_group_is_of_that_of_whoever_requested_it(forked, folder):
+def test_one_that_leads_no_group_is_in_that_of_its_requester(forked, folder):
     forked("says", is_leader=False).wait()
     assert json.loads((folder / "said").read_text())["group"] == os.getpgid(0)
 

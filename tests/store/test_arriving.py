@@ -101,7 +101,7 @@ def test_an_object_of_another_size_than_listed_is_not_whole(tmp_path: Path, body
             _ = arriving.path
 
 
-def test_a_download_ends_with_whoever_reads_it(tmp_path: Path) -> None:
+def test_a_download_ends_with_its_reader(tmp_path: Path) -> None:
     asked = []
 
     def chunks() -> Iterator[bytes]:
@@ -114,7 +114,7 @@ def test_a_download_ends_with_whoever_reads_it(tmp_path: Path) -> None:
     assert len(asked) < len(BODY)
 
 
-def test_a_failed_download_is_reported_to_whoever_waits(tmp_path: Path) -> None:
+def test_a_failed_download_is_reported_to_what_waits_for_it(tmp_path: Path) -> None:
     def chunks() -> Iterator[bytes]:
         yield BODY[:100]
         raise OSError(28, "No space left on device")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lastmile.orchestration.failures import assets_of_run, partitions_of_run
+from lastmile.orchestration.failures import assets_of_run, partitions_of_run, will_be_retried
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, RunRecord
@@ -94,7 +94,7 @@ def _is_final_failure(record: "RunRecord") -> bool:
     run = record.dagster_run
     if run.status not in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED):
         return False
-    return run.tags.get("dagster/will_retry") != "true"
+    return not will_be_retried(run)
 
 
 def _training_waits(instance: "DagsterInstance") -> bool:

@@ -70,7 +70,7 @@ def standing_failures(instance: "DagsterInstance") -> list[Failure]:
         first, last = partitions or ("", "")
         if run.is_success:
             made |= {(asset, first, last) for asset in assets_of_run(run)}
-        elif run.tags.get("dagster/will_retry") != "true":
+        elif not will_be_retried(run):
             own = _made_in(instance, run)  # where one branch failed, others did not
             left = [one for one in assets_of_run(run) if one not in own and not _is_made(one, (first, last), made)]
             if left:
@@ -90,6 +90,11 @@ def partitions_of_run(run: "DagsterRun") -> tuple[str, str] | None:
     if RANGE[0] in run.tags:
         return run.tags[RANGE[0]], run.tags[RANGE[1]]
     return None
+
+
+def will_be_retried(run: "DagsterRun") -> bool:
+    """Whether Dagster makes another run in place of one that failed, with the same tags."""
+    return run.tags.get("dagster/will_retry") == "true"
 
 
 def plain(text: str) -> str:

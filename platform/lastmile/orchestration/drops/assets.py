@@ -6,7 +6,7 @@ is a no-op; with the tag `lastmile/redo` set to `true` it ingests every drop of 
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -55,6 +55,11 @@ def quarantine_key(dataset: str) -> dg.AssetKey:
 def ingestion_step(dataset: str) -> tuple[str, str]:
     """The steps of a run that register the dataset's drops and ingest them."""
     return "__".join(raw_path(dataset)), f"ingest_{dataset}"
+
+
+def datasets_of(selected: Iterable[dg.AssetKey]) -> set[str]:
+    """The datasets that a run with this selection ingests."""
+    return {key.path[-1] for key in selected if key == cleaned_key(key.path[-1])}
 
 
 def raw_asset(contract: Contract) -> dg.AssetsDefinition:
@@ -139,7 +144,7 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
             report_other_partitions(context, contract, ingested)
             drops = inventory(connection, store.url, contract.name, partitions)
             # Before what the run makes, so that what follows from both is requested in one run.
-            ingested_now = _ingested_by_run(context, contract)
+            ingested_now = datasets_of(context.run.asset_selection or [cleaned_key(contract.name)])
             for other in platform.contracts().values() if contract.name == min(ingested_now) else ():
                 keys = (raw_key(other.name), cleaned_key(other.name), quarantine_key(other.name))
                 made_now = partitions if other.name in ingested_now else ()
@@ -148,12 +153,6 @@ def cleaned_assets(contract: Contract) -> dg.AssetsDefinition:
             yield from check_results(connection, store.url, contract, cleaned, quarantine)
 
     return ingest
-
-
-def _ingested_by_run(context: dg.AssetExecutionContext, contract: Contract) -> set[str]:
-    """The names of the datasets; only this one's where the run does not say what it makes."""
-    selected = context.run.asset_selection or {cleaned_key(contract.name)}
-    return {key.path[-1] for key in selected if key == cleaned_key(key.path[-1])}
 
 
 def _ingested(

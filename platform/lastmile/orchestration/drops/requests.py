@@ -16,8 +16,8 @@ from dagster import DagsterRunStatus
 
 from lastmile.contracts.contract import Contract
 from lastmile.orchestration.chain import PARTITION_TAG, SHAPE_TAG, chain, shape_name
-from lastmile.orchestration.drops.assets import cleaned_key, ingestion_step, quarantine_key, raw_key
-from lastmile.orchestration.failures import RANGE
+from lastmile.orchestration.drops.assets import cleaned_key, datasets_of, ingestion_step, quarantine_key, raw_key
+from lastmile.orchestration.failures import RANGE, will_be_retried
 from lastmile.orchestration.partitions import partitions_of
 
 _FAILURES_IN_A_ROW = 3
@@ -132,9 +132,8 @@ def _go_on_coming(last: dg.RunRecord, found: tuple[datetime, datetime] | None) -
 
 
 def _is_retried(record: dg.RunRecord) -> bool:
-    """Whether Dagster makes another run in its place, which has its tags, in a moment."""
-    will = record.dagster_run.tags.get("dagster/will_retry") == "true"
-    return will and _seconds_since(record.end_time) <= _RETRY_SECONDS
+    """Whether Dagster makes another run in its place in a moment."""
+    return will_be_retried(record.dagster_run) and _seconds_since(record.end_time) <= _RETRY_SECONDS
 
 
 def _failed_to_ingest(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
@@ -144,8 +143,7 @@ def _failed_to_ingest(instance: dg.DagsterInstance, record: dg.RunRecord) -> boo
         return False
     events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
     steps = [event.event_log_entry.step_key for event in events]
-    datasets = {key.path[-1] for key in run.asset_selection or () if key == cleaned_key(key.path[-1])}
-    own = {step for dataset in datasets for step in ingestion_step(dataset)}
+    own = {step for dataset in datasets_of(run.asset_selection or ()) for step in ingestion_step(dataset)}
     return not steps or any(step in own for step in steps)
 
 
