@@ -7,8 +7,8 @@ import pytest
 from fields import HARVEST, LEVELS, YIELD, fields
 
 from lastmile.learning import ByTime
-from lastmile.learning.evaluation import Evaluation, train_and_evaluate
-from lastmile.learning.metrics import higher_is_better, scores
+from lastmile.learning.evaluation.evaluation import Evaluation, train_and_evaluate
+from lastmile.learning.evaluation.metrics import higher_is_better, scores
 
 
 @pytest.fixture(scope="module")

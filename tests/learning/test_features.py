@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from fields import FIELDS, LEVELS, SEASONS, WINDOW_2020, WINDOW_2021, Fields, with_inputs
 
-from lastmile.learning.features import UnfitRows, build, conform, expected, snapshot, sources, sources_of
+from lastmile.learning.features.building import UnfitRows, build, conform, expected, snapshot, sources, sources_of
 
 QUERY = """
     SELECT described.*, yield_level FROM marts.dim_field AS described LEFT JOIN marts.fct_field USING (field)

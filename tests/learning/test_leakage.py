@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from fields import FIELDS, HARVEST, fields, make, with_inputs
 
-from lastmile.learning.leakage import derived_inputs, forbidden_numbers, ranking_inputs, sample, telling_inputs
+from lastmile.learning.features.leakage import derived_inputs, forbidden_numbers, ranking_inputs, sample, telling_inputs
 
 NOTHING: frozenset[str] = frozenset()
 MEASURES = {
@@ -140,7 +140,7 @@ def test_a_target_that_is_a_number_is_one_of_them(rows: pd.DataFrame) -> None:
 
 
 def test_a_sample_is_always_the_same_and_labelled_rows_come_first(rows, monkeypatch) -> None:
-    from lastmile.learning import leakage
+    from lastmile.learning.features import leakage
 
     monkeypatch.setattr(leakage, "ENOUGH_ROWS", 50)
     rows = rows.assign(yield_level=rows["yield_level"].where(rows.index >= 40))

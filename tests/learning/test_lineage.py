@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lastmile.learning.lineage import measures
+from lastmile.learning.features.lineage import measures
 
 HARVEST = frozenset({"harvest"})
 NOTHING: frozenset[str] = frozenset()

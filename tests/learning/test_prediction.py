@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 from fields import FIELDS, HARVEST, LEVELS, WINDOW_2020, YIELD
 
-from lastmile.learning.evaluation import train_and_evaluate
-from lastmile.learning.prediction import counts, predict, predictions, record
-from lastmile.learning.registry import Candidate, register
-from lastmile.learning.training import fit
+from lastmile.learning.evaluation.evaluation import train_and_evaluate
+from lastmile.learning.predictions.prediction import counts, predict, predictions, record
+from lastmile.learning.registry.versions import Candidate, register
+from lastmile.learning.training.fitting import fit
 
 
 @pytest.fixture

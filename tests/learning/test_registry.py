@@ -17,9 +17,9 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import all_estimators
 from skops.io.exceptions import UnsupportedTypeException
 
-from lastmile.learning import registry
-from lastmile.learning.registry import ArtifactRefused, Candidate
-from lastmile.learning.training import fit, predicted
+from lastmile.learning.registry import versions as registry
+from lastmile.learning.registry.versions import ArtifactRefused, Candidate
+from lastmile.learning.training.fitting import fit, predicted
 from lastmile.store import Store
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lastmile.learning import ByTime
-from lastmile.learning.training import MISSING, TooLittleData, fit, folds, inputs, predicted, recipe
+from lastmile.learning.training.fitting import MISSING, TooLittleData, fit, folds, inputs, predicted, recipe
 
 
 @settings(max_examples=30)

@@ -10,9 +10,9 @@ from households import households, put_marts
 from visits import HEADER, VISITS
 
 from lastmile.contracts import Contract, load_contracts
-from lastmile.learning.evaluation import train_and_evaluate
-from lastmile.learning.registry import Candidate, register
-from lastmile.learning.training import recipe
+from lastmile.learning.evaluation.evaluation import train_and_evaluate
+from lastmile.learning.registry.versions import Candidate, register
+from lastmile.learning.training.fitting import recipe
 from lastmile.orchestration.resources import Platform
 from lastmile.settings import Settings
 from lastmile.store import Store

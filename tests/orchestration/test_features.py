@@ -18,9 +18,9 @@ from households import households, put_marts
 
 from lastmile.contracts import load_contracts
 from lastmile.learning import field
+from lastmile.learning.features.leakage import derived_inputs
+from lastmile.learning.features.lineage import measures
 from lastmile.learning.frames import PartitionedFrame
-from lastmile.learning.leakage import derived_inputs
-from lastmile.learning.lineage import measures
 from lastmile.orchestration.chain import PARTITION_TAG
 from lastmile.orchestration.learning.features import CHECKS, feature_asset
 from lastmile.orchestration.resources import Platform

@@ -5,8 +5,8 @@ import pytest
 from household_learning import HOUSEHOLDS, LEVELS, VULNERABILITY
 from households import households, put_marts
 
-from lastmile.learning import registry
-from lastmile.learning.registry import ModelVersion
+from lastmile.learning.registry import versions as registry
+from lastmile.learning.registry.versions import ModelVersion
 from lastmile.orchestration.resources import Platform
 
 SCORES = {"balanced_accuracy", "pr_auc_macro", "pr_auc_weighted", "pr_auc_vulnerable"}

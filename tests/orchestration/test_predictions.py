@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from household_learning import LEVELS, PREDICTIONS_KEY, VULNERABILITY, learning_assets, learning_resources
 
-from lastmile.learning.registry import register
+from lastmile.learning.registry.versions import register
 from lastmile.orchestration.learning.predictions import prediction_asset
 
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from lastmile.learning.registry import register
+from lastmile.learning.registry.versions import register
 from lastmile.store import Store
 
 LATEST = "reports/vulnerability/latest.html"

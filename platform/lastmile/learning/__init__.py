@@ -10,15 +10,48 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lastmile.learning.declarations.feature_set import FeatureSet
     from lastmile.learning.declarations.field import field
-    from lastmile.learning.declarations.model import ByTime, Classification, Grouped, Model, Regression
+    from lastmile.learning.declarations.model import (
+        ByTime,
+        Classification,
+        Floor,
+        Grouped,
+        Model,
+        Promotion,
+        Regression,
+        Retraining,
+        Search,
+    )
     from lastmile.learning.declarations.report import Report
 
-__all__ = ["ByTime", "Classification", "FeatureSet", "Grouped", "Model", "Regression", "Report", "field"]
+__all__ = [
+    "ByTime",
+    "Classification",
+    "FeatureSet",
+    "Floor",
+    "Grouped",
+    "Model",
+    "Promotion",
+    "Regression",
+    "Report",
+    "Retraining",
+    "Search",
+    "field",
+]
 
 _MODULES = {
     "feature_set": ("FeatureSet",),
     "field": ("field",),
-    "model": ("ByTime", "Classification", "Grouped", "Model", "Regression"),
+    "model": (
+        "ByTime",
+        "Classification",
+        "Floor",
+        "Grouped",
+        "Model",
+        "Promotion",
+        "Regression",
+        "Retraining",
+        "Search",
+    ),
     "report": ("Report",),
 }
 

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 from psycopg import Connection, sql
 
-from lastmile.learning import plots, registry
+from lastmile.learning import plots
 from lastmile.learning.declarations.model import Classification, Model
+from lastmile.learning.registry import versions as registry
 from lastmile.learning.tables import read
 from lastmile.ledger.query import rows_by_folder
 from lastmile.quarantine import trend

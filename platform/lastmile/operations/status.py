@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from lastmile.learning.summary import latest_scores, predictions_by_level
+from lastmile.learning.registry.summary import latest_scores, predictions_by_level
 from lastmile.ledger import state
 from lastmile.ledger.state import Row
 from lastmile.ledger.unrouted import unrouted

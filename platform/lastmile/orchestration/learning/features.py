@@ -33,7 +33,7 @@ from lastmile.orchestration.resources import Platform
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from lastmile.learning.lineage import Measures
+    from lastmile.learning.features.lineage import Measures
 
 CHECKS = {
     "no_input_makes_the_target": "No input is, or is derived from, what makes the target.",
@@ -72,7 +72,7 @@ def feature_asset(declared: Declared[FeatureSet], partitioned: Container[dg.Asse
     def feature_set(
         context: dg.AssetExecutionContext, platform: Platform
     ) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
-        from lastmile.learning.features import build, expected, snapshot
+        from lastmile.learning.features.building import build, expected, snapshot
         from lastmile.learning.frames import content
 
         parts: dict[str, pd.DataFrame] = {}
@@ -106,7 +106,7 @@ def replace_changed(
     made: Container[str],
 ) -> None:
     """Other partitions whose rows new drops have changed, as a survey does that changes the verdict on older ones."""
-    from lastmile.learning.features import build, days_with_rows, snapshot, stored
+    from lastmile.learning.features.building import build, days_with_rows, snapshot, stored
 
     kept, store, days = stored(features), platform.store(), days_with_rows(connection, features)
     for partition in (name for name in kept.partitions(store) if name not in made):
@@ -128,7 +128,7 @@ def _dep(key: dg.AssetKey, partitioned: Container[dg.AssetKey]) -> dg.AssetDep:
 
 def measures(platform: Platform) -> "dict[str, Measures]":
     """What the warehouse's columns are derived from, read from the dbt project that makes them."""
-    from lastmile.learning.lineage import measures
+    from lastmile.learning.features.lineage import measures
     from lastmile.warehouse.dbt.project import MANIFEST
 
     folder = project_folder(platform.contracts())
@@ -145,8 +145,8 @@ def _leak_checks(
     connection: "Connection", platform: Platform, features: FeatureSet, parts: Mapping[str, pd.DataFrame]
 ) -> Sequence[dg.AssetCheckResult]:
     """Over a sample of all rows, those of other partitions included: a check's verdict is about the whole set."""
-    from lastmile.learning import leakage
-    from lastmile.learning.features import sources_of, stored
+    from lastmile.learning.features import leakage
+    from lastmile.learning.features.building import sources_of, stored
 
     known, sources = stored(features), measures(platform)
     others = set(known.partitions(platform.store())) - set(parts)

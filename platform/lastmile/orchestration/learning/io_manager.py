@@ -52,7 +52,7 @@ class PredictionIOManager(FrameIOManager):
     metadata, the column of levels in `target`."""
 
     def _also(self, context: dg.OutputContext, window: Window, rows: pd.DataFrame) -> Callable[[Connection], None]:
-        from lastmile.learning.prediction import record
+        from lastmile.learning.predictions.prediction import record
 
         made_by = rows.attrs["model"], rows.attrs["version"]
         counts = {str(level): int(count) for level, count in rows[rows.attrs["target"]].value_counts().items()}

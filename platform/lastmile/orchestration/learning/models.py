@@ -30,7 +30,7 @@ from lastmile.orchestration.resources import Platform
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from lastmile.learning.registry import ModelVersion
+    from lastmile.learning.registry.versions import ModelVersion
     from lastmile.store import Store
 
 #: Standard errors that a score must be above the dummy's: by luck alone one model in forty is.
@@ -64,13 +64,17 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
     def trained_model(
         context: dg.AssetExecutionContext, platform: Platform, rows: pd.DataFrame
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
-        from lastmile.learning.training import TooLittleData
+        from lastmile.learning.registry import deployments
+        from lastmile.learning.training.fitting import TooLittleData
 
         store = platform.store()
         with platform.connect() as connection:
             _refuse_leaks(connection, model, platform, rows)
             try:
                 version = current_version(connection, store, declared, rows, context.run.run_id)
+                in_use = deployments.champion(connection, model.name)
+                cause = deployments.Cause("the newest version", "lastmile", context.run.run_id)
+                deployments.promote(connection, version, in_use.version if in_use else None, cause)
             except TooLittleData as reason:
                 context.log.warning(f"no model trained: {reason}")
                 return nothing_made(_CHECK, "nothing trained", str(reason))
@@ -90,29 +94,29 @@ def current_version(
 
     Raises TooLittleData where there is not enough to learn from.
     """
-    from lastmile.learning import registry
-    from lastmile.learning.evaluation import train_and_evaluate
+    from lastmile.learning.evaluation.evaluation import train_and_evaluate
     from lastmile.learning.frames import content, contents
-    from lastmile.learning.training import recipe
+    from lastmile.learning.registry import versions as registry
+    from lastmile.learning.training.fitting import labelled, recipe
     from lastmile.ledger import loaded_ids
 
     model = declared.value
-    labelled = rows[rows[model.target].notna()].sort_values(list(model.features.entity), ignore_index=True)
-    made_of = {"recipe": recipe(model, declared.code_version), "rows": content(labelled)}
+    known = labelled(model, rows)
+    made_of = {"recipe": recipe(model, declared.code_version), "rows": content(known)}
     newest = registry.latest(connection, model.name)
     if newest and newest.made_from(made_of["rows"], made_of["recipe"]):
         return newest
     drops = loaded_ids(connection, store.url, model.features.datasets)  # before others come while it is trained
-    estimator, evaluation = train_and_evaluate(model, labelled)
+    estimator, evaluation = train_and_evaluate(model, known)
     candidate = registry.Candidate(
         name=model.name,
         estimator=estimator,
         feature_set=model.features.name,
-        features=model.features.names(),
+        features=model.inputs,
         data_versions={
             **made_of,
-            "row_count": len(labelled),
-            "partitions": contents(labelled, model.features.partition_column),
+            "row_count": len(known),
+            "partitions": contents(known, model.features.partition_column),
             "drops": drops,
         },
         scores=evaluation.as_json(),
@@ -123,8 +127,8 @@ def current_version(
 
 
 def _refuse_leaks(connection: "Connection", model: Model, platform: Platform, rows: pd.DataFrame) -> None:
-    from lastmile.learning.features import sources_of
-    from lastmile.learning.leakage import derived_inputs, sample
+    from lastmile.learning.features.building import sources_of
+    from lastmile.learning.features.leakage import derived_inputs, sample
 
     frames = sources_of(connection, model.features, sample(model.features, rows))
     if leaks := derived_inputs(model.features, measures(platform), frames):
@@ -135,7 +139,7 @@ def _refuse_leaks(connection: "Connection", model: Model, platform: Platform, ro
 
 
 def _beats_the_dummy(version: "ModelVersion") -> dg.AssetCheckResult:
-    from lastmile.learning.metrics import higher_is_better
+    from lastmile.learning.evaluation.metrics import higher_is_better
 
     scores, dummy = version.scores, version.scores["dummy"]
     lead = {name: (scores[name] - dummy[name]) * (1 if higher_is_better(name) else -1) for name in dummy}

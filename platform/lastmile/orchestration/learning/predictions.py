@@ -1,4 +1,4 @@
-"""Predictions as assets: the target of every entity, also of those whose own is unknown, by the newest version."""
+"""Predictions as assets: the target of every entity, also of those whose own is unknown, by the version in use."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -59,14 +59,15 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
     def predictions(
         context: dg.AssetExecutionContext, platform: Platform, rows: pd.DataFrame
     ) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
-        from lastmile.learning import registry
-        from lastmile.learning.prediction import counts
-        from lastmile.learning.prediction import predictions as predicted_by
+        from lastmile.learning.predictions.prediction import counts
+        from lastmile.learning.predictions.prediction import predictions as predicted_by
+        from lastmile.learning.registry import versions as registry
+        from lastmile.learning.registry.deployments import champion
 
         with platform.connect() as connection:
-            version = registry.latest(connection, model.name)
+            version = champion(connection, model.name)
         if version is None:
-            reason = f"there is no version of the model {model.name} yet: nothing predicted"
+            reason = f"no version of the model {model.name} is in use yet: nothing predicted"
             yield nothing_made(_CHECK, "nothing predicted", reason)
             return
         if gone := sorted({*version.features} - {*rows.columns}):

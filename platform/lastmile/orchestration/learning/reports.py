@@ -42,7 +42,7 @@ def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
         metadata=source_code(declared),
     )
     def page(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
-        from lastmile.learning.registry import predicted_by_others
+        from lastmile.learning.registry.versions import predicted_by_others
         from lastmile.learning.report_data import ReportData
 
         store, made_at = platform.store(), datetime.now(UTC)

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import sklearn.metrics
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, r2_score, recall_score
+from sklearn.metrics import average_precision_score, r2_score, recall_score, roc_auc_score
 
 from lastmile.learning.declarations.model import Classification, Model
 
 Truth = NDArray[Any]
 #: As `training.predicted` returns them.
 Predicted = NDArray[np.float64]
+
+#: A level that was called impossible and came costs much, but not everything.
+_SMALLEST = 1e-6
 
 
 def scores(model: Model, truth: Truth, found: Predicted) -> dict[str, float]:
@@ -25,7 +28,7 @@ def scores(model: Model, truth: Truth, found: Predicted) -> dict[str, float]:
 
 def higher_is_better(name: str) -> bool:
     """By scikit-learn's rule for the names of its functions."""
-    return not name.endswith(("_error", "_loss"))
+    return not name.endswith(("_error", "_loss", "ranked_probability_score"))
 
 
 def values(model: Model, found: Predicted) -> Truth:
@@ -39,8 +42,12 @@ def values(model: Model, found: Predicted) -> Truth:
 
 def _score(model: Model, name: str, truth: Truth, found: Predicted) -> float:
     if isinstance(model.task, Classification):
-        if name == f"pr_auc_{model.task.question}":
-            return _area_of_question(model.task, truth, found)
+        if name in (f"pr_auc_{model.task.question}", f"roc_auc_{model.task.question}"):
+            return _area_of_question(model.task, truth, found, name.startswith("roc"))
+        if name == "ranked_probability_score":
+            return float(ranked_probability(model.task, truth, found).mean())
+        if name == "log_loss":
+            return float(surprise(model.task, truth, found).mean())
         if name in ("pr_auc_macro", "pr_auc_weighted"):
             return _area(model.task, truth, found, weighted=name == "pr_auc_weighted")
     function = getattr(sklearn.metrics, name, None) or getattr(sklearn.metrics, f"{name}_score", None)
@@ -62,10 +69,36 @@ def _area(task: Classification, truth: Truth, found: Predicted, weighted: bool) 
     return float(np.average(areas, weights=counts if weighted else counts > 0))
 
 
-def _area_of_question(task: Classification, truth: Truth, found: Predicted) -> float:
-    positive = np.isin(truth, task.positive)
-    columns = [task.levels.index(level) for level in task.positive]
-    return float(average_precision_score(positive, found[:, columns].sum(axis=1))) if positive.any() else 0.0
+def _area_of_question(task: Classification, truth: Truth, found: Predicted, roc: bool) -> float:
+    """0 where all answers are the same: no order is right or wrong then."""
+    positive, area = np.isin(truth, task.positive), roc_auc_score if roc else average_precision_score
+    return float(area(positive, probability_of_yes(task, found))) if 0 < positive.sum() < len(positive) else 0.0
+
+
+def probability_of_yes(task: Classification, found: Predicted) -> NDArray[np.float64]:
+    """Of the question, for each row."""
+    yes: NDArray[np.float64] = found[:, [task.levels.index(level) for level in task.positive]].sum(axis=1)
+    return yes
+
+
+def ranked_probability(task: Classification, truth: Truth, found: Predicted) -> NDArray[np.float64]:
+    """The ranked probability score of each row, 0 to 1, the lower the better (Epstein, 1969): the squared distance of
+    the cumulative probabilities from the truth, mean over the cuts between the levels."""
+    after = np.cumsum(found, axis=1)[:, :-1] - np.cumsum(_is_level(task, truth), axis=1)[:, :-1]
+    scored: NDArray[np.float64] = (after**2).mean(axis=1)
+    return scored
+
+
+def surprise(task: Classification, truth: Truth, found: Predicted) -> NDArray[np.float64]:
+    """Minus the logarithm of the true level's probability, for each row; probabilities are at least a millionth."""
+    of_truth = (found * _is_level(task, truth)).sum(axis=1)
+    loss: NDArray[np.float64] = -np.log(np.clip(of_truth, _SMALLEST, 1.0))
+    return loss
+
+
+def _is_level(task: Classification, truth: Truth) -> NDArray[np.float64]:
+    """A line per row, 1 in the column of its level."""
+    return np.stack([truth == level for level in task.levels], axis=1).astype(np.float64)
 
 
 def recall(task: Classification, truth: Truth, predicted: Truth) -> dict[str, float]:

@@ -9,10 +9,10 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from lastmile.learning.declarations.model import Classification, Model
-from lastmile.learning.metrics import values
-from lastmile.learning.registry import ModelVersion
+from lastmile.learning.evaluation.metrics import values
+from lastmile.learning.registry.versions import ModelVersion
 from lastmile.learning.tables import Window
-from lastmile.learning.training import predicted
+from lastmile.learning.training.fitting import predicted
 
 _RECORD = """
     INSERT INTO registry.predictions (name, partition_start, model_name, model_version, rows, run_id)

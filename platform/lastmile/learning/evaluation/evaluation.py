@@ -13,8 +13,8 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import confusion_matrix
 
 from lastmile.learning.declarations.model import Classification, Model
-from lastmile.learning.metrics import Predicted, error_of_balanced_accuracy, quality, recall, scores, values
-from lastmile.learning.training import SEED, Fold, fit, folds, inputs, one_thread, predicted, quiet, target
+from lastmile.learning.evaluation.metrics import Predicted, error_of_balanced_accuracy, quality, recall, scores, values
+from lastmile.learning.training.fitting import SEED, Fold, fit, folds, inputs, one_thread, predicted, quiet, target
 
 #: Rows of a fold that importance is measured on: enough for two decimals, and seconds however many rows there are.
 _ROWS_FOR_IMPORTANCE = 2_000
@@ -80,11 +80,11 @@ def _evaluation(
     truth = target(model, unseen)
     # Of all these rows, because one that learned by fold would call too rare what the fold has more of.
     dummy = DummyClassifier(strategy="prior") if isinstance(model.task, Classification) else DummyRegressor()
-    dummy.fit(inputs(model.features, unseen), truth)
+    dummy.fit(inputs(model.features, unseen, model.inputs), truth)
     return Evaluation(
         scores=scores(model, truth, found),
         dummy=scores(model, truth, predicted(model, dummy, unseen)),
-        importance={name: float(np.mean([loss[name] for _, loss in by_fold])) for name in model.features.names()},
+        importance={name: float(np.mean([loss[name] for _, loss in by_fold])) for name in model.inputs},
         rows=len(unseen),
         groups=unseen[model.features.group].nunique(),
         folds=len(split),
@@ -105,7 +105,7 @@ def _of_levels(model: Model, truth: Any, found: Any) -> dict[str, Any]:
 def importance(model: Model, estimator: Any, rows: pd.DataFrame) -> dict[str, float]:
     """Quality lost on `rows` when one input's values are shuffled among them."""
     rows = rows.sample(min(len(rows), _ROWS_FOR_IMPORTANCE), random_state=SEED)
-    given, names = inputs(model.features, rows), model.features.names()
+    given, names = inputs(model.features, rows, model.inputs), model.inputs
     shuffled = [given.assign(**{name: given[name].sample(frac=1, random_state=SEED).to_numpy()}) for name in names]
     # One call for all of them: a call costs more than 500 rows do.
     with one_thread():

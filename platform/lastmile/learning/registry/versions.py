@@ -78,6 +78,19 @@ class ModelVersion:
     data_versions: dict[str, Any]
     scores: dict[str, Any]
     run_id: str | None
+    id: int
+    #: Class of the estimator that predicts, such as HistGradientBoostingClassifier.
+    model_type: str | None
+    #: Names and kinds of the inputs, and of what is predicted.
+    signature: dict[str, Any]
+    code_version: str | None
+    #: Versions of Python and of the libraries it was made with.
+    environment: dict[str, str]
+    #: The rows it was fitted on, and what evaluation predicted for rows it had not seen; both Parquet in the store.
+    snapshot_key: str | None
+    held_out_key: str | None
+    #: Key, sha256 and parity of the export to ONNX, or the reason why there is none.
+    onnx: dict[str, Any]
 
     def made_from(self, rows: str, recipe: str) -> bool:
         """Whether these rows and this recipe would give this model again."""

@@ -1,0 +1,1 @@
+"""Judgement: scores with their errors, comparison of versions, what is suspect."""

@@ -1,0 +1,1 @@
+"""Feature sets: their rows made, kept, and held against leaks of the target."""

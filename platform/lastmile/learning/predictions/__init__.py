@@ -1,0 +1,1 @@
+"""Predictions: rows, their probabilities or intervals, and reasons."""

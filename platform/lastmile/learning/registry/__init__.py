@@ -1,0 +1,1 @@
+"""The registry: versions of models, which of them is in use, and what happened to each."""

@@ -1,0 +1,124 @@
+"""Which version of a model is in use, its champion, and every change of it with who made it and why.
+
+A change is one call of a function in Postgres: champion, events and notification commit together or not at all, so a
+process killed at any moment leaves the old champion or the new one. A rollback holds the champion: no candidate
+replaces it until a person releases it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from psycopg import Connection
+from psycopg.rows import class_row, dict_row
+
+from lastmile.errors import UserError
+from lastmile.learning.registry.versions import ModelVersion
+
+Outcome = Literal["deployed", "same", "held", "changed"]
+
+_CHAMPION = """
+    SELECT versions.* FROM registry.model_versions AS versions JOIN registry.deployments USING (name, version)
+    WHERE name = %s
+"""
+_DEPLOY = "SELECT registry.deploy(%s, %s, %s, %s, %s, %s, %s, %s)"
+_EVENT = """
+    INSERT INTO registry.events (name, version, event, reason, actor, run_id) VALUES (%s, %s, %s, %s, %s, %s)
+"""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A row of registry.deployments."""
+
+    name: str
+    version: str
+    since: datetime
+    held_since: datetime | None
+    held_by: str | None
+    held_reason: str | None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why something is done, by whom, and in which run."""
+
+    reason: str
+    actor: str
+    run_id: str | None = None
+
+
+def champion(connection: Connection, name: str) -> ModelVersion | None:
+    """The version in use."""
+    with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
+        return cursor.execute(_CHAMPION, [name]).fetchone()
+
+
+def deployment(connection: Connection, name: str) -> Deployment | None:
+    with connection.cursor(row_factory=class_row(Deployment)) as cursor:
+        return cursor.execute("SELECT * FROM registry.deployments WHERE name = %s", [name]).fetchone()
+
+
+def promote(connection: Connection, version: ModelVersion, against: str | None, cause: Cause) -> Outcome:
+    """Put a version in use that was judged against the champion `against`, None where there was none: `changed` where
+    another one is champion by now, `held` where the champion is held, `same` where it is in use already."""
+    return _deploy(connection, version, "promoted", cause, against or "", hold=False)
+
+
+def roll_back(connection: Connection, version: ModelVersion, cause: Cause) -> Outcome:
+    """Put an earlier version in use, whatever it was judged, and hold it."""
+    return _deploy(connection, version, "rolled back", cause, None, hold=True)
+
+
+def _deploy(
+    connection: Connection, version: ModelVersion, event: str, cause: Cause, against: str | None, hold: bool
+) -> Outcome:
+    given = [version.name, version.version, event, cause.reason, cause.actor, cause.run_id, against, hold]
+    with connection.transaction():
+        found = connection.execute(_DEPLOY, given).fetchone()
+    outcome: Outcome = found[0] if found else "same"
+    return outcome
+
+
+def hold(connection: Connection, name: str, cause: Cause) -> Deployment:
+    """Keep candidates from replacing the champion until `release`. Raises UserError where there is none."""
+    return _change_hold(connection, name, cause, "held", (cause.actor, cause.reason))
+
+
+def release(connection: Connection, name: str, cause: Cause) -> Deployment:
+    """Let candidates replace the champion again. Raises UserError where there is none."""
+    return _change_hold(connection, name, cause, "released", (None, None))
+
+
+def _change_hold(
+    connection: Connection, name: str, cause: Cause, event: str, held: tuple[str | None, str | None]
+) -> Deployment:
+    change = """
+        UPDATE registry.deployments SET held_by = %s, held_reason = %s,
+            held_since = CASE WHEN %s::text IS NOT NULL THEN now() END
+        WHERE name = %s RETURNING *
+    """
+    with connection.transaction(), connection.cursor(row_factory=class_row(Deployment)) as cursor:
+        found = cursor.execute(change, [*held, held[0], name]).fetchone()
+        if found is None:
+            raise UserError(f"no version of {name} is in use: `lastmile models list` shows the models that have one")
+        connection.execute(_EVENT, [name, found.version, event, cause.reason, cause.actor, cause.run_id])
+    return found
+
+
+def record(connection: Connection, version: ModelVersion, event: str, cause: Cause) -> None:
+    """An event that changes no champion: `registered`, `archived`, `suspected`."""
+    connection.execute(_EVENT, [version.name, version.version, event, cause.reason, cause.actor, cause.run_id])
+
+
+def history(connection: Connection, name: str) -> list[Mapping[str, Any]]:
+    """What happened to the model's versions, the newest first: at, version, event, previous, reason, actor, run_id."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return [
+            *cursor.execute(
+                "SELECT at, version, event, previous, reason, actor, run_id FROM registry.events"
+                " WHERE name = %s ORDER BY id DESC",
+                [name],
+            )
+        ]

@@ -1,0 +1,1 @@
+"""Training: rows to learn from, folds, fitting, search."""
