@@ -5,7 +5,7 @@ import dagster as dg
 from lastmile.learning import FeatureSet, Model
 from lastmile.learning.declarations.loading import Declared, load_features, load_models, load_reports
 from lastmile.orchestration.learning.features import feature_asset
-from lastmile.orchestration.learning.io_manager import FrameIOManager, PredictionIOManager
+from lastmile.orchestration.learning.io_manager import FeatureIOManager, PredictionIOManager
 from lastmile.orchestration.learning.models import model_asset
 from lastmile.orchestration.learning.predictions import prediction_asset
 from lastmile.orchestration.learning.reports import report_asset
@@ -25,7 +25,7 @@ def learning_assets(
 
 
 def learning_resources(platform: Platform) -> dict[str, object]:
-    frames = {"frames": FrameIOManager(platform=platform), "predictions": PredictionIOManager(platform=platform)}
+    frames = {"features": FeatureIOManager(platform=platform), "predictions": PredictionIOManager(platform=platform)}
     return {"platform": platform, **frames}
 
 

@@ -18,7 +18,8 @@ from sklearn.utils import all_estimators
 from skops.io.exceptions import UnsupportedTypeException
 
 from lastmile.learning.registry import versions as registry
-from lastmile.learning.registry.versions import ArtifactRefused, Candidate
+from lastmile.learning.registry.artifacts import ArtifactRefused
+from lastmile.learning.registry.versions import Candidate
 from lastmile.learning.training.fitting import fit, predicted
 from lastmile.store import Store
 

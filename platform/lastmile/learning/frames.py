@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from lastmile.errors import UserError
 from lastmile.learning.tables import Window, as_polars, insert, replacing
-from lastmile.store import Store
+from lastmile.store import Missing, Store
 
 _PARTITION = re.compile(r"partition=(.+)\.parquet$")
 
@@ -63,6 +63,13 @@ class PartitionedFrame:
                 f" {made}. Materialize the asset first."
             )
         return pd.concat(found, ignore_index=True)
+
+    def of(self, store: Store, partition: str) -> pd.DataFrame | None:
+        """The rows of one partition as they were last made, None where it never was."""
+        try:
+            return pd.read_parquet(io.BytesIO(store.read(self.key(partition))))
+        except Missing:
+            return None
 
     def differs(self, store: Store, partition: str, rows: pd.DataFrame) -> bool:
         """Whether a partition that was made has other rows than these."""

@@ -9,7 +9,7 @@ from psycopg import Connection, sql
 
 from lastmile.learning import plots
 from lastmile.learning.declarations.model import Classification, Model
-from lastmile.learning.registry import versions as registry
+from lastmile.learning.registry.deployments import champion
 from lastmile.learning.tables import read
 from lastmile.ledger.query import rows_by_folder
 from lastmile.quarantine import trend
@@ -59,8 +59,8 @@ class ReportData:
         ]
 
     def model(self, model: Model, described: Mapping[str, str]) -> Row | None:
-        """The newest version, its scores next to the dummy's under the words of `described`, and pictures."""
-        version = registry.latest(self.connection, model.name)
+        """The version in use, its scores next to the dummy's under the words of `described`, and pictures."""
+        version = champion(self.connection, model.name)
         if version is None:
             return None
         scores = version.scores

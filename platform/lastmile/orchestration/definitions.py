@@ -12,18 +12,21 @@ import dagster as dg
 
 from lastmile.contracts import Contract, load_contracts
 from lastmile.contracts.broken import Broken, Declarations, publish
-from lastmile.learning.declarations.loading import load_features, load_models, load_reports
+from lastmile.learning.declarations.loading import Declared, load_features, load_models, load_reports
+from lastmile.learning.declarations.model import Model
 from lastmile.orchestration.assembly import Part, assembled
 from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
 from lastmile.orchestration.dbt.assets import documentation_asset, usable_warehouse
 from lastmile.orchestration.dbt.project import dbt_resource, usable_project
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
 from lastmile.orchestration.drops.verdicts import verdict_sensor
+from lastmile.orchestration.learning.champions import champion_asset
 from lastmile.orchestration.learning.features import feature_asset
-from lastmile.orchestration.learning.io_manager import FrameIOManager, PredictionIOManager
+from lastmile.orchestration.learning.io_manager import FeatureIOManager, PredictionIOManager
 from lastmile.orchestration.learning.models import model_asset
 from lastmile.orchestration.learning.predictions import prediction_asset
 from lastmile.orchestration.learning.reports import report_asset
+from lastmile.orchestration.learning.retraining import retraining_sensor
 from lastmile.orchestration.placeholders import placeholders
 from lastmile.orchestration.resources import platform_from_environment
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
@@ -45,9 +48,10 @@ def definitions(assets: str) -> dg.Definitions:
     if folder:
         warehouse, unusable = usable_warehouse(contracts, folder)
         broken += unusable
-    parts, misdeclared = _parts(assets, contracts, _partitioned(warehouse))
+    models = load_models(assets)
+    parts, misdeclared = _parts(assets, contracts, models, _partitioned(warehouse))
     broken += misdeclared
-    base = dg.Definitions.merge(_platform(contracts, warehouse, folder, broken), unrouted_definitions())
+    base = dg.Definitions.merge(_platform(contracts, models, warehouse, folder, broken), unrouted_definitions())
     whole, unfit = assembled(base, parts)
     broken += unfit
     publish(Settings.from_environment().home, broken)
@@ -60,14 +64,17 @@ def _partitioned(warehouse: Sequence[dg.AssetsDefinition]) -> set[dg.AssetKey]:
 
 
 def _parts(
-    assets: str, contracts: Declarations[Contract], partitioned: Container[dg.AssetKey]
+    assets: str,
+    contracts: Declarations[Contract],
+    models: Declarations[Declared[Model]],
+    partitioned: Container[dg.AssetKey],
 ) -> tuple[list[Part], list[Broken]]:
     """Datasets, feature sets, models with their predictions, and reports; and the files that declare none."""
-    features, models, reports = load_features(assets), load_models(assets), load_reports(assets)
+    features, reports = load_features(assets), load_reports(assets)
     parts = [
         *_parts_of("contract", contracts, _dataset_assets),
         *_parts_of("feature", features, lambda one: [feature_asset(one, partitioned)]),
-        *_parts_of("model", models, lambda one: [model_asset(one), prediction_asset(one)]),
+        *_parts_of("model", models, lambda one: [model_asset(one), champion_asset(one), prediction_asset(one)]),
         *_parts_of("report", reports, lambda one: [report_asset(one)]),
     ]
     found = [one for declared in (contracts, features, models, reports) for one in declared.broken]
@@ -84,6 +91,7 @@ def _parts_of(kind: str, declared: Declarations[T], make: Callable[[T], list[dg.
 
 def _platform(
     contracts: Mapping[str, Contract],
+    models: Mapping[str, Declared[Model]],
     warehouse: Sequence[dg.AssetsDefinition],
     folder: Path | None,
     broken: Sequence[Broken],
@@ -96,13 +104,14 @@ def _platform(
             landing_sensor(dg.AssetSelection.all(), 4, broken),
             automation_sensor(every_seconds=1),
             verdict_sensor(every_seconds=30),
+            retraining_sensor(dg.AssetSelection.all(), models, every_seconds=5),
         ],
         jobs=[clean_landing],
         schedules=[nightly_clean_up],
         resources={
             "platform": platform,
             **({"dbt": dbt_resource(contracts, folder)} if folder else {}),
-            "frames": FrameIOManager(platform=platform),
+            "features": FeatureIOManager(platform=platform),
             "predictions": PredictionIOManager(platform=platform),
         },
         executor=dg.in_process_executor,

@@ -108,8 +108,8 @@ class Retraining:
     new_rows: int = 50
     below_floor: bool = True
     drift: bool = True
-    #: Cron expression.
-    schedule: str | None = "0 3 * * 1"
+    #: Since the last one, whatever happened; None for never.
+    every: timedelta | None = timedelta(weeks=1)
     #: Between trainings that no new rows led to: what led to one may last.
     cooldown: timedelta = timedelta(days=1)
 

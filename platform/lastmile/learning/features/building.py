@@ -11,8 +11,10 @@ from psycopg import ClientCursor, Connection, sql
 
 from lastmile.errors import UserError
 from lastmile.learning.declarations.feature_set import FeatureSet
+from lastmile.learning.features import changes
 from lastmile.learning.frames import PartitionedFrame
 from lastmile.learning.tables import Window, identifier, names, read
+from lastmile.store import Store
 
 #: Faults named in a message, and rows of a sample from a source that does not know the entity.
 _MOST_FAULTS, _MOST_ROWS = 10, 10_000
@@ -25,6 +27,15 @@ class UnfitRows(UserError):
 def stored(features: FeatureSet) -> PartitionedFrame:
     """Where the rows are kept."""
     return PartitionedFrame("features", features.name, features.partition_column)
+
+
+def keep(
+    connection: Connection, store: Store, features: FeatureSet, partition: str, window: Window, rows: pd.DataFrame
+) -> None:
+    """Put the rows in place of the partition's, and count what changed."""
+    kept = stored(features)
+    counting = changes.counting(features.name, window, kept.of(store, partition), rows, features.targets)
+    kept.replace(connection, store, partition, window, rows, also=counting)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ process killed at any moment leaves the old champion or the new one. A rollback 
 replaces it until a person releases it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -21,6 +21,15 @@ Outcome = Literal["deployed", "same", "held", "changed"]
 _CHAMPION = """
     SELECT versions.* FROM registry.model_versions AS versions JOIN registry.deployments USING (name, version)
     WHERE name = %s
+"""
+_EARLIER = """
+    SELECT versions.* FROM registry.model_versions AS versions
+    JOIN (
+        SELECT name, version, max(id) AS newest FROM registry.events
+        WHERE name = %s AND event IN ('promoted', 'rolled back') GROUP BY name, version
+    ) AS events USING (name, version)
+    WHERE NOT EXISTS (SELECT FROM registry.deployments AS used WHERE (used.name, used.version) = (name, version))
+    ORDER BY newest DESC
 """
 _DEPLOY = "SELECT registry.deploy(%s, %s, %s, %s, %s, %s, %s, %s)"
 _EVENT = """
@@ -53,6 +62,12 @@ def champion(connection: Connection, name: str) -> ModelVersion | None:
     """The version in use."""
     with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
         return cursor.execute(_CHAMPION, [name]).fetchone()
+
+
+def earlier(connection: Connection, name: str) -> list[ModelVersion]:
+    """Versions that were in use before the champion, the latest in use first."""
+    with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
+        return cursor.execute(_EARLIER, [name]).fetchall()
 
 
 def deployment(connection: Connection, name: str) -> Deployment | None:
@@ -122,3 +137,19 @@ def history(connection: Connection, name: str) -> list[Mapping[str, Any]]:
                 [name],
             )
         ]
+
+
+def predicted_by_others(connection: Connection, names: Sequence[str]) -> dict[str, str]:
+    """Of these predictions those with partitions that were not made by their model's champion, in words."""
+    found = {}
+    for name in names:
+        current = champion(connection, name)
+        rows = connection.execute(
+            "SELECT model_version, count(*) FROM registry.predictions"
+            " WHERE name = %s AND model_version IS DISTINCT FROM %s GROUP BY 1 ORDER BY 1",
+            [name, current and current.version],
+        ).fetchall()
+        if rows:
+            by = ", ".join(f"{count} partitions by version {version}" for version, count in rows)
+            found[name] = f"{by}; version {current.version} is in use" if current else f"{by}; no version is in use"
+    return found

@@ -1,52 +1,51 @@
 """Versions of models: what each was made from, how good it is, and where its artifact lies.
 
-    current = latest(connection, "vulnerability")
-    estimator = load(store, current)
-
-A version is made once and never changed. The row is written after the artifact, so a row's artifact is always there.
-An artifact is read only if its bytes are those of the row and it holds nothing but types of scikit-learn and those that
-the model's declaration names: a list read from the artifact itself would protect nothing.
+A version is made once and never changed. The row is written after its files, so a row's files are always there: the
+artifact, the rows it was fitted on, what was predicted in evaluation, and the export to ONNX where there is one.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from lastmile.errors import UserError
+from lastmile.learning.registry import artifacts, snapshots
 from lastmile.store import Store
 
-#: Modules and types, beyond those skops itself deems safe, of which scikit-learn builds fitted estimators: trees,
-#: neighbors, kernels, losses, scores. None runs code when it is loaded.
-MODULES = tuple(
-    f"sklearn.{module}."
-    for module in (
-        *("_loss.loss", "calibration", "cluster._bisect_k_means", "cluster._kmeans"),
-        *("ensemble._hist_gradient_boosting", "feature_selection._mutual_info"),
-        *("feature_selection._univariate_selection", "gaussian_process", "metrics._dist_metrics"),
-        *("neighbors._ball_tree", "neighbors._kd_tree", "neural_network._stochastic_optimizers", "tree._tree"),
-    )
-)
-TYPES = (
-    *("numpy.dtype", "numpy.mean"),
-    *("scipy.interpolate._bsplines.BSpline", "scipy._lib.array_api_compat.numpy._aliases.asarray"),
-)
+if TYPE_CHECKING:
+    import pandas as pd
 
 _INSERT = """
     INSERT INTO registry.model_versions
-        (name, version, artifact_key, sha256, feature_set, features, data_versions, scores, run_id)
+        (name, version, artifact_key, sha256, feature_set, features, data_versions, scores, run_id, model_type,
+        signature, code_version, environment, snapshot_key, held_out_key, onnx)
     VALUES (%(name)s, %(version)s, %(artifact_key)s, %(sha256)s, %(feature_set)s, %(features)s, %(data_versions)s,
-        %(scores)s, %(run_id)s)
+        %(scores)s, %(run_id)s, %(model_type)s, %(signature)s, %(code_version)s, %(environment)s, %(snapshot_key)s,
+        %(held_out_key)s, %(onnx)s)
     RETURNING *
 """
+_REGISTERED = """
+    INSERT INTO registry.events (name, version, event, reason, actor, run_id)
+    VALUES (%s, %s, 'registered', %s, 'lastmile', %s)
+"""
+#: What a model's numbers depend on.
+_LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
 
 
-class ArtifactRefused(Exception):
-    """An artifact that is not the one registered, or holds types that are not ours."""
+@dataclass(frozen=True)
+class Export:
+    """The model as ONNX, with how closely it agrees, or the reason why there is none."""
+
+    body: bytes | None = None
+    parity: Mapping[str, Any] = field(default_factory=dict)
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,14 @@ class Candidate:
     run_id: str | None = None
     #: Types the artifact may hold besides scikit-learn's.
     trusted: tuple[str, ...] = ()
+    signature: Mapping[str, Any] = field(default_factory=dict)
+    code_version: str | None = None
+    #: The rows it was fitted on, and what evaluation predicted for rows it had not seen.
+    rows: "pd.DataFrame | None" = None
+    held_out: "pd.DataFrame | None" = None
+    onnx: Export = field(default_factory=Export)
+    #: Why it was trained.
+    reason: str = "trained"
 
 
 @dataclass(frozen=True)
@@ -98,10 +105,25 @@ class ModelVersion:
 
 
 def latest(connection: Connection, name: str) -> ModelVersion | None:
+    found = versions(connection, name, most=1)
+    return found[0] if found else None
+
+
+def versions(connection: Connection, name: str, most: int | None = None) -> list[ModelVersion]:
+    """The newest first."""
+    query = "SELECT * FROM registry.model_versions WHERE name = %s ORDER BY version::int DESC LIMIT %s"
     with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
-        return cursor.execute(
-            "SELECT * FROM registry.model_versions WHERE name = %s ORDER BY version::int DESC LIMIT 1", [name]
-        ).fetchone()
+        return cursor.execute(query, [name, most]).fetchall()
+
+
+def version_of(connection: Connection, name: str, version: str) -> ModelVersion:
+    """Raises UserError where there is none, with those there are."""
+    known = versions(connection, name)
+    for one in known:
+        if one.version == version.removeprefix("v"):
+            return one
+    made = ", ".join(one.version for one in known) or "none yet"
+    raise UserError(f"the model {name} has no version {version!r}; it has: {made}")
 
 
 def register(connection: Connection, store: Store, candidate: Candidate) -> ModelVersion:
@@ -109,70 +131,71 @@ def register(connection: Connection, store: Store, candidate: Candidate) -> Mode
 
     Raises ArtifactRefused for an estimator that could not be loaded again.
     """
-    import skops.io  # with scikit-learn 3 CPU-s and 90 MB, which whatever declares a model would pay
-
-    body = skops.io.dumps(candidate.estimator)
-    _expected_types(f"model {candidate.name}", body, candidate.trusted)
+    body = artifacts.dump(candidate.name, candidate.estimator, candidate.trusted)
+    made_of = candidate.data_versions
+    snapshot = (
+        snapshots.keep(store, candidate.feature_set, made_of["rows"], candidate.rows)
+        if candidate.rows is not None
+        else None
+    )
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"registry.model_versions {candidate.name}"])
         newest = latest(connection, candidate.name)
-        versions = candidate.data_versions
-        if newest and newest.made_from(versions["rows"], versions["recipe"]):
+        if newest and newest.made_from(made_of["rows"], made_of["recipe"]):
             return newest
-        number = int(newest.version) + 1 if newest else 1
-        key = f"models/{candidate.name}/{number}/model.skops"
-        store.put(key, body)
-        row = {
-            **vars(candidate),
-            "version": str(number),
-            "artifact_key": key,
-            "sha256": hashlib.sha256(body).hexdigest(),
-            "features": Jsonb(candidate.features),
-            "data_versions": Jsonb(dict(candidate.data_versions)),
-            "scores": Jsonb(dict(candidate.scores)),
-        }
+        number = str(int(newest.version) + 1 if newest else 1)
+        files = _put_files(store, candidate, f"models/{candidate.name}/{number}", body)
+        row = {**_row(candidate), **files, "version": number, "snapshot_key": snapshot}
         with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
-            return cursor.execute(_INSERT, row).fetchall()[0]
+            made = cursor.execute(_INSERT, row).fetchall()[0]
+        connection.execute(_REGISTERED, [made.name, made.version, candidate.reason, candidate.run_id])
+    return made
 
 
-def predicted_by_others(connection: Connection, names: Sequence[str]) -> dict[str, str]:
-    """Of these predictions those with partitions that the newest version of their model has not made, in words."""
-    found = {}
-    for name in names:
-        newest = latest(connection, name)
-        rows = connection.execute(
-            "SELECT model_version, count(*) FROM registry.predictions"
-            " WHERE name = %s AND model_version IS DISTINCT FROM %s GROUP BY 1 ORDER BY 1",
-            [name, newest and newest.version],
-        ).fetchall()
-        if rows:
-            by = ", ".join(f"{count} partitions by version {version}" for version, count in rows)
-            found[name] = f"{by}; the newest version is {newest.version if newest else 'none'}"
+def _put_files(store: Store, candidate: Candidate, folder: str, body: bytes) -> dict[str, Any]:
+    """Store what belongs to the version; its keys and digests."""
+    store.put(f"{folder}/model.skops", body)
+    found: dict[str, Any] = {
+        "artifact_key": f"{folder}/model.skops",
+        "sha256": artifacts.digest(body),
+        "held_out_key": None,
+        "onnx": Jsonb({"reason": candidate.onnx.reason} if candidate.onnx.reason else {}),
+    }
+    if candidate.held_out is not None:
+        found["held_out_key"] = f"{folder}/held_out.parquet"
+        store.put(found["held_out_key"], snapshots.as_parquet(candidate.held_out))
+    if (exported := candidate.onnx.body) is not None:
+        key = f"{folder}/model.onnx"
+        store.put(key, exported)
+        parity = dict(candidate.onnx.parity)
+        found["onnx"] = Jsonb({"key": key, "sha256": artifacts.digest(exported), "parity": parity})
     return found
+
+
+def _row(candidate: Candidate) -> dict[str, Any]:
+    as_json = ("features", "data_versions", "scores", "signature")
+    return {
+        "name": candidate.name,
+        "feature_set": candidate.feature_set,
+        "run_id": candidate.run_id,
+        "code_version": candidate.code_version,
+        **{name: Jsonb(getattr(candidate, name)) for name in as_json},
+        "model_type": _type_of(candidate.estimator),
+        "environment": Jsonb(environment()),
+    }
+
+
+def environment() -> dict[str, str]:
+    """Versions of Python and of the libraries that a model's numbers depend on."""
+    return {"python": sys.version.split()[0], **{name: metadata.version(name) for name in _LIBRARIES}}
+
+
+def _type_of(estimator: Any) -> str:
+    """The class of the last step of a pipeline."""
+    steps = getattr(estimator, "steps", None)
+    return type(steps[-1][1] if steps else estimator).__name__
 
 
 def load(store: Store, version: ModelVersion, trusted: tuple[str, ...] = ()) -> Any:
     """The estimator of a version. Raises ArtifactRefused where the bytes or what they hold are not as registered."""
-    import skops.io
-
-    body = store.read(version.artifact_key)
-    found = hashlib.sha256(body).hexdigest()
-    if found != version.sha256:
-        raise ArtifactRefused(
-            f"{version.artifact_key}: its sha256 is {found}, that of version {version.version} in the registry is"
-            f" {version.sha256}. Put the registered bytes back, or train anew."
-        )
-    return skops.io.loads(body, trusted=_expected_types(version.artifact_key, body, trusted))
-
-
-def _expected_types(name: str, body: bytes, trusted: tuple[str, ...]) -> list[str]:
-    """What the artifact holds beyond what skops deems safe. Raises ArtifactRefused where that is not expected."""
-    import skops.io
-
-    found = skops.io.get_untrusted_types(data=body)
-    if strangers := sorted(one for one in found if not (one.startswith(MODULES) or one in (*TYPES, *trusted))):
-        raise ArtifactRefused(
-            f"{name} holds types that it may not: {', '.join(strangers)}. If they are the model's own and do no harm"
-            " when loaded, name them in `trusted` of its declaration."
-        )
-    return list(found)
+    return artifacts.load(store, version.artifact_key, version.sha256, trusted)

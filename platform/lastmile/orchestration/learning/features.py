@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,7 +16,7 @@ from lastmile.orchestration.drops.assets import cleaned_key
 from lastmile.orchestration.drops.metadata import digest
 from lastmile.orchestration.learning.following import made_along, when_updated
 from lastmile.orchestration.learning.shared import (
-    GROUP,
+    FEATURES,
     RETRIES,
     check,
     code_version,
@@ -59,9 +60,9 @@ def feature_asset(declared: Declared[FeatureSet], partitioned: Container[dg.Asse
             dg.AssetSelection.assets(*marts), [*marts, entities], along=made_along(features.partition)
         ),
         check_specs=[dg.AssetCheckSpec(name, asset=key, description=text) for name, text in CHECKS.items()],
-        io_manager_key="frames",
+        io_manager_key="features",
         pool=WAREHOUSE,
-        group_name=GROUP,
+        group_name=FEATURES,
         kinds={"pandas", "postgres", "parquet"},
         owners=[declared.value.owner],
         tags=tags(declared),
@@ -89,8 +90,10 @@ def feature_asset(declared: Declared[FeatureSet], partitioned: Container[dg.Asse
                 replace_changed(context, connection, platform, features, parts)
             leaks = _leak_checks(connection, platform, features, parts)
         version = digest(f"{partition} {content(rows)}" for partition, rows in parts.items())
+        made = pd.concat(parts.values(), ignore_index=True)
+        made.attrs["targets"] = features.targets
         yield dg.MaterializeResult(
-            value=pd.concat(parts.values(), ignore_index=True),
+            value=made,
             data_version=dg.DataVersion(version),
             check_results=[*leaks, check("complete", incomplete)],
         )
@@ -106,7 +109,7 @@ def replace_changed(
     made: Container[str],
 ) -> None:
     """Other partitions whose rows new drops have changed, as a survey does that changes the verdict on older ones."""
-    from lastmile.learning.features.building import build, days_with_rows, snapshot, stored
+    from lastmile.learning.features.building import build, days_with_rows, keep, snapshot, stored
 
     kept, store, days = stored(features), platform.store(), days_with_rows(connection, features)
     for partition in (name for name in kept.partitions(store) if name not in made):
@@ -116,7 +119,7 @@ def replace_changed(
         with snapshot(connection, features):
             rows = build(connection, features, window)
         if kept.differs(store, partition, rows):
-            kept.replace(connection, store, partition, window, rows)
+            keep(connection, store, features, partition, window, rows)
             key, why = features_key(features.name), "Changed by drops of other partitions."
             event = dg.AssetMaterialization(key, partition=partition, description=why)
             context.instance.report_runless_asset_event(event)
@@ -145,25 +148,39 @@ def _leak_checks(
     connection: "Connection", platform: Platform, features: FeatureSet, parts: Mapping[str, pd.DataFrame]
 ) -> Sequence[dg.AssetCheckResult]:
     """Over a sample of all rows, those of other partitions included: a check's verdict is about the whole set."""
-    from lastmile.learning.features import leakage
-    from lastmile.learning.features.building import sources_of, stored
+    from lastmile.learning.features.building import stored
 
-    known, sources = stored(features), measures(platform)
+    known = stored(features)
     others = set(known.partitions(platform.store())) - set(parts)
     rows = [*parts.values(), *([known.read(platform.store(), others)] if others else [])]
-    sample = leakage.sample(features, pd.concat(rows, ignore_index=True))
+    made, given_away = leaks(connection, platform, features, pd.concat(rows, ignore_index=True))
+    return [
+        check("no_input_makes_the_target", [f"{name} {why}" for name, why in made.items()]),
+        check("no_input_gives_the_target_away", [f"{name} {why}" for name, why in given_away.items()]),
+    ]
+
+
+def leaks(
+    connection: "Connection",
+    platform: Platform,
+    features: FeatureSet,
+    rows: pd.DataFrame,
+    forbidden: frozenset[str] = frozenset(),
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Inputs that are made of what makes a target, or of the quantities `forbidden`; and inputs that behave as if they
+    were. Each with how, in words."""
+    from lastmile.learning.features import leakage
+    from lastmile.learning.features.building import sources_of
+
+    sources, features = measures(platform), replace(features, forbidden=features.forbidden | forbidden)
+    sample = leakage.sample(features, rows)
     frames = sources_of(connection, features, sample)
     quantities = leakage.forbidden_numbers(features, sources, frames, sample)
     derived = leakage.derived_inputs(features, sources, frames)
     telling, ranking = leakage.telling_inputs(features, sample), leakage.ranking_inputs(features, sample, quantities)
-    faults = [f"{name} alone tells the target: {score:.3f} of 1" for name, score in telling.items()]
-    faults += [f"{name} ranks rows as {other} does: {alike:.3f} of 1" for name, (other, alike) in ranking.items()]
-    return [
-        check(
-            "no_input_makes_the_target", [f"{name} is derived from {' and '.join(q)}" for name, q in derived.items()]
-        ),
-        check("no_input_gives_the_target_away", faults),
-    ]
+    given_away = {name: f"alone tells the target: {score:.3f} of 1" for name, score in telling.items()}
+    given_away |= {name: f"ranks rows as {other} does: {alike:.3f} of 1" for name, (other, alike) in ranking.items()}
+    return {name: f"is derived from {' and '.join(q)}" for name, q in derived.items()}, given_away
 
 
 def _metadata(features: FeatureSet, rows: pd.DataFrame) -> Mapping[str, Any]:

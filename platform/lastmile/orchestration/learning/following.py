@@ -9,9 +9,6 @@ from dagster import AutomationCondition as When
 from lastmile.contracts.partition import Partition
 from lastmile.orchestration.chain import PARTITION_TAG, SHAPE_TAG, shape_name
 
-#: Training takes minutes where there is much to learn from, and drops come close together.
-AT_MOST_EVERY_MINUTE = "* * * * *"
-
 
 def made_along(partition: Partition | None) -> "When[Any]":
     """Updates by runs for drops that make an asset of these partitions, or of none, as well."""
@@ -25,23 +22,22 @@ def when_updated(
     needs: Iterable[dg.AssetKey] = (),
     *,
     along: "When[Any] | None" = None,
-    new: bool = False,
-    at: str | None = None,
+    changed: bool = False,
 ) -> "When[Any]":
     """Make the asset's partitions when any of `after` was updated, or those there are when its code has changed, once
     each of `needs` exists, in any of its partitions that overlap the asset's, and neither a dependency nor the asset
-    itself is being made. With `new` it is also made where it is declared after the first of them was. One that exists
-    waits for the schedule `at`. Updates that are `along` are none: their run makes the asset as well, after them.
+    itself is being made. Updates that are `along` are none: their run makes the asset as well, after them; with `changed`
+    nor are those that left the data version as it was.
 
     Unlike `eager()`: every partition counts, not only the latest; an unpartitioned asset does not wait for partitions
     that will never be; what `needs` lacks at the time of the update is not caught up with when it comes, because an
     update of its own follows; and an update that comes while the asset is being made is not counted as used.
     """
     has_new_code: When[Any] = When.code_version_changed() & ~When.missing()
-    updated: When[Any] = When.newly_updated() & ~along if along is not None else When.newly_updated()
+    updated: When[Any] = When.data_version_changed() if changed else When.newly_updated()
+    if along is not None:
+        updated = updated & ~along
     due: When[Any] = When.any_deps_match(updated).allow(after) | has_new_code
-    if new:
-        due = due | (When.missing() & When.any_deps_match(~When.missing()).allow(after)).newly_true()
     for key in needs:
         due = due & When.any_deps_match(~When.missing()).allow(dg.AssetSelection.assets(key))
     # A look in the last second of a run sees some of its partitions, the next one the others: idle is a look later.
@@ -49,5 +45,4 @@ def when_updated(
     # An update at the moment of the request is requested once more, or it would count as used.
     asked = When.newly_requested() & ~due
     made_with_drops = When.any_new_update_has_run_tags(tag_keys={PARTITION_TAG})
-    requested = due.since(asked | made_with_drops) & idle
-    return (requested & (When.missing() | When.cron_tick_passed(at)) if at else requested).with_label("when_updated")
+    return (due.since(asked | made_with_drops) & idle).with_label("when_updated")

@@ -32,7 +32,8 @@ class FrameIOManager(dg.ConfigurableIOManager):
             for partition, window in _windows(context):
                 start, end = map(pd.Timestamp, window)
                 rows = obj[(days >= start) & (days < end)]
-                frame.replace(connection, store, partition, window, rows, self._also(context, window, rows))
+                also = self._also(context, partition, window, rows)
+                frame.replace(connection, store, partition, window, rows, also)
         context.log.info(f"{len(obj)} rows in {frame.kind}.{frame.name}")
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
@@ -42,16 +43,40 @@ class FrameIOManager(dg.ConfigurableIOManager):
             raise dg.DagsterInvariantViolationError(f"{context.asset_key.to_user_string()} is made by no asset")
         return _frame(upstream).read(self.platform.store(), partitions)
 
-    def _also(self, context: dg.OutputContext, window: Window, rows: pd.DataFrame) -> Callable[[Connection], None]:  # noqa: ARG002
+    def _also(
+        self,
+        context: dg.OutputContext,  # noqa: ARG002
+        partition: str,  # noqa: ARG002
+        window: Window,  # noqa: ARG002
+        rows: pd.DataFrame,  # noqa: ARG002
+    ) -> Callable[[Connection], None]:
         """What is written in the transaction that replaces a partition."""
         return lambda _: None
+
+
+class FeatureIOManager(FrameIOManager):
+    """The same, and the registry counts rows that came or changed; `targets` in the frame's `attrs`."""
+
+    def _also(
+        self, context: dg.OutputContext, partition: str, window: Window, rows: pd.DataFrame
+    ) -> Callable[[Connection], None]:
+        from lastmile.learning.features.changes import counting
+
+        frame = _frame(context)
+        return counting(frame.name, window, frame.of(self.platform.store(), partition), rows, rows.attrs["targets"])
 
 
 class PredictionIOManager(FrameIOManager):
     """The same, and the registry knows which version predicted the partition: `model` and `version` in the output's
     metadata, the column of levels in `target`."""
 
-    def _also(self, context: dg.OutputContext, window: Window, rows: pd.DataFrame) -> Callable[[Connection], None]:
+    def _also(
+        self,
+        context: dg.OutputContext,
+        partition: str,  # noqa: ARG002
+        window: Window,
+        rows: pd.DataFrame,
+    ) -> Callable[[Connection], None]:
         from lastmile.learning.predictions.prediction import record
 
         made_by = rows.attrs["model"], rows.attrs["version"]

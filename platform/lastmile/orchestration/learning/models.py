@@ -1,6 +1,6 @@
-"""Models as assets: evaluated on what they never saw, next to a dummy, and kept as versions that say what made them.
+"""Candidates as assets: a version for each state of the features, judged in the open, next to a dummy and the champion.
 
-Promotion comes later; until then the newest version is the one in use.
+What the judgement leads to is the champion's business; see `champions`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,9 @@ import pandas as pd
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.declarations.model import Classification, Model
 from lastmile.orchestration.chain import OWN_RUN
-from lastmile.orchestration.learning.features import measures
-from lastmile.orchestration.learning.following import AT_MOST_EVERY_MINUTE, when_updated
+from lastmile.orchestration.learning.features import leaks
 from lastmile.orchestration.learning.shared import (
-    GROUP,
+    CANDIDATES,
     RETRIES,
     code_version,
     features_key,
@@ -26,18 +25,24 @@ from lastmile.orchestration.learning.shared import (
 )
 from lastmile.orchestration.pools import TRAINING
 from lastmile.orchestration.resources import Platform
+from lastmile.orchestration.runs.cause import CAUSE_TAG
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
+    from lastmile.learning.registry.judgements import Judged
     from lastmile.learning.registry.versions import ModelVersion
-    from lastmile.store import Store
 
 #: Standard errors that a score must be above the dummy's: by luck alone one model in forty is.
 _ERRORS = 2
 #: The newest of the drops that a version was made from; the registry has all.
 _DROPS_SHOWN = 20
-_CHECK = "beats_the_dummy"
+_BEATS, _BETTER, _TRUSTED = "beats_the_dummy", "better_than_the_champion", "nothing_suspect"
+_CHECKS = {
+    _BEATS: "Every score is better than a dummy's, not by luck.",
+    _BETTER: "On rows that neither saw it is better than the champion, not by luck, and promoted; else it is archived.",
+    _TRUSTED: "No jump in score, label shares or rows that a person should look at before the version is used.",
+}
 
 
 def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
@@ -48,11 +53,8 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         key=key,
         description=model.description,
         ins={"rows": dg.AssetIn(features)},
-        automation_condition=when_updated(dg.AssetSelection.assets(features), new=True, at=AT_MOST_EVERY_MINUTE),
-        check_specs=[
-            dg.AssetCheckSpec(_CHECK, asset=key, description="Every score is better than a dummy's, not by luck.")
-        ],
-        group_name=GROUP,
+        check_specs=[dg.AssetCheckSpec(name, asset=key, description=text) for name, text in _CHECKS.items()],
+        group_name=CANDIDATES,
         pool=TRAINING,
         kinds={"scikitlearn"},
         owners=[declared.value.owner],
@@ -64,78 +66,64 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
     def trained_model(
         context: dg.AssetExecutionContext, platform: Platform, rows: pd.DataFrame
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
-        from lastmile.learning.registry import deployments
-        from lastmile.learning.training.fitting import TooLittleData
+        from lastmile.learning.registry import trainings
+        from lastmile.learning.training.candidates import Cause, train
+        from lastmile.learning.training.folds import TooLittleData
 
-        store = platform.store()
+        cause = Cause(context.run.tags.get(CAUSE_TAG, "requested by hand"), context.run.run_id)
         with platform.connect() as connection:
-            _refuse_leaks(connection, model, platform, rows)
+            training = trainings.begin(connection, model, cause.reason, cause.run_id)
             try:
-                version = current_version(connection, store, declared, rows, context.run.run_id)
-                in_use = deployments.champion(connection, model.name)
-                cause = deployments.Cause("the newest version", "lastmile", context.run.run_id)
-                deployments.promote(connection, version, in_use.version if in_use else None, cause)
+                _refuse_leaks(connection, model, platform, rows)
+                version, judged = train(connection, platform.store(), declared, rows, cause)
             except TooLittleData as reason:
                 context.log.warning(f"no model trained: {reason}")
-                return nothing_made(_CHECK, "nothing trained", str(reason))
+                trainings.end(connection, training, f"nothing trained: {reason}", None)
+                return nothing_made(list(_CHECKS), "nothing trained", str(reason))
+            except Exception as error:
+                trainings.end(connection, training, f"failed: {error}", None)
+                raise
+            trainings.end(connection, training, f"{judged.decision}: {'; '.join(judged.reasons)}", version.version)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(version.version),
-            metadata=_metadata(model, version, store.url),
-            check_results=[_beats_the_dummy(version)],
+            metadata={"reason": cause.reason, **_metadata(model, version, judged, platform.store().url)},
+            check_results=[_beats_the_dummy(version), *_judgement(judged)],
         )
 
     return trained_model
 
 
-def current_version(
-    connection: "Connection", store: "Store", declared: Declared[Model], rows: pd.DataFrame, run_id: str
-) -> "ModelVersion":
-    """The version that these rows make: the newest one where it is that, else a new one.
-
-    Raises TooLittleData where there is not enough to learn from.
-    """
-    from lastmile.learning.evaluation.evaluation import train_and_evaluate
-    from lastmile.learning.frames import content, contents
-    from lastmile.learning.registry import versions as registry
-    from lastmile.learning.training.fitting import labelled, recipe
-    from lastmile.ledger import loaded_ids
-
-    model = declared.value
-    known = labelled(model, rows)
-    made_of = {"recipe": recipe(model, declared.code_version), "rows": content(known)}
-    newest = registry.latest(connection, model.name)
-    if newest and newest.made_from(made_of["rows"], made_of["recipe"]):
-        return newest
-    drops = loaded_ids(connection, store.url, model.features.datasets)  # before others come while it is trained
-    estimator, evaluation = train_and_evaluate(model, known)
-    candidate = registry.Candidate(
-        name=model.name,
-        estimator=estimator,
-        feature_set=model.features.name,
-        features=model.inputs,
-        data_versions={
-            **made_of,
-            "row_count": len(known),
-            "partitions": contents(known, model.features.partition_column),
-            "drops": drops,
-        },
-        scores=evaluation.as_json(),
-        run_id=run_id,
-        trusted=model.trusted,
-    )
-    return registry.register(connection, store, candidate)
-
-
 def _refuse_leaks(connection: "Connection", model: Model, platform: Platform, rows: pd.DataFrame) -> None:
-    from lastmile.learning.features.building import sources_of
-    from lastmile.learning.features.leakage import derived_inputs, sample
-
-    frames = sources_of(connection, model.features, sample(model.features, rows))
-    if leaks := derived_inputs(model.features, measures(platform), frames):
+    """Raises Failure where an input of the model gives its target away."""
+    made, given_away = leaks(connection, platform, model.features, rows, model.never)
+    if found := {name: why for name, why in {**given_away, **made}.items() if name in model.inputs}:
         raise dg.Failure(
-            f"not trained: inputs derived from what makes the target: {leaks}; take them out of {model.features.name}",
+            f"not trained: {'; '.join(f'{name} {why}' for name, why in found.items())}. Take them out of"
+            f" {model.features.name}, or name them in the model's `never`.",
             allow_retries=False,
         )
+
+
+def _judgement(judged: "Judged") -> list[dg.AssetCheckResult]:
+    """That it is not better is no fault of anything; that it is suspect calls for a person."""
+    said, decision = "; ".join(judged.reasons), judged.decision
+    metadata: dict[str, Any] = {
+        "decision": decision,
+        "against": judged.against or "no champion",
+        "comparison": judged.comparison,
+    }
+    return [
+        dg.AssetCheckResult(
+            check_name=_BETTER,
+            passed=decision == "promote",
+            severity=dg.AssetCheckSeverity.WARN,
+            description=said,
+            metadata=metadata,
+        ),
+        dg.AssetCheckResult(
+            check_name=_TRUSTED, passed=decision != "suspect", description=said if decision == "suspect" else None
+        ),
+    ]
 
 
 def _beats_the_dummy(version: "ModelVersion") -> dg.AssetCheckResult:
@@ -150,11 +138,11 @@ def _beats_the_dummy(version: "ModelVersion") -> dg.AssetCheckResult:
         if lead[name] <= needed[name]
     ]
     return dg.AssetCheckResult(
-        check_name=_CHECK, passed=not faults, description="; ".join(faults) or None, metadata=lead
+        check_name=_BEATS, passed=not faults, description="; ".join(faults) or None, metadata=lead
     )
 
 
-def _metadata(model: Model, version: "ModelVersion", store: str) -> Mapping[str, Any]:
+def _metadata(model: Model, version: "ModelVersion", judged: "Judged", store: str) -> Mapping[str, Any]:
     from lastmile.learning import plots
 
     scores, made_of = version.scores, version.data_versions
@@ -165,6 +153,8 @@ def _metadata(model: Model, version: "ModelVersion", store: str) -> Mapping[str,
     importance = plots.as_markdown(plots.importance(scores["importance"]), "feature importance")
     return {
         "version": version.version,
+        "decision": judged.decision,
+        "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in judged.reasons)),
         "trained on rows": made_of["row_count"],
         "evaluated on": f"{{groups}} {model.features.group} in {{folds}} folds".format(**scores["judged_on"]),
         "scores next to the dummy's": dg.MetadataValue.table(compared),

@@ -11,13 +11,13 @@ from lastmile.learning.declarations.model import Classification, Model
 from lastmile.orchestration.drops.metadata import digest
 from lastmile.orchestration.learning.following import when_updated
 from lastmile.orchestration.learning.shared import (
-    GROUP,
+    PREDICTIONS,
     RETRIES,
+    champion_key,
     check,
     code_version,
     features_key,
     identity_columns,
-    model_key,
     nothing_made,
     predictions_key,
     table_metadata,
@@ -32,23 +32,23 @@ _CHECK = "complete"
 
 def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
     model, key = declared.value, predictions_key(declared.value.name)
-    features, trained = features_key(model.features.name), model_key(model.name)
+    features, deployed = features_key(model.features.name), champion_key(model.name)
 
     @dg.asset(
         key=key,
         description=f"{model.target} of every entity of {model.features.name}, and the version that predicts it.",
         ins={"rows": dg.AssetIn(features)},
-        deps=[trained],
+        deps=[deployed],
         partitions_def=partitions_of(model.features.partition),
         backfill_policy=in_few_runs(),
-        # The model follows every change of the features, so waiting for it predicts once, not twice.
-        automation_condition=when_updated(dg.AssetSelection.assets(trained), [trained, features]),
+        # Of new rows the predictions are made by the run that makes these; see `chain`.
+        automation_condition=when_updated(dg.AssetSelection.assets(deployed), [deployed, features], changed=True),
         check_specs=[
             dg.AssetCheckSpec(_CHECK, asset=key, description="Every entity of the partition has one prediction.")
         ],
         io_manager_key="predictions",
         pool=WAREHOUSE,
-        group_name=GROUP,
+        group_name=PREDICTIONS,
         kinds={"pandas", "postgres", "parquet"},
         owners=[declared.value.owner],
         tags=tags(declared),
@@ -62,24 +62,25 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         from lastmile.learning.predictions.prediction import counts
         from lastmile.learning.predictions.prediction import predictions as predicted_by
         from lastmile.learning.registry import versions as registry
+        from lastmile.learning.registry.artifacts import ArtifactRefused
         from lastmile.learning.registry.deployments import champion
 
         with platform.connect() as connection:
             version = champion(connection, model.name)
         if version is None:
             reason = f"no version of the model {model.name} is in use yet: nothing predicted"
-            yield nothing_made(_CHECK, "nothing predicted", reason)
+            yield nothing_made([_CHECK], "nothing predicted", reason)
             return
         if gone := sorted({*version.features} - {*rows.columns}):
             reason = (
                 f"version {version.version} of {model.name} needs {', '.join(gone)}, which {model.features.name} has no"
                 " longer: nothing is predicted until the model is trained again"
             )
-            yield nothing_made(_CHECK, "nothing predicted", reason)
+            yield nothing_made([_CHECK], "nothing predicted", reason)
             return
         try:
             estimator = registry.load(platform.store(), version, model.trusted)
-        except registry.ArtifactRefused as refused:
+        except ArtifactRefused as refused:
             raise dg.Failure(str(refused), allow_retries=False) from refused
         found = predicted_by(model, version, estimator, rows)
         contents = []

@@ -10,12 +10,20 @@ import dagster as dg
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.declarations.report import Report
 from lastmile.orchestration.learning.following import made_along, when_updated
-from lastmile.orchestration.learning.shared import RETRIES, code_version, relation_key, report_key, source_code, tags
+from lastmile.orchestration.learning.shared import (
+    REPORTS,
+    RETRIES,
+    code_version,
+    relation_key,
+    report_key,
+    source_code,
+    tags,
+)
 from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
 
-_CHECK = "predictions_are_by_the_newest_version"
-_DESCRIPTION = "All predictions that the page shows are by the newest version of their model."
+_CHECK = "predictions_are_by_the_champion"
+_DESCRIPTION = "All predictions that the page shows are by the version of their model that is in use."
 
 
 def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
@@ -32,7 +40,7 @@ def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
         automation_condition=when_updated(
             dg.AssetSelection.assets(relation_key(report.follows)), along=made_along(None)
         ),
-        group_name="reports",
+        group_name=REPORTS,
         pool=WAREHOUSE,
         kinds={"html"},
         owners=[declared.value.owner],
@@ -42,7 +50,7 @@ def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
         metadata=source_code(declared),
     )
     def page(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
-        from lastmile.learning.registry.versions import predicted_by_others
+        from lastmile.learning.registry.deployments import predicted_by_others
         from lastmile.learning.report_data import ReportData
 
         store, made_at = platform.store(), datetime.now(UTC)

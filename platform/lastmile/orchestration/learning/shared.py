@@ -1,6 +1,6 @@
 """What assets made from declarations have in common: keys, code versions, owners, columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -9,10 +9,12 @@ from lastmile.learning.declarations.feature_set import Column, FeatureSet
 from lastmile.learning.declarations.loading import Declared
 from lastmile.orchestration.drops.metadata import digest
 
-GROUP = "learning"
+#: Groups of the graph, in the order of the data's way.
+FEATURES, CANDIDATES, CHAMPIONS, PREDICTIONS = "features", "candidates", "champions", "predictions"
+MONITORING, REPORTS = "monitoring", "reports"
 RETRIES = dg.RetryPolicy(max_retries=2, delay=5)
 #: Raise it when the engine makes something else of the same declaration: everything of the kind becomes stale.
-_ENGINE = {"features": "1", "models": "1", "predictions": "1", "reports": "1"}
+_ENGINE = {"features": "2", "models": "2", "champion": "1", "predictions": "2", "monitoring": "1", "reports": "1"}
 _TYPES = {"numeric": "double precision", "categorical": "text", "boolean": "boolean", "time": "timestamp"}
 
 
@@ -22,6 +24,10 @@ def features_key(name: str) -> dg.AssetKey:
 
 def model_key(name: str) -> dg.AssetKey:
     return dg.AssetKey(["models", name])
+
+
+def champion_key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(["champion", name])
 
 
 def predictions_key(name: str) -> dg.AssetKey:
@@ -85,8 +91,10 @@ def check(name: str, faults: list[str]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(check_name=name, passed=not faults, description="; ".join(faults) or None)
 
 
-def nothing_made(name: str, what: str, reason: str) -> dg.MaterializeResult[Any]:
+def nothing_made(checks: Sequence[str], what: str, reason: str) -> dg.MaterializeResult[Any]:
     """Still a materialization: a backfill waits for ever for an asset that a successful run left out."""
     severity = dg.AssetCheckSeverity.WARN
-    result = dg.AssetCheckResult(check_name=name, passed=False, severity=severity, description=reason)
-    return dg.MaterializeResult(metadata={what: reason}, check_results=[result])
+    results = [
+        dg.AssetCheckResult(check_name=name, passed=False, severity=severity, description=reason) for name in checks
+    ]
+    return dg.MaterializeResult(metadata={what: reason}, check_results=results)

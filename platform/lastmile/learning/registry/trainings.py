@@ -1,0 +1,143 @@
+"""Trainings that began, why, and what became of each; and whether there is a reason for the next one.
+
+What is new is counted where feature rows are kept: labelled rows that came or changed, ever. A training remembers the
+count it began with, so a reason that it did away with does not come back, also where the training failed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import class_row, dict_row
+
+from lastmile.learning.declarations.model import Classification, Model
+from lastmile.learning.registry.deployments import champion
+from lastmile.learning.registry.versions import latest
+
+
+@dataclass(frozen=True)
+class Training:
+    """A row of registry.trainings."""
+
+    id: int
+    at: datetime
+    name: str
+    reason: str
+    changes: int
+    run_id: str | None
+    outcome: str | None
+    version: str | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What decides whether a model is trained: of `below_floor`, and of `drift`, the reason in words."""
+
+    now: datetime
+    #: Labelled rows that came or changed, ever.
+    changes: int
+    last: Training | None
+    #: Code version of the newest version of the model, None where there is none.
+    code_version: str | None
+    below_floor: str | None = None
+    drift: str | None = None
+
+
+def begin(connection: Connection, model: Model, reason: str, run_id: str | None) -> int:
+    """Remember that a training begins, with what it will have learned from; its number."""
+    begun = connection.execute(
+        "INSERT INTO registry.trainings (name, reason, changes, run_id) VALUES (%s, %s, %s, %s) RETURNING id",
+        [model.name, reason, changes(connection, model), run_id],
+    ).fetchone()
+    return int(begun[0]) if begun else 0
+
+
+def end(connection: Connection, training: int, outcome: str, version: str | None) -> None:
+    """What became of it, in words, and the version that it led to."""
+    connection.execute(
+        "UPDATE registry.trainings SET outcome = %s, version = %s WHERE id = %s", [outcome, version, training]
+    )
+
+
+def changes(connection: Connection, model: Model) -> int:
+    """Labelled rows of the model's features that came or changed, ever."""
+    found = connection.execute(
+        "SELECT coalesce(sum((changed ->> %s)::bigint), 0) FROM registry.feature_partitions WHERE name = %s",
+        [model.target, model.features.name],
+    ).fetchone()
+    return int(found[0]) if found else 0
+
+
+def last(connection: Connection, name: str) -> Training | None:
+    """The last training that began."""
+    found = trainings(connection, name, most=1)
+    return found[0] if found else None
+
+
+def trainings(connection: Connection, name: str, most: int | None = None) -> list[Training]:
+    """The newest first."""
+    with connection.cursor(row_factory=class_row(Training)) as cursor:
+        return cursor.execute(
+            "SELECT * FROM registry.trainings WHERE name = %s ORDER BY id DESC LIMIT %s", [name, most]
+        ).fetchall()
+
+
+def standing(connection: Connection, model: Model, drift: str | None = None) -> Standing:
+    """How things are now; `drift` says in words what drifted since the champion was made."""
+    newest = latest(connection, model.name)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        now = cursor.execute("SELECT now()").fetchall()[0]["now"]
+    return Standing(
+        now=now,
+        changes=changes(connection, model),
+        last=last(connection, model.name),
+        code_version=newest.code_version if newest else None,
+        below_floor=_below_floor(connection, model),
+        drift=drift,
+    )
+
+
+def due(model: Model, code_version: str, found: Standing) -> str | None:
+    """Why the model is to be trained now, None where nothing calls for it.
+
+    Nothing is trained again from rows and code that it was made from already: below the floor and drift call for it
+    only where there is something new to learn from, and not before the cool-down is over.
+    """
+    rules, new = model.retraining, found.changes - (found.last.changes if found.last else 0)
+    if found.code_version is None:
+        return f"{new} labelled rows, and no version yet" if new else None
+    if found.code_version != code_version and (found.last is None or not _tried(found.last, code_version)):
+        return f"its code changed: {code_version}"
+    if new >= rules.new_rows:
+        return f"{new} new labelled rows ({rules.new_rows} call for a training)"
+    since = found.now - found.last.at if found.last else timedelta.max
+    if rules.every and since >= rules.every:
+        return f"{rules.every.days} days since the last training"
+    cooled = since >= rules.cooldown
+    if new and cooled and rules.below_floor and found.below_floor:
+        return f"{found.below_floor}; {new} new labelled rows"
+    if new and cooled and rules.drift and found.drift:
+        return f"drift: {found.drift}; {new} new labelled rows"
+    return None
+
+
+def _tried(last: Training, code_version: str) -> bool:
+    """Whether the last training was of this code, so that one that failed is not repeated for ever."""
+    return code_version in last.reason
+
+
+def floor_metric(model: Model) -> str:
+    """The score that the floor is about."""
+    usual = "r2_score"
+    if isinstance(model.task, Classification):
+        usual = f"accuracy_{model.task.question}" if model.task.question else "accuracy"
+    return model.floor.metric or usual
+
+
+def _below_floor(connection: Connection, model: Model) -> str | None:
+    current, metric = champion(connection, model.name), floor_metric(model)
+    scores: dict[str, Any] = current.scores if current else {}
+    if metric not in scores or scores[metric] >= model.floor.value:
+        return None
+    return f"{metric} {scores[metric]:.3f} is below the floor {model.floor.value:g}"

@@ -1,0 +1,133 @@
+"""A training from rows to a judged version: prepared, fitted, evaluated, registered, compared with the champion.
+
+Each step is kept before the next, and a training that is repeated after it died goes on from what is kept: the same
+rows and recipe make no second version, and a version without a judgement is judged from its files.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from psycopg import Connection
+
+from lastmile.learning.declarations.loading import Declared
+from lastmile.learning.declarations.model import Model
+from lastmile.learning.evaluation.comparison import compare, paired
+from lastmile.learning.evaluation.evaluation import train_and_evaluate
+from lastmile.learning.evaluation.judgement import judge
+from lastmile.learning.frames import content, contents
+from lastmile.learning.registry import judgements, snapshots
+from lastmile.learning.registry.artifacts import ArtifactRefused
+from lastmile.learning.registry.deployments import champion
+from lastmile.learning.registry.judgements import Judged
+from lastmile.learning.registry.onnx_export import export
+from lastmile.learning.registry.versions import Candidate, ModelVersion, latest, load, register
+from lastmile.learning.training.fitting import inputs, labelled, predicted, recipe
+from lastmile.learning.training.preparation import prepare
+from lastmile.ledger import loaded_ids
+from lastmile.store import Store
+
+#: Rows that the export must agree on.
+_PARITY_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a model is trained, and in which run."""
+
+    reason: str
+    run_id: str | None = None
+
+
+def train(
+    connection: Connection, store: Store, declared: Declared[Model], rows: pd.DataFrame, cause: Cause
+) -> tuple[ModelVersion, Judged]:
+    """The version that these rows make, the newest one where it is that, and what it is judged.
+
+    Raises TooLittleData where there is not enough to learn from.
+    """
+    model = declared.value
+    known = labelled(model, rows)
+    made_of = {"recipe": recipe(model, declared.code_version), "rows": content(known)}
+    version = latest(connection, model.name)
+    if version is None or not version.made_from(made_of["rows"], made_of["recipe"]):
+        version = register(connection, store, _candidate(connection, store, declared, known, made_of, cause))
+    return version, judged(connection, store, model, version, cause.run_id)
+
+
+def _candidate(
+    connection: Connection,
+    store: Store,
+    declared: Declared[Model],
+    known: pd.DataFrame,
+    made_of: dict[str, Any],
+    cause: Cause,
+) -> Candidate:
+    model = declared.value
+    drops = loaded_ids(connection, store.url, model.features.datasets)  # before others come while it is trained
+    prepared = prepare(model, known)
+    trained = train_and_evaluate(model, prepared.rows)
+    some = prepared.rows.head(_PARITY_ROWS)
+    expected = predicted(model, trained.estimator, some)
+    return Candidate(
+        name=model.name,
+        estimator=trained.estimator,
+        feature_set=model.features.name,
+        features=model.inputs,
+        data_versions={
+            **made_of,
+            "row_count": len(known),
+            "partitions": contents(known, model.features.partition_column),
+            "drops": drops,
+            "facts": prepared.facts,
+            "notes": prepared.notes,
+        },
+        scores=trained.evaluation.as_json(),
+        run_id=cause.run_id,
+        trusted=model.trusted,
+        signature=signature(model),
+        code_version=declared.code_version,
+        rows=known,
+        held_out=trained.held_out,
+        onnx=export(model, trained.estimator, inputs(model.features, some, model.inputs), expected),
+        reason=cause.reason,
+    )
+
+
+def signature(model: Model) -> dict[str, Any]:
+    """The inputs with their kinds and units, and what is predicted."""
+    columns = [model.features.columns[name] for name in model.inputs]
+    return {
+        "inputs": [{"name": column.name, "kind": column.kind, "unit": column.unit} for column in columns],
+        "target": model.target,
+        "task": type(model.task).__name__.lower(),
+        "levels": list(getattr(model.task, "levels", ())),
+        "unit": getattr(model.task, "unit", None),
+    }
+
+
+def judged(connection: Connection, store: Store, model: Model, version: ModelVersion, run_id: str | None) -> Judged:
+    """What the version is judged against the champion of now; the champion itself keeps the judgement that it has."""
+    current, before = champion(connection, model.name), judgements.last(connection, model.name, version.version)
+    if before and (current is None or current.version in (before.against, version.version)):
+        return before
+    comparison = None
+    if current is not None and current.version != version.version:
+        comparison = _comparison(store, model, version, current)
+    facts, current_facts = (one.data_versions.get("facts", {}) if one else None for one in (version, current))
+    found = judge(model, version.scores, facts or {}, current.scores if current else None, current_facts, comparison)
+    return judgements.keep(connection, version, current, found.decision, found.reasons, found.comparison, run_id)
+
+
+def _comparison(store: Store, model: Model, version: ModelVersion, current: ModelVersion) -> Any:
+    """Both on the same rows, which neither has seen; None where the champion left nothing to compare with."""
+    if not (version.snapshot_key and version.held_out_key and current.snapshot_key and current.held_out_key):
+        return None
+    rows, seen = (snapshots.read(store, str(one.snapshot_key)) for one in (version, current))
+    candidate, before = (snapshots.read(store, str(one.held_out_key)) for one in (version, current))
+    try:
+        estimator = load(store, current, model.trusted) if {*current.features} <= {*rows.columns} else None
+    except ArtifactRefused:
+        estimator = None
+    pairs = paired(model, rows, candidate, before, estimator, set(seen[model.features.group]))
+    return compare(model, pairs)
