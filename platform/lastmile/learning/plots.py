@@ -6,6 +6,7 @@ are written as text here: a run draws some fifteen, and a plotting library needs
 
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from math import ceil, floor, log10
 from xml.sax.saxutils import escape
 
@@ -105,6 +106,22 @@ def trend(title: str, values: Sequence[float], usual: float | None, unit: str) -
         parts.append(_line((left, up(usual)), (right, up(usual)), QUIET, "5 4"))
     parts.append(_text((left, bottom + 18), unit, QUIET))
     return _svg(title, parts, bottom + 26)
+
+
+def calibration(what: str, curve: Sequence[Sequence[float]]) -> bytes:
+    """Share observed by mean probability predicted, of [predicted, observed, rows]; on the line both are the same."""
+    left, size = 9 * _LETTER, 10 * _ROW
+    right, bottom = left + size, _TOP + size
+    across, up = _scale((0, 1), (left, right)), _scale((0, 1), (bottom, _TOP))
+    parts = [_line((left, up(n / 4)), (right, up(n / 4))) for n in range(5)]
+    parts += [_text((left - _MARGIN, up(n / 4) + 4), f"{n / 4:.0%}", anchor="end") for n in range(5)]
+    parts += [_text((across(n / 4), bottom + 14), f"{n / 4:.0%}", anchor="middle") for n in range(5)]
+    parts.append(_line((left, bottom), (right, _TOP), QUIET, "5 4"))
+    places = [(across(predicted), up(observed)) for predicted, observed, _ in curve]
+    parts += [_line(one, other, ACCENT) for one, other in pairwise(places)]
+    parts += [_box((x - 3, y - 3), 6, 6, ACCENT) for x, y in places]
+    parts.append(_text((left, bottom + 32), f"predicted probability of {what} (across), share observed (up)", QUIET))
+    return _svg("Whether probabilities come true", parts, bottom + 40)
 
 
 def as_source(svg: bytes) -> str:

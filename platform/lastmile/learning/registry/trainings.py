@@ -11,7 +11,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import class_row, dict_row
 
-from lastmile.learning.declarations.model import Classification, Model
+from lastmile.learning.declarations.model import Model
 from lastmile.learning.registry.deployments import champion
 from lastmile.learning.registry.versions import latest
 
@@ -127,17 +127,9 @@ def _tried(last: Training, code_version: str) -> bool:
     return code_version in last.reason
 
 
-def floor_metric(model: Model) -> str:
-    """The score that the floor is about."""
-    usual = "r2_score"
-    if isinstance(model.task, Classification):
-        usual = f"accuracy_{model.task.question}" if model.task.question else "accuracy"
-    return model.floor.metric or usual
-
-
 def _below_floor(connection: Connection, model: Model) -> str | None:
-    current, metric = champion(connection, model.name), floor_metric(model)
-    scores: dict[str, Any] = current.scores if current else {}
-    if metric not in scores or scores[metric] >= model.floor.value:
+    current = champion(connection, model.name)
+    floor: dict[str, Any] = current.scores.get("floor", {}) if current else {}
+    if not floor or floor["score"] >= model.floor.value:
         return None
-    return f"{metric} {scores[metric]:.3f} is below the floor {model.floor.value:g}"
+    return f"{floor['metric']} {floor['score']:.3f} is below the floor {model.floor.value:g}"

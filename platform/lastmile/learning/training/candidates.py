@@ -12,7 +12,7 @@ from psycopg import Connection
 
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.declarations.model import Model
-from lastmile.learning.evaluation.comparison import compare, paired
+from lastmile.learning.evaluation.comparison import Comparison, compare, paired
 from lastmile.learning.evaluation.evaluation import train_and_evaluate
 from lastmile.learning.evaluation.judgement import judge
 from lastmile.learning.frames import content, contents
@@ -113,14 +113,15 @@ def judged(connection: Connection, store: Store, model: Model, version: ModelVer
         return before
     comparison = None
     if current is not None and current.version != version.version:
-        comparison = _comparison(store, model, version, current)
+        comparison = compared(store, model, version, current)
     facts, current_facts = (one.data_versions.get("facts", {}) if one else None for one in (version, current))
     found = judge(model, version.scores, facts or {}, current.scores if current else None, current_facts, comparison)
     return judgements.keep(connection, version, current, found.decision, found.reasons, found.comparison, run_id)
 
 
-def _comparison(store: Store, model: Model, version: ModelVersion, current: ModelVersion) -> Any:
-    """Both on the same rows, which neither has seen; None where the champion left nothing to compare with."""
+def compared(store: Store, model: Model, version: ModelVersion, current: ModelVersion) -> Comparison | None:
+    """The version next to the champion, or another one, on rows that neither has seen; None where one of them left
+    nothing to compare with."""
     if not (version.snapshot_key and version.held_out_key and current.snapshot_key and current.held_out_key):
         return None
     rows, seen = (snapshots.read(store, str(one.snapshot_key)) for one in (version, current))

@@ -26,8 +26,8 @@ def when_updated(
 ) -> "When[Any]":
     """Make the asset's partitions when any of `after` was updated, or those there are when its code has changed, once
     each of `needs` exists, in any of its partitions that overlap the asset's, and neither a dependency nor the asset
-    itself is being made. Updates that are `along` are none: their run makes the asset as well, after them; with `changed`
-    nor are those that left the data version as it was.
+    itself is being made. Updates that are `along` are none: their run makes the asset as well, after them. With
+    `changed`, updates that leave the data version as it was are none either.
 
     Unlike `eager()`: every partition counts, not only the latest; an unpartitioned asset does not wait for partitions
     that will never be; what `needs` lacks at the time of the update is not caught up with when it comes, because an

@@ -1,0 +1,84 @@
+"""`lastmile models list` and `show`: what is in use, how good it is, and how it came to be."""
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lastmile.cli.connection import opened
+from lastmile.cli.models.declared import Name, declared_model
+from lastmile.cli.options import AsJson
+from lastmile.settings import Settings
+
+_EVENTS_SHOWN = 15
+
+
+def overview(as_json: AsJson = False) -> None:
+    """List each model: the version in use, its score next to a dummy's and next to the floor, the newest version.
+
+    Example: lastmile models list
+    """
+    from lastmile.learning.declarations.loading import load_models
+    from lastmile.learning.registry import overview as registry
+
+    settings = Settings.from_environment()
+    models = {name: declared.value for name, declared in load_models(settings.assets).items()}
+    with opened(settings) as (connection, _):
+        rows = registry.overview(connection, models)
+    if as_json:
+        print(json.dumps({"models": rows}, default=str))
+        return
+    table = Table("model", "in use", "score (dummy)", "floor", "newest", "last training", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(
+            row["name"],
+            f"{row['in use'] or 'none'}{' (held)' if row['held'] else ''}",
+            f"{row['metric']} {_number(row['score'])} ({_number(row['dummy'])})",
+            f"{row['floor metric'] or '-'} {_number(row['floor score'])} of {row['floor']:g}",
+            f"{row['newest'] or 'none'}: {row['decision'] or '-'}",
+            f"{row['last training']:%Y-%m-%d %H:%M}: {row['reason']}" if row["last training"] else "never",
+        )
+    Console().print(table)
+
+
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show the versions of a model with scores and decisions, and what happened to them.
+
+    Example: lastmile models show vulnerability
+    """
+    from lastmile.learning.registry import deployments
+    from lastmile.learning.registry.overview import version_rows
+
+    settings = Settings.from_environment()
+    model = declared_model(settings, name).value
+    with opened(settings) as (connection, _):
+        rows, events = version_rows(connection, model), deployments.history(connection, name)
+        used = deployments.deployment(connection, name)
+    if as_json:
+        print(json.dumps({"versions": rows, "history": events, "in use": used and vars(used)}, default=str))
+        return
+    console = Console()
+    console.print(f"{name}: {model.description}", markup=False, highlight=False)
+    if used is None:
+        console.print("no version is in use yet")
+    elif used.held_since:
+        console.print(f"version {used.version} is held by {used.held_by}: {used.held_reason}", markup=False)
+    table = Table("version", "made", "decision", "rows", *model.score_names(), "onnx", box=None, pad_edge=False)
+    for row in rows:
+        scores = [f"{_number(row['scores'][metric])} ({_number(row['dummy'].get(metric))})" for metric in row["scores"]]
+        made = f"{row['created']:%Y-%m-%d %H:%M}"
+        table.add_row(row["version"], made, row["decision"], f"{row['rows'] or 0:,}", *scores, row["onnx"])
+    console.print(table)
+    console.print("scores are on rows it did not see, the dummy's in brackets", style="dim")
+    for event in events[:_EVENTS_SHOWN]:
+        console.print(_line(event), markup=False, highlight=False, soft_wrap=True)
+
+
+def _line(event: Any) -> str:
+    what = f"version {event['version']} {event['event']} by {event['actor']}"
+    return f"{event['at']:%Y-%m-%d %H:%M} {what}: {event['reason']}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
