@@ -55,8 +55,8 @@ def read(store: Store, key: str, sha256: str) -> bytes:
         body = store.read(key)
     except Missing:
         raise ArtifactRefused(
-            f"{key} is lost: {store.url} has no such object. Put it back from a backup, make the version again"
-            " (`lastmile models reproduce`), or train anew."
+            f"{key} is lost: {store.url} has no such object. Put it back from a backup, roll back to another version,"
+            " or train anew."
         ) from None
     if (found := digest(body)) != sha256:
         raise ArtifactRefused(

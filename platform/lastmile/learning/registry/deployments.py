@@ -28,7 +28,8 @@ _EARLIER = """
         SELECT name, version, max(id) AS newest FROM registry.events
         WHERE name = %s AND event IN ('promoted', 'rolled back') GROUP BY name, version
     ) AS events USING (name, version)
-    WHERE NOT EXISTS (SELECT FROM registry.deployments AS used WHERE (used.name, used.version) = (name, version))
+    LEFT JOIN registry.deployments AS used ON (used.name, used.version) = (versions.name, versions.version)
+    WHERE used.name IS NULL
     ORDER BY newest DESC
 """
 _DEPLOY = "SELECT registry.deploy(%s, %s, %s, %s, %s, %s, %s, %s)"
