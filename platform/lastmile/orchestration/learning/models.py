@@ -65,7 +65,7 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, platform: Platform, rows: pd.DataFrame
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
         from lastmile.learning.registry import deployments
-        from lastmile.learning.training.fitting import TooLittleData
+        from lastmile.learning.training.folds import TooLittleData
 
         store = platform.store()
         with platform.connect() as connection:
