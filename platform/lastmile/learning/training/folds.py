@@ -68,3 +68,16 @@ def _with_two_levels(model: Model, part: str, truth: NDArray[Any], split: list[F
     if any(len(set(truth[training])) < 2 for training, _ in split):
         raise TooLittleData(f"{model.features.name}: without one {part}, only one level is left to learn from")
     return split
+
+
+def shuffled_folds(model: Model, rows: pd.DataFrame, shuffle: int) -> list[Fold]:
+    """Other folds of whole groups. (The seed of StratifiedGroupKFold decides ties only, so its folds hardly change.)
+
+    None where a fold would leave one level to learn from, or where folds are by time.
+    """
+    if isinstance(model.split, ByTime):
+        return []
+    truth, groups = target(model, rows), rows[model.features.group]
+    count = min(model.split.folds, groups.nunique())
+    split = list(GroupKFold(count, shuffle=True, random_state=shuffle).split(truth, groups=groups.to_numpy()))
+    return [] if any(len(set(truth[training])) < 2 for training, _ in split) else split

@@ -107,10 +107,10 @@ def current_version(
     if newest and newest.made_from(made_of["rows"], made_of["recipe"]):
         return newest
     drops = loaded_ids(connection, store.url, model.features.datasets)  # before others come while it is trained
-    estimator, evaluation = train_and_evaluate(model, known)
+    trained = train_and_evaluate(model, known)
     candidate = registry.Candidate(
         name=model.name,
-        estimator=estimator,
+        estimator=trained.estimator,
         feature_set=model.features.name,
         features=model.inputs,
         data_versions={
@@ -119,7 +119,7 @@ def current_version(
             "partitions": contents(known, model.features.partition_column),
             "drops": drops,
         },
-        scores=evaluation.as_json(),
+        scores=trained.evaluation.as_json(),
         run_id=run_id,
         trusted=model.trusted,
     )
