@@ -31,8 +31,8 @@ def conformal(
     inside = np.empty(len(errors))
     for fold in np.unique(folds):
         here = folds == fold
-        others = errors[~here], groups[~here]
-        inside[here] = errors[here] <= half_width(*(others if (~here).any() else (errors, groups)), task.coverage)
+        others = ~here if (~here).any() else here
+        inside[here] = errors[here] <= half_width(errors[others], groups[others], task.coverage)
     return {
         "coverage": task.coverage,
         "half_width": half_width(errors, groups, task.coverage),

@@ -150,7 +150,7 @@ def _floor(model: Model, truth: Truth, found: Predicted, of_dummy: Predicted) ->
     return {"metric": name, "score": score, "dummy": dummy, "floor": model.floor.value}
 
 
-def _errors(model: Model, truth: Truth, found: Predicted, groups: pd.Series) -> dict[str, dict[str, Any]]:
+def _errors(model: Model, truth: Truth, found: Predicted, groups: pd.Series) -> dict[str, Any]:
     codes = clusters(groups)
     if count(codes) < 2:
         return {"error": {}, "interval_of": {}}

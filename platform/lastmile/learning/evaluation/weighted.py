@@ -32,7 +32,8 @@ def mean(of_rows: NDArray[np.float64], codes: Codes, weights: Weights) -> Scores
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Scores:
     """NaN where the whole is nothing."""
-    return np.divide(part, whole, out=np.full(np.broadcast(part, whole).shape, np.nan), where=whole > 0)
+    shares: Scores = np.divide(part, whole, out=np.full(np.broadcast(part, whole).shape, np.nan), where=whole > 0)
+    return shares
 
 
 def r2(truth: NDArray[np.float64], found: NDArray[np.float64], codes: Codes, weights: Weights) -> Scores:
