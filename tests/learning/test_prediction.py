@@ -29,7 +29,7 @@ def test_every_row_gets_its_likeliest_level(estimator, rows) -> None:
 
 
 def test_a_number_is_predicted_as_a_number(rows) -> None:
-    estimator, _ = train_and_evaluate(HARVEST, rows)
+    estimator = train_and_evaluate(HARVEST, rows).estimator
     found = predict(HARVEST, estimator, rows)
     assert list(found.columns) == ["harvest_kg"]
     assert found["harvest_kg"].corr(rows["harvest_kg"]) > 0.9

@@ -83,10 +83,10 @@ def candidate() -> Candidate:
     names = model.features.names()
     absent = {name: None if name in model.features.names("categorical") else float("nan") for name in names}
     rows = rows.assign(**{name: value for name, value in absent.items() if name not in rows.columns})
-    estimator, evaluation = train_and_evaluate(model, rows.reset_index(drop=True))
+    trained = train_and_evaluate(model, rows.reset_index(drop=True))
     code = recipe(model, VULNERABILITY.code_version)
     made_of = {"recipe": code, "rows": "those of households()", "row_count": len(rows)}
-    return Candidate(model.name, estimator, model.features.name, names, made_of, evaluation.as_json())
+    return Candidate(model.name, trained.estimator, model.features.name, names, made_of, trained.evaluation.as_json())
 
 
 @pytest.fixture

@@ -69,6 +69,8 @@ class FeatureSet:
     make: Callable[..., pd.DataFrame] | None = None
     #: SQL instead of `make`, for a set too large for pandas: the rows with %(start)s <= partition < %(end)s.
     query: str | None = None
+    #: Columns of the schema by whose values scores are compared: a model should serve them alike.
+    fairness: tuple[str, ...] = ()
     #: First day of a row's partition: in the sources where they have it, and in the feature set, where it is added.
     partition_column: str = "partition_start"
 
@@ -100,7 +102,12 @@ class FeatureSet:
         return {source.rpartition(".")[2]: source for source in self.sources}
 
     def _unknown_columns(self) -> list[str]:
-        named = {"entity": self.entity, "group": (self.group,), "targets": self.targets}
+        named = {
+            "entity": self.entity,
+            "group": (self.group,),
+            "targets": self.targets,
+            "fairness column": self.fairness,
+        }
         return [
             f"{role} {name!r} is not a column of {self.schema.__name__}"
             for role, names in named.items()

@@ -35,8 +35,9 @@ class Classification:
     def metrics(self) -> tuple[str, ...]:
         """The first one is what versions are compared by: a proper score, so that probabilities count, too."""
         proper = ("ranked_probability_score", "log_loss") if self.ordered else ("log_loss",)
+        agreement = ("quadratic_weighted_kappa",) if self.ordered else ()
         asked = (f"roc_auc_{self.question}", f"pr_auc_{self.question}") if self.question else ()
-        return (*proper, "balanced_accuracy", "accuracy", "pr_auc_macro", "pr_auc_weighted", *asked)
+        return (*proper, *agreement, "balanced_accuracy", "accuracy", "pr_auc_macro", "pr_auc_weighted", *asked)
 
     def probability_columns(self) -> list[str]:
         """`probability_on_track` for the level `On Track`, in the levels' order."""
@@ -143,9 +144,9 @@ class Model:
     #: set's inputs: text without nulls ("(missing)"), and everything else as floats with NaN where unknown.
     estimator: Callable[[], Any]
     split: Grouped | ByTime = field(default_factory=Grouped)
-    #: `ranked_probability_score`, `pr_auc_macro`, `pr_auc_weighted`, `roc_auc_<question>`, `pr_auc_<question>`,
-    #: `balanced_accuracy`, or the name of a function of `sklearn.metrics` that takes true and predicted values; none:
-    #: those usual for the task.
+    #: `ranked_probability_score`, `log_loss`, `quadratic_weighted_kappa`, `balanced_accuracy`, `pr_auc_macro`,
+    #: `pr_auc_weighted`, `accuracy_<question>`, `roc_auc_<question>`, `pr_auc_<question>`, or the name of a function of
+    #: `sklearn.metrics` that takes true and predicted values; none: those usual for the task.
     metrics: tuple[str, ...] = ()
     #: Types in the fitted estimator beyond scikit-learn's own, such as "lightgbm.sklearn.LGBMClassifier": an artifact
     #: with any other type is not loaded.

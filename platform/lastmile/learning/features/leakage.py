@@ -21,7 +21,8 @@ from sklearn.tree import DecisionTreeClassifier
 from lastmile.learning.declarations.feature_set import FeatureSet
 from lastmile.learning.features.building import make
 from lastmile.learning.features.lineage import Measures, query_measures
-from lastmile.learning.training.fitting import FEWEST_ROWS, SEED, inputs
+from lastmile.learning.training.fitting import SEED, inputs
+from lastmile.learning.training.folds import FEWEST_ROWS
 
 #: No honest input tells the level by itself so well (measured on 2,517 real households: at most 0.66).
 TELLS_ALONE = 0.98

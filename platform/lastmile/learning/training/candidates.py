@@ -112,10 +112,11 @@ def judged(connection: Connection, store: Store, model: Model, version: ModelVer
     if before and (current is None or current.version in (before.against, version.version)):
         return before
     comparison = None
-    if current is not None and current.version != version.version:
-        comparison = compared(store, model, version, current)
-    facts, current_facts = (one.data_versions.get("facts", {}) if one else None for one in (version, current))
-    found = judge(model, version.scores, facts or {}, current.scores if current else None, current_facts, comparison)
+    rival = current if current and current.held_out_key else None  # one made before versions were judged is no rival
+    if rival is not None and rival.version != version.version:
+        comparison = compared(store, model, version, rival)
+    facts, rival_facts = (one.data_versions.get("facts", {}) if one else None for one in (version, rival))
+    found = judge(model, version.scores, facts or {}, rival.scores if rival else None, rival_facts, comparison)
     return judgements.keep(connection, version, current, found.decision, found.reasons, found.comparison, run_id)
 
 

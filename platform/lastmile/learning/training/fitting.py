@@ -1,8 +1,4 @@
-"""Fitting a declared model, and splitting the rows so that it is evaluated on what it never saw.
-
-Rows of one group resemble each other, so folds keep groups whole: the scores say how the model does on a new group, not
-on new rows of a known one. The same rows give the same model.
-"""
+"""Fitting a declared model: what its estimator is given, learns and predicts. The same rows give the same model."""
 
 import hashlib
 import re
@@ -15,21 +11,14 @@ import numpy as np
 import pandas as pd
 import sklearn
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, TimeSeriesSplit
 from threadpoolctl import threadpool_limits
 
 from lastmile.learning.declarations.feature_set import FeatureSet
-from lastmile.learning.declarations.model import ByTime, Classification, Model
+from lastmile.learning.declarations.model import Classification, Model
 
 SEED = 0
-#: Below this the scores of five folds say nothing.
-FEWEST_ROWS = 100
 #: A missing category is one of its own: strings with nulls do not survive every model format.
 MISSING = "(missing)"
-
-#: Positions of the rows to train on, and of those to evaluate on.
-Fold = tuple[NDArray[np.int_], NDArray[np.int_]]
-
 
 #: Threads of one process wait for each other in a spin, which on a busy machine takes longer than the work: five folds
 #: of 2,500 rows take 2.7 s with one thread, 3.6 to 37 s with two next to other processes; a single row, up to 5 s.
@@ -38,10 +27,6 @@ one_thread = partial(threadpool_limits, limits=1, user_api="openmp")
 
 #: Of what NumPy says about inputs that no row has. What is ignored is ignored in all threads, so it is not for one.
 quiet = partial(warnings.catch_warnings, action="ignore", category=RuntimeWarning)
-
-
-class TooLittleData(Exception):
-    """There are not enough rows, groups or levels to train and evaluate a model; the message counts them."""
 
 
 def inputs(features: FeatureSet, rows: pd.DataFrame, names: Collection[str] | None = None) -> pd.DataFrame:
@@ -73,51 +58,6 @@ def fit(model: Model, rows: pd.DataFrame) -> Any:
     """The model's estimator fitted on `rows`, all of which have a target; it uses one thread."""
     with one_thread():
         return model.estimator().fit(inputs(model.features, rows, model.inputs), learned(model, rows))
-
-
-def folds(model: Model, rows: pd.DataFrame) -> list[Fold]:
-    """No row is evaluated twice, nor by a model that saw its group. Raises TooLittleData where that cannot be."""
-    if isinstance(model.split, ByTime):
-        return _folds_by_time(model, rows, model.split.folds)
-    truth, groups = target(model, rows), rows[model.features.group].to_numpy()
-    count = min(model.split.folds, rows[model.features.group].nunique())
-    levels = set(truth) if isinstance(model.task, Classification) else {"any", "number"}
-    if len(rows) < FEWEST_ROWS or count < 2 or len(levels) < 2:
-        raise TooLittleData(
-            f"{model.features.name} has {len(rows)} labelled rows, {count} {model.features.group} and {len(levels)}"
-            f" levels; training needs {FEWEST_ROWS} rows, two {model.features.group} and two levels"
-        )
-    if not isinstance(model.task, Classification):
-        return list(GroupKFold(count, shuffle=True, random_state=SEED).split(truth, groups=groups))
-    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=SEED)
-    split = [fold for fold in splitter.split(truth, truth, groups) if len(fold[1])]
-    return _with_two_levels(model, model.features.group, truth, split)
-
-
-def _folds_by_time(model: Model, rows: pd.DataFrame, most: int) -> list[Fold]:
-    """Whole partitions: each fold trains on all before the ones it is evaluated on."""
-    times = rows[model.features.partition_column].to_numpy()
-    partitions = np.unique(times)
-    count = min(most, len(partitions) - 1)
-    if len(rows) < FEWEST_ROWS or count < 1:
-        raise TooLittleData(
-            f"{model.features.name} has {len(rows)} labelled rows in {len(partitions)} partitions; training needs"
-            f" {FEWEST_ROWS} rows and two partitions"
-        )
-    pairs = TimeSeriesSplit(count).split(partitions) if count > 1 else [(np.array([0]), np.array([1]))]
-    split = [
-        (np.flatnonzero(np.isin(times, partitions[early])), np.flatnonzero(np.isin(times, partitions[late])))
-        for early, late in pairs
-    ]
-    if not isinstance(model.task, Classification):
-        return split
-    return _with_two_levels(model, "partition", target(model, rows), split)
-
-
-def _with_two_levels(model: Model, part: str, truth: NDArray[Any], split: list[Fold]) -> list[Fold]:
-    if any(len(set(truth[training])) < 2 for training, _ in split):
-        raise TooLittleData(f"{model.features.name}: without one {part}, only one level is left to learn from")
-    return split
 
 
 def predicted(model: Model, estimator: Any, rows: pd.DataFrame) -> NDArray[np.float64]:
