@@ -14,7 +14,7 @@ from sklearn.metrics import confusion_matrix
 
 from lastmile.learning.declarations.model import Classification, Model
 from lastmile.learning.evaluation.metrics import Predicted, error_of_balanced_accuracy, quality, recall, scores, values
-from lastmile.learning.training.fitting import SEED, Fold, fit, folds, inputs, one_thread, predicted, quiet, target
+from lastmile.learning.training.fitting import SEED, Fold, fit, folds, inputs, one_thread, predicted, quiet, target, used_inputs
 
 #: Rows of a fold that importance is measured on: enough for two decimals, and seconds however many rows there are.
 _ROWS_FOR_IMPORTANCE = 2_000
@@ -109,7 +109,7 @@ def importance(model: Model, estimator: Any, rows: pd.DataFrame) -> dict[str, fl
     shuffled = [given.assign(**{name: given[name].sample(frac=1, random_state=SEED).to_numpy()}) for name in names]
     # One call for all of them: a call costs more than 500 rows do.
     with one_thread():
-        found = estimator.predict(pd.concat([given, *shuffled])).reshape(-1, len(rows))
+        found = estimator.predict(pd.concat([given, *shuffled])[used_inputs(model, estimator)]).reshape(-1, len(rows))
     truth = target(model, rows)
     whole, *without = [quality(model, truth, of_one) for of_one in found]
     return {name: whole - rest for name, rest in zip(names, without, strict=True)}
