@@ -6,7 +6,7 @@ import pandas as pd
 
 from lastmile.learning.declarations.model import Model
 from lastmile.learning.evaluation.metrics import quality
-from lastmile.learning.training.fitting import SEED, inputs, one_thread, target
+from lastmile.learning.training.fitting import SEED, inputs, one_thread, target, used_inputs
 
 #: Rows of a fold that importance is measured on: enough for two decimals, and seconds however many rows there are.
 _ROWS = 2_000
@@ -19,7 +19,7 @@ def importance(model: Model, estimator: Any, rows: pd.DataFrame) -> dict[str, fl
     shuffled = [given.assign(**{name: given[name].sample(frac=1, random_state=SEED).to_numpy()}) for name in names]
     # One call for all of them: a call costs more than 500 rows do.
     with one_thread():
-        found = estimator.predict(pd.concat([given, *shuffled])).reshape(-1, len(rows))
+        found = estimator.predict(pd.concat([given, *shuffled])[used_inputs(model, estimator)]).reshape(-1, len(rows))
     truth = target(model, rows)
     whole, *without = [quality(model, truth, of_one) for of_one in found]
     return {name: whole - rest for name, rest in zip(names, without, strict=True)}

@@ -22,6 +22,8 @@ from lastmile.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lastmile.learning.registry.onnx_export import Exported
+
 _INSERT = """
     INSERT INTO registry.model_versions
         (name, version, artifact_key, sha256, feature_set, features, data_versions, scores, run_id, model_type,
@@ -37,15 +39,6 @@ _REGISTERED = """
 """
 #: What a model's numbers depend on.
 _LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
-
-
-@dataclass(frozen=True)
-class Export:
-    """The model as ONNX, with how closely it agrees, or the reason why there is none."""
-
-    body: bytes | None = None
-    parity: Mapping[str, Any] = field(default_factory=dict)
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +59,8 @@ class Candidate:
     #: The rows it was fitted on, and what evaluation predicted for rows it had not seen.
     rows: "pd.DataFrame | None" = None
     held_out: "pd.DataFrame | None" = None
-    onnx: Export = field(default_factory=Export)
+    #: The same model as ONNX, or why there is none.
+    onnx: "Exported | None" = None
     #: Why it was trained.
     reason: str = "trained"
 
@@ -159,16 +153,11 @@ def _put_files(store: Store, candidate: Candidate, folder: str, body: bytes) -> 
         "artifact_key": f"{folder}/model.skops",
         "sha256": artifacts.digest(body),
         "held_out_key": None,
-        "onnx": Jsonb({"reason": candidate.onnx.reason} if candidate.onnx.reason else {}),
+        "onnx": Jsonb(candidate.onnx.keep(store, f"{folder}/model.onnx") if candidate.onnx else {}),
     }
     if candidate.held_out is not None:
         found["held_out_key"] = f"{folder}/held_out.parquet"
         store.put(found["held_out_key"], snapshots.as_parquet(candidate.held_out))
-    if (exported := candidate.onnx.body) is not None:
-        key = f"{folder}/model.onnx"
-        store.put(key, exported)
-        parity = dict(candidate.onnx.parity)
-        found["onnx"] = Jsonb({"key": key, "sha256": artifacts.digest(exported), "parity": parity})
     return found
 
 

@@ -22,7 +22,7 @@ from lastmile.learning.registry.deployments import champion
 from lastmile.learning.registry.judgements import Judged
 from lastmile.learning.registry.onnx_export import export
 from lastmile.learning.registry.versions import Candidate, ModelVersion, latest, load, register
-from lastmile.learning.training.fitting import inputs, labelled, predicted, recipe
+from lastmile.learning.training.fitting import chosen, labelled, recipe
 from lastmile.learning.training.preparation import prepare
 from lastmile.ledger import loaded_ids
 from lastmile.store import Store
@@ -67,8 +67,6 @@ def _candidate(
     drops = loaded_ids(connection, store.url, model.features.datasets)  # before others come while it is trained
     prepared = prepare(model, known)
     trained = train_and_evaluate(model, prepared.rows)
-    some = prepared.rows.head(_PARITY_ROWS)
-    expected = predicted(model, trained.estimator, some)
     return Candidate(
         name=model.name,
         estimator=trained.estimator,
@@ -81,6 +79,7 @@ def _candidate(
             "drops": drops,
             "facts": prepared.facts,
             "notes": prepared.notes,
+            "chosen": chosen(model, trained.estimator),
         },
         scores=trained.evaluation.as_json(),
         run_id=cause.run_id,
@@ -89,7 +88,7 @@ def _candidate(
         code_version=declared.code_version,
         rows=known,
         held_out=trained.held_out,
-        onnx=export(model, trained.estimator, inputs(model.features, some, model.inputs), expected),
+        onnx=export(model, trained.estimator, prepared.rows.head(_PARITY_ROWS)),
         reason=cause.reason,
     )
 

@@ -13,8 +13,10 @@ import sklearn
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from lastmile.errors import naming_the_extra
 from lastmile.learning.declarations.feature_set import FeatureSet
 from lastmile.learning.declarations.model import Classification, Model
+from lastmile.learning.training.narrowing import narrowed
 
 SEED = 0
 #: A missing category is one of its own: strings with nulls do not survive every model format.
@@ -55,29 +57,71 @@ def labelled(model: Model, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def fit(model: Model, rows: pd.DataFrame) -> Any:
-    """The model's estimator fitted on `rows`, all of which have a target; it uses one thread."""
+    """The model's estimator fitted on `rows`, all of which have a target; it uses one thread.
+
+    Where the model has a search, or the most inputs it may use, its hyper-parameters and inputs are chosen on these
+    rows alone: see `chosen` for which.
+    """
+    # Both fit models themselves, with what is in this module.
+    from lastmile.learning.training.search import best_parameters
+    from lastmile.learning.training.selection import chosen_inputs
+
+    names = chosen_inputs(model, rows) if model.most_inputs else model.inputs
+    return fit_as(model, rows, names, best_parameters(model, rows, names) if model.search else {})
+
+
+def fit_as(model: Model, rows: pd.DataFrame, names: list[str], parameters: dict[str, Any]) -> Any:
+    """The estimator fitted on these inputs only, with these hyper-parameters instead of its own."""
+    estimator = narrowed(declared_estimator(model), names).set_params(**parameters)
     with one_thread():
-        return model.estimator().fit(inputs(model.features, rows, model.inputs), learned(model, rows))
+        return estimator.fit(inputs(model.features, rows, names), learned(model, rows))
+
+
+def declared_estimator(model: Model) -> Any:
+    """Unfitted. Raises UserError that names the extra to install where its library is one of those."""
+    with naming_the_extra(f"model {model.name}"):
+        return model.estimator()
+
+
+def used_inputs(model: Model, estimator: Any) -> list[str]:
+    """The inputs that a fitted estimator was given, and must be given to predict."""
+    return [str(name) for name in getattr(estimator, "feature_names_in_", model.inputs)]
+
+
+def chosen(model: Model, estimator: Any) -> dict[str, Any]:
+    """What `fit` chose: `inputs` where the model bounds their number, and the `parameters` that are not as declared."""
+    declared = declared_estimator(model).get_params()
+    found = {
+        name: value
+        for name, value in estimator.get_params().items()
+        if isinstance(value, str | int | float | None) and repr(value) != repr(declared.get(name))
+    }
+    return {"inputs": used_inputs(model, estimator) if model.most_inputs else None, "parameters": found}
 
 
 def predicted(model: Model, estimator: Any, rows: pd.DataFrame) -> NDArray[np.float64]:
     """A line per row. Classes: a column per level in the task's order, 0 for one it never saw. Numbers: one column."""
+    names = used_inputs(model, estimator)
     if not isinstance(model.task, Classification):
         with one_thread():
-            values = estimator.predict(inputs(model.features, rows, model.inputs)) if len(rows) else []
+            values = estimator.predict(inputs(model.features, rows, names)) if len(rows) else []
         return np.asarray(values, dtype=np.float64).reshape(-1, 1)
     found = np.zeros((len(rows), len(model.task.levels)))
     if len(rows):
         seen = [model.task.levels.index(level) for level in estimator.classes_]
         with one_thread():
-            found[:, seen] = estimator.predict_proba(inputs(model.features, rows, model.inputs))
+            found[:, seen] = estimator.predict_proba(inputs(model.features, rows, names))
     return found
 
 
 def recipe(model: Model, code_version: str) -> str:
     """Twelve hex digits that change with how a model is made: inputs, target, estimator, code, library."""
-    parameters = sorted(model.estimator().get_params().items())
+    parameters = sorted(declared_estimator(model).get_params().items())
     columns = [(column.name, column.kind) for column in model.features.inputs if column.name in model.inputs]
-    made_of = (columns, model.target, model.learns_from, model.task, parameters, code_version, sklearn.__version__)
+    choices = (model.most_inputs, model.search)
+    made_of = (
+        *(columns, model.target, model.learns_from, model.task, parameters, choices),
+        *(code_version, sklearn.__version__),
+    )
     # Of a function, `repr` shows where it lies in memory.
     return hashlib.sha256(re.sub(r" at 0x[0-9a-f]+", "", repr(made_of)).encode()).hexdigest()[:12]
