@@ -92,9 +92,13 @@ def _deploy(
 ) -> Outcome:
     given = [version.name, version.version, event, cause.reason, cause.actor, cause.run_id, against, hold]
     with connection.transaction():
-        found = connection.execute(_DEPLOY, given).fetchone()
-    outcome: Outcome = found[0] if found else "same"
-    return outcome
+        return _outcome(connection, given)
+
+
+def _outcome(connection: Connection, given: list[Any]) -> Outcome:
+    ((outcome,),) = connection.execute(_DEPLOY, given).fetchall()
+    found: Outcome = outcome
+    return found
 
 
 def hold(connection: Connection, name: str, cause: Cause) -> Deployment:
