@@ -4,12 +4,20 @@ import dagster as dg
 
 from lastmile.learning import FeatureSet, Model
 from lastmile.learning.declarations.loading import Declared, load_features, load_models, load_reports
+from lastmile.orchestration.learning.champions import champion_asset
 from lastmile.orchestration.learning.features import feature_asset
 from lastmile.orchestration.learning.io_manager import FeatureIOManager, PredictionIOManager
 from lastmile.orchestration.learning.models import model_asset
 from lastmile.orchestration.learning.predictions import prediction_asset
 from lastmile.orchestration.learning.reports import report_asset
-from lastmile.orchestration.learning.shared import features_key, model_key, predictions_key, relation_key, report_key
+from lastmile.orchestration.learning.shared import (
+    champion_key,
+    features_key,
+    model_key,
+    predictions_key,
+    relation_key,
+    report_key,
+)
 from lastmile.orchestration.resources import Platform
 
 HOUSEHOLDS: Declared[FeatureSet] = load_features("assets")["household_vulnerability"]
@@ -21,7 +29,7 @@ def learning_assets(
 ) -> list[dg.AssetsDefinition]:
     """Everything made from the marts of households."""
     reports = [report_asset(report) for report in load_reports("assets").values() if report.domain == model.domain]
-    return [feature_asset(features), model_asset(model), prediction_asset(model), *reports]
+    return [feature_asset(features), model_asset(model), champion_asset(model), prediction_asset(model), *reports]
 
 
 def learning_resources(platform: Platform) -> dict[str, object]:
@@ -31,7 +39,7 @@ def learning_resources(platform: Platform) -> dict[str, object]:
 
 FEATURES_KEY = features_key(HOUSEHOLDS.value.name)
 MODEL_KEY, PREDICTIONS_KEY = model_key(VULNERABILITY.value.name), predictions_key(VULNERABILITY.value.name)
-REPORT_KEY = report_key("vulnerability")
+CHAMPION_KEY, REPORT_KEY = champion_key(VULNERABILITY.value.name), report_key("vulnerability")
 MARTS = [relation_key(source) for source in HOUSEHOLDS.value.sources]
 SURVEY_YEARS = HOUSEHOLDS.value.partition
 LEVELS = HOUSEHOLDS.value.columns["vulnerability_level"].levels

@@ -11,6 +11,7 @@ from visits import HEADER, VISITS
 
 from lastmile.contracts import Contract, load_contracts
 from lastmile.learning.evaluation.evaluation import train_and_evaluate
+from lastmile.learning.registry.deployments import Cause, promote
 from lastmile.learning.registry.versions import Candidate, register
 from lastmile.learning.training.fitting import recipe
 from lastmile.orchestration.resources import Platform
@@ -91,10 +92,11 @@ def candidate() -> Candidate:
 
 @pytest.fixture
 def trained(make: Make, learning_platform: Platform, candidate: Candidate) -> Platform:
-    """A platform with features of 2018 and 2019 and version 1 of the model."""
+    """A platform with features of 2018 and 2019 and version 1 of the model in use."""
     make("features", "2018", "2019")
     with learning_platform.connect() as connection:
-        register(connection, learning_platform.store(), candidate)
+        version = register(connection, learning_platform.store(), candidate)
+        promote(connection, version, None, Cause("the first", "lastmile"))
     return learning_platform
 
 

@@ -1,6 +1,6 @@
 """From marts to report by itself: each step once, in one request for all its partitions, and then nothing more."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +9,7 @@ import pytest
 from dagster._core.asset_graph_view.entity_subset import EntitySubset
 from dagster._core.events import StepMaterializationData
 from household_learning import (
+    CHAMPION_KEY,
     FEATURES_KEY,
     HOUSEHOLDS,
     MARTS,
@@ -23,6 +24,7 @@ from household_learning import (
 
 from lastmile.orchestration.chain import PARTITION_TAG, SHAPE_TAG, shape_name
 from lastmile.orchestration.drops.assets import cleaned_key
+from lastmile.orchestration.learning.champions import TRAINING_TAG
 from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.resources import Platform
 
@@ -62,9 +64,21 @@ class Daemon:
                 asked[made.key] = _partitions(made.true_subset) if made.key in PARTITIONED else None
         return asked
 
-    def make(self, key: dg.AssetKey, partitions: Iterable[str] | None = None) -> None:
+    def make(self, key: dg.AssetKey, partitions: Iterable[str] | None = None, version: str | None = None) -> None:
+        tags = {"dagster/data_version": version} if version else None
         for partition in [None] if partitions is None else partitions:
-            self.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
+            self.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition, tags=tags))
+
+    def train(self, version: str, tags: Mapping[str, str] | None = None) -> None:
+        """A run that makes a candidate and decides about the champion, which is `version` after it."""
+        run = dg.DagsterRun("job", tags=tags or {TRAINING_TAG: "vulnerability"}, status=dg.DagsterRunStatus.SUCCESS)
+        self.instance.add_run(run)
+        for key in (MODEL_KEY, CHAMPION_KEY):
+            made = dg.AssetMaterialization(key, tags={"dagster/data_version": version})
+            event = dg.DagsterEvent(
+                "ASSET_MATERIALIZATION", run.job_name, event_specific_data=StepMaterializationData(made)
+            )
+            self.instance.report_dagster_event(event, run.run_id)
 
     def make_in_one_run(self, keys: Sequence[dg.AssetKey], shape: str = shape_name(SURVEY_YEARS)) -> None:
         run = dg.DagsterRun("job", tags={PARTITION_TAG: "all", SHAPE_TAG: shape}, status=dg.DagsterRunStatus.SUCCESS)
@@ -103,14 +117,46 @@ def daemon(instance: dg.DagsterInstance) -> Daemon:
 
 
 def chain(years: Sequence[str]) -> list[dict[dg.AssetKey, list[str] | None]]:
-    return [{FEATURES_KEY: list(years)}, {MODEL_KEY: None}, {PREDICTIONS_KEY: list(years)}, {REPORT_KEY: None}]
+    """What new marts lead to; trainings are requested by a sensor of their own."""
+    return [{FEATURES_KEY: list(years)}]
 
 
-def test_new_marts_carry_every_year_with_households_to_the_report_once(daemon: Daemon) -> None:
+def after_a_promotion(years: Sequence[str]) -> list[dict[dg.AssetKey, list[str] | None]]:
+    return [{PREDICTIONS_KEY: list(years)}, {REPORT_KEY: None}]
+
+
+def carried_to_the_report(daemon: "Daemon") -> None:
+    """Everything made once, by version 1 of the model."""
     daemon.make(SURVEYED, YEARS)
     daemon.make_marts()
     assert daemon.follow() == chain(YEARS)
+    daemon.train("1")
+    assert daemon.follow() == after_a_promotion(YEARS)
+
+
+def test_new_marts_and_a_champion_carry_every_year_with_households_to_the_report_once(daemon: Daemon) -> None:
+    carried_to_the_report(daemon)
     assert daemon.tick() == {}
+
+
+def test_a_training_that_leaves_the_champion_leaves_the_predictions(daemon: Daemon) -> None:
+    carried_to_the_report(daemon)
+    daemon.train("1")
+    assert daemon.follow() == []
+    daemon.train("2")
+    assert daemon.follow() == after_a_promotion(YEARS)
+
+
+def test_a_candidate_made_by_hand_is_decided_about(daemon: Daemon) -> None:
+    carried_to_the_report(daemon)
+    daemon.make(MODEL_KEY)
+    assert daemon.follow()[0] == {CHAMPION_KEY: None}
+
+
+def test_a_champion_changed_by_a_command_is_followed(daemon: Daemon) -> None:
+    carried_to_the_report(daemon)
+    daemon.make(CHAMPION_KEY, version="7")
+    assert daemon.follow() == after_a_promotion(YEARS)
 
 
 def test_new_households_wait_for_the_marts(daemon: Daemon) -> None:
@@ -142,8 +188,7 @@ def test_marts_that_changed_while_features_were_made_from_the_old_ones_are_taken
     daemon.make_marts()
     daemon.make(FEATURES_KEY, YEARS)
     ticks = daemon.follow()
-    last = [max(n for n, asked in enumerate(ticks) if key in asked) for step in chain(YEARS) for key in step]
-    assert last == sorted(set(last))
+    assert ticks == chain(YEARS)
 
 
 def test_one_mart_alone_is_enough(daemon: Daemon) -> None:
@@ -154,29 +199,12 @@ def test_one_mart_alone_is_enough(daemon: Daemon) -> None:
     assert daemon.follow() == chain(YEARS)
 
 
-def test_new_code_of_a_model_carries_on_from_it_once(daemon: Daemon) -> None:
-    daemon.make(SURVEYED, YEARS)
-    daemon.make_marts()
-    daemon.follow()
+def test_new_code_of_a_model_makes_its_predictions_again_once(daemon: Daemon) -> None:
+    carried_to_the_report(daemon)
     daemon.reload(learning_assets(model=replace(VULNERABILITY, code_version="edited")))
     asked = daemon.follow()
-    assert asked[0].keys() >= {MODEL_KEY}
     assert FEATURES_KEY not in {key for tick in asked for key in tick}
-    assert {key for tick in asked for key in tick} == {MODEL_KEY, PREDICTIONS_KEY, REPORT_KEY}
-    assert daemon.tick() == {}
-
-
-def test_a_model_declared_after_its_features_were_made_is_trained_once_and_carried_on(
-    instance: dg.DagsterInstance,
-) -> None:
-    daemon = Daemon(instance)
-    daemon.reload(learning_assets()[:1])
-    assert daemon.tick() == {}
-    daemon.make(SURVEYED, YEARS)
-    daemon.make_marts()
-    assert daemon.follow() == chain(YEARS)[:1]
-    daemon.reload(learning_assets())
-    assert daemon.follow() == chain(YEARS)[1:]
+    assert {key for tick in asked for key in tick} == {CHAMPION_KEY, PREDICTIONS_KEY, REPORT_KEY}
     assert daemon.tick() == {}
 
 
@@ -196,22 +224,11 @@ def test_the_same_code_loaded_again_starts_nothing(daemon: Daemon) -> None:
     assert daemon.follow() == []
 
 
-def test_a_model_that_exists_is_trained_at_most_once_a_minute(daemon: Daemon) -> None:
-    daemon.make(SURVEYED, YEARS)
-    daemon.make_marts()
-    daemon.follow()
-    daemon.make(FEATURES_KEY, YEARS)
-    assert [daemon.tick(seconds=10) for _ in range(5)] == [{}] * 5
-    assert daemon.tick(seconds=10) == {MODEL_KEY: None}
-
-
 def test_what_a_run_has_made_with_its_upstream_is_not_requested_again(daemon: Daemon) -> None:
-    daemon.make(SURVEYED, YEARS)
-    daemon.make_marts()
-    daemon.follow()
+    carried_to_the_report(daemon)
     keys = [*MARTS, FEATURES_KEY, PREDICTIONS_KEY, REPORT_KEY]
     daemon.make_in_one_run(keys)
-    assert daemon.follow() == [{MODEL_KEY: None}, {PREDICTIONS_KEY: YEARS}, {REPORT_KEY: None}]
+    assert daemon.follow() == []
 
 
 def test_partitions_that_the_run_did_not_make_are_left_to_it(daemon: Daemon) -> None:
