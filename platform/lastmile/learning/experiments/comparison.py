@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from lastmile.learning.experiments.sequence import (
@@ -19,6 +18,21 @@ from lastmile.learning.experiments.sequence import (
 Rows = NDArray[np.float64]
 #: Looks that are shown and computed; more are thinned out evenly, and the last one is always among them.
 MOST_LOOKS = 60
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Rows in the order in which their outcomes became known: the metric by version, NaN where the version did not
+    answer; how likely each version was to answer, 1 in shadow, where both do; the number of the row's cluster."""
+
+    control: Rows
+    treatment: Rows
+    chance_of_control: Rows
+    chance_of_treatment: Rows
+    cluster: NDArray[np.int_]
+
+    def first(self, count: int) -> "Arms":
+        return Arms(*(column[:count] for column in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -64,62 +78,35 @@ class Comparison:
         return next((look for look in self.looks if look.differs), None)
 
 
-def paired(control: Rows, treatment: Rows, clusters: NDArray[np.int_]) -> Difference:
-    """Of rows that both versions predicted."""
-    differences = treatment - control
-    effect = float(differences.mean()) if len(differences) else 0.0
-    return estimate((differences - effect) / max(len(differences), 1), effect, clusters)
-
-
-def split(scores: Rows, treated: NDArray[np.bool_], shares: Rows, clusters: NDArray[np.int_]) -> Difference:
-    """Of rows that either version answered.
-
-    Rows of different `shares` of the treatments are compared apart and weighted by their number: as a share grows,
-    treated rows are later ones, and a trend would pass for an effect.
-    """
-    effect, contributions = 0.0, np.zeros(len(scores))
-    usable = [share for share in np.unique(shares) if len(set(treated[shares == share])) > 1]
-    total = sum(int((shares == share).sum()) for share in usable)
-    for share in usable:
-        of_share = shares == share
-        weight = of_share.sum() / total
-        for arm, sign in ((of_share & treated, 1), (of_share & ~treated, -1)):
-            mean = scores[arm].mean()
-            effect += sign * weight * mean
-            contributions[arm] = sign * weight * (scores[arm] - mean) / arm.sum()
-    known = np.isin(shares, usable)
-    return estimate(contributions[known], effect, clusters[known])
-
-
 def compare(
-    treatment: str, rows: pd.DataFrame, planned: int, alpha: float, looks: Sequence[tuple[int, datetime]]
+    treatment: str, arms: Arms, planned: int, alpha: float, looks: Sequence[tuple[int, datetime]]
 ) -> Comparison:
-    """`rows` in the order in which they became known: `control` and `treatment`, the metric by version, NaN where that
-    version did not answer; `share`, NaN in shadow; `cluster`, numbered. `looks` are numbers of rows known, and when."""
-    last = difference(rows)
-    found = [_look(rows.iloc[:count], at, planned, alpha) for count, at in looks]
-    fixed = _fixed(rows.iloc[:planned], alpha) if len(rows) >= planned else None
-    return Comparison(treatment, last.rows, last.degrees + 1 if last.rows else 0, found, fixed)
+    """`looks` are numbers of rows known, and when."""
+    answered = ~np.isnan(arms.control) | ~np.isnan(arms.treatment)
+    found = [_look(arms.first(count), at, planned, alpha) for count, at in looks]
+    fixed = _fixed(arms.first(planned), alpha) if len(arms.control) >= planned else None
+    return Comparison(treatment, int(answered.sum()), len(np.unique(arms.cluster[answered])), found, fixed)
 
 
-def difference(rows: pd.DataFrame) -> Difference:
-    """Of all these rows; paired where both versions predicted them."""
-    if rows["share"].isna().all():
-        rows = rows[rows[["control", "treatment"]].notna().all(axis=1)]
-        return paired(rows["control"].to_numpy(), rows["treatment"].to_numpy(), rows["cluster"].to_numpy())
-    rows = rows[rows[["control", "treatment"]].notna().any(axis=1)]
-    treated = rows["treatment"].notna().to_numpy()
-    scores = np.where(treated, rows["treatment"], rows["control"])
-    return split(scores, treated, rows["share"].to_numpy(), rows["cluster"].to_numpy())
+def difference(arms: Arms) -> Difference:
+    """Of the versions' means over all rows: each row counts inversely to the chance of its answer (Horvitz and
+    Thompson, 1952), so that a share that grows while the rows change is no effect; less the mean of all, which takes
+    its variance out (Robins, Rotnitzky and Zhao, 1994, with a constant as the model of outcomes). In shadow that is
+    the paired difference.
+    """
+    scores = np.concatenate([arms.control, arms.treatment])
+    middle = np.nanmean(scores) if not np.isnan(scores).all() else 0.0
+    treated = np.nan_to_num((arms.treatment - middle) / arms.chance_of_treatment)
+    return estimate(treated - np.nan_to_num((arms.control - middle) / arms.chance_of_control), arms.cluster)
 
 
-def _look(rows: pd.DataFrame, at: datetime, planned: int, alpha: float) -> Look:
-    found = difference(rows)
-    low, high = found.within(sequence_margin(found, len(rows) / planned, alpha))
-    return Look(at, len(rows), found.effect, low, high)
+def _look(arms: Arms, at: datetime, planned: int, alpha: float) -> Look:
+    found, rows = difference(arms), len(arms.control)
+    low, high = found.within(sequence_margin(found, rows / planned, alpha))
+    return Look(at, rows, found.effect, low, high)
 
 
-def _fixed(rows: pd.DataFrame, alpha: float) -> Fixed:
-    found = difference(rows)
+def _fixed(arms: Arms, alpha: float) -> Fixed:
+    found = difference(arms)
     low, high = found.within(fixed_margin(found, alpha))
-    return Fixed(len(rows), found.effect, low, high, p_value(found), not low <= 0 <= high)
+    return Fixed(len(arms.control), found.effect, low, high, p_value(found), not low <= 0 <= high)

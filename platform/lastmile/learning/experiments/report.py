@@ -10,8 +10,9 @@ from psycopg import Connection
 
 from lastmile.learning.declarations.model import Classification, Model
 from lastmile.learning.experiments import metrics
-from lastmile.learning.experiments.comparison import MOST_LOOKS, Comparison, Fixed, Look, compare
+from lastmile.learning.experiments.comparison import MOST_LOOKS, Arms, Comparison, Fixed, Look, compare
 from lastmile.learning.experiments.experiment import Experiment
+from lastmile.learning.experiments.outcomes import sync
 from lastmile.learning.experiments.ratio import Ratio, sample_ratio
 
 #: Every exposure with its outcome; those with one first, in the order in which they became known.
@@ -89,16 +90,20 @@ def _better(experiment: Experiment, names: tuple[str, str], found: Look | Fixed)
     return f"{of.capitalize()} is better than {by}: {interval}"
 
 
+def current_report(connection: Connection, model: Model, experiment: Experiment) -> Report:
+    """With the outcomes that became known since the last one."""
+    sync(connection, model, experiment)
+    return report(connection, model, experiment)
+
+
 def report(connection: Connection, model: Model, experiment: Experiment) -> Report:
-    """Of what is logged now; see `outcomes.sync` for outcomes that became known since."""
+    """Of the exposures and outcomes that are logged."""
     logged = pd.DataFrame(connection.execute(_LOGGED, {"name": experiment.name}).fetchall(), columns=list(_COLUMNS))
     known = logged[logged["value"].notna()].reset_index(drop=True)
     scored = scores(model, experiment, known)
     alpha = experiment.alpha / len(experiment.treatments)  # of all treatments together, by Bonferroni's inequality
     comparisons = [
-        compare(
-            treatment, _arms(scored, experiment.control, treatment), experiment.planned_size, alpha, looks(known["at"])
-        )
+        compare(treatment, arms(scored, experiment, treatment), experiment.planned_size, alpha, looks(known["at"]))
         for treatment in experiment.treatments
     ]
     return Report(experiment, len(logged), len(known), _ratios(experiment, logged, known), comparisons)
@@ -134,8 +139,14 @@ def looks(times: "pd.Series[datetime]") -> list[tuple[int, datetime]]:
     return [(int(end) + 1, latest.iloc[end].to_pydatetime()) for end in some]
 
 
-def _arms(scored: pd.DataFrame, control: str, treatment: str) -> pd.DataFrame:
-    return scored[["share", "cluster"]].assign(control=scored[control], treatment=scored[treatment])
+def arms(scored: pd.DataFrame, experiment: Experiment, treatment: str) -> Arms:
+    share = scored["share"].to_numpy()
+    chances = (
+        [np.ones(len(scored))] * 2 if experiment.mode == "shadow" else [1 - share, share / len(experiment.treatments)]
+    )
+    return Arms(
+        scored[experiment.control].to_numpy(), scored[treatment].to_numpy(), *chances, scored["cluster"].to_numpy()
+    )
 
 
 def _clusters(known: pd.DataFrame) -> Any:

@@ -63,7 +63,8 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON registry.exposures
     FOR EACH ROW EXECUTE FUNCTION registry.refuse_change();
 COMMENT ON TABLE registry.exposures IS
     'one row for each entity of an experiment: what it was answered first, by which version';
-COMMENT ON COLUMN registry.exposures.entity IS 'values of the feature set''s entity columns and first day of the partition, as text';
+COMMENT ON COLUMN registry.exposures.entity IS
+    'values of the feature set''s entity columns and first day of the partition, as text';
 COMMENT ON COLUMN registry.exposures.cluster IS 'the feature set''s group: its rows resemble each other';
 COMMENT ON COLUMN registry.exposures.version IS 'the version whose prediction was used';
 COMMENT ON COLUMN registry.exposures.predictions IS 'by version: probabilities in the order of levels, or one number';
