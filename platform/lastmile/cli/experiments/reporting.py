@@ -47,7 +47,7 @@ def report(name: Name, as_json: AsJson = False) -> None:
     """Show what an experiment shows so far, with outcomes that became known, and write it as a page with a plot.
 
     First the sample ratio: where it is not as planned, nothing else can be trusted. Then the difference, within a
-    confidence sequence that may be looked at as often as one likes, and the test at the planned size once it is reached.
+    confidence sequence that holds at any number of looks, and the test at the planned size once that is reached.
 
     Example: lastmile experiments report richer-inputs
     """

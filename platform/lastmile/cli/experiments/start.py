@@ -41,7 +41,7 @@ def start(
     The planned size is that of one test of the difference; with --detect it is large enough to find such a difference
     in four of five experiments. The report may be read, and the experiment stopped, at any time before.
 
-    Example: lastmile experiments start richer-inputs --model vulnerability --treatment 4 --detect 0.01 --why "new inputs"
+    Example: lastmile experiments start richer --model vulnerability --treatment 4 --detect 0.01 --why "new inputs"
     """
     from lastmile.learning.experiments.experiment import start as begin
     from lastmile.learning.experiments.planning import Wish, plan

@@ -140,12 +140,15 @@ def looks(times: "pd.Series[datetime]") -> list[tuple[int, datetime]]:
 
 
 def arms(scored: pd.DataFrame, experiment: Experiment, treatment: str) -> Arms:
+    """What `scores` found for the control and one treatment."""
     share = scored["share"].to_numpy()
-    chances = (
-        [np.ones(len(scored))] * 2 if experiment.mode == "shadow" else [1 - share, share / len(experiment.treatments)]
-    )
+    both = np.ones(len(scored))
     return Arms(
-        scored[experiment.control].to_numpy(), scored[treatment].to_numpy(), *chances, scored["cluster"].to_numpy()
+        control=scored[experiment.control].to_numpy(),
+        treatment=scored[treatment].to_numpy(),
+        chance_of_control=both if experiment.mode == "shadow" else 1 - share,
+        chance_of_treatment=both if experiment.mode == "shadow" else share / len(experiment.treatments),
+        cluster=scored["cluster"].to_numpy(),
     )
 
 

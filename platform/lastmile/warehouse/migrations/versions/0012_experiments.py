@@ -71,7 +71,7 @@ COMMENT ON COLUMN registry.exposures.predictions IS 'by version: probabilities i
 
 CREATE TABLE registry.outcomes (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    at         timestamptz NOT NULL DEFAULT now(),
     experiment text        NOT NULL,
     entity     text[]      NOT NULL,
     value      text        NOT NULL,
