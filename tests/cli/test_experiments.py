@@ -73,6 +73,13 @@ def test_partitions_are_run_one_by_one(warehouse):
     assert f"exposed: {of_2020} rows" in said("run", "learned", "--partition", "2020")
 
 
+def test_an_artifact_that_is_not_as_registered_is_an_error_and_nothing_is_exposed(warehouse, store):
+    started()
+    store.put("models/fields/2/model.skops", b"other bytes")
+    assert "learned cannot run: models/fields/2/model.skops: its sha256 is" in mistake("run", "learned")
+    assert "rows: 0 exposed" in said("report", "learned")
+
+
 def test_programs_get_the_report_and_the_list_as_json(warehouse, store):
     started()
     said("run", "learned")

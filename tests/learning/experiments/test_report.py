@@ -1,5 +1,6 @@
 """From rows to a verdict: both versions predict, outcomes come later, and the report says what they show."""
 
+import io
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -17,7 +18,8 @@ from lastmile.learning.experiments.outcomes import sync
 from lastmile.learning.experiments.page import page, picture
 from lastmile.learning.experiments.planning import Wish, plan
 from lastmile.learning.experiments.report import current_report, looks
-from lastmile.learning.experiments.running import Run, run
+from lastmile.learning.experiments.running import Run, run, seen
+from lastmile.learning.registry.versions import Candidate, load, register
 from lastmile.learning.training.fitting import predicted
 
 
@@ -63,8 +65,6 @@ def test_a_corrected_outcome_counts_and_keeps_its_place(connection, store, answe
 def test_the_better_version_is_found_and_the_effect_is_that_of_its_scores(connection, store, answered, rows, versions):
     keep(connection, store, rows)
     found = current_report(connection, YIELD, answered)
-    from lastmile.learning.registry.versions import load
-
     truth = rows["yield_level"].to_numpy(dtype=object)
     one, two = (
         metrics.by_row(YIELD, PLAN.metric, truth, predicted(YIELD, load(store, version), rows)) for version in versions
@@ -129,6 +129,35 @@ def test_rows_that_a_version_was_trained_on_are_left_out(connection, store, shad
     trained = rows.assign(season=pd.Timestamp(2019, 1, 1))
     assert run(connection, store, YIELD, shadow, trained) == Run(0, 0, 300)
     assert run(connection, store, YIELD, shadow, without_levels(trained)) == Run(300, 0, 0)
+
+
+def test_of_a_version_with_a_snapshot_its_very_rows_are_left_out(store, versions, rows):
+    snapshot = io.BytesIO()
+    rows.head(120).to_parquet(snapshot)
+    store.put("snapshots/fields/2.parquet", snapshot.getvalue())
+    with_snapshot = replace(versions[1], snapshot_key="snapshots/fields/2.parquet")
+    assert list(seen(store, YIELD, [versions[0], with_snapshot], rows)) == [True] * 120 + [False] * 180
+
+
+def test_of_several_treatments_each_is_compared_with_the_control(connection, store, versions, rows):
+    third = register(connection, store, as_registered(store, versions[1], rows="more"))
+    plan = replace(PLAN, mode="split", treatments=["2", third.version])
+    experiment = start(connection, plan, CAUSE, share=0.6)
+    run(connection, store, YIELD, experiment, without_levels(rows))
+    keep(connection, store, rows)
+    found = current_report(connection, YIELD, experiment)
+    assert found.trusted
+    assert [one.treatment for one in found.comparisons] == ["2", "3"]
+    assert all(one.looks[-1].effect < 0 for one in found.comparisons)
+    assert sum(one.rows for one in found.comparisons) > 300 > max(one.rows for one in found.comparisons)
+    assert "version 2" in found.verdict
+    assert "version 3" in found.verdict
+
+
+def as_registered(store, version, rows):
+    """A candidate with the version's estimator, trained on rows of another name."""
+    made_of = {**version.data_versions, "rows": rows}
+    return Candidate("fields", load(store, version), FIELDS.name, FIELDS.names(), made_of, {"dummy": {}})
 
 
 def test_an_experiment_that_ended_answers_no_more_rows(connection, store, shadow, rows):

@@ -6,6 +6,7 @@ import typer
 
 from lastmile.cli.connection import opened
 from lastmile.cli.experiments.options import Name, Who, Why, cause, declared_model
+from lastmile.errors import UserError
 from lastmile.settings import Settings
 
 
@@ -24,12 +25,17 @@ def run(
     from lastmile.learning.experiments.experiment import named
     from lastmile.learning.experiments.running import run as predict
     from lastmile.learning.features.building import stored
+    from lastmile.learning.registry.versions import ArtifactRefused
 
     settings = Settings.from_environment()
     with opened(settings) as (connection, store):
         experiment = named(connection, name)
         model = declared_model(settings, experiment.model)
-        done = predict(connection, store, model, experiment, stored(model.features).read(store, partition))
+        rows = stored(model.features).read(store, partition)
+        try:
+            done = predict(connection, store, model, experiment, rows)
+        except ArtifactRefused as refused:
+            raise UserError(f"{name} cannot run: {refused}") from refused
     print(f"exposed: {done.new:,} rows; logged before: {done.repeated:,}; a version was trained on: {done.seen:,}")
 
 
