@@ -76,3 +76,19 @@ def test_a_picture_is_put_inline():
 def test_every_level_has_a_colour_of_its_own_however_many_there_are():
     assert plots.level_colours(2) == plots.LEVEL_COLOURS[:2]
     assert len(set(plots.level_colours(9))) == 9
+
+
+def test_a_band_has_a_point_for_each_value_and_an_edge_for_each_bound():
+    values, bounds = [(100, 0.2), (200, 0.1)], [(-0.1, 0.5), (0.05, 0.15)]
+    drawn = ElementTree.fromstring(plots.band("Difference", values, bounds, ("rows", "score")))
+    ((line,), (edge,)) = (list(drawn.iter(f"{SVG}{kind}")) for kind in ("polyline", "polygon"))
+    places = [[float(end) for end in point.split(",")] for point in line.attrib["points"].split()]
+    assert places[0][0] < places[1][0]
+    assert places[0][1] < places[1][1]  # the larger value is higher up
+    assert len(edge.attrib["points"].split()) == 4
+
+
+def test_bounds_that_know_no_end_are_cut_off():
+    svg = plots.band("Difference", [(1, 0.0), (2, 0.1)], [(-float("inf"), float("inf"))] * 2, ("rows", "score"))
+    assert b"inf" not in svg
+    assert b"nan" not in svg

@@ -7,7 +7,7 @@ are written as text here: a run draws some fifteen, and a plotting library needs
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from math import ceil, floor, log10
+from math import ceil, floor, isfinite, log10
 from xml.sax.saxutils import escape
 
 INK, QUIET, ACCENT, GRID = "#1f2933", "#7b8794", "#2b6cb0", "#e4e7eb"
@@ -122,6 +122,31 @@ def calibration(what: str, curve: Sequence[Sequence[float]]) -> bytes:
     parts += [_box((x - 3, y - 3), 6, 6, ACCENT) for x, y in places]
     parts.append(_text((left, bottom + 32), f"predicted probability of {what} (across), share observed (up)", QUIET))
     return _svg("Whether probabilities come true", parts, bottom + 40)
+
+
+def band(title: str, values: Sequence[Point], bounds: Sequence[Point], unit: tuple[str, str]) -> bytes:
+    """A line through the `values`, (across, up), within its `bounds`, (low, high) for each; those far out are cut off.
+
+    `unit` names what goes across and up; the dashed line is 0.
+    """
+    shown = 3 * max([1e-9, *(abs(value) for _, value in values), *(abs(end) for end in bounds[-1] if isfinite(end))])
+    ups = [min(max(end, -shown), shown) for pair in bounds for end in pair]
+    across_ticks, up_ticks = _ticks(0, max(x for x, _ in values)), _ticks(min([0, *ups]), max([1e-9, *ups]))
+    left, right, bottom = 10 * _LETTER, _WIDTH - 4 * _MARGIN, _TOP + 9 * _ROW
+    across = _scale((0, across_ticks[-1]), (left, right))
+    up = _scale((up_ticks[0], up_ticks[-1]), (bottom, _TOP))
+    edge = [*zip(values, ups[1::2], strict=True), *reversed([*zip(values, ups[::2], strict=True)])]
+    corners = " ".join(f"{across(x):.1f},{up(end):.1f}" for (x, _), end in edge)
+    line = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in values)
+    parts = [_line((left, up(tick)), (right, up(tick))) for tick in up_ticks]
+    parts += [_text((left - _MARGIN, up(tick) + 4), f"{tick:.4g}", anchor="end") for tick in up_ticks]
+    parts += [_text((across(tick), bottom + 14), f"{tick:,.0f}", anchor="middle") for tick in across_ticks]
+    parts.append(f'<polygon points="{corners}" fill="{ACCENT}" fill-opacity="0.15"/>')
+    parts.append(f'<polyline points="{line}" fill="none" stroke="{ACCENT}" stroke-width="2"/>')
+    parts += [_box((across(x) - 2, up(y) - 2), 4, 4, ACCENT) for x, y in values]
+    parts.append(_line((left, up(0)), (right, up(0)), INK, "5 4"))
+    parts += [_text((left, bottom + 32), unit[0], QUIET), _text((left, _TOP - 2), unit[1], QUIET)]
+    return _svg(title, parts, bottom + 40)
 
 
 def as_source(svg: bytes) -> str:
