@@ -8,6 +8,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Collection
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -95,7 +96,8 @@ def folds(model: Model, rows: pd.DataFrame) -> list[Fold]:
 
 
 def _folds_by_time(model: Model, rows: pd.DataFrame, most: int) -> list[Fold]:
-    """Whole partitions: each fold trains on all before the ones it is evaluated on."""
+    """Whole partitions: each fold trains on those whose targets were known when the ones it is evaluated on began; what
+    comes after a snapshot may reach into the next partition."""
     times = rows[model.features.partition_column].to_numpy()
     partitions = np.unique(times)
     count = min(most, len(partitions) - 1)
@@ -105,10 +107,17 @@ def _folds_by_time(model: Model, rows: pd.DataFrame, most: int) -> list[Fold]:
             f" {FEWEST_ROWS} rows and two partitions"
         )
     pairs = TimeSeriesSplit(count).split(partitions) if count > 1 else [(np.array([0]), np.array([1]))]
+    horizon = np.timedelta64(model.features.horizon or timedelta())
     split = [
-        (np.flatnonzero(np.isin(times, partitions[early])), np.flatnonzero(np.isin(times, partitions[late])))
-        for early, late in pairs
+        (np.flatnonzero((times < begin) & (times + horizon <= begin)), np.flatnonzero(np.isin(times, unseen)))
+        for begin, unseen in ((partitions[late[0]], partitions[late]) for _, late in pairs)
     ]
+    split = [fold for fold in split if len(fold[0])]
+    if not split:
+        raise TooLittleData(
+            f"{model.features.name} has {len(partitions)} labelled partitions, none of which was known when the next"
+            " one began; training needs one more"
+        )
     if not isinstance(model.task, Classification):
         return split
     return _with_two_levels(model, "partition", target(model, rows), split)
