@@ -14,6 +14,7 @@ from lastmile.cli.doctor import doctor
 from lastmile.cli.down import down
 from lastmile.cli.drop import drop
 from lastmile.cli.env import env
+from lastmile.cli.features import features
 from lastmile.cli.init import init
 from lastmile.cli.quarantine import quarantine
 from lastmile.cli.reload import reload
@@ -40,6 +41,7 @@ for command in (
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
 app.add_typer(contract, name="contract")
+app.add_typer(features, name="features")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(rescued, name="rescued")
 app.add_typer(unrouted, name="unrouted")
