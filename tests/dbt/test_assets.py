@@ -14,6 +14,12 @@ from lastmile.orchestration.dbt.translator import asset_key, code_version, colum
 from lastmile.orchestration.resources import Platform
 
 BY_YEAR, BY_DAY = "warehouse_by_year_from_2010", "warehouse_by_day_from_2010_12_01"
+SHOP_TABLES = (
+    "fct_retail_cancellation",
+    "fct_retail_customer_month",
+    "fct_retail_repurchase",
+    "summary_retail_cohort",
+)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +111,7 @@ def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(wa
     events = marts.get_asset_materialization_events()
     assert all("dagster/column_lineage" in event.materialization.metadata for event in events)
     assert row_counts(marts) == {
-        **dict.fromkeys(("fct_retail_cancellation", "summary_retail_cohort"), 0),
+        **dict.fromkeys(SHOP_TABLES, 0),
         "fct_household_year": 3,
         "dim_household": 3,
         "dim_household_history": 3,

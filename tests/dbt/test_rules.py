@@ -1,9 +1,13 @@
 """What must be true of every model, now and after the next one is added."""
 
 import pytest
-from household_learning import learning_assets
 
+from lastmile.learning.declarations.loading import load_features, load_models, load_reports
 from lastmile.orchestration.dbt.translator import asset_key, layer
+from lastmile.orchestration.learning.features import feature_asset
+from lastmile.orchestration.learning.models import model_asset
+from lastmile.orchestration.learning.predictions import prediction_asset
+from lastmile.orchestration.learning.reports import report_asset
 
 LAYERS = {
     "staging": {"source"},
@@ -131,6 +135,13 @@ def test_every_model_that_works_something_out_has_a_unit_test(manifest, models):
     tested = {test["model"] for test in manifest["unit_tests"].values()}
     plain = {"stg_day", "int_household"}
     assert {model["name"] for model in models if model["resource_type"] == "model"} - tested <= plain
+
+
+def learning_assets():
+    """Everything that the project learns and reports."""
+    features, models, reports = (load("assets").values() for load in (load_features, load_models, load_reports))
+    trained = [make(model) for make in (model_asset, prediction_asset) for model in models]
+    return [*map(feature_asset, features), *trained, *map(report_asset, reports)]
 
 
 def test_what_uses_a_mart_outside_dbt_is_an_exposure_whose_assets_there_are(manifest):

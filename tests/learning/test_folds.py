@@ -1,11 +1,12 @@
 """Folds: groups stay whole, time runs forward, and too little data is refused."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-from fields import LEVELS, SEASONS, YIELD, fields
+from fields import FIELDS, LEVELS, SEASONS, YIELD, fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +56,21 @@ def test_by_time_a_fold_trains_on_earlier_partitions_only() -> None:
     assert len(split) == 3
     for training, unseen in split:
         assert rows["season"].iloc[training].max() < rows["season"].iloc[unseen].min()
+
+
+def test_by_time_a_fold_trains_on_what_was_known_when_the_next_partition_began() -> None:
+    """What came of February's customers within 30 days was not known on the first of March."""
+    months = pd.date_range("2011-01-01", periods=4, freq="MS")
+    rows = fields(400).assign(season=months.repeat(100))
+    model = replace(YIELD, split=ByTime(folds=5), features=replace(FIELDS, horizon=timedelta(days=30)))
+    split = folds(model, rows)
+    learned = [sorted(set(rows["season"].iloc[training].dt.month)) for training, _ in split]
+    assert (learned, [rows["season"].iloc[unseen[0]].month for _, unseen in split]) == (
+        [[1], [1], [1, 2, 3]],
+        [2, 3, 4],
+    )
+    with pytest.raises(TooLittleData, match="2 labelled partitions, none of which was known"):
+        folds(model, rows[rows["season"].dt.month.isin([2, 3])].reset_index(drop=True))
 
 
 def test_by_time_one_partition_is_too_little() -> None:

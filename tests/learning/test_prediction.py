@@ -1,5 +1,7 @@
 """Predictions: one per row, naming the version that made them."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from fields import FIELDS, HARVEST, LEVELS, WINDOW_2020, YIELD
@@ -40,6 +42,11 @@ def test_predictions_say_who_by_which_version_and_when(estimator, version, rows)
     pd.testing.assert_frame_equal(found[["field", "village", "season"]], rows[["field", "village", "season"]])
     assert set(found["model_name"] + " " + found["model_version"]) == {"fields 1"}
     assert found["predicted_at"].dt.tz is not None
+
+
+def test_a_group_that_is_part_of_the_entity_stands_once(estimator, version, rows) -> None:
+    model = replace(YIELD, features=replace(FIELDS, entity=("field", "village")))
+    assert list(predictions(model, version, estimator, rows).columns[:3]) == ["field", "village", "season"]
 
 
 def test_no_rows_are_predicted_as_no_rows_of_the_same_types(estimator, version, rows) -> None:

@@ -24,6 +24,6 @@ sample = Sample(
     counted="invoices a day, of 22 lines each",
     size=50,
     unit="day",
-    partitions="2024-01-01:2024-03-31",
+    partitions="2023-11-01:2024-03-31",
     make=make,
 )

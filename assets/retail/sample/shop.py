@@ -2,6 +2,7 @@
 
 What is odd in the real files is odd here at about the same rates: lines without a customer, customers as numbers with a
 fraction, equal lines of an invoice, cancellations, stock entries at no price with notes for names, the pound sign.
+Customers have habits: how often each one buys, and for how long, is the same every day.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ Whole = npt.NDArray[np.int64]
 DATASET = "retail_lines"
 SATURDAY = 5
 ARTICLES = 3_000
+FIRST_CUSTOMER = 12_346
 LINES_OF_AN_INVOICE = 22
 #: Of what is sold: lines entered twice, and lines without a customer.
 EQUAL, UNKNOWN = 0.011, 0.27
@@ -31,6 +33,12 @@ EQUAL, UNKNOWN = 0.011, 0.27
 CANCELLED, STOCK_ENTRIES = 0.15, 0.08
 #: Of the cancelled lines, those of orders from before the sample.
 OLD_ORDERS = 0.2
+#: Of the invoices of known customers, those of new ones.
+NEW = 0.15
+#: Per invoice of a day: customers there are before the first, and the mean number of newcomers after whom one is lost.
+KNOWN_BEFORE, LOST_AFTER = 8, 12
+#: Of how often customers buy, which is Pareto distributed: few of them make most orders.
+TAIL = 0.6
 #: Cancelled lines are of the latest so many sold before the day.
 REMEMBERED = 2_000
 
@@ -76,7 +84,7 @@ def generate_shop(
         raise ValueError(
             f"a shop has days, a seed from 0, 1 invoice a day or more; found {len(days)}, {seed}, {invoices}"
         )
-    truth, shop = ShopTruth(seed), _Shop(seed, invoices)
+    truth, shop = ShopTruth(seed), _Shop(seed, invoices, customers=invoices * KNOWN_BEFORE)
     for day in days:
         drops = [] if day.weekday() == SATURDAY else [_add_day(truth, shop, day, to, dirt or Dirt())]
         truth.drops += drops
@@ -90,8 +98,8 @@ class _Shop:
 
     seed: int
     invoices: int
+    customers: int
     last_invoice: int = 536_364
-    customers: int = 400
     sold: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def invoice_numbers(self, count: int) -> Whole:
@@ -124,12 +132,8 @@ def _add_day(truth: ShopTruth, shop: _Shop, day: date, to: Path, dirt: Dirt) -> 
 
 def _sales(shop: _Shop, rng: np.random.Generator) -> pl.DataFrame:
     count = max(1, int(rng.poisson(shop.invoices)))
-    shop.customers += int(rng.poisson(count * 0.15))
+    buyer = np.where(rng.random(count) < UNKNOWN, 0, FIRST_CUSTOMER + _buyers(shop, rng, count))
     sizes = rng.geometric(1 / LINES_OF_AN_INVOICE, count)
-    # Of the customers there are, the newer ones buy more often.
-    buyer = np.where(
-        rng.random(count) < UNKNOWN, 0, 12_346 + (shop.customers * rng.random(count) ** 0.5).astype(np.int64)
-    )
     minute = np.sort(rng.integers(0, 600, count))
     article = (ARTICLES * rng.random(sizes.sum()) ** 2).astype(np.int64)
     lines = pl.DataFrame(
@@ -144,6 +148,20 @@ def _sales(shop: _Shop, rng: np.random.Generator) -> pl.DataFrame:
     ).with_columns(kind=pl.lit("sale"), note=pl.lit(None, pl.String))
     times = 1 + (rng.random(lines.height) < EQUAL)
     return lines[np.repeat(np.arange(lines.height), times)]
+
+
+def _buyers(shop: _Shop, rng: np.random.Generator, count: int) -> Whole:
+    """Newcomers, numbered as they come, and of the customers there are those who buy often and are not lost."""
+    is_new = rng.random(count) < NEW
+    number = np.arange(shop.customers)
+    # Multiples of an irrational number spread evenly: each customer's habits follow from the number alone.
+    rank, patience = number * 0.6180339887 % 1, number * 0.7548776662 % 1
+    is_lost = shop.customers - number > -np.log1p(-patience) * LOST_AFTER * shop.invoices
+    often = np.cumsum(np.where(is_lost, 1e-3, (1 - rank) ** -TAIL))
+    again = np.searchsorted(often, rng.random(count) * often[-1])
+    found: Whole = np.where(is_new, shop.customers + np.cumsum(is_new) - 1, again)
+    shop.customers += int(is_new.sum())
+    return found
 
 
 def _cancellations(shop: _Shop, rng: np.random.Generator) -> pl.DataFrame:

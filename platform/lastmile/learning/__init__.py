@@ -1,4 +1,4 @@
-"""Feature sets, models and reports: how a person declares them, and how they are made.
+"""Feature sets, models and reports: how a person declares them, how they are made, and how rows are read in a notebook.
 
 What a declaration needs is imported from here, when it is first used; the rest of the room is the engine's, and does
 without pandas and pandera where it only reads how things stand.
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         Search,
     )
     from lastmile.learning.declarations.report import Report
+    from lastmile.learning.features.as_of import point_in_time
+    from lastmile.learning.features.reading import read_features
 
 __all__ = [
     "ByTime",
@@ -36,12 +38,14 @@ __all__ = [
     "Retraining",
     "Search",
     "field",
+    "point_in_time",
+    "read_features",
 ]
 
 _MODULES = {
-    "feature_set": ("FeatureSet",),
-    "field": ("field",),
-    "model": (
+    "declarations.feature_set": ("FeatureSet",),
+    "declarations.field": ("field",),
+    "declarations.model": (
         "ByTime",
         "Classification",
         "Floor",
@@ -52,12 +56,14 @@ _MODULES = {
         "Retraining",
         "Search",
     ),
-    "report": ("Report",),
+    "declarations.report": ("Report",),
+    "features.as_of": ("point_in_time",),
+    "features.reading": ("read_features",),
 }
 
 
 def __getattr__(name: str) -> Any:
     for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(f"{__name__}.declarations.{module}"), name)
+            return getattr(import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,6 +17,7 @@ The asset, its table and Parquet files, its checks, and the columns of every mod
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, Literal
 
@@ -73,6 +74,9 @@ class FeatureSet:
     fairness: tuple[str, ...] = ()
     #: First day of a row's partition: in the sources where they have it, and in the feature set, where it is added.
     partition_column: str = "partition_start"
+    #: Where a row is a snapshot at the first moment of its partition and the targets say what came after: how long
+    #: after it they are known. None where a row describes what happened within the partition, as of a survey year.
+    horizon: timedelta | None = None
 
     def __post_init__(self) -> None:
         if faults := [*self._unknown_columns(), *self._unfit_inputs(), *self._unfit_maker()]:
@@ -92,6 +96,11 @@ class FeatureSet:
     def inputs(self) -> tuple[Column, ...]:
         reserved = {*self.entity, self.group, *self.targets}
         return tuple(column for name, column in self.columns.items() if name not in reserved)
+
+    @property
+    def identity(self) -> list[str]:
+        """The columns that say what a row is about: the entity, and the group where it is none of its columns."""
+        return list(dict.fromkeys([*self.entity, self.group]))
 
     def names(self, *kinds: Kind) -> list[str]:
         """Names of the inputs of these kinds, of all when none is given, in declared order."""

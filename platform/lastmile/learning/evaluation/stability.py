@@ -8,7 +8,7 @@ import pandas as pd
 from lastmile.learning.declarations.model import Classification, Model
 from lastmile.learning.evaluation.metrics import scores
 from lastmile.learning.training.fitting import fit, predicted, target
-from lastmile.learning.training.folds import FEWEST_ROWS, shuffled_folds
+from lastmile.learning.training.folds import FEWEST_ROWS, known_before, shuffled_folds
 
 #: Other folds than the main ones, and the most rows that they are worth their time for: of more, folds hardly differ.
 _SHUFFLES, _MOST_ROWS = 2, 20_000
@@ -40,7 +40,8 @@ def out_of_time(model: Model, rows: pd.DataFrame) -> dict[str, Any]:
     """The scores on the last partition of a model fitted on the earlier ones, with its `rows` and `partition`; empty
     where there are not two partitions, or too few rows before the last."""
     times = rows[model.features.partition_column]
-    earlier, last = rows[times < times.max()], rows[times == times.max()]
+    earlier = rows[known_before(model, times.to_numpy(), times.to_numpy().max())]
+    last = rows[times == times.max()]
     if len(earlier) < FEWEST_ROWS or not len(last):
         return {}
     if isinstance(model.task, Classification) and earlier[model.target].nunique() < 2:

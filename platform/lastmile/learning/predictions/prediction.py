@@ -37,7 +37,7 @@ def predictions(model: Model, version: ModelVersion, estimator: Any, rows: pd.Da
     """The rows' identity, what is predicted for each, by which version, and when; `attrs` say by which, too, since
     there may be no rows."""
     features = model.features
-    identity = rows[[*features.entity, features.group, features.partition_column]]
+    identity = rows[[*features.identity, features.partition_column]]
     made: dict[str, Any] = {
         "model_name": version.name,
         "model_version": version.version,

@@ -4,6 +4,7 @@ Rows of one group resemble each other, so folds keep groups whole: the scores sa
 on new rows of a known one.
 """
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def folds(model: Model, rows: pd.DataFrame) -> list[Fold]:
 
 
 def _folds_by_time(model: Model, rows: pd.DataFrame, most: int) -> list[Fold]:
-    """Whole partitions: each fold trains on all before the ones it is evaluated on."""
+    """Whole partitions: each fold trains on those whose targets were known when the ones it is evaluated on began."""
     times = rows[model.features.partition_column].to_numpy()
     partitions = np.unique(times)
     count = min(most, len(partitions) - 1)
@@ -56,12 +57,29 @@ def _folds_by_time(model: Model, rows: pd.DataFrame, most: int) -> list[Fold]:
         )
     pairs = TimeSeriesSplit(count).split(partitions) if count > 1 else [(np.array([0]), np.array([1]))]
     split = [
-        (np.flatnonzero(np.isin(times, partitions[early])), np.flatnonzero(np.isin(times, partitions[late])))
-        for early, late in pairs
+        (
+            np.flatnonzero(known_before(model, times, partitions[late[0]])),
+            np.flatnonzero(np.isin(times, partitions[late])),
+        )
+        for _, late in pairs
     ]
+    split = [fold for fold in split if len(fold[0])]
+    if not split:
+        raise TooLittleData(
+            f"{model.features.name} has {len(partitions)} labelled partitions, none of which was known when the next"
+            " one began; training needs one more"
+        )
     if not isinstance(model.task, Classification):
         return split
     return _with_two_levels(model, "partition", target(model, rows), split)
+
+
+def known_before(model: Model, times: NDArray[Any], begin: Any) -> NDArray[np.bool_]:
+    """Which rows of these partitions had known targets when the partition `begin` began: what comes after a snapshot
+    may reach into the next partition."""
+    horizon = np.timedelta64(model.features.horizon or timedelta())
+    earlier: NDArray[np.bool_] = (times < begin) & (times + horizon <= begin)
+    return earlier
 
 
 def _with_two_levels(model: Model, part: str, truth: NDArray[Any], split: list[Fold]) -> list[Fold]:

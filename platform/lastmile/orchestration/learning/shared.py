@@ -71,7 +71,7 @@ def table_metadata(declared: Declared[Any], table: str, of: FeatureSet, columns:
 def identity_columns(features: FeatureSet) -> list[dg.TableColumn]:
     """Who a row is about."""
     return [
-        *(table_column(features.columns[name]) for name in (*features.entity, features.group)),
+        *(table_column(features.columns[name]) for name in features.identity),
         dg.TableColumn(features.partition_column, "date", "First day of the partition."),
     ]
 
