@@ -24,7 +24,15 @@ from lastmile.learning.evaluation.metrics import (
     scores,
     values,
 )
-from lastmile.learning.evaluation.resampling import bootstrap, clusters, count, interval, jackknife, jackknife_error
+from lastmile.learning.evaluation.resampling import (
+    bootstrap,
+    clusters,
+    count,
+    degrees_of_freedom,
+    interval,
+    jackknife,
+    jackknife_error,
+)
 from lastmile.learning.training.fitting import predicted, target
 
 
@@ -134,8 +142,8 @@ def compare(model: Model, pairs: Pairs) -> Comparison:
 
 
 def _differences(model: Model, pairs: Pairs) -> dict[str, Difference]:
-    """Interval by paired cluster bootstrap; test by the jackknife's error and t with as many degrees of freedom as
-    there are groups but one: with few groups the bootstrap's error is too small."""
+    """Interval by paired cluster bootstrap; test by the jackknife's error and t with the degrees of freedom that groups
+    leave: with few or uneven groups the bootstrap's error is too small."""
     codes, both = clusters(pairs.groups), (pairs.candidate, pairs.champion)
     once = [scores(model, pairs.truth, found) for found in both]
     drawn = [resampled(model, pairs.truth, found, codes, bootstrap(codes)) for found in both]
@@ -147,12 +155,12 @@ def _differences(model: Model, pairs: Pairs) -> dict[str, Difference]:
         low, high = interval(sign * (drawn[0][name] - drawn[1][name]), count(codes))
         difference = gain(name, candidate, champion)
         error = jackknife_error(without[0][name] - without[1][name])
-        p_value = _p_value(difference, error, count(codes) - 1)
+        p_value = _p_value(difference, error, degrees_of_freedom(codes))
         differences[name] = Difference(candidate, champion, difference, low, high, p_value)
     return differences
 
 
-def _p_value(difference: float, error: float, freedom: int) -> float:
+def _p_value(difference: float, error: float, freedom: float) -> float:
     """One-sided: how often a candidate that is no better would look this much better."""
     if difference <= 0 or not np.isfinite(error):
         return 1.0

@@ -69,3 +69,11 @@ def jackknife_error(left_out: NDArray[np.float64]) -> float:
     if len(known) < 2:
         return float("inf")
     return float(np.sqrt((len(known) - 1) * known.var()))
+
+
+def degrees_of_freedom(codes: Codes) -> float:
+    """Clusters but one where they are alike in size; fewer where some have most of the rows, and so decide the score
+    (Satterthwaite, 1946; the effective number of clusters of Carter, Schnepel and Steigerwald, 2017, for rows that are
+    alike within them). At least 1."""
+    squared = np.bincount(codes).astype(np.float64) ** 2
+    return max(float(squared.sum() ** 2 / (squared**2).sum()) - 1, 1.0)
