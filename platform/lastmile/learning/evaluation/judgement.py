@@ -71,7 +71,7 @@ def _against(model: Model, comparison: Comparison | None) -> tuple[Decision, str
             f" {FEWEST_ROWS} rows in two groups"
         )
     on = f"on {comparison.rows:,} rows in {comparison.groups} groups that neither had seen: {_in_words(model, found)}"
-    if found.p_value < model.promotion.alpha:
+    if found.convinces(model.promotion.alpha):
         return "promote", f"better {on}"
     return "archive", f"{'not better than by luck' if found.difference > 0 else 'not better'} {on}"
 

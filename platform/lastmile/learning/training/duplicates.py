@@ -79,7 +79,9 @@ def _informative(features: FeatureSet, rows: pd.DataFrame, names: Sequence[str])
             values.append(column)
             numeric.append(number)
             bits.append(_rarity(cells, groups[some]))
-    return _Columns(np.stack(values, axis=1) if values else np.empty((len(rows), 0), np.float32), np.array(numeric), bits)
+    return _Columns(
+        np.stack(values, axis=1) if values else np.empty((len(rows), 0), np.float32), np.array(numeric), bits
+    )
 
 
 def _numbers(column: pd.Series, number: bool) -> NDArray[np.float32]:
