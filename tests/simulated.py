@@ -1,10 +1,11 @@
 """Predictions of two models for rows in groups, drawn so that it is known which one is better."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from fields import LEVELS, YIELD, with_inputs
+from fields import LEVELS, YIELD, trees, with_inputs
 from numpy.typing import NDArray
 from scipy.stats import norm
 
@@ -12,7 +13,16 @@ from lastmile.learning.evaluation.comparison import Pairs
 
 #: Inputs that tell rows apart, as near-copies need; those of `fields` are too few.
 MEASURES = tuple(f"measure_{number}" for number in range(8))
-WIDE = replace(YIELD, features=with_inputs(**dict.fromkeys(MEASURES, float)))
+
+
+def few_trees() -> Any:
+    """Enough to learn from rain, and quick."""
+    return trees().set_params(
+        histgradientboostingclassifier__max_iter=12, histgradientboostingclassifier__max_leaf_nodes=6
+    )
+
+
+WIDE = replace(YIELD, features=with_inputs(**dict.fromkeys(MEASURES, float)), estimator=few_trees)
 
 
 def pairs(random: np.random.Generator, sizes: NDArray[np.int_], better: float = 0.0) -> Pairs:

@@ -76,6 +76,16 @@ def test_a_weighted_score_is_that_of_rows_repeated_so_often(seed: int, times: li
         assert np.nan_to_num(found_scores[name]) == pytest.approx([of_repeated[name], value])
 
 
+def test_in_many_weightings_areas_of_many_rows_differ_in_the_fourth_decimal() -> None:
+    random = np.random.default_rng(4)
+    truth = random.choice(np.array(LEVELS, dtype=object), 20_000)
+    found = random.dirichlet([1, 1, 1], 20_000) + 0.2 * (truth[:, None] == np.array(LEVELS))
+    found /= found.sum(axis=1, keepdims=True)
+    plain = scores(YIELD, truth, found)
+    twice = resampled(YIELD, truth, found, np.zeros(20_000, dtype=int), np.ones((2, 1)))
+    assert {name: of_name[0] for name, of_name in twice.items()} == pytest.approx(plain, abs=5e-4)
+
+
 def test_scores_of_numbers_are_those_of_scikit_learn_even_where_numbers_are_large() -> None:
     random = np.random.default_rng(1)
     truth = 1e6 + random.normal(0, 1, 200)

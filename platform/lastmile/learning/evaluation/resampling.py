@@ -14,9 +14,7 @@ from scipy.stats import norm, t
 
 #: More groups than these are resampled in so many blocks of whole groups.
 _MOST_CLUSTERS = 500
-#: Cells (rows times replicates) of one bootstrap: about a second for each score that ranks rows.
-_MOST_CELLS = 20_000_000
-_FEWEST_REPLICATES, _MOST_REPLICATES = 200, 1_000
+_REPLICATES = 1_000
 _SEED = 0
 
 Codes = NDArray[np.intp]
@@ -40,9 +38,8 @@ def count(codes: Codes) -> int:
 
 def bootstrap(codes: Codes) -> Weights:
     """As many clusters as there are, drawn with replacement, again and again."""
-    replicates = int(np.clip(_MOST_CELLS // max(len(codes), 1), _FEWEST_REPLICATES, _MOST_REPLICATES))
     clusters = count(codes)
-    drawn = np.random.default_rng(_SEED).multinomial(clusters, np.full(clusters, 1 / clusters), size=replicates)
+    drawn = np.random.default_rng(_SEED).multinomial(clusters, np.full(clusters, 1 / clusters), size=_REPLICATES)
     return drawn.astype(np.float64)
 
 
