@@ -71,7 +71,7 @@ def _against(model: Model, comparison: Comparison | None) -> tuple[Decision, str
             f" {FEWEST_ROWS} rows in two groups"
         )
     on = f"on {comparison.rows:,} rows in {comparison.groups} groups that neither had seen: {_in_words(model, found)}"
-    if found.p_value < model.promotion.alpha:
+    if found.convinces(model.promotion.alpha):
         return "promote", f"better {on}"
     return "archive", f"{'not better than by luck' if found.difference > 0 else 'not better'} {on}"
 
@@ -79,8 +79,8 @@ def _against(model: Model, comparison: Comparison | None) -> tuple[Decision, str
 def _in_words(model: Model, found: Difference) -> str:
     return (
         f"{model.compared_by} {found.candidate:.4f} against the champion's {found.champion:.4f},"
-        f" {found.difference:+.4f} in its favour (between {found.low:+.4f} and {found.high:+.4f}), p = {found.p_value:.3f},"
-        f" wanted below {model.promotion.alpha:g}"
+        f" {found.difference:+.4f} in its favour (between {found.low:+.4f} and {found.high:+.4f}),"
+        f" p = {found.p_value:.3f}, wanted below {model.promotion.alpha:g}"
     )
 
 

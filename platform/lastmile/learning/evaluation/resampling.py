@@ -14,9 +14,7 @@ from scipy.stats import norm, t
 
 #: More groups than these are resampled in so many blocks of whole groups.
 _MOST_CLUSTERS = 500
-#: Cells (rows times replicates) of one bootstrap: about a second for each score that ranks rows.
-_MOST_CELLS = 20_000_000
-_FEWEST_REPLICATES, _MOST_REPLICATES = 200, 1_000
+_REPLICATES = 1_000
 _SEED = 0
 
 Codes = NDArray[np.intp]
@@ -40,9 +38,8 @@ def count(codes: Codes) -> int:
 
 def bootstrap(codes: Codes) -> Weights:
     """As many clusters as there are, drawn with replacement, again and again."""
-    replicates = int(np.clip(_MOST_CELLS // max(len(codes), 1), _FEWEST_REPLICATES, _MOST_REPLICATES))
     clusters = count(codes)
-    drawn = np.random.default_rng(_SEED).multinomial(clusters, np.full(clusters, 1 / clusters), size=replicates)
+    drawn = np.random.default_rng(_SEED).multinomial(clusters, np.full(clusters, 1 / clusters), size=_REPLICATES)
     return drawn.astype(np.float64)
 
 
@@ -69,3 +66,11 @@ def jackknife_error(left_out: NDArray[np.float64]) -> float:
     if len(known) < 2:
         return float("inf")
     return float(np.sqrt((len(known) - 1) * known.var()))
+
+
+def degrees_of_freedom(codes: Codes) -> float:
+    """Clusters but one where they are alike in size; fewer where some have most of the rows, and so decide the score
+    (Satterthwaite, 1946; the effective number of clusters of Carter, Schnepel and Steigerwald, 2017, for rows that are
+    alike within them). At least 1."""
+    squared = np.bincount(codes).astype(np.float64) ** 2
+    return max(float(squared.sum() ** 2 / (squared**2).sum()) - 1, 1.0)

@@ -11,7 +11,7 @@ from lastmile.learning.training.fitting import fit, predicted, target
 from lastmile.learning.training.folds import FEWEST_ROWS, known_before, shuffled_folds
 
 #: Other folds than the main ones, and the most rows that they are worth their time for: of more, folds hardly differ.
-_SHUFFLES, _MOST_ROWS = 2, 20_000
+_SHUFFLES, _MOST_ROWS = 2, 5_000
 
 
 def shuffled_scores(model: Model, rows: pd.DataFrame) -> list[dict[str, float]]:
