@@ -14,7 +14,18 @@ from sklearn.metrics import confusion_matrix
 
 from lastmile.learning.declarations.model import Classification, Model
 from lastmile.learning.evaluation.metrics import Predicted, error_of_balanced_accuracy, quality, recall, scores, values
-from lastmile.learning.training.fitting import SEED, Fold, fit, folds, inputs, one_thread, predicted, quiet, target, used_inputs
+from lastmile.learning.training.fitting import (
+    SEED,
+    Fold,
+    fit,
+    folds,
+    inputs,
+    one_thread,
+    predicted,
+    quiet,
+    target,
+    used_inputs,
+)
 
 #: Rows of a fold that importance is measured on: enough for two decimals, and seconds however many rows there are.
 _ROWS_FOR_IMPORTANCE = 2_000
