@@ -20,7 +20,8 @@ class Settings:
 
     `notifications_url` is the SQS queue that the bucket's notifications go to, where there is one. `dask_scheduler` is
     the address of a Dask cluster's scheduler that drops are ingested on, or `local`; None: in the run's own process.
-    `profile` is how Dagster is set up: `single` machine or `cluster`.
+    `profile` is how Dagster is set up: `single` machine or `cluster`. The newest features of each entity are kept in the
+    Redis of `redis_url` where there is one, else in Postgres.
     """
 
     home: Path
@@ -30,6 +31,7 @@ class Settings:
     notifications_url: str | None = None
     dask_scheduler: str | None = None
     profile: str = "single"
+    redis_url: str | None = None
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -43,6 +45,7 @@ class Settings:
             notifications_url=os.environ.get("LASTMILE_NOTIFICATIONS_URL") or None,
             dask_scheduler=os.environ.get("LASTMILE_DASK_SCHEDULER") or None,
             profile=os.environ.get("LASTMILE_PROFILE") or "single",
+            redis_url=os.environ.get("LASTMILE_REDIS_URL") or None,
         )
 
     @cached_property
