@@ -20,8 +20,8 @@ class Settings:
 
     `notifications_url` is the SQS queue that the bucket's notifications go to, where there is one. `dask_scheduler` is
     the address of a Dask cluster's scheduler that drops are ingested on, or `local`; None: in the run's own process.
-    `profile` is how Dagster is set up: `single` machine or `cluster`. The newest features of each entity are kept in the
-    Redis of `redis_url` where there is one, else in Postgres.
+    `profile` is how Dagster is set up: `single` machine or `cluster`. The newest features of each entity are
+    kept in the Redis of `redis_url` where there is one, else in Postgres.
     """
 
     home: Path

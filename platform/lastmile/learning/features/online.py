@@ -3,7 +3,7 @@
     with frame.replace(..., also=lambda connection: online(features).fill(connection, window)): ...
     lookup(connection, features, [("KE_123",)])
 
-The rows are those of `features.<set>`, copied by SQL in the transaction that replaces a partition, so both always agree.
+The rows are those of `features.<set>`, copied by SQL in the transaction that replaces a partition, so both agree.
 The same types, checks and columns hold for them as in training: those of the feature set's schema.
 """
 
@@ -50,36 +50,35 @@ class OnlineTable:
         if self._made_anew(connection):
             self._insert(connection, sql.SQL("TRUE"))
             return
-        within = self._within(window)
-        gone = sql.SQL(
-            "DELETE FROM {online} AS old WHERE {within} AND NOT EXISTS"
-            " (SELECT FROM {offline} AS new WHERE {within_new} AND {same}) RETURNING {key}"
+        left = sql.SQL(
+            "CREATE TEMPORARY TABLE left_partition ON COMMIT DROP AS SELECT {key} FROM {online} AS old WHERE {within}"
+            " AND NOT EXISTS (SELECT FROM {offline} AS new WHERE {within_new} AND ({new}) = ({old}))"
         ).format(
             online=self.table,
             offline=self.offline,
-            within=within,
-            within_new=self._within(window, "new."),
-            same=sql.SQL(" AND ").join(sql.SQL("new.{0} = old.{0}").format(sql.Identifier(k)) for k in self.key),
             key=names(self.key),
+            within=self._within(window, "old."),
+            within_new=self._within(window, "new."),
+            new=_of("new", self.key),
+            old=_of("old", self.key),
         )
-        left = connection.execute(gone).fetchall()
-        self._insert(connection, within)
-        if left:
-            columns = [sql.Literal(list(values)) for values in zip(*left, strict=True)]
-            unnested = sql.SQL("({}) IN (SELECT * FROM unnest({}))")
-            self._insert(connection, unnested.format(names(self.key), sql.SQL(", ").join(columns)))
+        connection.execute(left)
+        in_left = sql.SQL("({}) IN (SELECT * FROM left_partition)").format(names(self.key))
+        connection.execute(sql.SQL("DELETE FROM {} WHERE {}").format(self.table, in_left))
+        self._insert(connection, self._within(window))
+        self._insert(connection, in_left)
+        connection.execute("DROP TABLE left_partition")
+
+    def drop(self, connection: Connection) -> None:
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self.table))
 
     def newest(self, where: sql.Composable) -> sql.Composed:
         """The query of what the online table holds, made of the offline rows that `where` lets through."""
         present = sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(sql.Identifier(name)) for name in self.key)
         order = [sql.SQL("{} DESC NULLS LAST").format(sql.Identifier(name)) for name in self.newest_by]
-        return sql.SQL("SELECT DISTINCT ON ({key}) * FROM {offline} WHERE {present} AND {where} ORDER BY {order}").format(
-            key=names(self.key),
-            offline=self.offline,
-            present=present,
-            where=where,
-            order=sql.SQL(", ").join([names(self.key), *order]),
-        )
+        query = sql.SQL("SELECT DISTINCT ON ({}) * FROM {} WHERE {} AND {} ORDER BY {}")
+        ordered = sql.SQL(", ").join([names(self.key), *order])
+        return query.format(names(self.key), self.offline, present, where, ordered)
 
     def differences(self, connection: Connection) -> int:
         """Rows of the online table that are not the newest ones of the offline table, and the other way round.
@@ -100,19 +99,18 @@ class OnlineTable:
     def _insert(self, connection: Connection, where: sql.Composable) -> None:
         columns = [name for name, _ in _columns(connection, f"features.{self.name}")]
         query = sql.SQL(
-            "INSERT INTO {online} AS old ({columns}) {newest} ON CONFLICT ({key}) DO UPDATE SET ({columns}) = ROW({new})"
-            " WHERE old.{day} <= excluded.{day} AND old.* IS DISTINCT FROM excluded.*"
+            "INSERT INTO {online} AS old ({columns}) {newest} ON CONFLICT ({key}) DO UPDATE SET ({columns}) ="
+            " ROW({new}) WHERE old.{day} <= excluded.{day} AND ({old}) IS DISTINCT FROM ({new})"
+        ).format(
+            online=self.table,
+            columns=names(columns),
+            newest=self.newest(where),
+            key=names(self.key),
+            old=_of("old", columns),
+            new=_of("excluded", columns),
+            day=sql.Identifier(self.newest_by[0]),
         )
-        connection.execute(
-            query.format(
-                online=self.table,
-                columns=names(columns),
-                newest=self.newest(where),
-                key=names(self.key),
-                new=sql.SQL(", ").join(sql.SQL("excluded.{}").format(sql.Identifier(name)) for name in columns),
-                day=sql.Identifier(self.newest_by[0]),
-            )
-        )
+        connection.execute(query)
 
     def _within(self, window: Window, of: str = "") -> sql.Composed:
         day, (start, end) = sql.SQL(of) + sql.Identifier(self.newest_by[0]), map(sql.Literal, window)
@@ -141,10 +139,10 @@ def newest(source: "Connection | Redis", features: FeatureSet, keys: Sequence[Ke
 
         return online_redis.newest(source, features, keys)
     table = online(features)
-    wanted = [sql.Literal(list(values)) for values in zip(*keys, strict=True)]
-    query = sql.SQL("SELECT * FROM {} WHERE ({}) IN (SELECT * FROM unnest({}))")
+    wanted = sql.SQL(", ").join(sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, key))) for key in keys)
+    query = sql.SQL("SELECT * FROM {} WHERE ({}) IN ({})").format(table.table, names(table.key), wanted)
     with source.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(query.format(table.table, names(table.key), sql.SQL(", ").join(wanted))).fetchall()
+        rows = cursor.execute(query).fetchall() if keys else []
     found = {tuple(row[name] for name in table.key): row for row in rows}
     return [found.get(tuple(key)) for key in keys]
 
@@ -157,6 +155,10 @@ def lookup(source: "Connection | Redis", features: FeatureSet, keys: Sequence[Ke
     schema.coerce = True
     frame: pd.DataFrame = schema.validate(pd.DataFrame(found, columns=list(schema.columns)))
     return frame
+
+
+def _of(table: str, columns: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(table, name) for name in columns)
 
 
 def _columns(connection: Connection, table: str) -> list[tuple[str, str]]:

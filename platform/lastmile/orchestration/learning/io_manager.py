@@ -9,6 +9,7 @@ included, gets a frame: of the requested partitions, or of all there are.
 
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -16,6 +17,7 @@ from psycopg import Connection
 
 from lastmile.learning.frames import PartitionedFrame
 from lastmile.learning.tables import Window
+from lastmile.orchestration.learning.online import fill_redis, online_table, replace_online
 from lastmile.orchestration.resources import Platform
 
 
@@ -33,6 +35,7 @@ class FrameIOManager(dg.ConfigurableIOManager):
                 start, end = map(pd.Timestamp, window)
                 rows = obj[(days >= start) & (days < end)]
                 frame.replace(connection, store, partition, window, rows, self._also(context, window, rows))
+            self._afterwards(context, connection)
         context.log.info(f"{len(obj)} rows in {frame.kind}.{frame.name}")
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
@@ -43,8 +46,14 @@ class FrameIOManager(dg.ConfigurableIOManager):
         return _frame(upstream).read(self.platform.store(), partitions)
 
     def _also(self, context: dg.OutputContext, window: Window, rows: pd.DataFrame) -> Callable[[Connection], None]:  # noqa: ARG002
-        """What is written in the transaction that replaces a partition."""
-        return lambda _: None
+        """What is written in the transaction that replaces a partition: the newest rows, where they are kept online."""
+        table = online_table(context.asset_key, _metadata(context))
+        return lambda connection: replace_online(self.platform, connection, table, window) if table else None
+
+    def _afterwards(self, context: dg.OutputContext, connection: Connection) -> None:
+        """What is done once, when all partitions of the run are replaced."""
+        if table := online_table(context.asset_key, _metadata(context)):
+            fill_redis(self.platform, connection, table)
 
 
 class PredictionIOManager(FrameIOManager):
@@ -62,7 +71,11 @@ class PredictionIOManager(FrameIOManager):
 
 def _frame(context: dg.OutputContext) -> PartitionedFrame:
     kind, name = context.asset_key.path
-    return PartitionedFrame(kind, name, (context.definition_metadata or {})["partition_expr"])
+    return PartitionedFrame(kind, name, _metadata(context)["partition_expr"])
+
+
+def _metadata(context: dg.OutputContext) -> dict[str, Any]:
+    return dict(context.definition_metadata or {})
 
 
 def _windows(context: dg.OutputContext) -> list[tuple[str, Window]]:
