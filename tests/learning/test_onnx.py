@@ -16,7 +16,6 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
-    VotingClassifier,
     VotingRegressor,
 )
 from sklearn.impute import SimpleImputer
@@ -57,13 +56,6 @@ def knowing_categories() -> Any:
 
 def logistic() -> Any:
     return make_pipeline(one_hot(), SimpleImputer(add_indicator=True), StandardScaler(), LogisticRegression())
-
-
-def xgboost_levels() -> Any:
-    from xgboost import XGBClassifier
-
-    trees = XGBClassifier(n_estimators=5, n_jobs=1)
-    return make_pipeline(ordinal(), VotingClassifier([("trees", trees)], voting="soft"))
 
 
 def xgboost_numbers() -> Any:

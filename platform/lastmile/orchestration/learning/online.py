@@ -1,5 +1,5 @@
-"""The newest features of each entity are kept with every partition that is replaced: in Redis where `LASTMILE_REDIS_URL`
-names one, in Postgres otherwise; a check compares all with the feature set's table."""
+"""The newest features of each entity are kept with every partition that is replaced, and a check compares them with the
+feature set's table: in Redis where `LASTMILE_REDIS_URL` names one, in Postgres otherwise."""
 
 from typing import TYPE_CHECKING, Any
 
