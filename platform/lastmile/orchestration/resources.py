@@ -31,6 +31,8 @@ class Platform(dg.ConfigurableResource[Any]):
     store_url: str | None = None
     notifications_url: str | None = None
     dask_scheduler: str | None = None
+    redis_url: str | None = None
+    mlflow_url: str | None = None
     #: An S3Resource where the store is on S3.
     s3: dg.ResourceDependency[Any] = None  # type: ignore[assignment]  # Dagster knows no optional one
 
@@ -42,6 +44,8 @@ class Platform(dg.ConfigurableResource[Any]):
             store_url=_value(self.store_url) or found.store_url,
             notifications_url=_value(self.notifications_url) or found.notifications_url,
             dask_scheduler=_value(self.dask_scheduler) or found.dask_scheduler,
+            redis_url=_value(self.redis_url) or found.redis_url,
+            mlflow_url=_value(self.mlflow_url) or found.mlflow_url,
         )
 
     def contracts(self) -> "dict[str, Contract]":
@@ -82,6 +86,8 @@ _VARIABLES = {
     "store_url": "LASTMILE_STORE_URL",
     "notifications_url": "LASTMILE_NOTIFICATIONS_URL",
     "dask_scheduler": "LASTMILE_DASK_SCHEDULER",
+    "redis_url": "LASTMILE_REDIS_URL",
+    "mlflow_url": "LASTMILE_MLFLOW_URL",
 }
 
 

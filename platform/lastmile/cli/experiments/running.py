@@ -25,7 +25,7 @@ def run(
     from lastmile.learning.experiments.experiment import named
     from lastmile.learning.experiments.running import run as predict
     from lastmile.learning.features.building import stored
-    from lastmile.learning.registry.versions import ArtifactRefused
+    from lastmile.learning.registry.artifacts import ArtifactRefused
 
     settings = Settings.from_environment()
     with opened(settings) as (connection, store):

@@ -72,6 +72,9 @@ class FeatureSet:
     query: str | None = None
     #: Columns of the schema by whose values scores are compared: a model should serve them alike.
     fairness: tuple[str, ...] = ()
+    #: Columns of the entity that identify it whatever the partition, as a household's number does in every year: the
+    #: online table has the newest row of each. None given: the whole entity.
+    online_key: tuple[str, ...] = ()
     #: First day of a row's partition: in the sources where they have it, and in the feature set, where it is added.
     partition_column: str = "partition_start"
     #: Where a row is a snapshot at the first moment of its partition and the targets say what came after: how long
@@ -79,12 +82,17 @@ class FeatureSet:
     horizon: timedelta | None = None
 
     def __post_init__(self) -> None:
-        if faults := [*self._unknown_columns(), *self._unfit_inputs(), *self._unfit_maker()]:
+        if faults := [*self._unknown_columns(), *self._unfit_inputs(), *self._unfit_key(), *self._unfit_maker()]:
             raise ValueError(f"feature set {self.name}: {'; '.join(faults)}")
 
     @property
     def table(self) -> str:
         return f"features.{self.name}"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What a row is found by in the online table."""
+        return self.online_key or self.entity
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
@@ -131,6 +139,10 @@ class FeatureSet:
         if self.partition_column in self.columns:
             faults.append(f"{self.partition_column!r} is added to every feature set: take it out of the schema")
         return faults
+
+    def _unfit_key(self) -> list[str]:
+        strangers = [name for name in self.online_key if name not in self.entity]
+        return [f"online key {name!r} is no column of the entity {self.entity}" for name in strangers]
 
     def _unfit_maker(self) -> list[str]:
         if (self.make is None) == (self.query is None):

@@ -1,6 +1,6 @@
 """Making the rows of a feature set: from its sources through the declared function or SQL, held to its schema."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 
@@ -30,12 +30,23 @@ def stored(features: FeatureSet) -> PartitionedFrame:
 
 
 def keep(
-    connection: Connection, store: Store, features: FeatureSet, partition: str, window: Window, rows: pd.DataFrame
+    connection: Connection,
+    store: Store,
+    features: FeatureSet,
+    partition: str,
+    window: Window,
+    rows: pd.DataFrame,
+    also: Callable[[Connection], None] = lambda _: None,
 ) -> None:
-    """Put the rows in place of the partition's, and count what changed."""
+    """Put the rows in place of the partition's, and count what changed; what `also` writes commits with it."""
     kept = stored(features)
     counting = changes.counting(features.name, window, kept.of(store, partition), rows, features.targets)
-    kept.replace(connection, store, partition, window, rows, also=counting)
+
+    def record(connection: Connection) -> None:
+        counting(connection)
+        also(connection)
+
+    kept.replace(connection, store, partition, window, rows, record)
 
 
 @contextmanager

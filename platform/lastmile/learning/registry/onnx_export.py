@@ -12,19 +12,17 @@ differs is enough to have no export, with the reason.
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from lastmile.learning.declarations.model import Classification, Model
+from lastmile.learning.registry.onnx_graph import convert
 from lastmile.learning.registry.onnx_session import run, session
-from lastmile.learning.training.fitting import inputs, predicted
+from lastmile.learning.training.fitting import inputs, predicted, used_inputs
 from lastmile.store import Store
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 #: Of a probability; of a number, relative to it where it is over one. Floats of 32 bits differ by up to 1e-6.
 TOLERANCE = 1e-4
@@ -32,7 +30,7 @@ TOLERANCE = 1e-4
 _PROBED = 20
 _NEVER_SEEN = "(never seen)"
 #: Smaller ones can be wrong about numbers close to a threshold, and not every converter knows the larger.
-_FLOATS = ("double", "float")
+_BITS = (64, 32)
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,13 @@ class Exported:
 def export(model: Model, estimator: Any, rows: pd.DataFrame) -> Exported:
     """`estimator` is fitted, `rows` are those of the feature set that it is compared on; no labels are needed."""
     compared = pd.concat([rows, *_probes(model, estimator, rows)], ignore_index=True)
-    given, expected = inputs(model.features, compared, model.inputs), predicted(model, estimator, compared)
+    given = inputs(model.features, compared, used_inputs(model, estimator))
+    expected = predicted(model, estimator, compared)
+    columns = {str(name): dtype.kind == "O" for name, dtype in given.dtypes.items()}
     refused: list[Exported] = []
-    for floats in _FLOATS:
+    for bits in _BITS:
         try:
-            body = _converted(estimator, given, floats).SerializeToString()
+            body = convert(estimator, columns, bits).SerializeToString()
             found = _in_order(model, estimator, run(session(body), given))
         except Exception as error:  # converters and runtime raise whatever they like
             refused.append(Exported(None, {}, f"{type(error).__name__}: {str(error).strip()[:500]}"))
@@ -70,7 +70,7 @@ def export(model: Model, estimator: Any, rows: pd.DataFrame) -> Exported:
         if exported.body:
             return exported
         refused.append(exported)
-    return next((one for one in refused if one.parity), refused[0])
+    return next((one for one in refused if one.parity), refused[-1])
 
 
 def _compared(body: bytes, found: NDArray[np.float64], expected: NDArray[np.float64]) -> Exported:
@@ -112,41 +112,9 @@ def _without(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def _in_order(model: Model, estimator: Any, found: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities in the order of the task's levels, 0 for one that the estimator never saw, as `predicted` has them."""
+    """Probabilities in the order of the task's levels, 0 for one the estimator never saw, as `predicted` has them."""
     if not isinstance(model.task, Classification):
         return found
     ordered = np.zeros((len(found), len(model.task.levels)))
     ordered[:, [model.task.levels.index(level) for level in estimator.classes_]] = found
     return ordered
-
-
-def _converted(estimator: Any, given: pd.DataFrame, floats: str) -> "ModelProto":
-    from skl2onnx import to_onnx
-    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
-
-    number = DoubleTensorType if floats == "double" else FloatTensorType
-    columns = [
-        (str(name), (StringTensorType if dtype == object else number)([None, 1]))
-        for name, dtype in given.dtypes.items()
-    ]
-    options = {"zipmap": False} if hasattr(estimator, "classes_") else None
-    return _with_trees_cast(to_onnx(estimator, initial_types=columns, options=options))
-
-
-def _with_trees_cast(graph: "ModelProto") -> "ModelProto":
-    """Trees return 32 bits whatever they are given; the converter of regressors declares 64 of them."""
-    from onnx import TensorProto, helper
-
-    nodes = []
-    for node in graph.graph.node:
-        nodes.append(node)
-        if node.op_type == "TreeEnsembleRegressor" and _given_doubles(node):
-            wanted, node.output[0] = node.output[0], f"{node.output[0]}_of_32_bits"
-            nodes.append(helper.make_node("Cast", [node.output[0]], [wanted], to=TensorProto.DOUBLE))
-    del graph.graph.node[:]
-    graph.graph.node.extend(nodes)
-    return graph
-
-
-def _given_doubles(node: Any) -> bool:
-    return any(attribute.name == "nodes_values_as_tensor" for attribute in node.attribute)

@@ -24,7 +24,7 @@ _KINDS: dict[str, type] = {"tensor(string)": object, "tensor(double)": np.float6
 
 
 def load_onnx(store: Store, version: ModelVersion) -> "InferenceSession":
-    """The export of a version. Raises ArtifactRefused where it has none, or where the bytes are not those registered."""
+    """The export of a version. Raises ArtifactRefused where it has none, or its bytes are not those registered."""
     key = version.onnx.get("key")
     if not key:
         reason = version.onnx.get("reason", "none was made")

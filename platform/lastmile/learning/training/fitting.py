@@ -74,7 +74,10 @@ def fit_as(model: Model, rows: pd.DataFrame, names: list[str], parameters: dict[
     """The estimator fitted on these inputs only, with these hyper-parameters instead of its own."""
     estimator = narrowed(declared_estimator(model), names).set_params(**parameters)
     with one_thread():
-        return estimator.fit(inputs(model.features, rows, names), learned(model, rows))
+        estimator.fit(inputs(model.features, rows, names), learned(model, rows))
+    if not hasattr(estimator, "feature_names_in_"):  # scikit-learn's own have it, composites may not
+        estimator.feature_names_in_ = np.array(names, dtype=object)
+    return estimator
 
 
 def declared_estimator(model: Model) -> Any:

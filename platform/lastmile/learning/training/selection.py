@@ -6,16 +6,23 @@ Importance by permutation (Breiman, 2001) works for any estimator. Of two inputs
 while the other is there.
 """
 
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from lastmile.learning.declarations.model import Model
+from lastmile.learning.evaluation.metrics import Predicted
 from lastmile.learning.training.fitting import SEED, fit_as, predicted, target
 from lastmile.learning.training.folds import Fold
 from lastmile.learning.training.inner import inner_folds, loss
 
 #: Unseen rows of a fold that importance is measured on.
 _ROWS = 1_000
+#: Frames of so many rows that are predicted in one call.
+_FRAMES = 20
 
 
 def chosen_inputs(model: Model, rows: pd.DataFrame) -> list[str]:
@@ -34,6 +41,13 @@ def _costs(model: Model, rows: pd.DataFrame, fold: Fold) -> list[float]:
     estimator = fit_as(model, training, model.inputs, {})
     some = unseen.sample(min(len(unseen), _ROWS), random_state=SEED)
     order, truth = np.random.default_rng(SEED).permutation(len(some)), target(model, some)
-    whole = loss(model, truth, predicted(model, estimator, some))
-    shuffled = (some.assign(**{name: some[name].array[order]}) for name in model.inputs)
-    return [loss(model, truth, predicted(model, estimator, rows)) - whole for rows in shuffled]
+    frames = (some.assign(**{name: some[name].array[order]}) for name in model.inputs)
+    whole, *shuffled = [loss(model, truth, found) for found in _predicted(model, estimator, chain([some], frames))]
+    return [lost - whole for lost in shuffled]
+
+
+def _predicted(model: Model, estimator: Any, frames: Iterable[pd.DataFrame]) -> Iterator[Predicted]:
+    """Of equally long frames; many in one call, which costs more than a thousand rows do."""
+    waiting = iter(frames)
+    while some := list(islice(waiting, _FRAMES)):
+        yield from np.split(predicted(model, estimator, pd.concat(some, ignore_index=True)), len(some))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,6 +16,13 @@ from lastmile.orchestration.dbt.project import project_folder
 from lastmile.orchestration.drops.assets import cleaned_key
 from lastmile.orchestration.drops.metadata import digest
 from lastmile.orchestration.learning.following import made_along, when_updated
+from lastmile.orchestration.learning.online import CHECK as ONLINE
+from lastmile.orchestration.learning.online import (
+    DESCRIPTION,
+    online_check,
+    online_metadata,
+    replace_online,
+)
 from lastmile.orchestration.learning.shared import (
     FEATURES,
     RETRIES,
@@ -40,6 +48,7 @@ CHECKS = {
     "no_input_makes_the_target": "No input is, or is derived from, what makes the target.",
     "no_input_gives_the_target_away": "No input alone tells the target or ranks the rows as what makes it does.",
     "complete": "Every entity of the partition has one row.",
+    ONLINE: DESCRIPTION,
 }
 
 
@@ -68,11 +77,14 @@ def feature_asset(declared: Declared[FeatureSet], partitioned: Container[dg.Asse
         tags=tags(declared),
         code_version=code_version(declared, "features"),
         retry_policy=RETRIES,
-        metadata=table_metadata(declared, features.table, features, _column_schema(features)),
+        metadata={
+            **table_metadata(declared, features.table, features, _column_schema(features)),
+            **online_metadata(features),
+        },
     )
     def feature_set(
         context: dg.AssetExecutionContext, platform: Platform
-    ) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
+    ) -> Iterator[dg.MaterializeResult[pd.DataFrame] | dg.AssetCheckResult]:
         from lastmile.learning.features.building import build, expected, snapshot
         from lastmile.learning.frames import content
 
@@ -97,6 +109,8 @@ def feature_asset(declared: Declared[FeatureSet], partitioned: Container[dg.Asse
             data_version=dg.DataVersion(version),
             check_results=[*leaks, check("complete", incomplete)],
         )
+        # The rows have been kept by now.
+        yield online_check(platform, features)
 
     return feature_set
 
@@ -110,8 +124,10 @@ def replace_changed(
 ) -> None:
     """Other partitions whose rows new drops have changed, as a survey does that changes the verdict on older ones."""
     from lastmile.learning.features.building import build, days_with_rows, keep, snapshot, stored
+    from lastmile.learning.features.online import online
 
     kept, store, days = stored(features), platform.store(), days_with_rows(connection, features)
+    table = online(features)
     for partition in (name for name in kept.partitions(store) if name not in made):
         window = features.partition.window(partition)
         if days is not None and not any(window[0] <= day < window[1] for day in days):
@@ -119,7 +135,8 @@ def replace_changed(
         with snapshot(connection, features):
             rows = build(connection, features, window)
         if kept.differs(store, partition, rows):
-            keep(connection, store, features, partition, window, rows)
+            also = partial(replace_online, platform, table=table, window=window)
+            keep(connection, store, features, partition, window, rows, also)
             key, why = features_key(features.name), "Changed by drops of other partitions."
             event = dg.AssetMaterialization(key, partition=partition, description=why)
             context.instance.report_runless_asset_event(event)

@@ -9,6 +9,7 @@ included, gets a frame: of the requested partitions, or of all there are.
 
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -16,6 +17,7 @@ from psycopg import Connection
 
 from lastmile.learning.frames import PartitionedFrame
 from lastmile.learning.tables import Window
+from lastmile.orchestration.learning.online import fill_redis, online_table, replace_online
 from lastmile.orchestration.resources import Platform
 
 
@@ -34,6 +36,7 @@ class FrameIOManager(dg.ConfigurableIOManager):
                 rows = obj[(days >= start) & (days < end)]
                 also = self._also(context, partition, window, rows)
                 frame.replace(connection, store, partition, window, rows, also)
+            self._afterwards(context, connection)
         context.log.info(f"{len(obj)} rows in {frame.kind}.{frame.name}")
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
@@ -53,17 +56,33 @@ class FrameIOManager(dg.ConfigurableIOManager):
         """What is written in the transaction that replaces a partition."""
         return lambda _: None
 
+    def _afterwards(self, context: dg.OutputContext, connection: Connection) -> None:
+        """What is done once, when all partitions of the run are replaced."""
+
 
 class FeatureIOManager(FrameIOManager):
-    """The same, and the registry counts rows that came or changed; `targets` in the frame's `attrs`."""
+    """The same, the registry counts rows that came or changed (`targets` in the frame's `attrs`), and the newest rows
+    are kept online."""
 
     def _also(
         self, context: dg.OutputContext, partition: str, window: Window, rows: pd.DataFrame
     ) -> Callable[[Connection], None]:
         from lastmile.learning.features.changes import counting
 
-        frame = _frame(context)
-        return counting(frame.name, window, frame.of(self.platform.store(), partition), rows, rows.attrs["targets"])
+        frame, table = _frame(context), online_table(context.asset_key, _metadata(context))
+        before = frame.of(self.platform.store(), partition)
+        count = counting(frame.name, window, before, rows, rows.attrs["targets"])
+
+        def also(connection: Connection) -> None:
+            count(connection)
+            if table:
+                replace_online(self.platform, connection, table, window)
+
+        return also
+
+    def _afterwards(self, context: dg.OutputContext, connection: Connection) -> None:
+        if table := online_table(context.asset_key, _metadata(context)):
+            fill_redis(self.platform, connection, table)
 
 
 class PredictionIOManager(FrameIOManager):
@@ -87,7 +106,11 @@ class PredictionIOManager(FrameIOManager):
 
 def _frame(context: dg.OutputContext) -> PartitionedFrame:
     kind, name = context.asset_key.path
-    return PartitionedFrame(kind, name, (context.definition_metadata or {})["partition_expr"])
+    return PartitionedFrame(kind, name, _metadata(context)["partition_expr"])
+
+
+def _metadata(context: dg.OutputContext) -> dict[str, Any]:
+    return dict(context.definition_metadata or {})
 
 
 def _windows(context: dg.OutputContext) -> list[tuple[str, Window]]:
