@@ -22,6 +22,7 @@ from lastmile.orchestration.drops.verdicts import verdict_sensor
 from lastmile.orchestration.learning.features import feature_asset
 from lastmile.orchestration.learning.io_manager import FrameIOManager, PredictionIOManager
 from lastmile.orchestration.learning.models import model_asset
+from lastmile.orchestration.learning.monitoring import monitoring_asset
 from lastmile.orchestration.learning.predictions import prediction_asset
 from lastmile.orchestration.learning.reports import report_asset
 from lastmile.orchestration.placeholders import placeholders
@@ -62,12 +63,12 @@ def _partitioned(warehouse: Sequence[dg.AssetsDefinition]) -> set[dg.AssetKey]:
 def _parts(
     assets: str, contracts: Declarations[Contract], partitioned: Container[dg.AssetKey]
 ) -> tuple[list[Part], list[Broken]]:
-    """Datasets, feature sets, models with their predictions, and reports; and the files that declare none."""
+    """Datasets, feature sets, models with what follows from each, and reports; and the files that declare none."""
     features, models, reports = load_features(assets), load_models(assets), load_reports(assets)
     parts = [
         *_parts_of("contract", contracts, _dataset_assets),
         *_parts_of("feature", features, lambda one: [feature_asset(one, partitioned)]),
-        *_parts_of("model", models, lambda one: [model_asset(one), prediction_asset(one)]),
+        *_parts_of("model", models, lambda one: [model_asset(one), prediction_asset(one), monitoring_asset(one)]),
         *_parts_of("report", reports, lambda one: [report_asset(one)]),
     ]
     found = [one for declared in (contracts, features, models, reports) for one in declared.broken]

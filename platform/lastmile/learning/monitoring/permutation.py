@@ -1,9 +1,9 @@
 """How large a statistic of drift is by luck: blocks are exchanged between partition and reference, many times.
 
 Squared differences are multiplied by the effective number of rows, n / (1 + (m - 1) ICC) for blocks of m rows (Kish,
-1965), and differences by its root, since exchanged blocks have other sizes. By luck they have the gamma distribution of the mean and variance found:
-for independent rows the chi-squared one, for blocks the second-order correction of Rao and Scott (1984). A p-value is
-never below one in the number of ways to choose the partition's blocks.
+1965), and differences by its root, since exchanged blocks have other sizes. By luck they have the gamma distribution of
+the mean and variance found: for independent rows the chi-squared one, for blocks the second-order correction of Rao and
+Scott (1984). A p-value is never below one in the number of ways to choose the partition's blocks.
 """
 
 from dataclasses import dataclass

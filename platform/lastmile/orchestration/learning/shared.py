@@ -12,7 +12,7 @@ from lastmile.orchestration.drops.metadata import digest
 GROUP = "learning"
 RETRIES = dg.RetryPolicy(max_retries=2, delay=5)
 #: Raise it when the engine makes something else of the same declaration: everything of the kind becomes stale.
-_ENGINE = {"features": "1", "models": "1", "predictions": "1", "reports": "1"}
+_ENGINE = {"features": "1", "models": "1", "predictions": "2", "monitoring": "1", "reports": "1"}
 _TYPES = {"numeric": "double precision", "categorical": "text", "boolean": "boolean", "time": "timestamp"}
 
 
@@ -26,6 +26,10 @@ def model_key(name: str) -> dg.AssetKey:
 
 def predictions_key(name: str) -> dg.AssetKey:
     return dg.AssetKey(["predictions", name])
+
+
+def monitoring_key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(["monitoring", name])
 
 
 def report_key(name: str) -> dg.AssetKey:
