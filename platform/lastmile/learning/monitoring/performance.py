@@ -83,8 +83,7 @@ def _joined(model: Model, rows: pd.DataFrame, predicted: pd.DataFrame) -> tuple[
     if not len(rows) or not len(predicted):
         return rows.head(0), np.empty((0, 0))
     columns = model.task.probability_columns() if isinstance(model.task, Classification) else [model.target]
-    by_entity = predicted.set_index(pd.MultiIndex.from_frame(predicted[entity]))[columns]
-    found = by_entity.reindex(pd.MultiIndex.from_frame(rows[entity])).to_numpy(np.float64)
+    found = rows[entity].merge(predicted[[*entity, *columns]], on=entity, how="left")[columns].to_numpy(np.float64)
     known = ~np.isnan(found[:, 0])
     return rows[known], found[known]
 

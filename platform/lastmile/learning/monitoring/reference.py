@@ -77,8 +77,9 @@ def unseen(model: Model, reference: Reference, rows: pd.DataFrame, window: Windo
         return found
     if isinstance(model.split, Grouped):
         return found[~found[model.features.group].isin(reference.known[model.features.group])]
-    entity = list(model.features.entity)
-    return found[~pd.MultiIndex.from_frame(found[entity]).isin(pd.MultiIndex.from_frame(reference.known[entity]))]
+    known = reference.known[list(model.features.entity)].drop_duplicates()
+    matched = found[list(model.features.entity)].merge(known, how="left", indicator=True)["_merge"]
+    return found[(matched == "left_only").to_numpy()]
 
 
 def answers(model: Model, held_out: pd.DataFrame) -> pd.Series:

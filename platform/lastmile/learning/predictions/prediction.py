@@ -79,9 +79,14 @@ def _answer(model: Model, version: ModelVersion, found: Predicted) -> dict[str, 
 
 def counts(model: Model, predicted_rows: pd.DataFrame) -> dict[str, int]:
     """Rows by predicted level, most first; of a regression the number of rows, under the target's name."""
-    if not isinstance(model.task, Classification):
-        return {model.target: len(predicted_rows)} if len(predicted_rows) else {}
-    return {str(level): int(count) for level, count in predicted_rows[model.target].value_counts().items()}
+    return counted(predicted_rows, model.target)
+
+
+def counted(predicted_rows: pd.DataFrame, target: str) -> dict[str, int]:
+    """The same of rows whose model is not at hand: numbers are a regression's."""
+    if pd.api.types.is_float_dtype(predicted_rows[target].dtype):
+        return {target: len(predicted_rows)} if len(predicted_rows) else {}
+    return {str(level): int(count) for level, count in predicted_rows[target].value_counts().items()}
 
 
 def record(

@@ -104,7 +104,7 @@ def _plain(value: Any) -> Any:
         return None
     if isinstance(value, bool | np.bool_):
         return bool(value)
-    return _rounded(value) if isinstance(value, int | float | np.number) else str(value)
+    return _rounded(float(value)) if isinstance(value, int | float | np.number) else str(value)
 
 
 def _rounded(number: float) -> float:
