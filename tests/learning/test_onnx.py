@@ -24,9 +24,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from lastmile.learning import field
+from lastmile.learning.registry.artifacts import ArtifactRefused
 from lastmile.learning.registry.onnx_export import TOLERANCE, Exported, export
 from lastmile.learning.registry.onnx_session import load_onnx, run, session
-from lastmile.learning.registry.artifacts import ArtifactRefused
 from lastmile.learning.registry.versions import ModelVersion
 from lastmile.learning.training.fitting import fit, inputs, predicted
 

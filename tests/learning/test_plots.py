@@ -52,6 +52,21 @@ def test_the_most_important_inputs_come_first_and_others_are_left_out():
     assert names == [f"feature {number}" for number in range(39, 24, -1)]
 
 
+def test_a_bar_beyond_its_limit_is_red_and_a_limit_that_is_not_known_has_no_mark():
+    svg = plots.against_limits("Drift", {"rain": (0.4, 0.2), "soil": (0.1, 0.2), "noise": (0.3, float("inf"))}, "PSI")
+    ((red, _),), ((soil, _), (noise, _)) = boxes(svg, plots.LEVEL_COLOURS[-1]), boxes(svg, plots.ACCENT)
+    assert (red, noise) == (pytest.approx(4 * soil, abs=0.5), pytest.approx(3 * soil, abs=0.5))
+    assert len(boxes(svg, plots.INK)) == 2
+
+
+def test_then_and_now_has_two_bars_for_each_bin_and_their_shares():
+    svg = plots.then_and_now("rain", ["dry", "wet"], [0.25, 0.75], [0.5, 0.5])
+    (_, (dry, _), (wet, _)) = boxes(svg, plots.GREY)  # the first is the legend's
+    assert wet == pytest.approx(3 * dry, abs=0.5)
+    assert len(boxes(svg, plots.ACCENT)) == 3
+    assert {"dry", "wet", "25.0%", "75.0%", "50.0%"} <= {*texts(svg)}
+
+
 def test_words_from_the_data_are_no_markup():
     assert "<script> & co" in texts(plots.trend("<script> & co", [0.1], None, "drops"))
 
@@ -61,6 +76,8 @@ def test_whatever_the_numbers_a_picture_is_well_formed_and_small(values, usual):
     for svg in (
         plots.trend("t", values, usual, "drops"),
         plots.importance({str(place): value - 0.5 for place, value in enumerate(values)}),
+        plots.against_limits("d", {str(place): (value, usual or 0) for place, value in enumerate(values)}, "PSI"),
+        plots.then_and_now("d", [*map(str, values)], values, values),
         plots.shares("s", {"all": values}, [*map(str, values)], plots.level_colours(len(values)), "rows"),
     ):
         assert ElementTree.fromstring(svg).tag == f"{SVG}svg"

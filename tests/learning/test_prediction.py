@@ -1,13 +1,15 @@
 """Predictions: one per row, naming the version that made them."""
 
+import json
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from fields import FIELDS, HARVEST, LEVELS, WINDOW_2020, YIELD
 
 from lastmile.learning.evaluation.evaluation import train_and_evaluate
-from lastmile.learning.predictions.prediction import counts, predict, predictions, record
+from lastmile.learning.predictions.prediction import counted, counts, predict, predictions, record
 from lastmile.learning.registry.versions import Candidate, register
 from lastmile.learning.training.fitting import fit
 
@@ -60,11 +62,38 @@ def test_the_registry_knows_which_version_predicted_how_many_of_each_level(
     connection, estimator, version, rows
 ) -> None:
     levels = counts(YIELD, predict(YIELD, estimator, rows))
-    for counted in ({"low": 1}, levels):
-        record(connection, "fields", WINDOW_2020, ("fields", "1"), counted, "run 1")
+    for found in ({"low": 1}, levels):
+        record(connection, "fields", WINDOW_2020, ("fields", "1"), found, "run 1")
     found = connection.execute("SELECT name, partition_start, model_version, rows, run_id FROM registry.predictions")
     assert found.fetchall() == [("fields", WINDOW_2020[0], "1", levels, "run 1")]
     assert sum(levels.values()) == len(rows)
+
+
+def test_each_row_has_the_probability_of_yes_and_its_reasons(estimator, version, rows) -> None:
+    found = predictions(YIELD, version, estimator, rows)
+    assert found["probability_poor"].equals(found["probability_low"])
+    assert all(isinstance(json.loads(text), list) for text in found["reasons"])
+
+
+@pytest.mark.parametrize(
+    ("interval", "low", "high"),
+    [
+        ({"half_width": 100.0, "log": False, "coverage": 0.9}, lambda value: value - 100, lambda value: value + 100),
+        ({"half_width": np.log(2), "log": True, "coverage": 0.9}, lambda value: value / 2, lambda value: value * 2),
+        ({}, lambda value: value * np.nan, lambda value: value * np.nan),
+    ],
+    ids=["equally wide", "on a logarithmic scale", "none"],
+)
+def test_a_number_has_the_interval_of_its_version(version, rows, interval, low, high) -> None:
+    version = replace(version, scores={"interval": interval})
+    found = predictions(HARVEST, version, fit(HARVEST, rows), rows)
+    np.testing.assert_allclose(found["harvest_kg_low"], low(found["harvest_kg"]))
+    np.testing.assert_allclose(found["harvest_kg_high"], high(found["harvest_kg"]))
+
+
+def test_numbers_are_counted_as_rows_not_one_by_one(version, rows) -> None:
+    found = predictions(HARVEST, version, fit(HARVEST, rows), rows)
+    assert counts(HARVEST, found) == counted(found, "harvest_kg") == {"harvest_kg": len(rows)}
 
 
 def test_columns_name_levels_as_sql_does() -> None:

@@ -90,6 +90,13 @@ def _parquet(rows: pd.DataFrame) -> bytes:
     return file.getvalue()
 
 
+def parquet(store: Store, key: str | None, columns: list[str] | None = None) -> pd.DataFrame | None:
+    """The rows of a file, None where it was not kept or is lost."""
+    if key is None or not store.exists(key):
+        return None
+    return pd.read_parquet(io.BytesIO(store.read(key)), columns=columns)
+
+
 def content(rows: pd.DataFrame) -> str:
     """A hash of the rows' values, in their order: sixteen hex digits."""
     values = pd.util.hash_pandas_object(rows, index=False).to_numpy()

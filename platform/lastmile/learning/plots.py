@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import ceil, floor, isfinite, log10
 from xml.sax.saxutils import escape
 
-INK, QUIET, ACCENT, GRID = "#1f2933", "#7b8794", "#2b6cb0", "#e4e7eb"
+INK, QUIET, ACCENT, GRID, GREY = "#1f2933", "#7b8794", "#2b6cb0", "#e4e7eb", "#b0b7c0"
 #: From well off to worst off; distinct in grey and by the colour-blind.
 LEVEL_COLOURS = ("#2a9d8f", "#e9c46a", "#f4a261", "#c8553d")
 #: From dark blue to yellow, as distinct in grey (viridis, of which these are five points).
@@ -147,6 +147,39 @@ def band(title: str, values: Sequence[Point], bounds: Sequence[Point], unit: tup
     parts.append(_line((left, up(0)), (right, up(0)), INK, "5 4"))
     parts += [_text((left, bottom + 32), unit[0], QUIET), _text((left, _TOP - 2), unit[1], QUIET)]
     return _svg(title, parts, bottom + 40)
+
+
+def against_limits(title: str, rows: Mapping[str, tuple[float, float]], described: str) -> bytes:
+    """One bar per row, in the order given, with a mark at its limit; the bar is red where it is longer. A limit that is
+    not finite has no mark."""
+    left, bottom = _label_width(rows), _TOP + _ROW * len(rows)
+    finite = [number for pair in rows.values() for number in pair if isfinite(number)]
+    ticks = _ticks(min([0.0, *finite]), max([1e-6, *finite]))
+    across = _scale((ticks[0], ticks[-1]), (left, _WIDTH - 4 * _MARGIN))
+    parts = [_line((across(tick), _TOP), (across(tick), bottom)) for tick in ticks]
+    parts += [_text((across(tick), bottom + 14), f"{tick:g}", anchor="middle") for tick in ticks]
+    for row, (name, (value, limit)) in enumerate(rows.items()):
+        y, colour = _TOP + row * _ROW, LEVEL_COLOURS[-1] if value > limit else ACCENT
+        parts.append(_text((left - _MARGIN, y + 16), _short(name.replace("_", " ")), anchor="end"))
+        parts.append(_box((min(across(0), across(value)), y + 4), abs(across(value) - across(0)), _ROW - 8, colour))
+        parts.append(_box((across(limit) - 1, y + 1), 2, _ROW - 2, INK) if isfinite(limit) else "")
+    parts.append(_text((left, bottom + 32), described, QUIET))
+    return _svg(title, parts, bottom + 40)
+
+
+def then_and_now(title: str, bins: Sequence[str], then: Sequence[float], now: Sequence[float]) -> bytes:
+    """Two bars per bin, with their shares: of the reference in grey, of the partition below it in blue."""
+    left, top = _label_width(bins), _TOP + _ROW
+    bottom = top + _ROW * len(bins)
+    across = _scale((0, max([1e-6, *then, *now])), (left, _WIDTH - 9 * _LETTER))
+    drawn = _legend(("reference", "this partition"), (GREY, ACCENT), left)
+    for row, (name, *pair) in enumerate(zip(bins, then, now, strict=True)):
+        drawn.append(_text((left - _MARGIN, top + row * _ROW + 14), _short(name), anchor="end"))
+        for place, (share, colour) in enumerate(zip(pair, (GREY, ACCENT), strict=True)):
+            y = top + row * _ROW + 2 + 9 * place
+            drawn.append(_box((left, y), across(share) - left, 9, colour))
+            drawn.append(_text((across(share) + 4, y + 9), f"{share:.1%}", QUIET))
+    return _svg(title, drawn, bottom + _MARGIN)
 
 
 def as_source(svg: bytes) -> str:

@@ -24,6 +24,7 @@ from lastmile.orchestration.learning.champions import champion_asset
 from lastmile.orchestration.learning.features import feature_asset
 from lastmile.orchestration.learning.io_manager import FeatureIOManager, PredictionIOManager
 from lastmile.orchestration.learning.models import model_asset
+from lastmile.orchestration.learning.monitoring import monitoring_asset
 from lastmile.orchestration.learning.predictions import prediction_asset
 from lastmile.orchestration.learning.reports import report_asset
 from lastmile.orchestration.learning.retraining import retraining_sensor
@@ -74,7 +75,7 @@ def _parts(
     parts = [
         *_parts_of("contract", contracts, _dataset_assets),
         *_parts_of("feature", features, lambda one: [feature_asset(one, partitioned)]),
-        *_parts_of("model", models, lambda one: [model_asset(one), champion_asset(one), prediction_asset(one)]),
+        *_parts_of("model", models, _model_assets),
         *_parts_of("report", reports, lambda one: [report_asset(one)]),
     ]
     found = [one for declared in (contracts, features, models, reports) for one in declared.broken]
@@ -83,6 +84,10 @@ def _parts(
 
 def _dataset_assets(contract: Contract) -> list[dg.AssetsDefinition]:
     return [raw_asset(contract), cleaned_assets(contract)]
+
+
+def _model_assets(declared: Declared[Model]) -> list[dg.AssetsDefinition]:
+    return [model_asset(declared), champion_asset(declared), prediction_asset(declared), monitoring_asset(declared)]
 
 
 def _parts_of(kind: str, declared: Declarations[T], make: Callable[[T], list[dg.AssetsDefinition]]) -> list[Part]:

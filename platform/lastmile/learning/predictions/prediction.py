@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from lastmile.learning.declarations.model import Classification, Model
-from lastmile.learning.evaluation.metrics import values
+from lastmile.learning.evaluation.conformal import bounds
+from lastmile.learning.evaluation.metrics import Predicted, probability_of_yes, values
+from lastmile.learning.predictions.reasons import reasons
 from lastmile.learning.registry.versions import ModelVersion
 from lastmile.learning.tables import Window
 from lastmile.learning.training.fitting import predicted
@@ -25,7 +28,38 @@ _RECORD = """
 def predict(model: Model, estimator: Any, rows: pd.DataFrame) -> pd.DataFrame:
     """A line per row, in the same order and under the same index: the target's likeliest level and each level's
     probability, which add up to one; or the target's value."""
-    found = predicted(model, estimator, rows)
+    return _columns(model, predicted(model, estimator, rows), rows)
+
+
+def predictions(
+    model: Model, version: ModelVersion, estimator: Any, rows: pd.DataFrame, background: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """The rows' identity, what is predicted for each and why, by which version, and when; `attrs` say by which, too,
+    since there may be no rows. Reasons compare with the typical row of `background`, or of the rows themselves."""
+    features, found = model.features, predicted(model, estimator, rows)
+    identity = rows[[*features.identity, features.partition_column]]
+    importance = version.scores.get("importance", {})
+    made: dict[str, Any] = {
+        **_answer(model, version, found),
+        "reasons": reasons(model, estimator, rows, found, rows if background is None else background, importance),
+        "model_name": version.name,
+        "model_version": version.version,
+        "predicted_at": datetime.now(UTC),
+    }
+    kinds = {"reasons": "str", "model_name": "str", "model_version": "str", "predicted_at": "datetime64[us, UTC]"}
+    table = identity.join(_columns(model, found, rows)).assign(**made).astype(kinds)
+    table.attrs |= {"model": version.name, "version": version.version, "target": model.target}
+    return table
+
+
+def answer_columns(model: Model) -> list[str]:
+    """Beyond level and probabilities, or the number: `probability_<question>`, or `<target>_low`, `<target>_high`."""
+    if isinstance(model.task, Classification):
+        return [f"probability_{model.task.question}"] if model.task.question else []
+    return [f"{model.target}_low", f"{model.target}_high"]
+
+
+def _columns(model: Model, found: Predicted, rows: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, Any] = {model.target: values(model, found)}
     if isinstance(model.task, Classification):
         columns |= {name: found[:, place] for place, name in enumerate(model.task.probability_columns())}
@@ -33,27 +67,25 @@ def predict(model: Model, estimator: Any, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=rows.index).astype({model.target: kind})
 
 
-def predictions(model: Model, version: ModelVersion, estimator: Any, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows' identity, what is predicted for each, by which version, and when; `attrs` say by which, too, since
-    there may be no rows."""
-    features = model.features
-    identity = rows[[*features.identity, features.partition_column]]
-    made: dict[str, Any] = {
-        "model_name": version.name,
-        "model_version": version.version,
-        "predicted_at": datetime.now(UTC),
-    }
-    kinds = {"model_name": "str", "model_version": "str", "predicted_at": "datetime64[us, UTC]"}
-    found = identity.join(predict(model, estimator, rows)).assign(**made).astype(kinds)
-    found.attrs |= {"model": version.name, "version": version.version, "target": model.target}
-    return found
+def _answer(model: Model, version: ModelVersion, found: Predicted) -> dict[str, Any]:
+    """The probability of yes; or the ends of the interval, missing where the version has none."""
+    names = answer_columns(model)
+    if isinstance(model.task, Classification):
+        return {name: probability_of_yes(model.task, found) for name in names}
+    interval = version.scores.get("interval") or {"half_width": np.nan, "log": False}
+    return dict(zip(names, bounds(interval, found[:, 0]), strict=True))
 
 
 def counts(model: Model, predicted_rows: pd.DataFrame) -> dict[str, int]:
     """Rows by predicted level, most first; of a regression the number of rows, under the target's name."""
-    if not isinstance(model.task, Classification):
-        return {model.target: len(predicted_rows)} if len(predicted_rows) else {}
-    return {str(level): int(count) for level, count in predicted_rows[model.target].value_counts().items()}
+    return counted(predicted_rows, model.target)
+
+
+def counted(predicted_rows: pd.DataFrame, target: str) -> dict[str, int]:
+    """The same of rows whose model is not at hand: numbers are a regression's."""
+    if pd.api.types.is_float_dtype(predicted_rows[target].dtype):
+        return {target: len(predicted_rows)} if len(predicted_rows) else {}
+    return {str(level): int(count) for level, count in predicted_rows[target].value_counts().items()}
 
 
 def record(

@@ -96,10 +96,10 @@ class PredictionIOManager(FrameIOManager):
         window: Window,
         rows: pd.DataFrame,
     ) -> Callable[[Connection], None]:
-        from lastmile.learning.predictions.prediction import record
+        from lastmile.learning.predictions.prediction import counted, record
 
         made_by = rows.attrs["model"], rows.attrs["version"]
-        counts = {str(level): int(count) for level, count in rows[rows.attrs["target"]].value_counts().items()}
+        counts = counted(rows, rows.attrs["target"])
         name, run_id = context.asset_key.path[-1], context.run_id
         return lambda connection: record(connection, name, window, made_by, counts, run_id)
 

@@ -59,6 +59,7 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
     def predictions(
         context: dg.AssetExecutionContext, platform: Platform, rows: pd.DataFrame
     ) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
+        from lastmile.learning.frames import parquet
         from lastmile.learning.predictions.prediction import counts
         from lastmile.learning.predictions.prediction import predictions as predicted_by
         from lastmile.learning.registry import versions as registry
@@ -82,7 +83,8 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
             estimator = registry.load(platform.store(), version, model.trusted)
         except ArtifactRefused as refused:
             raise dg.Failure(str(refused), allow_retries=False) from refused
-        found = predicted_by(model, version, estimator, rows)
+        background = parquet(platform.store(), version.snapshot_key, model.inputs)
+        found = predicted_by(model, version, estimator, rows, background)
         contents = []
         for partition, window in ((name, model.features.partition.window(name)) for name in context.partition_keys):
             days = found[model.features.partition_column]
@@ -99,20 +101,41 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
 
 
 def _column_schema(model: Model) -> dg.TableSchema:
-    numbers = []
-    if isinstance(model.task, Classification):
-        text = "Evidence for the level; those of a row add up to 1."
-        numbers = [dg.TableColumn(name, "double precision", text) for name in model.task.probability_columns()]
     return dg.TableSchema(
         [
             *identity_columns(model.features),
-            dg.TableColumn(model.target, "text" if numbers else "double precision", "Predicted."),
-            *numbers,
+            *_predicted_columns(model),
+            dg.TableColumn(
+                "reasons", "text", f"JSON: inputs that moved it most, with the effect of each on {_of(model)}."
+            ),
             dg.TableColumn("model_name", "text", "Model."),
             dg.TableColumn("model_version", "text", "Its version, as in registry.model_versions."),
             dg.TableColumn("predicted_at", "timestamp with time zone", "When."),
         ]
     )
+
+
+def _predicted_columns(model: Model) -> list[dg.TableColumn]:
+    task, number = model.task, "double precision"
+    if not isinstance(task, Classification):
+        unit, held = f"; unit: {task.unit}" if task.unit else "", f"{task.coverage:.0%}"
+        return [
+            dg.TableColumn(model.target, number, f"Predicted{unit}."),
+            dg.TableColumn(f"{model.target}_low", number, f"Lower end of the interval that holds {held} of new rows."),
+            dg.TableColumn(f"{model.target}_high", number, "Its upper end."),
+        ]
+    text = "Evidence for the level; those of a row add up to 1."
+    levels = [dg.TableColumn(name, number, text) for name in task.probability_columns()]
+    yes = f"Of {task.question}: the sum of those of {', '.join(task.positive)}."
+    asked = [dg.TableColumn(f"probability_{task.question}", number, yes)] if task.question else []
+    return [dg.TableColumn(model.target, "text", "Predicted."), *levels, *asked]
+
+
+def _of(model: Model) -> str:
+    """What the effects of reasons are on."""
+    if not isinstance(model.task, Classification):
+        return model.target
+    return f"probability_{model.task.question}" if model.task.question else "the probability of the level"
 
 
 def _faults(model: Model, rows: pd.DataFrame, found: pd.DataFrame) -> list[str]:

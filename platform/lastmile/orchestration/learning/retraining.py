@@ -77,6 +77,8 @@ def _is_idle(runs: Sequence[dg.DagsterRun], model: Model) -> bool:
 
 
 def _reason(connection: "Connection", declared: Declared[Model]) -> str | None:
+    from lastmile.learning.monitoring.verdicts import drift_reason
     from lastmile.learning.registry.trainings import due, standing
 
-    return due(declared.value, declared.code_version, standing(connection, declared.value))
+    model = declared.value
+    return due(model, declared.code_version, standing(connection, model, drift_reason(connection, model.name)))

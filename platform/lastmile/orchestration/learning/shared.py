@@ -14,7 +14,7 @@ FEATURES, CANDIDATES, CHAMPIONS, PREDICTIONS = "features", "candidates", "champi
 MONITORING, REPORTS = "monitoring", "reports"
 RETRIES = dg.RetryPolicy(max_retries=2, delay=5)
 #: Raise it when the engine makes something else of the same declaration: everything of the kind becomes stale.
-_ENGINE = {"features": "2", "models": "2", "champion": "1", "predictions": "2", "monitoring": "1", "reports": "1"}
+_ENGINE = {"features": "2", "models": "2", "champion": "1", "predictions": "3", "monitoring": "1", "reports": "1"}
 _TYPES = {"numeric": "double precision", "categorical": "text", "boolean": "boolean", "time": "timestamp"}
 
 
@@ -32,6 +32,10 @@ def champion_key(name: str) -> dg.AssetKey:
 
 def predictions_key(name: str) -> dg.AssetKey:
     return dg.AssetKey(["predictions", name])
+
+
+def monitoring_key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(["monitoring", name])
 
 
 def report_key(name: str) -> dg.AssetKey:
