@@ -4,6 +4,8 @@ import json
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from lastmile.cli.connection import opened
 from lastmile.cli.models.declared import Name, declared_model
@@ -36,11 +38,28 @@ def compare(
         found = compared(store, model, one, base)
     if found is None:
         raise UserError(f"versions {one.version} and {base.version} share no rows that neither has seen")
-    comparison = found.as_json()
     if as_json:
-        print(json.dumps(comparison, default=str))
+        print(json.dumps(found.as_json(), default=str))
         return
-    print(json.dumps(comparison, indent=1, default=str))
+    table = Table(
+        "score",
+        f"version {one.version}",
+        f"version {base.version}",
+        "better by",
+        "95 in 100",
+        "p",
+        box=None,
+        pad_edge=False,
+    )
+    for metric, score in found.scores.items():
+        span = f"{score.low:+.4f} to {score.high:+.4f}"
+        numbers = (f"{score.candidate:.4f}", f"{score.champion:.4f}", f"{score.difference:+.4f}")
+        table.add_row(metric.replace("_", " "), *numbers, span, f"{score.p_value:.3f}")
+    Console().print(table)
+    print(
+        f"on {found.rows:,} rows in {found.groups} groups that neither had seen; {found.metric} decides, and p is how"
+        " often a version that is no better would look this much better"
+    )
 
 
 def card(

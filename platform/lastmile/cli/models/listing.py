@@ -29,17 +29,20 @@ def overview(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps({"models": rows}, default=str))
         return
-    table = Table("model", "in use", "score (dummy)", "floor", "newest", "last training", box=None, pad_edge=False)
+    console = Console()
+    table = Table("model", "in use", "score", "", "dummy", "floor", "newest version", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(
-            row["name"],
-            f"{row['in use'] or 'none'}{' (held)' if row['held'] else ''}",
-            f"{row['metric']} {_number(row['score'])} ({_number(row['dummy'])})",
-            f"{row['floor metric'] or '-'} {_number(row['floor score'])} of {row['floor']:g}",
-            f"{row['newest'] or 'none'}: {row['decision'] or '-'}",
-            f"{row['last training']:%Y-%m-%d %H:%M}: {row['reason']}" if row["last training"] else "never",
-        )
-    Console().print(table)
+        in_use = f"{row['in use'] or 'none'}{' (held)' if row['held'] else ''}"
+        floor = f"{_number(row['floor score'])} of {row['floor']:g}"
+        newest = f"{row['newest']}: {row['decision']}" if row["newest"] else "none"
+        metric = row["metric"].replace("_", " ")
+        table.add_row(row["name"], in_use, _number(row["score"]), metric, _number(row["dummy"]), floor, newest)
+    console.print(table)
+    for row in rows:
+        if row["last training"]:
+            what = row["outcome"] or "under way"
+            line = f"{row['name']}: trained {row['last training']:%Y-%m-%d %H:%M} on {row['reason']}; {what}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show(name: Name, as_json: AsJson = False) -> None:
