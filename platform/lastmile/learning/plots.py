@@ -132,9 +132,9 @@ def band(title: str, values: Sequence[Point], bounds: Sequence[Point], unit: tup
     shown = 3 * max([1e-9, *(abs(value) for _, value in values), *(abs(end) for end in bounds[-1] if isfinite(end))])
     ups = [min(max(end, -shown), shown) for pair in bounds for end in pair]
     across_ticks, up_ticks = _ticks(0, max(x for x, _ in values)), _ticks(min([0, *ups]), max([1e-9, *ups]))
-    left, right, bottom = 10 * _LETTER, _WIDTH - 4 * _MARGIN, _TOP + 9 * _ROW
+    left, right, top, bottom = 10 * _LETTER, _WIDTH - 4 * _MARGIN, _TOP + _ROW, _TOP + 10 * _ROW
     across = _scale((0, across_ticks[-1]), (left, right))
-    up = _scale((up_ticks[0], up_ticks[-1]), (bottom, _TOP))
+    up = _scale((up_ticks[0], up_ticks[-1]), (bottom, top))
     edge = [*zip(values, ups[1::2], strict=True), *reversed([*zip(values, ups[::2], strict=True)])]
     corners = " ".join(f"{across(x):.1f},{up(end):.1f}" for (x, _), end in edge)
     line = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in values)
@@ -145,7 +145,7 @@ def band(title: str, values: Sequence[Point], bounds: Sequence[Point], unit: tup
     parts.append(f'<polyline points="{line}" fill="none" stroke="{ACCENT}" stroke-width="2"/>')
     parts += [_box((across(x) - 2, up(y) - 2), 4, 4, ACCENT) for x, y in values]
     parts.append(_line((left, up(0)), (right, up(0)), INK, "5 4"))
-    parts += [_text((left, bottom + 32), unit[0], QUIET), _text((left, _TOP - 2), unit[1], QUIET)]
+    parts += [_text((left, bottom + 32), unit[0], QUIET), _text((left, top - _MARGIN), unit[1], QUIET)]
     return _svg(title, parts, bottom + 40)
 
 

@@ -220,6 +220,12 @@ def test_a_look_is_made_whenever_outcomes_became_known_and_most_looks_are_thinne
     assert (len(many), many[-1][0]) == (60, 1000)
 
 
+def test_bounds_that_know_no_end_are_null_in_json(connection, store, answered, rows):
+    keep(connection, store, without_levels(rows, rows.index > 0))
+    (look,) = current_report(connection, YIELD, answered).as_json()["comparisons"][0]["looks"]
+    assert (look["rows"], look["low"], look["high"]) == (1, None, None)
+
+
 def test_the_picture_shows_every_look(connection, store, answered, rows):
     for known in (100, 200, 300):
         keep(connection, store, without_levels(rows, rows.index >= known))

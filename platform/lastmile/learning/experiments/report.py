@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,11 @@ class Report:
         return " ".join(verdict_on(self.experiment, comparison) for comparison in self.comparisons)
 
     def as_json(self) -> dict[str, Any]:
+        """Bounds that know no end are null: JSON has no infinity."""
         found = asdict(self)
+        for comparison in found["comparisons"]:
+            for shown in filter(None, (*comparison["looks"], comparison["fixed"])):
+                shown |= {side: shown[side] if isfinite(shown[side]) else None for side in ("low", "high")}
         for ratio, shown in zip(self.ratios.values(), found["ratios"].values(), strict=True):
             shown["as_planned"] = ratio.as_planned
         return {**found, "trusted": self.trusted, "verdict": self.verdict}
