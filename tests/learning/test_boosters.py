@@ -1,4 +1,4 @@
-"""LightGBM and XGBoost: declared like any estimator, kept and loaded by the list of types that the declaration names."""
+"""LightGBM and XGBoost: declared like any estimator, kept and loaded by the types that the declaration names."""
 
 import sys
 from collections.abc import Callable
