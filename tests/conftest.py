@@ -111,6 +111,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "LASTMILE_DATABASE_URL",
         "LASTMILE_STORE_URL",
         "LASTMILE_ASSETS",
+        "LASTMILE_REDIS_URL",
+        "LASTMILE_MLFLOW_URL",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LASTMILE_HOME", str(tmp_path / "home"))

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 Key = tuple[Any, ...]
 
 
+#: For sorting whole rows, within the transaction: by default they go through the disk.
+_MEMORY = "SET LOCAL work_mem = '256MB'"
+
+
 @dataclass(frozen=True)
 class OnlineTable:
     """`online.<name>`: of the rows of `features.<name>` that have the same `key`, the one that is `newest_by` these
@@ -47,6 +51,7 @@ class OnlineTable:
 
         Only rows that changed are written; an entity that left the partition gets its newest row of earlier ones.
         """
+        connection.execute(_MEMORY)
         if self._made_anew(connection):
             self._insert(connection, sql.SQL("TRUE"))
             return
@@ -86,8 +91,10 @@ class OnlineTable:
         Sums of hashes are compared first: a second or two for a million rows.
         """
         sides = {"offline": self.newest(sql.SQL("TRUE")), "online": sql.SQL("SELECT * FROM {}").format(self.table)}
-        summed = sql.SQL("SELECT count(*), sum(hashtextextended(found::text, 0)) FROM ({}) AS found")
-        offline, online = (connection.execute(summed.format(side)).fetchone() for side in sides.values())
+        summed = sql.SQL("SELECT count(*), sum(hash_record_extended(found, 0)) FROM ({}) AS found")
+        with connection.transaction():
+            connection.execute(_MEMORY)
+            offline, online = (connection.execute(summed.format(side)).fetchone() for side in sides.values())
         if offline == online:
             return 0
         unlike = sql.SQL(
