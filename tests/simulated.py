@@ -9,6 +9,7 @@ from fields import LEVELS, YIELD, trees, with_inputs
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from lastmile.learning import Grouped
 from lastmile.learning.evaluation.comparison import Pairs
 
 #: Inputs that tell rows apart, as near-copies need; those of `fields` are too few.
@@ -22,7 +23,7 @@ def few_trees() -> Any:
     )
 
 
-WIDE = replace(YIELD, features=with_inputs(**dict.fromkeys(MEASURES, float)), estimator=few_trees)
+WIDE = replace(YIELD, features=with_inputs(**dict.fromkeys(MEASURES, float)), estimator=few_trees, split=Grouped(3))
 
 
 def pairs(random: np.random.Generator, sizes: NDArray[np.int_], better: float = 0.0) -> Pairs:

@@ -32,8 +32,10 @@ _MOST_BITS = 6.0
 _FINE, _COARSE = 0.2, 0.5
 _CELLS, _SMALLEST = 2**16, 1e-6
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-#: Choices of columns, columns in each, and comparisons of a row within the rows that share its cells.
-_CHOICES, _COLUMNS, _ROUNDS = 16, 6, 3
+#: Choices of columns, and comparisons of a row within the rows that share its cells.
+_CHOICES, _ROUNDS = 12, 3
+#: Columns of a choice: as many as tell so many rows apart by chance, within these bounds. More cells, more noise lost.
+_FEWEST_COLUMNS, _MOST_COLUMNS = 6, 11
 #: Rows that the worth of columns and values is measured on.
 _SAMPLE = 20_000
 _ROWS_AT_ONCE = 100_000
@@ -54,7 +56,7 @@ def near_duplicates(features: FeatureSet, rows: pd.DataFrame, names: Sequence[st
     """The cluster of each row, by its inputs `names`: near-copies have the same. Memory is about 10 bytes a value."""
     columns = _informative(features, rows, names)
     first_of = np.arange(len(rows))  # of each row, the first row of its cluster
-    if columns.values.shape[1] < _COLUMNS:
+    if columns.values.shape[1] < _FEWEST_COLUMNS:
         return first_of
     random = np.random.default_rng(_SEED)
     for _ in range(_CHOICES):
@@ -138,7 +140,9 @@ def _buckets(
 ) -> tuple[NDArray[np.intp], NDArray[np.uint64]]:
     """The rows sorted by bucket, and their buckets, without those that are alone."""
     worth = np.array([np.mean(bits[bits < _MOST_BITS]) if (bits < _MOST_BITS).any() else 1.0 for bits in columns.bits])
-    chosen = random.choice(len(worth), _COLUMNS, replace=False, p=worth / worth.sum())
+    # A wide cell says about a bit less than a fine one.
+    wanted = int(np.clip(np.log2(len(rows)) / max(worth.mean() - 1, 0.5), _FEWEST_COLUMNS, _MOST_COLUMNS))
+    chosen = random.choice(len(worth), min(wanted, len(worth)), replace=False, p=worth / worth.sum())
     bucket = np.zeros(len(rows), dtype=np.uint64)
     for at in chosen:
         cells = _cells(columns.values[rows, at], bool(columns.numeric[at]), _COARSE, random.random())
