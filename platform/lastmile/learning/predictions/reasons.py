@@ -44,7 +44,7 @@ def reasons(
     some, typical = rows.iloc[chosen][model.inputs], {name: _typical(background[name]) for name in names}
     replaced = [some.assign(**{name: _column(rows[name], typical[name], some.index)}) for name in names]
     # One call for all of them: a call costs as much as a thousand rows do.
-    without = predicted(model, estimator, pd.concat(replaced))
+    without = predicted(model, estimator, pd.concat(replaced, ignore_index=True))
     lost = score[chosen] - _score(model, without, np.tile(levels[chosen], len(names))).reshape(len(names), -1)
     texts = pd.Series(None, index=range(len(rows)), dtype="str")
     texts.iloc[chosen] = _texts(names, some[names], typical, lost.T)
