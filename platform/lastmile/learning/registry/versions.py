@@ -21,18 +21,21 @@ from psycopg.types.json import Jsonb
 from lastmile.store import Store
 
 #: Modules and types, beyond those skops itself deems safe, of which scikit-learn builds fitted estimators: trees,
-#: neighbors, kernels, losses, scores. None runs code when it is loaded.
-MODULES = tuple(
-    f"sklearn.{module}."
-    for module in (
-        *("_loss.loss", "calibration", "cluster._bisect_k_means", "cluster._kmeans"),
-        *("ensemble._hist_gradient_boosting", "feature_selection._mutual_info"),
-        *("feature_selection._univariate_selection", "gaussian_process", "metrics._dist_metrics"),
-        *("neighbors._ball_tree", "neighbors._kd_tree", "neural_network._stochastic_optimizers", "tree._tree"),
-    )
+#: neighbors, kernels, losses, scores; and our own building blocks. None runs code when it is loaded.
+MODULES = (
+    "lastmile.learning.estimators.",
+    *(
+        f"sklearn.{module}."
+        for module in (
+            *("_loss.loss", "calibration", "cluster._bisect_k_means", "cluster._kmeans"),
+            *("ensemble._hist_gradient_boosting", "feature_selection._mutual_info"),
+            *("feature_selection._univariate_selection", "gaussian_process", "metrics._dist_metrics"),
+            *("neighbors._ball_tree", "neighbors._kd_tree", "neural_network._stochastic_optimizers", "tree._tree"),
+        )
+    ),
 )
 TYPES = (
-    *("numpy.dtype", "numpy.mean"),
+    *("numpy.dtype", "numpy.mean", "sklearn.utils._bunch.Bunch"),
     *("scipy.interpolate._bsplines.BSpline", "scipy._lib.array_api_compat.numpy._aliases.asarray"),
 )
 

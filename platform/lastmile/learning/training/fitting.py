@@ -5,6 +5,7 @@ on new rows of a known one. The same rows give the same model.
 """
 
 import hashlib
+import inspect
 import re
 import warnings
 from collections.abc import Collection
@@ -70,9 +71,15 @@ def labelled(model: Model, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def fit(model: Model, rows: pd.DataFrame) -> Any:
-    """The model's estimator fitted on `rows`, all of which have a target; it uses one thread."""
+    """The model's estimator fitted on `rows`, all of which have a target; it uses one thread.
+
+    An estimator whose `fit` has a parameter `groups` is given the group of each row.
+    """
+    estimator = model.estimator()
+    groups = {"groups": rows[model.features.group].astype(str).to_numpy()}
+    known = groups if "groups" in inspect.signature(estimator.fit).parameters else {}
     with one_thread():
-        return model.estimator().fit(inputs(model.features, rows, model.inputs), learned(model, rows))
+        return estimator.fit(inputs(model.features, rows, model.inputs), learned(model, rows), **known)
 
 
 def folds(model: Model, rows: pd.DataFrame) -> list[Fold]:
