@@ -7,8 +7,8 @@ from assets.household_survey.features.household_vulnerability import features
 if TYPE_CHECKING:
     from lastmile.learning.estimators.scale import OnLogScale
 
-#: Values beyond count as these (PPP$/person/day): below stand households that named next to nothing of what they earn and
-#: eat, above typing errors; one real household in forty is beyond either.
+#: Values beyond count as these (PPP$/person/day): below are households that named next to nothing of what they earn and
+#: eat, above are typing errors.
 LOWEST, HIGHEST = 0.01, 100.0
 
 

@@ -74,7 +74,7 @@ def test_the_key_of_every_mart_is_tested(manifest, models):
 
 def test_every_model_seed_and_column_is_described_and_typed(manifest, models):
     seeds = [node for node in manifest["nodes"].values() if node["resource_type"] == "seed"]
-    assert {seed["name"] for seed in seeds} == {"conversion_factors", "country_names"}
+    assert {seed["name"] for seed in seeds} == {"conversion_factors", "country_names", "gdp_per_head"}
     for model in [*models, *seeds]:
         assert model["description"], model["name"]
         unclear = [

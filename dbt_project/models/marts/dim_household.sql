@@ -50,8 +50,8 @@ select
     fies_score,
     food_shortage_months,
     gdp_per_head_ppp,
-    land_cultivated_ha / members as land_cultivated_per_member_ha,
-    land_owned_ha / members as land_owned_per_member_ha,
+    land_cultivated_ha / members as land_cultivated_ha_per_member,
+    land_owned_ha / members as land_owned_ha_per_member,
     livestock_tlu / members as livestock_tlu_per_member,
     hh_size_mae / members as adults_per_member
 from household
