@@ -61,10 +61,10 @@ class LevelsFromNumber(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         """A column per level, in their order."""
         return self.probabilities(self.regressor_.predict(rows))
 
-    def probabilities(self, predicted: Floats) -> Floats:
-        """The same of numbers that were predicted."""
+    def probabilities(self, predicted: Floats, narrower: float = 1.0) -> Floats:
+        """The same of numbers that were predicted, with errors so many times as large as those of a new group."""
         distances = np.log(np.asarray(self.bounds))[None] - np.log(predicted)[:, None]
-        below = np.interp(distances, self.error_points_, self.errors_below_)
+        below = np.interp(distances / narrower, self.error_points_, self.errors_below_)
         edges = [np.ones((len(below), 1)), below, np.zeros((len(below), 1))]
         shares: Floats = -np.diff(np.hstack(edges), axis=1)
         return shares
