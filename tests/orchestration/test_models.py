@@ -9,7 +9,7 @@ from lastmile.learning.registry import versions as registry
 from lastmile.learning.registry.versions import ModelVersion
 from lastmile.orchestration.resources import Platform
 
-SCORES = {"balanced_accuracy", "pr_auc_macro", "pr_auc_weighted", "pr_auc_vulnerable"}
+SCORES = set(VULNERABILITY.value.score_names())
 
 
 def newest(platform: Platform) -> ModelVersion:

@@ -113,9 +113,7 @@ def test_features_of_the_year_of_a_late_survey_are_stale_until_made_anew(make, i
         tags = {DATA_VERSION_TAG: version}
         instance.report_runless_asset_event(dg.AssetMaterialization(SURVEYED, partition=year, tags=tags))
 
-    standing = status(
-        instance, [dg.AssetSpec(MARTS[0]), dg.AssetSpec(MARTS[1]), cleaned_households, learning_assets()[0]]
-    )
+    standing = status(instance, [*map(dg.AssetSpec, MARTS), cleaned_households, learning_assets()[0]])
     for year in ("2018", "2019"):
         households(year, "first")
     make("features", "2018", "2019")

@@ -23,13 +23,13 @@ from lastmile.contracts import Arrival, Contract, Partition, Policy, field
 LARGEST_AREA_HA = 1_000
 
 
-def share(description: str) -> Any:
-    return field(description, unit="share", ge=0, le=1)
+def share(description: str, measures: str | None = None) -> Any:
+    return field(description, unit="share", ge=0, le=1, measures=measures)
 
 
 class Crop(OfHousehold):
     name: str = field("Crop, as the survey names it.", missing=("", "NA"))
-    harvest_kg: float | None = weight("Harvested.", le=None)
+    harvest_kg: float | None = weight("Harvested.", measures="harvest", le=None)
     consumed_kg: float | None = weight("Eaten by the household.", measures="consumption", le=None)
     sold_kg: float | None = weight("Sold.", measures="income", le=None)
     income_lcu: float | None = money("Income from sales.")
@@ -43,7 +43,7 @@ class Crop(OfHousehold):
     crop_residue_use: str | None = field("Uses of stalks and straw (soil, feed, burn, ...), separated by blanks.")
     control_consumed_female: float | None = controlled_by_women("Share of what is eaten", "consumption")
     control_income_female: float | None = controlled_by_women("Share of the income from the crop", "income")
-    prop_harvest: float | None = share("Share of the household's harvest, by weight.")
+    prop_harvest: float | None = share("Share of the household's harvest, by weight.", measures="harvest")
     land_area_ha: float | None = field("Land under the crop.", unit="ha", ge=0, le=LARGEST_AREA_HA)
 
     @pa.dataframe_check(error="Eaten and sold weigh together at most the harvest, give or take 1 %.")

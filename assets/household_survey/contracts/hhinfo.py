@@ -6,8 +6,9 @@ Each survey asks its own choice of questions, so nearly every column may be empt
 Money is in local currency units (lcu) of the survey year. The range of the conversion factor is wide on purpose: a
 factor that is wrong by a thousand can only be found by comparing surveys of one country, which is done after loading.
 
-Columns that say `measures` are part of what makes the vulnerability level, or are worked out from it; the word keeps
-them and what descends from them out of the features.
+Columns that say `measures` are part of what makes the vulnerability level, or are worked out from it, or give it away:
+what was harvested is in most rows what was eaten and sold. The word keeps them and what descends from them out of the
+features.
 """
 
 from collections.abc import Sequence
@@ -193,8 +194,8 @@ class Households(pa.DataFrameModel):
     land_cultivated_ha: float | None = amount("Land cultivated.", "ha", le=LARGEST_FARM_HA)
     crop_div: int | None = count("Crops grown.", "crops", 200)
     crop_name: str | None = field("Crops grown, separated by blanks.")
-    crop_harvest_kg: float | None = amount("Crops harvested.", "kg/year")
-    crop_yield_kg_per_ha: float | None = amount("Crops harvested per area.", "kg/ha/year")
+    crop_harvest_kg: float | None = amount("Crops harvested.", "kg/year", "harvest")
+    crop_yield_kg_per_ha: float | None = amount("Crops harvested per area.", "kg/ha/year", "harvest")
     crop_sold_kg: float | None = amount("Crops sold.", "kg/year", "income")
     crop_sold_perc: float | None = percent("Share of the crop harvest sold, by weight.", "income")
     crop_income_div: int | None = count("Crops that gave income.", "crops", 200, "income")
@@ -205,8 +206,10 @@ class Households(pa.DataFrameModel):
     livestock_tlu: float | None = amount("Animals kept.", "tropical livestock units", le=5_000)
     lstk_div: int | None = count("Kinds of animals kept.", "kinds", 50)
     lstk_name: str | None = field("Kinds of animals kept, separated by blanks.")
-    lstk_harvest_kg: float | None = amount("Animal products.", "kg/year", le=HEAVIEST_HARVEST_KG)
-    lstk_yield_kg_per_tlu: float | None = amount("Animal products per tropical livestock unit.", "kg/TLU/year")
+    lstk_harvest_kg: float | None = amount("Animal products.", "kg/year", "harvest", HEAVIEST_HARVEST_KG)
+    lstk_yield_kg_per_tlu: float | None = amount(
+        "Animal products per tropical livestock unit.", "kg/TLU/year", "harvest"
+    )
     lstk_sold_kg: float | None = amount("Animal products sold.", "kg/year", "income", HEAVIEST_HARVEST_KG)
     lstk_sold_perc: float | None = percent("Share of animal products sold, by weight.", "income")
     lstk_income_div: int | None = count("Animal products that gave income.", "products", 200, "income")
@@ -217,7 +220,7 @@ class Households(pa.DataFrameModel):
         "Value of animal products per livestock unit.", unit="lcu/TLU/year"
     )
     farm_div: int | None = count("Crops and kinds of animals.", "kinds", 200)
-    farm_harvest_kg: float | None = amount("Crops and animal products.", "kg/year")
+    farm_harvest_kg: float | None = amount("Crops and animal products.", "kg/year", "harvest")
     farm_sold_perc_kg: float | None = percent("Share of crops and animal products sold, by weight.", "income")
     farm_income_div: int | None = count("Crops and animal products that gave income.", "products", 200, "income")
     farm_income_lcu: float | None = money("Income from crops and animal products with known quantities.")

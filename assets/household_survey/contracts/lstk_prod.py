@@ -21,7 +21,7 @@ def within_harvest(data: pa.PolarsData, part: str) -> pl.LazyFrame:
 class LivestockProducts(OfHousehold):
     name: str = field("Kind of animal (cattle, goats, chicken, ...).", missing=("", "NA"))
     prod: str = field("Product: milk, eggs, meat, honey, or whole for animals sold alive.", missing=("", "NA"))
-    harvest_kg: float | None = weight("Produced.")
+    harvest_kg: float | None = weight("Produced.", measures="harvest")
     consumed_kg: float | None = weight("Eaten by the household.", measures="consumption")
     sold_kg: float | None = weight("Sold.", measures="income")
     income_lcu: float | None = money("Income from sales.")

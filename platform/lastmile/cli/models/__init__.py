@@ -2,6 +2,7 @@
 
 import typer
 
+from lastmile.cli.models.calibrate import calibrate
 from lastmile.cli.models.changing import hold, promote, release, rollback
 from lastmile.cli.models.comparing import card, compare
 from lastmile.cli.models.listing import overview, show
@@ -12,5 +13,5 @@ models = typer.Typer(
     no_args_is_help=True,
 )
 models.command("list")(overview)
-for command in (show, compare, card, train, promote, rollback, hold, release, reproduce):
+for command in (show, compare, card, train, promote, rollback, hold, release, reproduce, calibrate):
     models.command()(command)

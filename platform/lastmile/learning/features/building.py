@@ -122,6 +122,7 @@ def conform(features: FeatureSet, frame: pd.DataFrame, window: Window) -> pd.Dat
     if any(endless.values()):
         found = {name: count for name, count in endless.items() if count}
         raise UnfitRows(f"{features.name}: infinite values, by column {found}: divided by zero?")
+    rows = rows.copy()  # of many coerced columns, each a block of its own: pandas warns of the next one
     rows.insert(len(entity), features.partition_column, pd.Timestamp(window[0]))
     rows = rows.astype({features.partition_column: "datetime64[us]"})
     return rows.sort_values(entity, ignore_index=True)

@@ -26,7 +26,7 @@ MODULES = (
     ),
 )
 TYPES = (
-    *("numpy.dtype", "numpy.mean"),
+    *("numpy.dtype", "numpy.mean", "sklearn.utils._bunch.Bunch"),
     *("scipy.interpolate._bsplines.BSpline", "scipy._lib.array_api_compat.numpy._aliases.asarray"),
 )
 

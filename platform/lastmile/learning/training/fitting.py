@@ -1,6 +1,7 @@
 """Fitting a declared model: what its estimator is given, learns and predicts. The same rows give the same model."""
 
 import hashlib
+import inspect
 import re
 import warnings
 from collections.abc import Collection
@@ -71,10 +72,13 @@ def fit(model: Model, rows: pd.DataFrame) -> Any:
 
 
 def fit_as(model: Model, rows: pd.DataFrame, names: list[str], parameters: dict[str, Any]) -> Any:
-    """The estimator fitted on these inputs only, with these hyper-parameters instead of its own."""
+    """The estimator fitted on these inputs only, with these hyper-parameters instead of its own. One whose `fit` has a
+    parameter `groups` is given the group of each row."""
     estimator = narrowed(declared_estimator(model), names).set_params(**parameters)
+    groups = {"groups": rows[model.features.group].astype(str).to_numpy()}
+    known = groups if "groups" in inspect.signature(estimator.fit).parameters else {}
     with one_thread():
-        estimator.fit(inputs(model.features, rows, names), learned(model, rows))
+        estimator.fit(inputs(model.features, rows, names), learned(model, rows), **known)
     if not hasattr(estimator, "feature_names_in_"):  # scikit-learn's own have it, composites may not
         estimator.feature_names_in_ = np.array(names, dtype=object)
     return estimator

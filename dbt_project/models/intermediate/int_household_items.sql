@@ -1,0 +1,3 @@
+select *
+from {{ ref('stg_household_items') }}
+where {{ in_window('partition_start') }}

@@ -1,0 +1,1 @@
+"""Building blocks for a model's estimator where scikit-learn has none; each is a scikit-learn estimator itself."""
