@@ -1,7 +1,7 @@
 """`lastmile models list` and `show`: what is in use, how good it is, and how it came to be."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +11,10 @@ from lastmile.cli.models.declared import Name, declared_model
 from lastmile.cli.options import AsJson
 from lastmile.settings import Settings
 
-_EVENTS_SHOWN = 15
+if TYPE_CHECKING:
+    from lastmile.learning.declarations.model import Model
+
+_EVENTS_SHOWN, _VERSIONS_SHOWN = 15, 4
 
 
 def overview(as_json: AsJson = False) -> None:
@@ -67,15 +70,23 @@ def show(name: Name, as_json: AsJson = False) -> None:
         console.print("no version is in use yet")
     elif used.held_since:
         console.print(f"version {used.version} is held by {used.held_by}: {used.held_reason}", markup=False)
-    table = Table("version", "made", "decision", "rows", *model.score_names(), "onnx", box=None, pad_edge=False)
-    for row in rows:
-        scores = [f"{_number(row['scores'][metric])} ({_number(row['dummy'].get(metric))})" for metric in row["scores"]]
-        made = f"{row['created']:%Y-%m-%d %H:%M}"
-        table.add_row(row["version"], made, row["decision"], f"{row['rows'] or 0:,}", *scores, row["onnx"])
-    console.print(table)
+    console.print(_versions(model, rows[:_VERSIONS_SHOWN]))
     console.print("scores are on rows it did not see, the dummy's in brackets", style="dim")
     for event in events[:_EVENTS_SHOWN]:
         console.print(_line(event), markup=False, highlight=False, soft_wrap=True)
+
+
+def _versions(model: "Model", rows: list[Any]) -> Table:
+    """A column for each version, the newest first."""
+    table = Table("", *(f"version {row['version']}" for row in rows), box=None, pad_edge=False)
+    table.add_row("made", *(f"{row['created']:%Y-%m-%d %H:%M}" for row in rows))
+    table.add_row("decision", *(row["decision"] for row in rows))
+    table.add_row("labelled rows", *(f"{row['rows'] or 0:,}" for row in rows))
+    for metric in model.score_names():
+        scores = (f"{_number(row['scores'][metric])} ({_number(row['dummy'].get(metric))})" for row in rows)
+        table.add_row(metric.replace("_", " "), *scores)
+    table.add_row("ONNX", *(row["onnx"] for row in rows))
+    return table
 
 
 def _line(event: Any) -> str:

@@ -68,7 +68,7 @@ def version_rows(connection: Connection, model: Model) -> list[Row]:
                 "reasons": judged.reasons if judged else [],
                 "scores": {name: version.scores.get(name) for name in model.score_names()},
                 "dummy": version.scores.get("dummy", {}),
-                "onnx": "yes" if version.onnx.get("key") else version.onnx.get("reason", "no"),
+                "onnx": "yes" if version.onnx.get("key") else "no",
             }
         )
     return found
