@@ -1,6 +1,7 @@
 """The project's assets on a warehouse and a store of their own, with Dagster's instance in a temporary folder."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -11,7 +12,7 @@ from visits import HEADER, VISITS
 
 from lastmile.contracts import Contract, load_contracts
 from lastmile.learning.evaluation.evaluation import train_and_evaluate
-from lastmile.learning.registry.deployments import Cause, promote
+from lastmile.learning.registry.deployments import Cause, champion, promote
 from lastmile.learning.registry.versions import Candidate, register
 from lastmile.learning.training.fitting import recipe
 from lastmile.orchestration.resources import Platform
@@ -89,13 +90,23 @@ def candidate() -> Candidate:
     return Candidate(model.name, trained.estimator, model.features.name, names, made_of, trained.evaluation.as_json())
 
 
+def put_in_use(platform: Platform, candidate: Candidate) -> None:
+    """Register the candidate and make it champion."""
+    with platform.connect() as connection:
+        version, before = register(connection, platform.store(), candidate), champion(connection, candidate.name)
+        promote(connection, version, before.version if before else None, Cause("a test", "pytest"))
+
+
+@pytest.fixture
+def in_use(learning_platform: Platform) -> Callable[[Candidate], None]:
+    return partial(put_in_use, learning_platform)
+
+
 @pytest.fixture
 def trained(make: Make, learning_platform: Platform, candidate: Candidate) -> Platform:
     """A platform with features of 2018 and 2019 and version 1 of the model in use."""
     make("features", "2018", "2019")
-    with learning_platform.connect() as connection:
-        version = register(connection, learning_platform.store(), candidate)
-        promote(connection, version, None, Cause("the first", "lastmile"))
+    put_in_use(learning_platform, candidate)
     return learning_platform
 
 

@@ -15,8 +15,6 @@ from household_learning import (
 )
 
 from lastmile.learning.monitoring.verdicts import drift_reason
-from lastmile.learning.registry.deployments import Cause, promote
-from lastmile.learning.registry.versions import latest
 from lastmile.orchestration.chain import chain
 from lastmile.orchestration.learning.monitoring import CHECKS, monitoring_asset
 from lastmile.orchestration.learning.shared import monitoring_key
@@ -35,28 +33,18 @@ def monitor(make) -> Monitor:
     return monitor
 
 
-@pytest.fixture
-def in_use(trained: Platform) -> Platform:
-    """Version 1 is champion."""
-    with trained.connect() as connection:
-        version = latest(connection, "vulnerability")
-        assert version is not None
-        promote(connection, version, None, Cause("a test", "pytest"))
-    return trained
-
-
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
     return {check.check_name: check for check in result.get_asset_check_evaluations()}
 
 
-def test_years_alike_pass_every_check_and_are_recorded_by_input(make, in_use, monitor) -> None:
+def test_years_alike_pass_every_check_and_are_recorded_by_input(make, trained, monitor) -> None:
     make("predictions", *YEARS)
     result = monitor(*YEARS)
     assert {name: check.passed for name, check in checks(result).items() if name != "performance_fell"} == {
         "features_drifted": True,
         "predictions_drifted": True,
     }
-    with in_use.connect() as connection:
+    with trained.connect() as connection:
         years = connection.execute(
             "SELECT partition_start::text, model_version, rows, compared_with FROM registry.monitoring ORDER BY 1"
         ).fetchall()
@@ -66,10 +54,10 @@ def test_years_alike_pass_every_check_and_are_recorded_by_input(make, in_use, mo
 
 
 def test_what_drifted_is_named_by_the_check_with_a_warning_and_calls_for_a_training(
-    make, in_use, monitor, instance
+    make, trained, monitor, instance
 ) -> None:
     make("predictions", *YEARS)
-    with in_use.connect() as connection:
+    with trained.connect() as connection:
         # Five surveys against five: fewer inputs could change so by the luck of which surveys are in which year.
         connection.execute(
             "UPDATE marts.dim_household SET hh_size_members = hh_size_members * 3, land_owned_ha = land_owned_ha * 3,"
@@ -81,7 +69,7 @@ def test_what_drifted_is_named_by_the_check_with_a_warning_and_calls_for_a_train
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert check.description.startswith("2019: ")
     assert "hh_size_members (PSI" in check.description
-    with in_use.connect() as connection:
+    with trained.connect() as connection:
         assert "hh_size_members" in (drift_reason(connection, "vulnerability") or "")
     (record,) = instance.fetch_materializations(dg.AssetRecordsFilter(KEY, asset_partitions=["2019"]), limit=1).records
     shown = record.asset_materialization.metadata

@@ -6,7 +6,6 @@ from typing import Any
 import dagster as dg
 from household_learning import LEVELS, PREDICTIONS_KEY, VULNERABILITY, learning_assets, learning_resources
 
-from lastmile.learning.registry.versions import register
 from lastmile.orchestration.learning.predictions import prediction_asset
 
 
@@ -23,12 +22,11 @@ def test_every_household_gets_one_prediction_also_where_its_level_is_unknown(mak
     ]
 
 
-def test_predicting_again_with_a_newer_model_replaces_the_year_and_names_the_version(make, trained, candidate) -> None:
+def test_predicting_again_with_a_newer_model_replaces_the_year_and_names_the_version(
+    make, trained, candidate, in_use
+) -> None:
     make("predictions", "2018", "2019")
-    with trained.connect() as connection:
-        register(
-            connection, trained.store(), replace(candidate, data_versions={"recipe": "another", "rows": "the same"})
-        )
+    in_use(replace(candidate, data_versions={"recipe": "another", "rows": "the same"}))
     make("predictions", "2018")
     found = query(trained, "SELECT survey_year, model_version, count(*) FROM predictions.vulnerability GROUP BY 1, 2")
     assert sorted(found) == [(2018, "2", 200), (2019, "1", 200)]
@@ -75,11 +73,11 @@ def test_without_a_model_nothing_is_predicted_and_the_check_says_so(make) -> Non
     assert "no version of the model" in (check.description or "")
 
 
-def test_a_version_that_needs_a_column_which_is_gone_predicts_nothing_and_says_why(make, trained, candidate) -> None:
+def test_a_version_that_needs_a_column_which_is_gone_predicts_nothing_and_says_why(
+    make, trained, candidate, in_use
+) -> None:
     of_before = {"recipe": "another", "rows": "the same"}
-    with trained.connect() as connection:
-        features = [*candidate.features, "gone"]
-        register(connection, trained.store(), replace(candidate, features=features, data_versions=of_before))
+    in_use(replace(candidate, features=[*candidate.features, "gone"], data_versions=of_before))
     (check,) = make("predictions", "2018").get_asset_check_evaluations()
     assert not check.passed
     assert "needs gone, which household_vulnerability has no longer" in check.description

@@ -39,7 +39,7 @@ _ERRORS = 2
 _DROPS_SHOWN = 20
 _BEATS, _BETTER, _TRUSTED = "beats_the_dummy", "better_than_the_champion", "nothing_suspect"
 _CHECKS = {
-    _BEATS: "Every score is better than a dummy's, not by luck.",
+    _BEATS: "The score that versions are compared by is better than a dummy's, not by luck.",
     _BETTER: "On rows that neither saw it is better than the champion, not by luck, and promoted; else it is archived.",
     _TRUSTED: "No jump in score, label shares or rows that a person should look at before the version is used.",
 }
@@ -66,6 +66,7 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
     def trained_model(
         context: dg.AssetExecutionContext, platform: Platform, rows: pd.DataFrame
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
+        from lastmile.learning.cards.card import keep
         from lastmile.learning.registry import trainings
         from lastmile.learning.training.candidates import Cause, train
         from lastmile.learning.training.folds import TooLittleData
@@ -76,6 +77,7 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
             try:
                 _refuse_leaks(connection, model, platform, rows)
                 version, judged = train(connection, platform.store(), declared, rows, cause)
+                card = keep(connection, platform.store(), model, version)
             except TooLittleData as reason:
                 context.log.warning(f"no model trained: {reason}")
                 trainings.end(connection, training, f"nothing trained: {reason}", None)
@@ -83,11 +85,16 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
             except Exception as error:
                 trainings.end(connection, training, f"failed: {error}", None)
                 raise
+            _mirror(context, platform, version)
             trainings.end(connection, training, f"{judged.decision}: {'; '.join(judged.reasons)}", version.version)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(version.version),
-            metadata={"reason": cause.reason, **_metadata(model, version, judged, platform.store().url)},
-            check_results=[_beats_the_dummy(version), *_judgement(judged)],
+            metadata={
+                "reason": cause.reason,
+                "model card": dg.MetadataValue.url(card),
+                **_metadata(model, version, judged, platform.store().url),
+            },
+            check_results=[_beats_the_dummy(model, version), *_judgement(judged)],
         )
 
     return trained_model
@@ -102,6 +109,20 @@ def _refuse_leaks(connection: "Connection", model: Model, platform: Platform, ro
             f" {model.features.name}, or name them in the model's `never`.",
             allow_retries=False,
         )
+
+
+def _mirror(context: dg.AssetExecutionContext, platform: Platform, version: "ModelVersion") -> None:
+    """Copy the version to MLflow, where one is configured; that it cannot be fails nothing."""
+    from lastmile.errors import UserError
+    from lastmile.learning.registry.mirror import mirror
+
+    if url := platform.settings().mlflow_url:
+        try:
+            why = mirror(url, version, platform.store().read(version.artifact_key))
+        except UserError as error:
+            why = str(error)
+        if why:
+            context.log.warning(f"version {version.version} is not in MLflow: {why}")
 
 
 def _judgement(judged: "Judged") -> list[dg.AssetCheckResult]:
@@ -126,20 +147,16 @@ def _judgement(judged: "Judged") -> list[dg.AssetCheckResult]:
     ]
 
 
-def _beats_the_dummy(version: "ModelVersion") -> dg.AssetCheckResult:
-    from lastmile.learning.evaluation.metrics import higher_is_better
+def _beats_the_dummy(model: Model, version: "ModelVersion") -> dg.AssetCheckResult:
+    """By the score that versions are compared by; the others are shown with it."""
+    from lastmile.learning.evaluation.metrics import gain
 
-    scores, dummy = version.scores, version.scores["dummy"]
-    lead = {name: (scores[name] - dummy[name]) * (1 if higher_is_better(name) else -1) for name in dummy}
-    needed = {name: _ERRORS * scores["error"].get(name, 0) for name in dummy}
-    faults = [
-        f"{name} is {scores[name]:.3f}, the dummy's {dummy[name]:.3f}; it must be more than {needed[name]:.3f} better"
-        for name in dummy
-        if lead[name] <= needed[name]
-    ]
-    return dg.AssetCheckResult(
-        check_name=_BEATS, passed=not faults, description="; ".join(faults) or None, metadata=lead
-    )
+    scores, dummy, name = version.scores, version.scores["dummy"], model.compared_by
+    lead = {metric: gain(metric, scores[metric], value) for metric, value in dummy.items()}
+    needed = _ERRORS * scores["error"].get(name, 0)
+    said = f"{name} is {scores[name]:.3f}, the dummy's {dummy[name]:.3f}; it must be more than {needed:.3f} better"
+    passed = lead[name] > needed
+    return dg.AssetCheckResult(check_name=_BEATS, passed=passed, description=None if passed else said, metadata=lead)
 
 
 def _metadata(model: Model, version: "ModelVersion", judged: "Judged", store: str) -> Mapping[str, Any]:

@@ -27,7 +27,11 @@ from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
 
-_CHECK = "complete"
+_COMPLETE, _CHAMPION = "complete", "by_the_champion"
+_CHECKS = {
+    _COMPLETE: "Every entity of the partition has one prediction.",
+    _CHAMPION: "The champion predicts; where its artifact cannot be used, the version in use before it does.",
+}
 
 
 def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
@@ -43,9 +47,7 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         backfill_policy=in_few_runs(),
         # Of new rows the predictions are made by the run that makes these; see `chain`.
         automation_condition=when_updated(dg.AssetSelection.assets(deployed), [deployed, features], changed=True),
-        check_specs=[
-            dg.AssetCheckSpec(_CHECK, asset=key, description="Every entity of the partition has one prediction.")
-        ],
+        check_specs=[dg.AssetCheckSpec(name, asset=key, description=text) for name, text in _CHECKS.items()],
         io_manager_key="predictions",
         pool=WAREHOUSE,
         group_name=PREDICTIONS,
@@ -62,27 +64,26 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         from lastmile.learning.frames import parquet
         from lastmile.learning.predictions.prediction import counts
         from lastmile.learning.predictions.prediction import predictions as predicted_by
-        from lastmile.learning.registry import versions as registry
         from lastmile.learning.registry.artifacts import ArtifactRefused
-        from lastmile.learning.registry.deployments import champion
+        from lastmile.learning.registry.serving import in_use
 
-        with platform.connect() as connection:
-            version = champion(connection, model.name)
-        if version is None:
+        try:
+            with platform.connect() as connection:
+                answering = in_use(connection, platform.store(), model)
+        except ArtifactRefused as refused:
+            raise dg.Failure(str(refused), allow_retries=False) from refused
+        if answering is None:
             reason = f"no version of the model {model.name} is in use yet: nothing predicted"
-            yield nothing_made([_CHECK], "nothing predicted", reason)
+            yield nothing_made(list(_CHECKS), "nothing predicted", reason)
             return
+        version, estimator = answering.version, answering.estimator
         if gone := sorted({*version.features} - {*rows.columns}):
             reason = (
                 f"version {version.version} of {model.name} needs {', '.join(gone)}, which {model.features.name} has no"
                 " longer: nothing is predicted until the model is trained again"
             )
-            yield nothing_made([_CHECK], "nothing predicted", reason)
+            yield nothing_made(list(_CHECKS), "nothing predicted", reason)
             return
-        try:
-            estimator = registry.load(platform.store(), version, model.trusted)
-        except ArtifactRefused as refused:
-            raise dg.Failure(str(refused), allow_retries=False) from refused
         background = parquet(platform.store(), version.snapshot_key, model.inputs)
         found = predicted_by(model, version, estimator, rows, background)
         contents = []
@@ -94,7 +95,10 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             value=found,
             data_version=dg.DataVersion(digest([f"{model.name} {version.version}", *contents])),
-            check_results=[check(_CHECK, _faults(model, rows, found))],
+            check_results=[
+                check(_COMPLETE, _faults(model, rows, found)),
+                check(_CHAMPION, [answering.instead_of] if answering.instead_of else []),
+            ],
         )
 
     return predictions
