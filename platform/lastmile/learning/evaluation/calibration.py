@@ -37,7 +37,7 @@ def _of_answer(yes: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict
 
 def _logistic(columns: NDArray[np.float64], offset: NDArray[np.float64], yes: NDArray[np.float64]) -> list[float]:
     """Coefficients of a logistic regression by Newton's method; the ridge, worth a thousandth of a row, keeps answers
-    that are told apart without a fault finite."""
+    that are separated without a fault finite."""
     found, ridge = np.zeros(columns.shape[1]), 1e-3 * np.eye(columns.shape[1])
     for _ in range(_STEPS):
         chance = 1 / (1 + np.exp(-np.clip(columns @ found + offset, -30, 30)))

@@ -11,7 +11,7 @@ from lastmile.learning.evaluation.metrics import Predicted
 from lastmile.learning.training.folds import Fold
 
 #: Rows that folds are made of: their scores have two or three decimals, and the fit of all rows stays the main work.
-MOST_ROWS = 200_000
+MOST_ROWS = 100_000
 
 
 def sampled(features: FeatureSet, rows: pd.DataFrame) -> pd.DataFrame:

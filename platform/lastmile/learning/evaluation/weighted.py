@@ -96,7 +96,7 @@ def _by_rank(
 
 
 def _steps(ranked_by: NDArray[np.float64], most: int) -> NDArray[np.intp]:
-    """The step of each row from the highest value down: rows of one value cannot be told apart; where there are more
+    """The step of each row from the highest value down: rows of one value share one; where there are more
     values than `most`, steps are of equally many values."""
     order = np.argsort(-ranked_by, kind="stable")
     step = np.cumsum(np.append(0, np.diff(ranked_by[order]) != 0))
