@@ -1,4 +1,4 @@
-"""`lastmile models calibrate`: correct the predictions for a new survey by a few of its labels, and show what it gains."""
+"""`lastmile models calibrate`: correct the predictions for a new survey by a few labels, and show what it gains."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,6 +75,6 @@ def summary(found: "Calibrated", survey: str) -> str:
         return f"{said}. No other survey is large enough to show what so many labels gain."
     gain = found.gain
     return (
-        f"{said}. With {gain.labels} labels each, the typical error in {gain.groups} other surveys went from a factor of"
-        f" {exp(gain.before):.2f} to {exp(gain.after):.2f}."
+        f"{said}. With {gain.labels} labels each, the typical error in {gain.groups} other surveys went from a factor"
+        f" of {exp(gain.before):.2f} to {exp(gain.after):.2f}."
     )
