@@ -81,13 +81,28 @@ def test_a_level_is_the_measured_one_and_predicted_only_where_there_is_none(make
         FROM marts.fct_household_year GROUP BY 1 ORDER BY 1
     """
     with everything.connect() as connection:
-        connection.execute("UPDATE predictions.vulnerability SET vulnerability_level = 'On Track'")
+        connection.execute(
+            "UPDATE predictions.vulnerability SET vulnerability_level = 'On Track', probability_struggling = 0,"
+            " probability_severely_struggling = 0"
+        )
         known = connection.execute(query).fetchall()
     make("reports")
     page = text(store.read(LATEST).decode())
     assert len(known) == 2
     for year, share, measured, predicted in known:
         assert f"{year} {share:.0f}% {measured} {predicted}" in page
+
+
+def test_predicted_households_count_as_vulnerable_by_how_likely_they_are(make, everything, store: Store) -> None:
+    """Of 200 at three in ten each 60, whatever level is the likeliest."""
+    with everything.connect() as connection:
+        connection.execute("UPDATE features.household_vulnerability SET vulnerability_level = NULL")
+        connection.execute(
+            "UPDATE predictions.vulnerability SET vulnerability_level = 'On Track', probability_struggling = 0.2,"
+            " probability_severely_struggling = 0.1"
+        )
+    make("reports")
+    assert "2018 30% 0 200" in text(store.read(LATEST).decode())
 
 
 def test_countries_that_need_attention_come_first(make, everything, store: Store) -> None:
