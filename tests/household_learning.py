@@ -1,5 +1,8 @@
 """What the project learns of households, as declared, and as assets on a platform of a test's own."""
 
+from dataclasses import replace
+from typing import Any
+
 import dagster as dg
 
 from lastmile.learning import FeatureSet, Model
@@ -21,7 +24,29 @@ from lastmile.orchestration.learning.shared import (
 from lastmile.orchestration.resources import Platform
 
 HOUSEHOLDS: Declared[FeatureSet] = load_features("assets")["household_vulnerability"]
-VULNERABILITY: Declared[Model] = load_models("assets")["vulnerability"]
+_DECLARED: Declared[Model] = load_models("assets")["vulnerability"]
+
+
+def quick() -> Any:
+    """Trained in a moment: the project's own estimator takes twenty times as long, and is tried on real surveys."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.feature_selection import VarianceThreshold
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder, StandardScaler
+
+    features = HOUSEHOLDS.value
+    ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    numbers = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler())
+    encode = make_column_transformer(
+        (ordinal, features.names("categorical")), (numbers, features.names("numeric", "boolean"))
+    )
+    return make_pipeline(encode, VarianceThreshold(), LogisticRegression(max_iter=200))
+
+
+#: The project's model of the vulnerability level, but for its estimator.
+VULNERABILITY = replace(_DECLARED, value=replace(_DECLARED.value, estimator=quick, learns_from=None))
 
 
 def learning_assets(

@@ -23,6 +23,7 @@ from lastmile.orchestration.learning.shared import (
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
+from lastmile.orchestration.runs.cause import BY_AUTOMATION
 
 if TYPE_CHECKING:
     from lastmile.learning.monitoring.drift import Drift
@@ -43,7 +44,8 @@ def monitoring_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
     follows = dg.AssetSelection.assets(predicted)
     # In the run that predicts, where automation or drops led to it: a run of its own costs more than it does.
     together = When.any_deps_match(When.will_be_requested()).allow(follows)
-    apart = when_updated(follows, [predicted, features], along=When.executed_with_root_target())
+    by_automation = When.all_new_updates_have_run_tags(tag_keys={BY_AUTOMATION})
+    apart = when_updated(follows, [predicted, features], along=by_automation)
 
     @dg.asset(
         key=key,

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CAUSE_TAG = "lastmile/cause"
-_BY_AUTOMATION = "dagster/from_automation_condition"
+#: The tag of runs that automation requested.
+BY_AUTOMATION = "dagster/from_automation_condition"
 _MADE_FROM = "dagster/input_data_version/"
 #: Characters of a cause, and assets or files named in it.
 _LONGEST, NAMED = 200, 3
@@ -38,7 +39,7 @@ def listed(names: Sequence[str]) -> str:
 def record_cause(instance: "DagsterInstance", run_id: str) -> None:
     """Tag the run of automation with its cause; one that says already why it was launched is left as it is."""
     run = instance.get_run_by_id(run_id)
-    if run is None or CAUSE_TAG in run.tags or run.tags.get(_BY_AUTOMATION) != "true":
+    if run is None or CAUSE_TAG in run.tags or run.tags.get(BY_AUTOMATION) != "true":
         return
     try:
         cause = _cause(instance, sorted(run.asset_selection or ()), partitions_of_run(run))
