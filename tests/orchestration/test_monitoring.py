@@ -5,6 +5,7 @@ from collections.abc import Callable
 import dagster as dg
 import pytest
 from household_learning import (
+    CHAMPION_KEY,
     FEATURES_KEY,
     MODEL_KEY,
     PREDICTIONS_KEY,
@@ -112,7 +113,7 @@ def test_a_new_model_has_predictions_and_monitoring_requested_together_and_once(
         return {made.key: made.true_subset.size for made in result.results if not made.true_subset.is_empty}
 
     tick()
-    instance.report_runless_asset_event(dg.AssetMaterialization(MODEL_KEY))
+    instance.report_runless_asset_event(dg.AssetMaterialization(CHAMPION_KEY, tags={"dagster/data_version": "1"}))
     asked = [{key: size for key, size in tick().items() if key in (PREDICTIONS_KEY, KEY)} for _ in range(3)]
     assert [one for one in asked if one] == [{PREDICTIONS_KEY: 2, KEY: 2}]
     for year in YEARS:
