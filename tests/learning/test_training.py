@@ -108,3 +108,13 @@ def test_the_recipe_changes_with_a_hyper_parameter() -> None:
         return trees().set_params(histgradientboostingclassifier__max_iter=61)
 
     assert recipe(replace(YIELD, estimator=more_trees), "code") != recipe(YIELD, "code")
+
+
+def test_an_estimator_that_asks_for_groups_is_given_the_group_of_each_row(rows) -> None:
+    class Asking(DummyClassifier):
+        def fit(self, X, y, groups):  # noqa: N803
+            self.groups_ = list(groups)
+            return super().fit(X, y)
+
+    fitted = fit(replace(MODEL, estimator=Asking), rows)
+    assert fitted.groups_ == list(rows[MODEL.features.group])

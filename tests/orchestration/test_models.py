@@ -5,6 +5,7 @@ import pytest
 from household_learning import HOUSEHOLDS, LEVELS, VULNERABILITY
 from households import households, put_marts
 
+from lastmile.learning.evaluation.metrics import higher_is_better
 from lastmile.learning.registry import versions as registry
 from lastmile.learning.registry.versions import ModelVersion
 from lastmile.orchestration.resources import Platform
@@ -41,7 +42,9 @@ def test_the_first_version_beats_the_dummy_in_every_score(make, learning_platfor
     version = newest(learning_platform)
     assert version.version == "1"
     assert version.scores["dummy"].keys() == SCORES
-    assert all(version.scores[name] > dummy for name, dummy in version.scores["dummy"].items())
+    for name, dummy in version.scores["dummy"].items():
+        better, worse = (version.scores[name], dummy) if higher_is_better(name) else (dummy, version.scores[name])
+        assert better > worse, name
     assert [check.passed for check in result.get_asset_check_evaluations()] == [True]
 
 
