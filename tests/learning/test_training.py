@@ -8,6 +8,7 @@ import pytest
 from fields import FIELDS, LEVELS, SEASONS, YIELD, fields, trees, with_inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
 
 from lastmile.learning import ByTime
 from lastmile.learning.training.fitting import MISSING, TooLittleData, fit, folds, inputs, predicted, recipe
@@ -116,5 +117,5 @@ def test_an_estimator_that_asks_for_groups_is_given_the_group_of_each_row(rows) 
             self.groups_ = list(groups)
             return super().fit(X, y)
 
-    fitted = fit(replace(MODEL, estimator=Asking), rows)
-    assert fitted.groups_ == list(rows[MODEL.features.group])
+    fitted = fit(replace(YIELD, estimator=Asking), rows)
+    assert fitted.groups_ == list(rows[YIELD.features.group])
