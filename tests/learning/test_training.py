@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+<<<<<<< HEAD
 from fields import FIELDS, LEVELS, YIELD, trees, with_inputs
+=======
+import pytest
+from fields import FIELDS, LEVELS, SEASONS, YIELD, fields, trees, with_inputs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
+>>>>>>> wt-vuln
 
 from lastmile.learning.training.fitting import MISSING, fit, inputs, predicted, recipe
 
@@ -55,3 +63,13 @@ def test_the_recipe_changes_with_a_hyper_parameter() -> None:
         return trees().set_params(histgradientboostingclassifier__max_iter=61)
 
     assert recipe(replace(YIELD, estimator=more_trees), "code") != recipe(YIELD, "code")
+
+
+def test_an_estimator_that_asks_for_groups_is_given_the_group_of_each_row(rows) -> None:
+    class Asking(DummyClassifier):
+        def fit(self, X, y, groups):  # noqa: N803
+            self.groups_ = list(groups)
+            return super().fit(X, y)
+
+    fitted = fit(replace(YIELD, estimator=Asking), rows)
+    assert fitted.groups_ == list(rows[YIELD.features.group])
