@@ -143,3 +143,10 @@ def test_an_interval_of_few_groups_is_wider_than_its_percentiles() -> None:
 def test_uneven_groups_leave_fewer_degrees_of_freedom() -> None:
     assert degrees_of_freedom(np.repeat(np.arange(10), 30)) == pytest.approx(9)
     assert degrees_of_freedom(np.repeat(np.arange(10), [300] + [5] * 9)) == pytest.approx(1, abs=0.1)
+
+
+def test_the_level_named_is_the_one_most_likely_next_to_how_common_it_is() -> None:
+    model = replace(YIELD, task=replace(YIELD.task, common=(0.7, 0.2, 0.1)))
+    found = np.array([[0.6, 0.2, 0.2], [0.9, 0.05, 0.05]])
+    assert values(YIELD, found).tolist() == ["high", "high"]
+    assert values(model, found).tolist() == ["low", "high"]

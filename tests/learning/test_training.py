@@ -4,15 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-<<<<<<< HEAD
 from fields import FIELDS, LEVELS, YIELD, trees, with_inputs
-=======
-import pytest
-from fields import FIELDS, LEVELS, SEASONS, YIELD, fields, trees, with_inputs
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
->>>>>>> wt-vuln
 
 from lastmile.learning.training.fitting import MISSING, fit, inputs, predicted, recipe
 

@@ -31,6 +31,9 @@ class Classification:
     ordered: bool = False
     question: str | None = None
     positive: tuple[str, ...] = ()
+    #: How common each level is. The level named is then the one whose probability is highest next to it: the likeliest
+    #: one, which is named without, is hardly ever a rare one.
+    common: tuple[float, ...] = ()
 
     def metrics(self) -> tuple[str, ...]:
         """The first one is what versions are compared by: a proper score, so that probabilities count, too."""
@@ -48,6 +51,8 @@ class Classification:
         faults = [f"positive levels {strangers} are not among its levels"] if strangers else []
         if bool(self.question) != bool(self.positive):
             faults.append("a question needs positive levels, and they a question")
+        if self.common and (len(self.common) != len(self.levels) or min(self.common) <= 0):
+            faults.append(f"`common` has a share above zero for each of its {len(self.levels)} levels, or is left out")
         return faults
 
 

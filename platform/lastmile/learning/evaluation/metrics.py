@@ -81,12 +81,20 @@ def floor_metric(model: Model) -> str:
 
 
 def values(model: Model, found: Predicted) -> Truth:
-    """The likeliest level, or the number, of each row."""
+    """The level named, or the number, of each row."""
     if isinstance(model.task, Classification):
         levels: Truth = np.array(model.task.levels, dtype=object)
-        likeliest: Truth = levels[found.argmax(axis=1)]
-        return likeliest
+        named: Truth = levels[places(model.task, found)]
+        return named
     return found[:, 0]
+
+
+def places(task: Classification, found: Predicted) -> NDArray[np.intp]:
+    """Which level is named for each row: the likeliest, or where the task says how common they are, the one whose
+    probability is highest next to that."""
+    evidence = found / np.array(task.common) if task.common else found
+    named: NDArray[np.intp] = evidence.argmax(axis=1)
+    return named
 
 
 def _of_levels(
@@ -116,8 +124,8 @@ def _of_numbers(model: Model, name: str, truth: Truth, found: Predicted, codes: 
 def _counted(
     task: Classification, truth: Truth, found: Predicted, codes: Codes, weights: Weights
 ) -> NDArray[np.float64]:
-    places = is_level(task, truth).argmax(axis=1)
-    return confusion(places, found.argmax(axis=1), len(task.levels), codes, weights)
+    true = is_level(task, truth).argmax(axis=1)
+    return confusion(true, places(task, found), len(task.levels), codes, weights)
 
 
 def _of_counts(name: str, counted: NDArray[np.float64]) -> Scores:

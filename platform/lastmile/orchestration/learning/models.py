@@ -75,7 +75,8 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         with platform.connect() as connection:
             training = trainings.begin(connection, model, cause.reason, cause.run_id)
             try:
-                _refuse_leaks(connection, model, platform, rows)
+                if len(rows):
+                    _refuse_leaks(connection, model, platform, rows)
                 version, judged = train(connection, platform.store(), declared, rows, cause)
                 card = keep(connection, platform.store(), model, version)
             except TooLittleData as reason:
