@@ -9,7 +9,7 @@ from fields import HARVEST, LEVELS, YIELD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lastmile.learning.evaluation.metrics import floor_metric, gain, perfect, resampled, scores
+from lastmile.learning.evaluation.metrics import floor_metric, gain, perfect, resampled, scores, values
 from lastmile.learning.evaluation.resampling import (
     bootstrap,
     clusters,
