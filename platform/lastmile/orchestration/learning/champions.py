@@ -69,15 +69,24 @@ def champion_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         metadata={**source_code(declared), "dagster/table_name": "registry.deployments"},
     )
     def champion(context: dg.AssetExecutionContext, config: Choice, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
+        from lastmile.learning.cards.card import keep
         from lastmile.learning.registry import deployments
 
         with platform.connect() as connection:
             done = _deploy(connection, model, config, context.run.run_id)
             context.log.info(done)
-            found = deployments.deployment(connection, model.name)
+            found, current = (
+                deployments.deployment(connection, model.name),
+                deployments.champion(connection, model.name),
+            )
+            card = (
+                {"model card": dg.MetadataValue.url(keep(connection, platform.store(), model, current))}
+                if current
+                else {}
+            )
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(found.version if found else _NONE),
-                metadata={"decision": done, **(shown(connection, found) if found else {})},
+                metadata={"decision": done, **card, **(shown(connection, found) if found else {})},
                 check_results=[_loads(platform, connection, model)],
             )
 
