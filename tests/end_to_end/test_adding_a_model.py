@@ -17,12 +17,13 @@ import dagster as dg
 from assets.definitions import defs
 
 keys = [dg.AssetKey(path) for path in (
-    ["features", "household_land"], ["models", "reaches_line"], ["predictions", "reaches_line"])]
+    ["features", "household_land"], ["models", "reaches_line"], ["champion", "reaches_line"],
+    ["predictions", "reaches_line"])]
 assert {*keys} <= {*defs.resolve_all_asset_keys()}
 years = {"dagster/asset_partition_range_start": "2018", "dagster/asset_partition_range_end": "2019"}
 job = defs.resolve_implicit_global_asset_job_def()
 with dg.DagsterInstance.ephemeral() as instance:
-    for key, tags in zip(keys, (years, {}, years)):
+    for key, tags in zip(keys, (years, {}, {}, years)):
         result = job.execute_in_process(asset_selection=[key], tags=tags, instance=instance)
         failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
         assert result.success and not failed, failed
