@@ -71,7 +71,7 @@ def assert_complete(platform, since):
     households = ("raw.hhinfo", "marts.dim_household", "features.household_vulnerability", "predictions.vulnerability")
     assert len({rows(platform, f"SELECT count(*) FROM {table}")[0] for table in households}) == 1
     versions = "SELECT DISTINCT model_version FROM predictions.vulnerability"
-    newest = "SELECT max(version::int)::text FROM registry.model_versions"
+    newest = "SELECT version FROM registry.deployments WHERE name = 'vulnerability'"
     assert rows(platform, versions) == rows(platform, newest)
     made = (
         "SELECT max(id) FROM dagster.event_logs WHERE asset_key = %s AND dagster_event_type = 'ASSET_MATERIALIZATION'"

@@ -91,10 +91,9 @@ def test_the_surveys_with_a_wrong_factor_are_found(database, truth):
 
 def test_a_model_and_predictions_for_every_household_come_out(installation, database):
     state = installation.status()
-    (model,) = state["models"]
-    assert model["name"] == "vulnerability"
+    model = next(model for model in state["models"] if model["name"] == "vulnerability")
     assert model["scores"]["balanced_accuracy"] > model["scores"]["dummy"]["balanced_accuracy"]
-    assert sum(state["predictions"].values()) == state["datasets"]["hhinfo"]["rows"]["loaded"]
+    assert sum(state["predictions"]["vulnerability"].values()) == state["datasets"]["hhinfo"]["rows"]["loaded"]
     versions = database.execute("SELECT DISTINCT model_version FROM predictions.vulnerability").fetchall()
     assert versions == [(model["version"],)]
     assert list((installation.home / "store" / "reports").rglob("*.html"))

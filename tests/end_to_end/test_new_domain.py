@@ -22,7 +22,7 @@ with dg.DagsterInstance.ephemeral() as instance:
     for keys, tags in (
         (rows, months),
         ([dg.AssetKey(["features", "air_hour"])], months),
-        ([dg.AssetKey(["models", "dusty_air"])], {}),
+        ([dg.AssetKey(["models", "dusty_air"]), dg.AssetKey(["champion", "dusty_air"])], {}),
         ([dg.AssetKey(["predictions", "dusty_air"])], months),
     ):
         result = job.execute_in_process(asset_selection=keys, tags=tags, instance=instance)

@@ -19,7 +19,7 @@ def test_the_main_job_runs_on_s3_and_another_postgres(tmp_path, s3_store_url, em
         state = installation.status()
         truth = json.loads((tmp_path / "home" / "sample" / "household_survey.json").read_text())
         assert {name: dataset["rows"] for name, dataset in state["datasets"].items()} == truth["datasets"]
-        assert sum(state["predictions"].values()) == state["datasets"]["hhinfo"]["rows"]["loaded"]
+        assert sum(state["predictions"]["vulnerability"].values()) == state["datasets"]["hhinfo"]["rows"]["loaded"]
         assert not (tmp_path / "home" / "postgres").exists()
         assert not (tmp_path / "home" / "store").exists()
         with psycopg.connect(empty_database_url) as connection:

@@ -86,6 +86,6 @@ def test_levels_and_predictions_come_out(installation, database):
     assert {"On Track", "At Risk", "Struggling", "Severely Struggling"} <= set(levels)
     assert levels["Severely Struggling"] > levels["On Track"] > levels["At Risk"]
     state = installation.status()
-    assert sum(state["predictions"].values()) == sum(levels.values())
-    scores = state["models"][0]["scores"]
+    assert sum(state["predictions"]["vulnerability"].values()) == sum(levels.values())
+    scores = next(model["scores"] for model in state["models"] if model["name"] == "vulnerability")
     assert scores["balanced_accuracy"] > scores["dummy"]["balanced_accuracy"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from lastmile.learning.registry.summary import latest_scores, predictions_by_level
+from lastmile.learning.registry.summary import predictions_by_level, scores_in_use
 from lastmile.ledger import state
 from lastmile.ledger.state import Row
 from lastmile.ledger.unrouted import unrouted
@@ -19,12 +19,12 @@ IN_FORCE = ("loaded", "quarantined")
 
 
 def summary(connection: Connection, store: str) -> dict[str, Any]:
-    """What `datasets` says of each, the same over all of them, the newest model versions, the predictions by level."""
+    """What `datasets` says of each, the same over all of them, models in use, predictions by model and level."""
     by_dataset = datasets(connection, store)
     return {
         **_total(list(by_dataset.values())),
         "datasets": by_dataset,
-        "models": latest_scores(connection),
+        "models": scores_in_use(connection),
         "predictions": predictions_by_level(connection),
     }
 

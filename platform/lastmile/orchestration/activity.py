@@ -1,6 +1,6 @@
 """What the platform is doing, read from Dagster's storage, and whether anything is left to do.
 
-Idle means: no run and no backfill is under way, and both sensors have ticked since the last run ended and requested
+Idle means: no run and no backfill is under way, and the sensors have ticked since the last run ended and requested
 nothing. Automation waits a tick for its inputs to be idle, so it must have ticked several times.
 """
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, RunRecord
 
 #: The sensors, and how many ticks in a row must request nothing.
-SENSORS = {"landing": 1, "automation": 3}
+SENSORS = {"landing": 1, "automation": 3, "retraining": 1}
 _FAILED_TICKS = 3
 
 
@@ -70,8 +70,7 @@ def activity(instance: "DagsterInstance", since: float, blame_since: float = 0.0
         finished=[record.dagster_run.run_id for record in ended if record.dagster_run.is_success],
         failed=[record.dagster_run.run_id for record in ended if _is_final_failure(record)],
         settled=idle
-        and all(_requested_nothing(instance, sensor, ticks, last_end) for sensor, ticks in SENSORS.items())
-        and not _training_waits(instance),
+        and all(_requested_nothing(instance, sensor, ticks, last_end) for sensor, ticks in SENSORS.items()),
         sensor_errors=_sensor_errors(instance, blame_since),
     )
 
@@ -95,20 +94,6 @@ def _is_final_failure(record: "RunRecord") -> bool:
     if run.status not in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED):
         return False
     return not will_be_retried(run)
-
-
-def _training_waits(instance: "DagsterInstance") -> bool:
-    """Whether a model is trained at the next minute: what it is made from is newer than the request of its last run."""
-    from lastmile.orchestration.runs.cause import made_at, made_from
-
-    models = instance.get_asset_keys(prefix=["models"])
-    for model in instance.get_asset_records(models) if models else ():
-        upstream = [*made_from(model)]
-        newest = [made_at(record) or 0 for record in instance.get_asset_records(upstream)] if upstream else [0]
-        last = instance.get_run_record_by_id(model.asset_entry.last_run_id or "")
-        if max(newest) > (last.create_timestamp.timestamp() if last else made_at(model) or 0):
-            return True
-    return False
 
 
 def _ticks(instance: "DagsterInstance", sensor: str, limit: int) -> "Sequence[Any]":

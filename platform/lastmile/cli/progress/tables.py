@@ -65,11 +65,12 @@ def models_table(models: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def predictions_table(predictions: Mapping[str, int]) -> Table:
-    table = Table("predicted level", _right("rows"), _right("share"), title="Predictions")
-    total = sum(predictions.values())
-    for level, rows in sorted(predictions.items(), key=lambda item: -item[1]):
-        table.add_row(level, f"{rows:,}", f"{rows / total:.0%}")
+def predictions_table(predictions: Mapping[str, Mapping[str, int]]) -> Table:
+    table = Table("predictions", "level", _right("rows"), _right("share"), title="Predictions")
+    for name, levels in predictions.items():
+        total = sum(levels.values())
+        for place, (level, rows) in enumerate(sorted(levels.items(), key=lambda item: -item[1])):
+            table.add_row("" if place else name, level, f"{rows:,}", f"{rows / total:.0%}")
     return table
 
 

@@ -6,20 +6,21 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 
-def latest_scores(connection: Connection) -> list[dict[str, Any]]:
-    """Name, version and scores of the newest version of each model, by name."""
+def scores_in_use(connection: Connection) -> list[dict[str, Any]]:
+    """Name, version and scores of the version of each model in use, by name."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            "SELECT DISTINCT ON (name) name, version, scores FROM registry.model_versions"
-            " ORDER BY name, created_at DESC"
+            "SELECT name, version, scores FROM registry.deployments JOIN registry.model_versions USING (name, version)"
+            " ORDER BY name"
         ).fetchall()
 
 
-def predictions_by_level(connection: Connection) -> dict[str, int]:
-    """Number of predictions by predicted level, over all partitions."""
-    return dict(
-        connection.execute(
-            "SELECT level, sum(count::bigint)::bigint FROM registry.predictions,"
-            " jsonb_each_text(rows) AS by_level (level, count) GROUP BY level ORDER BY level"
-        ).fetchall()
-    )
+def predictions_by_level(connection: Connection) -> dict[str, dict[str, int]]:
+    """Number of predictions by model and predicted level, over all partitions; of numbers under the target's name."""
+    found: dict[str, dict[str, int]] = {}
+    for name, level, count in connection.execute(
+        "SELECT name, level, sum(count::bigint)::bigint FROM registry.predictions,"
+        " jsonb_each_text(rows) AS by_level (level, count) GROUP BY name, level ORDER BY name, level"
+    ):
+        found.setdefault(name, {})[level] = count
+    return found
