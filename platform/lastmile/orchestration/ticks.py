@@ -4,7 +4,7 @@ import json
 
 from psycopg import Connection
 
-_SENSORS = ("landing", "automation")
+_SENSORS = ("landing", "automation", "retraining")
 _NEWEST = """
 SELECT tick_body FROM dagster.job_ticks WHERE selector_id = %s AND status <> 'STARTED' ORDER BY timestamp DESC LIMIT 1
 """
