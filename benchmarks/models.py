@@ -146,7 +146,8 @@ def answered_by_peer(contest: Contest, script: Path, seconds: float, folder: Pat
     given, answer = folder / "rows.parquet", folder / f"{script.stem}.parquet"
     known = inputs(model.features, contest.rows, model.inputs)
     group = contest.rows[model.features.group].astype(str)
-    known.assign(level=contest.truth, group=group, fold=fold).to_parquet(given)
+    added = pd.DataFrame({"level": contest.truth, "group": group, "fold": fold})
+    pd.concat([known, added], axis=1).to_parquet(given)
     # A fold in which the search lasts as long as it may, and what a busy machine adds.
     patience = len(contest.split) * (3 * seconds + 300)
     cost = measured([python_for(script), script, given, answer, str(seconds)], _ONE_THREAD, patience=patience)
