@@ -75,15 +75,19 @@ def publish(name: str, found: Sequence[Found], ran_on: Mapping[str, str], consol
     (FOLDER / f"{name}.json").write_text(json.dumps({"machine": ran_on, "tables": written}, indent=1, default=str))
 
 
-def machine(url: str) -> dict[str, str]:
+def computer() -> dict[str, str]:
     """What it ran on, each in words."""
-    with psycopg.connect(url) as connection:
-        version = connection.execute("SHOW server_version").fetchall()[0][0]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "cores": f"{os.cpu_count()} cores",
         "memory": f"{memory:.0f} GiB of memory",
         "system": f"{platform.system()} {platform.machine()}",
         "python": f"Python {platform.python_version()}",
-        "postgres": f"Postgres {version}",
     }
+
+
+def machine(url: str) -> dict[str, str]:
+    """The same, with the Postgres that served it."""
+    with psycopg.connect(url) as connection:
+        version = connection.execute("SHOW server_version").fetchall()[0][0]
+    return {**computer(), "postgres": f"Postgres {version}"}

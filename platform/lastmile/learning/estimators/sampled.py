@@ -14,8 +14,8 @@ _BATCH = 50_000
 class Sampled(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Fits `regressor` on at most `most` of the rows, drawn by `random_state`, and predicts in batches.
 
-    For a linear model on encoded categories: its table of floats would be as large as all the rows, and a few hundred
-    coefficients do not get better by the hundred thousandth row.
+    A pipeline's tables of floats would be as large as all the rows, once for each of its steps, and a few hundred
+    coefficients or leaves do not get better by the hundred thousandth row.
     """
 
     def __init__(self, regressor: Any, most: int = 50_000, random_state: int = 0) -> None:

@@ -41,7 +41,8 @@ def prepare(model: Model, labelled: pd.DataFrame) -> Prepared:
     features = model.features
     sizes = labelled[features.group].value_counts(dropna=False)
     cluster = near_duplicates(features, labelled, model.inputs)
-    different = labelled[_kept(model, labelled, cluster)]
+    kept = _kept(model, labelled, cluster)
+    different = labelled if kept.all() else labelled[kept]  # a copy of a million rows is a GB
     used = _capped(features, different)
     copies, share = len(labelled) - len(different), float(sizes.iloc[0] / len(labelled)) if len(labelled) else 0.0
     largest = str(sizes.index[0]) if len(sizes) else None
