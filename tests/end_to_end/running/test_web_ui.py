@@ -59,7 +59,8 @@ def test_the_lineage_is_there_to_look_at(platform):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.goto(f"{platform.address}/asset-groups", wait_until="domcontentloaded")
-        for group in ("raw", "cleaned", "quarantine", "warehouse", "learning", "reports"):
+        learning = ("features", "candidates", "champions", "predictions", "monitoring")
+        for group in ("raw", "cleaned", "quarantine", "warehouse", *learning, "reports"):
             expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=60_000)
         browser.close()
 
