@@ -85,10 +85,10 @@ def test_every_data_test_is_a_check_that_says_what_it_checks(sets, installation)
 def test_seeds_are_made_and_checked(warehouse, sets, run):
     made = run(sets["warehouse_seeds"])
     names = {event.asset_key.path[-1] for event in made.get_asset_materialization_events()}
-    assert names == {"conversion_factors", "country_names"}
-    assert all(warehouse.select(f"SELECT count(*) FROM seeds.{name}")[0][0] > 200 for name in names)
+    assert names == {"conversion_factors", "country_names", "gdp_per_head"}
+    assert all(warehouse.select(f"SELECT count(*) FROM seeds.{name}")[0][0] > 100 for name in names)
     checks = made.get_asset_check_evaluations()
-    assert len(checks) == 4
+    assert len(checks) == 6
     assert all(check.passed for check in checks)
 
 
@@ -115,6 +115,7 @@ def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(wa
         "fct_household_year": 3,
         "dim_household": 3,
         "dim_household_history": 3,
+        "dim_household_items": 3,
         "dim_survey": 3,
         "int_survey": 3,
         "int_survey_comparison": 3,

@@ -5,7 +5,7 @@ Folds are made of a bounded number of rows, so that with many rows the fit of al
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from os import cpu_count
 from typing import Any
@@ -129,7 +129,7 @@ def _evaluation(
     scored = scores(model, truth, found)
     return Evaluation(
         scores=scored,
-        dummy=scores(model, truth, of_dummy),
+        dummy=scores(_likeliest(model), truth, of_dummy),
         importance={name: float(lost[name]) for name in model.inputs},
         rows=len(unseen),
         groups=groups.nunique(),
@@ -146,8 +146,15 @@ def _evaluation(
 
 def _floor(model: Model, truth: Truth, found: Predicted, of_dummy: Predicted) -> dict[str, Any]:
     name = floor_metric(model)
-    score, dummy = (scores(model, truth, of, [name])[name] for of in (found, of_dummy))
-    return {"metric": name, "score": score, "dummy": dummy, "floor": model.floor.value}
+    score, dummy = scores(model, truth, found, [name]), scores(_likeliest(model), truth, of_dummy, [name])
+    return {"metric": name, "score": score[name], "dummy": dummy[name], "floor": model.floor.value}
+
+
+def _likeliest(model: Model) -> Model:
+    """As a dummy answers: of how common the levels are it knows the commonest, next to which all are as likely."""
+    if not isinstance(model.task, Classification):
+        return model
+    return replace(model, task=replace(model.task, common=()))
 
 
 def _errors(model: Model, truth: Truth, found: Predicted, groups: pd.Series) -> dict[str, Any]:
