@@ -12,14 +12,16 @@ from visits import VISITS
 
 from lastmile.learning.declarations.loading import load_features, load_models
 from lastmile.orchestration.drops.assets import cleaned_assets, cleaned_key, quarantine_key, raw_asset, raw_key
+from lastmile.orchestration.learning.champions import champion_asset
 from lastmile.orchestration.learning.features import feature_asset
 from lastmile.orchestration.learning.models import model_asset
 from lastmile.orchestration.learning.predictions import prediction_asset
-from lastmile.orchestration.learning.shared import features_key, model_key, predictions_key, relation_key
+from lastmile.orchestration.learning.shared import champion_key, features_key, model_key, predictions_key, relation_key
 from lastmile.orchestration.partitions import partitions_of
 from lastmile.orchestration.resources import Platform
 
-FEATURES, MODEL, PREDICTIONS = features_key("fields"), model_key("fields"), predictions_key("fields")
+FEATURES, MODEL = features_key("fields"), model_key("fields")
+CHAMPION, PREDICTIONS = champion_key("fields"), predictions_key("fields")
 YEAR = "2020"
 CODE_VERSION = "dagster/code_version"
 
@@ -35,7 +37,7 @@ class Location:
 
     def reload(self) -> None:
         (features,), (model,) = load_features(NAME).values(), load_models(NAME).values()
-        ours = [feature_asset(features), model_asset(model), prediction_asset(model)]
+        ours = [feature_asset(features), model_asset(model), champion_asset(model), prediction_asset(model)]
         upstream = [
             *(dg.AssetSpec(relation_key(source)) for source in features.value.sources),
             dg.AssetSpec(cleaned_key("fields"), partitions_def=partitions_of(features.value.partition)),
@@ -55,6 +57,7 @@ class Location:
         self.make(cleaned_key("fields"), YEAR)
         self.make(FEATURES, YEAR)
         self.make(MODEL)
+        self.make(CHAMPION)
         self.make(PREDICTIONS, YEAR)
 
     def requested(self) -> set[dg.AssetKey]:
@@ -87,15 +90,23 @@ def settle(location: Location) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "edited"), [("farm/features/fields.py", {FEATURES}), ("farm/models/fields.py", {MODEL})]
+    ("file", "edited", "requested"),
+    [
+        ("farm/features/fields.py", {FEATURES}, {FEATURES}),
+        # A model is trained again by the sensor that starts trainings.
+        ("farm/models/fields.py", {MODEL, CHAMPION}, {CHAMPION, PREDICTIONS}),
+    ],
 )
-def test_an_edited_file_makes_its_asset_stale_and_is_made_again_after_a_reload(location, stale, file, edited) -> None:
+def test_an_edited_file_makes_its_asset_stale_and_is_made_again_after_a_reload(
+    location, stale, file, edited, requested
+) -> None:
     settle(location)
-    assert stale(location.graph, (FEATURES, YEAR), (MODEL, None)) == []
+    places = (FEATURES, YEAR), (MODEL, None), (CHAMPION, None)
+    assert stale(location.graph, *places) == []
     location.package.write(file, (location.package.folder / file).read_text() + "EDITED = True\n")
     location.reload()
-    assert edited <= set(stale(location.graph, (FEATURES, YEAR), (MODEL, None)))
-    assert edited <= location.requested() | location.requested()
+    assert edited <= set(stale(location.graph, *places))
+    assert requested <= location.requested() | location.requested()
 
 
 def test_a_comment_changes_nothing(location, stale) -> None:
