@@ -71,6 +71,8 @@ def measured(
                 os.killpg(program.pid, signal.SIGKILL)
             program.wait()
         said, complaints = _read(output), _read(errors)
+    if program.returncode < 0:
+        raise Failed(f"ended by {signal.Signals(-program.returncode).name}")
     if program.returncode:
         raise Failed((last_line(complaints) or last_line(said) or f"ended with {program.returncode}")[:_MESSAGE])
     stated = json.loads(last_line(said))

@@ -30,6 +30,7 @@ def test_seconds_and_cpu_are_those_of_the_work_and_memory_is_of_children_too(tmp
     [
         ("raise ValueError('no such table')", "ValueError: no such table"),
         ("time.sleep(30)", "not done after 1 seconds"),
+        ("import os; os.kill(os.getpid(), 15)", "ended by SIGTERM"),
     ],
 )
 def test_a_program_that_does_not_do_its_work_says_why(tmp_path: Path, body: str, message: str) -> None:

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from assets.household_survey.value import value_regressor
 from lastmile.learning.estimators.sampled import Sampled
 from lastmile.learning.estimators.scale import OnLogScale
+from lastmile.learning.evaluation.held_out import MOST_ROWS
 
 
 def test_a_number_is_learned_on_a_logarithmic_scale_between_its_bounds():
@@ -27,3 +29,9 @@ def test_a_sample_is_fitted_the_same_each_time_and_predictions_come_in_batches(m
     assert one.predict(rows) != pytest.approx(whole.predict(rows))
     assert whole.predict(rows) == pytest.approx(LinearRegression().fit(rows, number).predict(rows))
     assert len(whole.predict(rows[:0])) == 0
+
+
+def test_the_value_of_households_is_fitted_on_as_many_rows_as_it_is_evaluated_by():
+    sampled = value_regressor().regressor
+    assert isinstance(sampled, Sampled)
+    assert sampled.most == MOST_ROWS
