@@ -85,8 +85,9 @@ class PartitionedFrame:
 
 
 def _parquet(rows: pd.DataFrame) -> bytes:
-    file = io.BytesIO()
-    rows.to_parquet(file, compression="zstd", index=False)
+    file, plain = io.BytesIO(), rows.copy(deep=False)
+    plain.attrs = {}  # pandas writes them, too, and the same rows would differ
+    plain.to_parquet(file, compression="zstd", index=False)
     return file.getvalue()
 
 
