@@ -49,7 +49,14 @@ def quick() -> Any:
 
 #: The project's model of the vulnerability level, but for its estimator, on a fifth of its inputs.
 VULNERABILITY = replace(
-    _DECLARED, value=replace(_DECLARED.value, estimator=quick, learns_from=None, never=frozenset(ITEMS))
+    _DECLARED,
+    value=replace(
+        _DECLARED.value,
+        estimator=quick,
+        learns_from=None,
+        never=frozenset(ITEMS),
+        task=replace(_DECLARED.value.task, common=()),
+    ),
 )
 
 

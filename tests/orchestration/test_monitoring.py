@@ -62,8 +62,8 @@ def test_what_drifted_is_named_by_the_check_with_a_warning_and_calls_for_a_train
         # Five surveys against five: fewer inputs could change so by the luck of which surveys are in which year.
         connection.execute(
             "UPDATE marts.dim_household SET hh_size_members = hh_size_members * 3, land_owned_ha = land_owned_ha * 3,"
-            " livestock_tlu = livestock_tlu * 3, hdds_score = hdds_score + 20, hh_size_mae = hh_size_mae * 3,"
-            " land_cultivated_ha = land_cultivated_ha * 3 WHERE survey_year = 2019"
+            " livestock_tlu = livestock_tlu * 3, hdds_score = hdds_score + 20, crop_count = 5,"
+            " livestock_heads = 3, hh_size_mae = 4 WHERE survey_year = 2019"
         )
     make("features", "2019")
     make("predictions", "2019")

@@ -23,6 +23,7 @@ from lastmile.learning.registry.judgements import Judged
 from lastmile.learning.registry.onnx_export import export
 from lastmile.learning.registry.versions import Candidate, ModelVersion, latest, load, register
 from lastmile.learning.training.fitting import chosen, labelled, recipe
+from lastmile.learning.training.folds import FEWEST_ROWS, folds
 from lastmile.learning.training.preparation import prepare
 from lastmile.ledger import loaded_ids
 from lastmile.store import Store
@@ -64,6 +65,8 @@ def _candidate(
     cause: Cause,
 ) -> Candidate:
     model = declared.value
+    if len(known) < FEWEST_ROWS:
+        folds(model, known)  # raises TooLittleData, with what there is
     drops = loaded_ids(connection, store.url, model.features.datasets)  # before others come while it is trained
     prepared = prepare(model, known)
     trained = train_and_evaluate(model, prepared.rows)
