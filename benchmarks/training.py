@@ -3,10 +3,10 @@
     python -m benchmarks.training --rows 1000000
 
 The households are a sample's that went through intake and dbt, their answers mixed into as many as wanted. Training is
-what the platform does with a frame of features: near-copies are looked for, the estimator is fitted on all rows and
-evaluated on surveys it has not seen, the version's rows and predictions become files. Plain scikit-learn fits the same
-estimator on the same frame, and again for each of five folds of whole surveys, which it predicts. Each is a process of
-its own; time begins when the frame is in memory. Also written: `benchmarks/results/model_training.json`.
+what the platform does with a frame of features: near-copies are looked for, the estimator is fitted and evaluated on
+surveys it has not seen, the version's rows and predictions become files. Plain scikit-learn fits the same estimator,
+its trees on all rows, and again for each of five folds of whole surveys, which it predicts. Each is a process of its
+own; time begins when the frame is in memory. Also written: `benchmarks/results/model_training.json`.
 """
 
 import sys
