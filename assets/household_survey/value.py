@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 #: eat, above are typing errors.
 LOWEST, HIGHEST = 0.01, 100.0
 #: Rows that are enough, and as many as evaluation has: its scores are those of the model that is used.
-_MOST_ROWS = 200_000
+_MOST_ROWS = 100_000
 
 
 def value_regressor() -> "OnLogScale":

@@ -63,16 +63,16 @@ def test_what_was_chosen_is_read_from_the_estimator_loaded_again(rows: pd.DataFr
 
 def test_choosing_among_pure_noise_gains_nothing_since_each_fold_chooses_by_its_own_rows() -> None:
     model, rows = noise()
-    _, honest = train_and_evaluate(replace(model, most_inputs=3), rows)
+    honest = train_and_evaluate(replace(model, most_inputs=3), rows).evaluation
     before = chosen_inputs(replace(model, most_inputs=3), rows)  # the mistake: by rows that evaluate it, too
     narrow = replace(model, never=frozenset(set(model.features.names()) - set(before)))
-    _, mistaken = train_and_evaluate(narrow, rows)
+    mistaken = train_and_evaluate(narrow, rows).evaluation
     assert abs(honest.scores["roc_auc_yes"] - 0.5) < 0.08
     assert mistaken.scores["roc_auc_yes"] > 0.6
 
 
 def test_an_input_that_was_not_chosen_has_no_importance(rows: pd.DataFrame) -> None:
-    _, evaluation = train_and_evaluate(KEPT, rows)
+    evaluation = train_and_evaluate(KEPT, rows).evaluation
     assert evaluation.importance["noise"] == 0.0
     assert evaluation.importance["rain_mm"] > 0.05
 
