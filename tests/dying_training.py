@@ -11,6 +11,7 @@ from fields import YIELD, fields
 
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.registry import deployments, judgements, snapshots, versions
+from lastmile.learning.registry.events import Cause
 from lastmile.learning.training import candidates
 from lastmile.settings import Settings
 from lastmile.store import Store, open_store
@@ -52,9 +53,9 @@ def train(database_url: str, store_url: str, where: str | None = None) -> None:
     store = open_store(Settings(Path(store_url), None, store_url, "assets"))
     with connect(database_url) as connection:
         rows = fields(count=400)
-        version, judged = candidates.train(connection, store, DECLARED, rows, candidates.Cause("a test"))
+        version, judged = candidates.train(connection, store, DECLARED, rows, Cause("a test", "pytest"))
         if judged.decision == "promote":
-            deployments.promote(connection, version, judged.against or None, deployments.Cause("better", "lastmile"))
+            deployments.promote(connection, version, judged.against or None, Cause("better", "lastmile"))
 
 
 def _dying(step: Callable[..., Any], when: str) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from fields import FIELDS, WINDOW_2020, WINDOW_2021, YIELD, fields
 from lastmile.learning.experiments.experiment import Plan
 from lastmile.learning.features.building import stored
 from lastmile.learning.registry import deployments
-from lastmile.learning.registry.deployments import Cause
+from lastmile.learning.registry.events import Cause
 from lastmile.learning.registry.versions import Candidate, ModelVersion, register
 from lastmile.learning.training.fitting import fit, inputs, target
 from lastmile.store import Store

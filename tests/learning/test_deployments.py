@@ -9,17 +9,8 @@ from fields import FIELDS
 from sklearn.dummy import DummyClassifier
 
 from lastmile.errors import UserError
-from lastmile.learning.registry.deployments import (
-    Cause,
-    champion,
-    deployment,
-    earlier,
-    history,
-    hold,
-    promote,
-    release,
-    roll_back,
-)
+from lastmile.learning.registry.deployments import champion, deployment, earlier, hold, promote, release, roll_back
+from lastmile.learning.registry.events import Cause, history
 from lastmile.learning.registry.versions import Candidate, ModelVersion, register, version_of
 from lastmile.store import Store
 from lastmile.warehouse.connections import connect

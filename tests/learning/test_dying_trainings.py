@@ -7,7 +7,8 @@ import psycopg
 import pytest
 from dying_training import POINTS, train
 
-from lastmile.learning.registry.deployments import champion, history
+from lastmile.learning.registry.deployments import champion
+from lastmile.learning.registry.events import history
 from lastmile.learning.registry.judgements import last
 from lastmile.learning.registry.versions import load, versions
 from lastmile.store import Store

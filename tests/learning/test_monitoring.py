@@ -17,7 +17,8 @@ from lastmile.learning.monitoring.records import record
 from lastmile.learning.monitoring.reference import Reference, outside, predictions_by, reference, unseen, within
 from lastmile.learning.monitoring.verdicts import drift_reason
 from lastmile.learning.predictions.prediction import predictions
-from lastmile.learning.registry.deployments import Cause, promote, roll_back
+from lastmile.learning.registry.deployments import promote, roll_back
+from lastmile.learning.registry.events import Cause
 from lastmile.learning.registry.versions import Candidate, ModelVersion, register
 from lastmile.learning.training.fitting import fit, labelled, predicted, target
 

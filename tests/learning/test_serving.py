@@ -8,7 +8,8 @@ import pytest
 from fields import FIELDS, YIELD
 
 from lastmile.learning.registry.artifacts import ArtifactRefused
-from lastmile.learning.registry.deployments import Cause, promote
+from lastmile.learning.registry.deployments import promote
+from lastmile.learning.registry.events import Cause
 from lastmile.learning.registry.serving import in_use
 from lastmile.learning.registry.versions import Candidate, ModelVersion, register
 from lastmile.learning.training.fitting import fit

@@ -12,7 +12,8 @@ from visits import HEADER, VISITS
 
 from lastmile.contracts import Contract, load_contracts
 from lastmile.learning.evaluation.evaluation import train_and_evaluate
-from lastmile.learning.registry.deployments import Cause, champion, promote
+from lastmile.learning.registry.deployments import champion, promote
+from lastmile.learning.registry.events import Cause
 from lastmile.learning.registry.versions import Candidate, register
 from lastmile.learning.training.fitting import recipe
 from lastmile.orchestration.resources import Platform

@@ -7,7 +7,8 @@ import pytest
 from household_learning import CHAMPION_KEY, VULNERABILITY, learning_assets, learning_resources
 
 from lastmile.learning.registry import judgements
-from lastmile.learning.registry.deployments import champion, deployment, history
+from lastmile.learning.registry.deployments import champion, deployment
+from lastmile.learning.registry.events import history
 from lastmile.learning.registry.versions import register
 
 NAME = VULNERABILITY.value.name

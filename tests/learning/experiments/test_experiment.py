@@ -8,7 +8,7 @@ from experimenting import CAUSE, PLAN
 
 from lastmile.errors import UserError
 from lastmile.learning.experiments.experiment import decide, experiments, history, named, ramp, running, start, stop
-from lastmile.learning.registry import deployments
+from lastmile.learning.registry import deployments, events
 
 
 def test_a_started_experiment_is_its_plan_and_says_who_started_it_and_why(connection, shadow):
@@ -58,16 +58,16 @@ def test_deciding_for_a_treatment_promotes_it_and_keeps_the_verdict(connection, 
     found = decide(connection, "learned", versions[1], "It is better.", CAUSE)
     assert (found.state, found.decision) == ("decided", "2")
     assert deployments.champion(connection, "fields").version == "2"
-    newest = deployments.history(connection, "fields")[1]
+    newest = events.history(connection, "fields")[1]
     assert (newest["event"], newest["reason"]) == ("promoted", "experiment learned: to try it")
     last = history(connection, "learned")[-1]
     assert (last.event, last.decision, last.verdict, last.actor) == ("decided", "2", "It is better.", "ada")
 
 
 def test_deciding_for_the_control_changes_no_champion(connection, shadow, versions):
-    before = deployments.history(connection, "fields")
+    before = events.history(connection, "fields")
     assert decide(connection, "learned", versions[0], "No difference.", CAUSE).decision == "1"
-    assert deployments.history(connection, "fields") == before
+    assert events.history(connection, "fields") == before
 
 
 def test_a_stopped_experiment_can_be_decided_and_a_decided_one_not_again(connection, shadow, versions):

@@ -10,7 +10,7 @@ from lastmile.settings import Settings
 
 if TYPE_CHECKING:
     from lastmile.learning.declarations.model import Model
-    from lastmile.learning.registry.deployments import Cause
+    from lastmile.learning.registry.events import Cause
 
 Name = Annotated[str, typer.Argument(help="The experiment.", metavar="NAME")]
 Why = Annotated[str, typer.Option(help="The reason, kept with the event.")]
@@ -19,7 +19,7 @@ Who = Annotated[str | None, typer.Option(help="Who does it (default: the user of
 
 def cause(why: str, who: str | None) -> "Cause":
     """Raises UserError where the reason is empty."""
-    from lastmile.learning.registry.deployments import Cause
+    from lastmile.learning.registry.events import Cause
 
     if not why.strip():
         raise UserError("--why is empty: give the reason, for those who read the history later")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from lastmile.learning.registry.deployments import Cause
+    from lastmile.learning.registry.events import Cause
 
 Version = Annotated[str, typer.Argument(help="Version, such as 3.")]
 
@@ -95,7 +95,8 @@ def release(name: Name, reason: Reason) -> None:
 def _change(name: str, reason: str, change: "Callable[[Connection, Cause], str]") -> None:
     """Change the registry, then let Dagster know."""
     from lastmile.embedded.instance import dagster_instance
-    from lastmile.learning.registry.deployments import Cause, deployment
+    from lastmile.learning.registry.deployments import deployment
+    from lastmile.learning.registry.events import Cause
     from lastmile.orchestration.learning.champions import report
 
     settings = Settings.from_environment()

@@ -54,12 +54,13 @@ def show(name: Name, as_json: AsJson = False) -> None:
     Example: lastmile models show vulnerability
     """
     from lastmile.learning.registry import deployments
+    from lastmile.learning.registry.events import history
     from lastmile.learning.registry.overview import version_rows
 
     settings = Settings.from_environment()
     model = declared_model(settings, name).value
     with opened(settings) as (connection, _):
-        rows, events = version_rows(connection, model), deployments.history(connection, name)
+        rows, events = version_rows(connection, model), history(connection, name)
         used = deployments.deployment(connection, name)
     if as_json:
         print(json.dumps({"versions": rows, "history": events, "in use": used and vars(used)}, default=str))

@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from lastmile.learning import plots
 from lastmile.learning.declarations.model import Classification, Model
-from lastmile.learning.registry import deployments, judgements
+from lastmile.learning.registry import deployments, events, judgements
 from lastmile.learning.registry.versions import ModelVersion, versions
 from lastmile.store import Store
 
@@ -64,9 +64,7 @@ def contents(connection: Connection, model: Model, version: ModelVersion) -> Row
         "pictures": _pictures(model, scores),
         "changed": _changed(model, version, before) if before else [],
         "before": before,
-        "history": [
-            event for event in deployments.history(connection, model.name) if event["version"] == version.version
-        ],
+        "history": [event for event in events.history(connection, model.name) if event["version"] == version.version],
     }
 
 

@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 
 from lastmile.errors import UserError
 from lastmile.learning.registry import deployments
-from lastmile.learning.registry.deployments import Cause
+from lastmile.learning.registry.events import Cause
 from lastmile.learning.registry.versions import ModelVersion
 
 Mode = Literal["shadow", "split"]

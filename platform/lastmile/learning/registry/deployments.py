@@ -5,15 +5,16 @@ process killed at any moment leaves the old champion or the new one. A rollback 
 replaces it until a person releases it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from psycopg import Connection
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 
 from lastmile.errors import UserError
+from lastmile.learning.registry.events import Cause, record
 from lastmile.learning.registry.versions import ModelVersion
 
 Outcome = Literal["deployed", "same", "held", "changed"]
@@ -33,9 +34,6 @@ _EARLIER = """
     ORDER BY newest DESC
 """
 _DEPLOY = "SELECT registry.deploy(%s, %s, %s, %s, %s, %s, %s, %s)"
-_EVENT = """
-    INSERT INTO registry.events (name, version, event, reason, actor, run_id) VALUES (%s, %s, %s, %s, %s, %s)
-"""
 
 
 @dataclass(frozen=True)
@@ -48,15 +46,6 @@ class Deployment:
     held_since: datetime | None
     held_by: str | None
     held_reason: str | None
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why something is done, by whom, and in which run."""
-
-    reason: str
-    actor: str
-    run_id: str | None = None
 
 
 def champion(connection: Connection, name: str) -> ModelVersion | None:
@@ -123,25 +112,8 @@ def _change_hold(
         found = cursor.execute(change, [*held, held[0], name]).fetchone()
         if found is None:
             raise UserError(f"no version of {name} is in use: `lastmile models list` shows the models that have one")
-        connection.execute(_EVENT, [name, found.version, event, cause.reason, cause.actor, cause.run_id])
+        record(connection, name, found.version, event, cause)
     return found
-
-
-def record(connection: Connection, version: ModelVersion, event: str, cause: Cause) -> None:
-    """An event that changes no champion: `registered`, `archived`, `suspected`."""
-    connection.execute(_EVENT, [version.name, version.version, event, cause.reason, cause.actor, cause.run_id])
-
-
-def history(connection: Connection, name: str) -> list[Mapping[str, Any]]:
-    """What happened to the model's versions, the newest first: at, version, event, previous, reason, actor, run_id."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return [
-            *cursor.execute(
-                "SELECT at, version, event, previous, reason, actor, run_id FROM registry.events"
-                " WHERE name = %s ORDER BY id DESC",
-                [name],
-            )
-        ]
 
 
 def predicted_by_others(connection: Connection, names: Sequence[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from lastmile.learning.registry.events import Cause, record
 from lastmile.learning.registry.versions import ModelVersion
 
 _INSERT = """
@@ -48,11 +49,8 @@ def keep(
     with connection.transaction(), connection.cursor(row_factory=class_row(Judged)) as cursor:
         judged = cursor.execute(_INSERT, [*given, Jsonb(reasons), Jsonb(dict(comparison)), run_id]).fetchall()[0]
         if event := _EVENTS.get(decision):
-            connection.execute(
-                "INSERT INTO registry.events (name, version, event, reason, actor, run_id)"
-                " VALUES (%s, %s, %s, %s, 'lastmile', %s)",
-                [version.name, version.version, event, "; ".join(reasons), run_id],
-            )
+            cause = Cause("; ".join(reasons), "lastmile", run_id)
+            record(connection, version.name, version.version, event, cause)
     return judged
 
 

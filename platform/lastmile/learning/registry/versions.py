@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 
 from lastmile.errors import UserError
 from lastmile.learning.registry import artifacts, snapshots
+from lastmile.learning.registry.events import Cause, record
 from lastmile.store import Store
 
 if TYPE_CHECKING:
@@ -32,10 +33,6 @@ _INSERT = """
         %(scores)s, %(run_id)s, %(model_type)s, %(signature)s, %(code_version)s, %(environment)s, %(snapshot_key)s,
         %(held_out_key)s, %(onnx)s)
     RETURNING *
-"""
-_REGISTERED = """
-    INSERT INTO registry.events (name, version, event, reason, actor, run_id)
-    VALUES (%s, %s, 'registered', %s, 'lastmile', %s)
 """
 #: What a model's numbers depend on.
 _LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
@@ -142,7 +139,8 @@ def register(connection: Connection, store: Store, candidate: Candidate) -> Mode
         row = {**_row(candidate), **files, "version": number, "snapshot_key": snapshot}
         with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
             made = cursor.execute(_INSERT, row).fetchall()[0]
-        connection.execute(_REGISTERED, [made.name, made.version, candidate.reason, candidate.run_id])
+        cause = Cause(candidate.reason, "lastmile", candidate.run_id)
+        record(connection, made.name, made.version, "registered", cause)
     return made
 
 

@@ -4,7 +4,6 @@ Each step is kept before the next, and a training that is repeated after it died
 rows and recipe make no second version, and a version without a judgement is judged from its files.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -19,6 +18,7 @@ from lastmile.learning.frames import content, contents
 from lastmile.learning.registry import judgements, snapshots
 from lastmile.learning.registry.artifacts import ArtifactRefused
 from lastmile.learning.registry.deployments import champion
+from lastmile.learning.registry.events import Cause
 from lastmile.learning.registry.judgements import Judged
 from lastmile.learning.registry.onnx_export import export
 from lastmile.learning.registry.versions import Candidate, ModelVersion, latest, load, register
@@ -30,14 +30,6 @@ from lastmile.store import Store
 
 #: Rows that the export must agree on.
 _PARITY_ROWS = 5_000
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why a model is trained, and in which run."""
-
-    reason: str
-    run_id: str | None = None
 
 
 def train(

@@ -96,7 +96,8 @@ def champion_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
 def _deploy(connection: "Connection", model: Model, config: Choice, run_id: str) -> str:
     """Carry out the choice, or the newest judgement; what was done, in words."""
     from lastmile.learning.registry import judgements, versions
-    from lastmile.learning.registry.deployments import Cause, promote, roll_back
+    from lastmile.learning.registry.deployments import promote, roll_back
+    from lastmile.learning.registry.events import Cause
 
     if config.version:
         if not config.reason:
@@ -133,7 +134,7 @@ def _loads(platform: Platform, connection: "Connection", model: Model) -> dg.Ass
 
 def shown(connection: "Connection", found: "Deployment") -> Mapping[str, Any]:
     """What the asset's page shows of a champion."""
-    from lastmile.learning.registry.deployments import history
+    from lastmile.learning.registry.events import history
 
     events = [
         dg.TableRecord({name: str(event[name] or "") for name in ("at", "version", "event", "reason", "actor")})

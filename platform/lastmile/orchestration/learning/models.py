@@ -68,10 +68,11 @@ def model_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
         from lastmile.learning.cards.card import keep
         from lastmile.learning.registry import trainings
-        from lastmile.learning.training.candidates import Cause, train
+        from lastmile.learning.registry.events import Cause
+        from lastmile.learning.training.candidates import train
         from lastmile.learning.training.folds import TooLittleData
 
-        cause = Cause(context.run.tags.get(CAUSE_TAG, "requested by hand"), context.run.run_id)
+        cause = Cause(context.run.tags.get(CAUSE_TAG, "requested by hand"), "lastmile", context.run.run_id)
         with platform.connect() as connection:
             training = trainings.begin(connection, model, cause.reason, cause.run_id)
             try:
