@@ -46,7 +46,7 @@ class PartitionedFrame:
         with replacing(connection, table, typed.schema, self.partition_column, window):
             insert(connection, table, typed)
             also(connection)
-            store.put(self.key(partition), _parquet(rows))
+            store.put(self.key(partition), as_parquet(rows))
 
     def read(self, store: Store, partitions: Iterable[str] | None = None) -> pd.DataFrame:
         """The rows of these partitions, of all when none are given; those never made have no rows.
@@ -55,7 +55,7 @@ class PartitionedFrame:
         """
         known = self.partitions(store)
         wanted = known if partitions is None else list(partitions)
-        found = [self._of(store, partition) for partition in wanted if partition in known]
+        found = [_read(store, self.key(partition)) for partition in wanted if partition in known]
         if not found:
             made = ", ".join(known) or "none"
             raise UserError(
@@ -66,25 +66,20 @@ class PartitionedFrame:
 
     def of(self, store: Store, partition: str) -> pd.DataFrame | None:
         """The rows of one partition as they were last made, None where it never was."""
-        try:
-            return pd.read_parquet(io.BytesIO(store.read(self.key(partition))))
-        except Missing:
-            return None
+        return parquet(store, self.key(partition))
 
     def differs(self, store: Store, partition: str, rows: pd.DataFrame) -> bool:
         """Whether a partition that was made has other rows than these."""
-        return store.read(self.key(partition)) != _parquet(rows)
+        return store.read(self.key(partition)) != as_parquet(rows)
 
     def partitions(self, store: Store) -> list[str]:
         """The partitions that were made, in order."""
         keys = [stored.key for stored in store.list(f"{self.kind}/{self.name}/")]
         return [match[1] for key in keys if (match := _PARTITION.search(key))]
 
-    def _of(self, store: Store, partition: str) -> pd.DataFrame:
-        return pd.read_parquet(io.BytesIO(store.read(self.key(partition))))
 
-
-def _parquet(rows: pd.DataFrame) -> bytes:
+def as_parquet(rows: pd.DataFrame) -> bytes:
+    """The rows as a file; the same rows are the same bytes."""
     file, plain = io.BytesIO(), rows.copy(deep=False)
     plain.attrs = {}  # pandas writes them, too, and the same rows would differ
     plain.to_parquet(file, compression="zstd", index=False)
@@ -93,8 +88,13 @@ def _parquet(rows: pd.DataFrame) -> bytes:
 
 def parquet(store: Store, key: str | None, columns: list[str] | None = None) -> pd.DataFrame | None:
     """The rows of a file, None where it was not kept or is lost."""
-    if key is None or not store.exists(key):
+    try:
+        return None if key is None else _read(store, key, columns)
+    except Missing:
         return None
+
+
+def _read(store: Store, key: str, columns: list[str] | None = None) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(store.read(key)), columns=columns)
 
 

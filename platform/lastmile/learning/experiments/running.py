@@ -3,24 +3,21 @@
 Rows that one of the versions was trained on are left out: on them the version that has seen more looks better.
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from psycopg import Connection
-from psycopg.rows import class_row
 
 from lastmile.errors import UserError
 from lastmile.learning.declarations.model import Model
 from lastmile.learning.experiments.assignment import units
 from lastmile.learning.experiments.experiment import Experiment
 from lastmile.learning.experiments.exposures import entities, expose, exposed, variant_of
-from lastmile.learning.registry.versions import ModelVersion, load
+from lastmile.learning.frames import parquet
+from lastmile.learning.registry.versions import ModelVersion, load, versions
 from lastmile.learning.training.fitting import predicted
 from lastmile.store import Store
-
-_VERSIONS = "SELECT * FROM registry.model_versions WHERE name = %s ORDER BY version::int"
 
 
 @dataclass(frozen=True)
@@ -34,8 +31,7 @@ class Run:
 
 def versions_of(connection: Connection, model: str, wanted: Sequence[str]) -> dict[str, ModelVersion]:
     """The versions by number. Raises UserError where one is not registered."""
-    with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
-        known = {one.version: one for one in cursor.execute(_VERSIONS, [model])}
+    known = {one.version: one for one in reversed(versions(connection, model))}
     if missing := [version for version in wanted if version not in known]:
         raise UserError(f"{model} has no version {', '.join(missing)}; it has: {', '.join(known) or 'none'}")
     return {version: known[version] for version in wanted}
@@ -68,13 +64,11 @@ def numbers(store: Store, model: Model, version: ModelVersion, rows: pd.DataFram
 
 def seen(store: Store, model: Model, versions: Sequence[ModelVersion], rows: pd.DataFrame) -> "pd.Series[bool]":
     """Whether one of the versions was trained on the row, or may have been: the row has its target, and is in the
-    version's snapshot; of a version without one, in a partition that it was trained on."""
+    version's snapshot; of a version without one, or whose snapshot is lost, in a partition that it was trained on."""
     labelled = rows[model.target].notna()
     by_any = pd.Series(False, index=rows.index)
     for version in versions:
-        by_any |= (
-            _in_snapshot(store, model, version, rows) if version.snapshot_key else _in_partition(model, version, rows)
-        )
+        by_any |= _seen_by(store, model, version, rows)
     return labelled & by_any
 
 
@@ -83,8 +77,10 @@ def _in_partition(model: Model, version: ModelVersion, rows: pd.DataFrame) -> "p
     return pd.to_datetime(rows[model.features.partition_column]).dt.strftime("%Y-%m-%d").isin(list(trained))
 
 
-def _in_snapshot(store: Store, model: Model, version: ModelVersion, rows: pd.DataFrame) -> "pd.Series[bool]":
+def _seen_by(store: Store, model: Model, version: ModelVersion, rows: pd.DataFrame) -> "pd.Series[bool]":
     columns = [*model.features.entity, model.features.partition_column]
-    trained = pd.read_parquet(io.BytesIO(store.read(str(version.snapshot_key))), columns=columns)
+    trained = parquet(store, version.snapshot_key, columns)
+    if trained is None:
+        return _in_partition(model, version, rows)
     known = set(map(tuple, entities(model.features, trained)))
     return pd.Series([tuple(entity) in known for entity in entities(model.features, rows)], index=rows.index)

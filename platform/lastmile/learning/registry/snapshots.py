@@ -1,10 +1,9 @@
 """The rows a version was fitted on, kept by what they are: a version can be made again from exactly these."""
 
-import io
-
 import pandas as pd
 
-from lastmile.store import Missing, Store
+from lastmile.learning.frames import as_parquet, parquet
+from lastmile.store import Store
 
 
 class SnapshotLost(Exception):
@@ -21,13 +20,7 @@ def keep(store: Store, feature_set: str, data_version: str, rows: pd.DataFrame) 
 
 def read(store: Store, key: str) -> pd.DataFrame:
     """Raises SnapshotLost."""
-    try:
-        return pd.read_parquet(io.BytesIO(store.read(key)))
-    except Missing:
-        raise SnapshotLost(f"{key} is lost: {store.url} has no such object") from None
-
-
-def as_parquet(rows: pd.DataFrame) -> bytes:
-    file = io.BytesIO()
-    rows.to_parquet(file, compression="zstd", index=False)
-    return file.getvalue()
+    rows = parquet(store, key)
+    if rows is None:
+        raise SnapshotLost(f"{key} is lost: {store.url} has no such object")
+    return rows

@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from lastmile.errors import UserError
+from lastmile.learning.frames import as_parquet
 from lastmile.learning.registry import artifacts, snapshots
 from lastmile.learning.registry.events import Cause, record
 from lastmile.store import Store
@@ -155,7 +156,7 @@ def _put_files(store: Store, candidate: Candidate, folder: str, body: bytes) -> 
     }
     if candidate.held_out is not None:
         found["held_out_key"] = f"{folder}/held_out.parquet"
-        store.put(found["held_out_key"], snapshots.as_parquet(candidate.held_out))
+        store.put(found["held_out_key"], as_parquet(candidate.held_out))
     return found
 
 

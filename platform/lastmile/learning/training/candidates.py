@@ -14,8 +14,8 @@ from lastmile.learning.declarations.model import Model
 from lastmile.learning.evaluation.comparison import Comparison, compare, paired
 from lastmile.learning.evaluation.evaluation import train_and_evaluate
 from lastmile.learning.evaluation.judgement import judge
-from lastmile.learning.frames import content, contents
-from lastmile.learning.registry import judgements, snapshots
+from lastmile.learning.frames import content, contents, parquet
+from lastmile.learning.registry import judgements
 from lastmile.learning.registry.artifacts import ArtifactRefused
 from lastmile.learning.registry.deployments import champion
 from lastmile.learning.registry.events import Cause
@@ -117,13 +117,13 @@ def judged(connection: Connection, store: Store, model: Model, version: ModelVer
 def compared(store: Store, model: Model, version: ModelVersion, current: ModelVersion) -> Comparison | None:
     """The version next to the champion, or another one, on rows that neither has seen; None where one of them left
     nothing to compare with."""
-    if not (version.snapshot_key and version.held_out_key and current.snapshot_key and current.held_out_key):
+    group = model.features.group
+    rows, candidate = (parquet(store, key) for key in (version.snapshot_key, version.held_out_key))
+    seen, before = parquet(store, current.snapshot_key, [group]), parquet(store, current.held_out_key)
+    if rows is None or candidate is None or seen is None or before is None:
         return None
-    rows, seen = (snapshots.read(store, str(one.snapshot_key)) for one in (version, current))
-    candidate, before = (snapshots.read(store, str(one.held_out_key)) for one in (version, current))
     try:
         estimator = load(store, current, model.trusted) if {*current.features} <= {*rows.columns} else None
     except ArtifactRefused:
         estimator = None
-    pairs = paired(model, rows, candidate, before, estimator, set(seen[model.features.group]))
-    return compare(model, pairs)
+    return compare(model, paired(model, rows, candidate, before, estimator, set(seen[group])))
