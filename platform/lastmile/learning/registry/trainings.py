@@ -4,6 +4,7 @@ What is new is counted where feature rows are kept: labelled rows that came or c
 count it began with, so a reason that it did away with does not come back, also where the training failed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +13,17 @@ from psycopg import Connection
 from psycopg.rows import class_row, dict_row
 
 from lastmile.learning.declarations.model import Model
-from lastmile.learning.registry.deployments import champion
-from lastmile.learning.registry.versions import latest
+
+#: Read every few seconds, of each model: no version is read whole, of which the scores are a hundred kB.
+_STANDING = """
+    SELECT now() AS now,
+        (SELECT coalesce(sum((changed ->> %(target)s)::bigint), 0) FROM registry.feature_partitions
+            WHERE name = %(features)s) AS changes,
+        (SELECT code_version FROM registry.model_versions
+            WHERE name = %(name)s ORDER BY version::int DESC LIMIT 1) AS code_version,
+        (SELECT scores -> 'floor' FROM registry.deployments JOIN registry.model_versions USING (name, version)
+            WHERE name = %(name)s) AS floor
+"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,11 @@ class Standing:
     code_version: str | None
     below_floor: str | None = None
     drift: str | None = None
+
+    @property
+    def new(self) -> int:
+        """Labelled rows that came or changed since the last training began."""
+        return self.changes - (self.last.changes if self.last else 0)
 
 
 def begin(connection: Connection, model: Model, reason: str, run_id: str | None) -> int:
@@ -83,18 +98,17 @@ def trainings(connection: Connection, name: str, most: int | None = None) -> lis
         ).fetchall()
 
 
-def standing(connection: Connection, model: Model, drift: str | None = None) -> Standing:
-    """How things are now; `drift` says in words what drifted since the champion was made."""
-    newest = latest(connection, model.name)
+def standing(connection: Connection, model: Model) -> Standing:
+    """How things are now, but for drift, which is looked for only where there is something new to learn from."""
+    of_model = {"name": model.name, "target": model.target, "features": model.features.name}
     with connection.cursor(row_factory=dict_row) as cursor:
-        now = cursor.execute("SELECT now()").fetchall()[0]["now"]
+        found = cursor.execute(_STANDING, of_model).fetchall()[0]
     return Standing(
-        now=now,
-        changes=changes(connection, model),
+        now=found["now"],
+        changes=int(found["changes"]),
         last=last(connection, model.name),
-        code_version=newest.code_version if newest else None,
-        below_floor=_below_floor(connection, model),
-        drift=drift,
+        code_version=found["code_version"],
+        below_floor=_below_floor(model, found["floor"]),
     )
 
 
@@ -104,7 +118,7 @@ def due(model: Model, code_version: str, found: Standing) -> str | None:
     Nothing is trained again from rows and code that it was made from already: below the floor and drift call for it
     only where there is something new to learn from, and not before the cool-down is over.
     """
-    rules, new = model.retraining, found.changes - (found.last.changes if found.last else 0)
+    rules, new = model.retraining, found.new
     if found.code_version is None:
         return f"{new} labelled rows, and no version yet" if new else None
     if found.code_version != code_version and (found.last is None or not _tried(found.last, code_version)):
@@ -127,9 +141,8 @@ def _tried(last: Training, code_version: str) -> bool:
     return code_version in last.reason
 
 
-def _below_floor(connection: Connection, model: Model) -> str | None:
-    current = champion(connection, model.name)
-    floor: dict[str, Any] = current.scores.get("floor", {}) if current else {}
+def _below_floor(model: Model, floor: Mapping[str, Any] | None) -> str | None:
+    """`floor` is what the evaluation of the champion says of it."""
     if not floor or floor["score"] >= model.floor.value:
         return None
     return f"{floor['metric']} {floor['score']:.3f} is below the floor {model.floor.value:g}"

@@ -4,6 +4,7 @@ Each run says why, as its tag `lastmile/cause`; trainings on request are runs of
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -80,5 +81,7 @@ def _reason(connection: "Connection", declared: Declared[Model]) -> str | None:
     from lastmile.learning.monitoring.verdicts import drift_reason
     from lastmile.learning.registry.trainings import due, standing
 
-    model = declared.value
-    return due(model, declared.code_version, standing(connection, model, drift_reason(connection, model.name)))
+    model, found = declared.value, standing(connection, declared.value)
+    if found.new:
+        found = replace(found, drift=drift_reason(connection, model.name))
+    return due(model, declared.code_version, found)
