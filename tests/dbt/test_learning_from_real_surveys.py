@@ -15,7 +15,8 @@ from assets.household_survey.features.household_vulnerability import features
 from assets.household_survey.models.vulnerability import model
 from lastmile.learning.evaluation.metrics import ranked_probability, surprise
 from lastmile.learning.features.building import build
-from lastmile.learning.training.fitting import fit, folds, inputs, labelled, predicted, target
+from lastmile.learning.training.fitting import fit, inputs, labelled, predicted, target
+from lastmile.learning.training.folds import folds
 
 LEVELS = list(model.task.levels)
 #: What the first model of households had, which learned the levels themselves.

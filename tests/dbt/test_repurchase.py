@@ -18,6 +18,7 @@ from lastmile.learning import field
 from lastmile.learning.declarations.loading import load_features, load_models
 from lastmile.learning.features.leakage import derived_inputs
 from lastmile.learning.features.lineage import measures
+from lastmile.orchestration.learning.champions import champion_asset
 from lastmile.orchestration.learning.features import feature_asset
 from lastmile.orchestration.learning.models import model_asset
 from lastmile.orchestration.learning.predictions import prediction_asset
@@ -93,7 +94,12 @@ def shop(warehouse, store, contracts, tmp_path):
 def test_the_sample_makes_a_model_that_beats_the_dummy_on_later_months(shop):
     range_of_months = {"dagster/asset_partition_range_start": "2023-11", "dagster/asset_partition_range_end": "2024-03"}
     customers, repurchase = load_features("assets")["customer_repurchase"], load_models("assets")["repurchase"]
-    assets = [feature_asset(customers), model_asset(repurchase), prediction_asset(repurchase)]
+    assets = [
+        feature_asset(customers),
+        model_asset(repurchase),
+        champion_asset(repurchase),
+        prediction_asset(repurchase),
+    ]
     with shop.environment(), dg.DagsterInstance.ephemeral() as instance:
         for one in assets:
             tags = range_of_months if one.partitions_def else {}

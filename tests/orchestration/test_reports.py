@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from lastmile.learning.registry.versions import register
 from lastmile.store import Store
 
 LATEST = "reports/vulnerability/latest.html"
@@ -142,12 +141,10 @@ def test_it_can_be_made_before_anything_was_predicted(make, store: Store) -> Non
     assert "No model has been trained yet." in page
 
 
-def test_predictions_by_an_older_version_than_the_newest_are_named(make, everything, candidate, store: Store) -> None:
+def test_predictions_by_another_version_than_the_one_in_use_are_named(make, everything, candidate, in_use) -> None:
     (verdict,) = make("reports").get_asset_check_evaluations()
     assert verdict.passed
-    with everything.connect() as connection:
-        versions = {**candidate.data_versions, "rows": "others"}
-        register(connection, store, replace(candidate, data_versions=versions))
+    in_use(replace(candidate, data_versions={**candidate.data_versions, "rows": "others"}))
     (verdict,) = make("reports").get_asset_check_evaluations()
     assert not verdict.passed
-    assert verdict.description == "vulnerability: 2 partitions by version 1; the newest version is 2"
+    assert verdict.description == "vulnerability: 2 partitions by version 1; version 2 is in use"
