@@ -4,17 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
+from commands import Commands
 from experimenting import keep, two_versions, without_levels
 from fields import YIELD, fields
-from typer.testing import CliRunner
 
-from lastmile.cli.app import app
 from lastmile.contracts.broken import Declarations
-from lastmile.errors import UserError
 from lastmile.learning.declarations import loading
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.registry.deployments import champion
 from lastmile.warehouse.connections import connect
+
+COMMANDS = Commands("experiments")
+run, said, mistake = COMMANDS.run, COMMANDS.said, COMMANDS.mistake
 
 
 @pytest.fixture
@@ -27,22 +28,6 @@ def warehouse(settings, store, database_url, monkeypatch):
         two_versions(connection, store)
         keep(connection, store, without_levels(fields()))
         yield connection
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, ["experiments", *arguments], env={"COLUMNS": "160"})
-
-
-def said(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output or result.exception
-    return result.stdout
-
-
-def mistake(*arguments):
-    result = run(*arguments)
-    assert isinstance(result.exception, UserError), result.output
-    return str(result.exception)
 
 
 def started(*options):

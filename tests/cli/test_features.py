@@ -6,13 +6,15 @@ from datetime import date
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
+from commands import Commands
 
-from lastmile.cli.app import app
 from lastmile.errors import UserError
 from lastmile.learning import read_features
 from lastmile.learning.features.building import stored
 from lastmile.learning.features.reading import feature_sets
+
+COMMANDS = Commands("features", columns=200)
+run, said = COMMANDS.run, COMMANDS.said
 
 
 @pytest.fixture
@@ -25,16 +27,6 @@ def customers(store):
         body = io.BytesIO()
         rows.to_parquet(body)
         store.put(frame.key(month), body.getvalue())
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, ["features", *arguments], env={"COLUMNS": "200"})
-
-
-def said(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output or result.exception
-    return result.stdout
 
 
 def test_the_list_says_what_a_row_is_and_which_partitions_there_are(customers):

@@ -8,6 +8,7 @@ import time
 import polars as pl
 import psycopg
 import pytest
+from commands import Commands
 from typer.testing import CliRunner
 from visits import Site
 
@@ -17,6 +18,9 @@ from lastmile.contracts import column, loading
 from lastmile.embedded.home_lock import exclusive
 from lastmile.errors import UserError
 from lastmile.warehouse.tables import ensure_table
+
+COMMANDS = Commands("quarantine")
+run, said, mistake = COMMANDS.run, COMMANDS.said, COMMANDS.mistake
 
 ROWS = ["v1,3,2,1,done", "v2,60,2,1,done", "v3,70,2,1,done", "v4,3,2,1,gone", "v5,3,2,1,done", "v6,3,2,1,absent"]
 
@@ -38,22 +42,6 @@ def site(settings, store, database_url):
 def visits_contract(site, monkeypatch):
     """The installation's contracts are those of the site."""
     monkeypatch.setattr(loading, "load_contracts", lambda assets: {"visits": site.contract})
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, ["quarantine", *arguments], env={"COLUMNS": "160"})
-
-
-def said(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output or result.exception
-    return result.stdout
-
-
-def mistake(*arguments):
-    result = run(*arguments)
-    assert isinstance(result.exception, UserError), result.output
-    return str(result.exception)
 
 
 def widen(site):

@@ -4,15 +4,17 @@ import json
 
 import psycopg
 import pytest
-from typer.testing import CliRunner
+from commands import Commands
 from visits import VISITS, YEARS, Site
 
-from lastmile.cli.app import app
 from lastmile.contracts import column
 from lastmile.contracts import loading as contracts
 from lastmile.errors import UserError
 from lastmile.ingestion.worker import ingest_pending
 from lastmile.warehouse.tables import ensure_table
+
+COMMANDS = Commands("rescued")
+run, said = COMMANDS.run, COMMANDS.said
 
 
 @pytest.fixture
@@ -27,16 +29,6 @@ def site(settings, store, database_url, monkeypatch):
         here.take()
         monkeypatch.setattr(contracts, "load_contracts", lambda _: {"visits": here.contract})
         yield here
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, ["rescued", *arguments], env={"COLUMNS": "160"})
-
-
-def said(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output or result.exception
-    return result.stdout
 
 
 def declare_wind(site):
