@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from lastmile.cli.connection import opened
-from lastmile.cli.experiments.options import Name, Who, Why, cause, declared_model
+from lastmile.cli.declared_model import declared_model
+from lastmile.cli.experiments.options import Name, Who, Why, cause
 from lastmile.cli.options import Yes, agreed
 from lastmile.settings import Settings
 
@@ -42,7 +43,7 @@ def decide(
     with opened(settings) as (connection, _):
         experiment = named(connection, name)
         chosen = versions_of(connection, experiment.model, [version])[version]
-        verdict = current_report(connection, declared_model(settings, experiment.model), experiment).verdict
+        verdict = current_report(connection, declared_model(settings, experiment.model).value, experiment).verdict
         print(verdict)
         agreed(f"Decide {name} for version {version}?", yes)
         end(connection, name, chosen, verdict, cause(why, who))

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lastmile.cli.connection import opened
-from lastmile.cli.experiments.options import Name, declared_model
+from lastmile.cli.declared_model import declared_model
+from lastmile.cli.experiments.options import Name
 from lastmile.cli.options import AsJson
 from lastmile.settings import Settings
 
@@ -58,7 +59,7 @@ def report(name: Name, as_json: AsJson = False) -> None:
     settings = Settings.from_environment()
     with opened(settings) as (connection, store):
         experiment = named(connection, name)
-        found = current_report(connection, declared_model(settings, experiment.model), experiment)
+        found = current_report(connection, declared_model(settings, experiment.model).value, experiment)
         where = keep(store, name, page(found, history(connection, name)))
     if as_json:
         print(json.dumps({**found.as_json(), "page": where}, default=str))

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from lastmile.cli.connection import opened
-from lastmile.cli.experiments.options import Name, Who, Why, cause, declared_model
+from lastmile.cli.declared_model import declared_model
+from lastmile.cli.experiments.options import Name, Who, Why, cause
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 
@@ -30,7 +31,7 @@ def run(
     settings = Settings.from_environment()
     with opened(settings) as (connection, store):
         experiment = named(connection, name)
-        model = declared_model(settings, experiment.model)
+        model = declared_model(settings, experiment.model).value
         rows = stored(model.features).read(store, partition)
         try:
             done = predict(connection, store, model, experiment, rows)

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import typer
 
 from lastmile.cli.connection import opened
-from lastmile.cli.experiments.options import Name, Who, Why, cause, declared_model
+from lastmile.cli.declared_model import declared_model
+from lastmile.cli.experiments.options import Name, Who, Why, cause
 from lastmile.settings import Settings
 
 
@@ -48,7 +49,7 @@ def start(
 
     settings = Settings.from_environment()
     with opened(settings) as (connection, store):
-        declared, of_treatments = declared_model(settings, model), share if mode == "split" else None
+        declared, of_treatments = declared_model(settings, model).value, share if mode == "split" else None
         wish = Wish(name, treatment, control, mode, of_treatments, unit, metric, alpha, detect, size, hypothesis)
         planned, basis = plan(connection, store, declared, wish)
         experiment = begin(connection, planned, cause(why, who), of_treatments)

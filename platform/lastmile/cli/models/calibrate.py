@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from lastmile.cli.connection import opened
-from lastmile.cli.models.declared import declared_model
+from lastmile.cli.declared_model import declared_model
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 

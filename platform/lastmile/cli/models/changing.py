@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lastmile.cli.connection import opened
-from lastmile.cli.models.declared import Name, Reason, declared_model
+from lastmile.cli.declared_model import declared_model
+from lastmile.cli.models.options import Name, Reason
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lastmile.cli.connection import opened
-from lastmile.cli.models.declared import Name, declared_model
+from lastmile.cli.declared_model import declared_model
+from lastmile.cli.models.options import Name
 from lastmile.cli.options import AsJson
 from lastmile.errors import UserError
 from lastmile.settings import Settings

@@ -1,0 +1,8 @@
+"""Arguments that mean the same in several of the commands."""
+
+from typing import Annotated
+
+import typer
+
+Name = Annotated[str, typer.Argument(help="Model, as `lastmile models list` shows it.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the history.")]
