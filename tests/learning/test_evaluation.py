@@ -127,7 +127,7 @@ def test_each_score_has_an_error_and_an_interval_over_groups_that_holds_it(evalu
 
 
 def test_scores_within_groups_do_not_count_telling_groups_apart() -> None:
-    """Villages of one level are told apart without a fault; within a village of two levels all rows look the same."""
+    """Villages of one level are separated without a fault; within a village of two levels all rows look the same."""
     truth = np.array(["low"] * 50 + ["high"] * 50 + ["low", "high"] * 25, dtype=object)
     chance = np.repeat([0.9, 0.1, 0.5], 50)
     found = np.stack([1 - chance, 0 * chance, chance], axis=1)

@@ -7,10 +7,14 @@ import psycopg
 from fields import YIELD
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
 
 from lastmile.learning import Retraining
 from lastmile.learning.registry import trainings
+from lastmile.learning.registry.deployments import promote
+from lastmile.learning.registry.events import Cause
 from lastmile.learning.registry.trainings import Standing, Training, due
+from lastmile.learning.registry.versions import Candidate, ModelVersion, register
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 LAST = Training(1, NOW - timedelta(days=2), "fields", "100 labelled rows, and no version yet", 100, "run", "done", "1")
@@ -98,3 +102,16 @@ def test_a_training_remembers_what_it_began_with_and_how_it_ended(connection: ps
     assert found is not None
     assert (found.changes, found.reason, found.outcome, found.version) == (17, "by hand", "promote: the first", "1")
     assert trainings.standing(connection, YIELD).changes == 17
+
+
+def test_the_floor_is_that_of_the_champion_not_of_the_newest_version(connection: psycopg.Connection, store) -> None:
+    def made(score: float, rows: str) -> ModelVersion:
+        estimator = DummyClassifier().fit([[0], [1]], ["low", "high"])
+        scores = {"floor": {"metric": "accuracy_poor", "score": score}}
+        candidate = Candidate("fields", estimator, "fields", [], {"recipe": "r", "rows": rows}, scores)
+        return register(connection, store, replace(candidate, code_version=f"c {rows}"))
+
+    promote(connection, made(0.7, "a"), None, Cause("the first", "pytest"))
+    made(0.9, "b")
+    found = trainings.standing(connection, YIELD)
+    assert (found.below_floor, found.code_version) == ("accuracy_poor 0.700 is below the floor 0.85", "c b")

@@ -94,6 +94,11 @@ class FeatureSet:
         """What a row is found by in the online table."""
         return self.online_key or self.entity
 
+    @property
+    def newest_by(self) -> tuple[str, ...]:
+        """Of the rows with the same online key, the newest is the one with the highest of these."""
+        return (self.partition_column, *(name for name in self.entity if name not in self.key))
+
     @cached_property
     def columns(self) -> Mapping[str, Column]:
         """The schema's columns by name, in declared order."""

@@ -60,9 +60,10 @@ def _parts(values: pd.Series) -> Iterator[tuple[str, NDArray[np.intp]]]:
 def _quartiles(numbers: pd.Series) -> pd.Series:
     """The quarter that each number lies in, named by its bounds; equal numbers are never split."""
     known = numbers.astype("float64")
-    low, middle, high = (f"{cut:g}" for cut in known.quantile([0.25, 0.5, 0.75]))
+    cuts = known.quantile([0.25, 0.5, 0.75]).to_numpy()
+    low, middle, high = (f"{cut:g}" for cut in cuts)
     names = [f"1: up to {low}", f"2: over {low} to {middle}", f"3: over {middle} to {high}", f"4: over {high}"]
-    place = np.searchsorted(known.quantile([0.25, 0.5, 0.75]).to_numpy(), known.fillna(0))
+    place = np.searchsorted(cuts, known.fillna(0))
     return pd.Series(np.array(names, dtype=object)[place], index=numbers.index).where(known.notna())
 
 

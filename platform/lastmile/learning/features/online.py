@@ -135,8 +135,7 @@ class OnlineTable:
 
 
 def online(features: FeatureSet) -> OnlineTable:
-    rest = [name for name in features.entity if name not in features.key]
-    return OnlineTable(features.name, features.key, (features.partition_column, *rest))
+    return OnlineTable(features.name, features.key, features.newest_by)
 
 
 def newest(source: "Connection | Redis", features: FeatureSet, keys: Sequence[Key]) -> list[dict[str, Any] | None]:

@@ -37,7 +37,7 @@ def reasons(
     none, or on the number, in its unit. Of many rows those with the highest probability of yes, or the prediction
     farthest from the median, have reasons; others have None.
     """
-    names = sorted(model.inputs, key=lambda name: -importance.get(name, 0))[:_INPUTS]
+    names = explaining(model, importance)
     levels = found.argmax(axis=1)
     score = _score(model, found, levels)
     chosen = _chosen(model, score, _MOST_PREDICTIONS // len(names))
@@ -49,6 +49,11 @@ def reasons(
     texts = pd.Series(None, index=range(len(rows)), dtype="str")
     texts.iloc[chosen] = _texts(names, some[names], typical, lost.T)
     return texts.set_axis(rows.index)
+
+
+def explaining(model: Model, importance: Mapping[str, float]) -> list[str]:
+    """The inputs that may be among a row's reasons, which `background` must have."""
+    return sorted(model.inputs, key=lambda name: -importance.get(name, 0))[:_INPUTS]
 
 
 def _score(model: Model, found: Predicted, levels: NDArray[np.int_]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from psycopg.rows import class_row, dict_row
 
 from lastmile.learning.declarations.model import Model
 
-#: Read every few seconds, of each model: no version is read whole, of which the scores are a hundred kB.
+#: Read every few seconds, of each model: no version is read whole, with all that its evaluation found.
 _STANDING = """
     SELECT now() AS now,
         (SELECT coalesce(sum((changed ->> %(target)s)::bigint), 0) FROM registry.feature_partitions

@@ -20,8 +20,7 @@ DESCRIPTION = "The newest row of each entity is kept online as it is in the tabl
 
 def online_metadata(features: FeatureSet) -> dict[str, Any]:
     """What the I/O manager needs to know of the feature set."""
-    rest = [name for name in features.entity if name not in features.key]
-    return {"online": {"key": list(features.key), "newest_by": [features.partition_column, *rest]}}
+    return {"online": {"key": list(features.key), "newest_by": list(features.newest_by)}}
 
 
 def online_table(key: dg.AssetKey, metadata: dict[str, Any]) -> "OnlineTable | None":

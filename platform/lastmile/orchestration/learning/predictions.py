@@ -64,6 +64,7 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
         from lastmile.learning.frames import parquet
         from lastmile.learning.predictions.prediction import counts
         from lastmile.learning.predictions.prediction import predictions as predicted_by
+        from lastmile.learning.predictions.reasons import explaining
         from lastmile.learning.registry.artifacts import ArtifactRefused
         from lastmile.learning.registry.serving import in_use
 
@@ -84,7 +85,8 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
             )
             yield nothing_made(list(_CHECKS), "nothing predicted", reason)
             return
-        background = parquet(platform.store(), version.snapshot_key, model.inputs)
+        wanted = explaining(model, version.scores.get("importance", {}))
+        background = parquet(platform.store(), version.snapshot_key, wanted)
         found = predicted_by(model, version, estimator, rows, background)
         contents = []
         for partition, window in ((name, model.features.partition.window(name)) for name in context.partition_keys):
