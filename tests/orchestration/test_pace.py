@@ -137,17 +137,3 @@ def test_a_daemon_that_ends_keeps_nobody_waiting(idle):
     with waiting(idle, SENSORS, 60.0) as look:
         idle.end()
         assert look(AT_ONCE) is not None
-
-
-def test_what_waits_for_the_next_minute_is_looked_at_soon_after_a_wake_and_not_for_ever(idle, monkeypatch):
-    monkeypatch.setattr(paces, "QUICK_FOR_SECONDS", 0.0)
-    monkeypatch.setattr(paces, "_SOON", {AUTOMATION: 0.5})
-    idle.wake()
-    with waiting(idle, AUTOMATION) as look:
-        assert look(AT_ONCE) >= 0.5
-    monkeypatch.setattr(paces, "_SOON_FOR_SECONDS", 0.0)
-    later = Pace()
-    later.work(False)
-    later.wake()
-    with waiting(later, AUTOMATION) as look:
-        assert look(1.5) is None

@@ -17,11 +17,8 @@ _QUICK: Mapping[str, float] = {AUTOMATION: 3.0}
 #: So it waits until the run of a drop that has just arrived is requested, but not for the last of a stream of them.
 AFTER_A_DROP_SECONDS, STREAM_SECONDS = 2.0, 10.0
 IDLE_SECONDS = 60.0
-#: All that conditions depend on wakes their evaluation, but for a cron tick; each costs half a second of CPU. What
-#: waits for the next minute, as training does, comes soon after what led to it.
+#: All that conditions depend on wakes their evaluation, but for a cron tick; each costs half a second of CPU.
 _IDLE: Mapping[str, float] = {AUTOMATION: 300.0}
-_SOON_FOR_SECONDS = 80.0
-_SOON: Mapping[str, float] = {AUTOMATION: 15.0}
 #: To evaluate all conditions every second costs a tenth of a core, of which the run at work has more use. What is
 #: requested for several partitions is a backfill, looked at once to start it and once to see that it ended: Dagster's
 #: own 30 seconds would make minutes of a chain of them. The other loops keep Dagster's pace.
@@ -36,7 +33,6 @@ class Pace:
         self._wakes = 0
         self._quick_until: dict[str, float] = {}
         self._all_quick_until = 0.0
-        self._soon_until = 0.0
         self._drop_at = float("-inf")
         self._is_working = True  # until it is known
         self._longest: dict[str, float] = {}
@@ -52,7 +48,6 @@ class Pace:
                 self._quick_until |= dict.fromkeys(loops, until)
             else:
                 self._all_quick_until = until
-                self._soon_until = time.monotonic() + _SOON_FOR_SECONDS
             self._release()
 
     def work(self, is_under_way: bool) -> None:
@@ -95,8 +90,6 @@ class Pace:
             return min(seconds, _QUICK.get(loop, QUICK_SECONDS))
         if self._is_working:
             return min(_WHILE_WORKING.get(loop, seconds), self._longest.get(loop, IDLE_SECONDS))
-        if loop in _SOON and time.monotonic() < self._soon_until:
-            return _SOON[loop]
         return max(seconds, self._longest.get(loop, _IDLE.get(loop, IDLE_SECONDS)))
 
     def _release(self) -> None:
