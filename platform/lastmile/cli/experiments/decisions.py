@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from lastmile.cli.cause import Who, Why, cause
 from lastmile.cli.connection import opened
 from lastmile.cli.declared_model import declared_model
-from lastmile.cli.experiments.options import Name, Who, Why, cause
+from lastmile.cli.experiments.options import Name
 from lastmile.cli.options import Yes, agreed
 from lastmile.settings import Settings
 

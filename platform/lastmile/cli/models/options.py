@@ -5,4 +5,3 @@ from typing import Annotated
 import typer
 
 Name = Annotated[str, typer.Argument(help="Model, as `lastmile models list` shows it.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the history.")]

@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from lastmile.learning.training.reproduction import Reproduction
 
 
-def train(
-    name: Name, reason: Annotated[str, typer.Option("--reason", help="Why; shown with the run.")] = "by hand"
-) -> None:
+def train(name: Name, why: Annotated[str, typer.Option(help="The reason, shown with the run.")] = "by hand") -> None:
     """Train a model now, judge it, and promote it if it is better. Works alongside a running `lastmile up`.
 
-    Example: lastmile models train vulnerability --reason "new villages"
+    Example: lastmile models train vulnerability --why "new villages"
     """
     from lastmile.cli.progress.backfill import run_backfills
     from lastmile.embedded.home_lock import holder
@@ -36,7 +34,7 @@ def train(
     settings, console = Settings.from_environment(), Console()
     declared_model(settings, name)
     selection = f'key:"models/{name}" or key:"champion/{name}"'
-    tags = training_tags(name, f"lastmile models train: {reason}")
+    tags = training_tags(name, f"lastmile models train: {why}")
     requests = [partial(request_whole, selection=selection, tags=tags)]
     with join(settings) if holder(settings) else session(settings, None) as running:
         if not run_backfills(running, console, requests, date.min, date.max):
