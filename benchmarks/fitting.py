@@ -13,8 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from assets.household_survey.models.vulnerability import model
 from benchmarks.peers.timing import cpu_seconds, work
 from lastmile.learning.evaluation.evaluation import train_and_evaluate
-from lastmile.learning.frames import content
-from lastmile.learning.registry.snapshots import as_parquet
+from lastmile.learning.frames import as_parquet, content
 from lastmile.learning.training.fitting import inputs, labelled, learned, target
 from lastmile.learning.training.preparation import prepare
 

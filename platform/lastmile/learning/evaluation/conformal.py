@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lastmile.learning.declarations.model import Regression
-from lastmile.learning.evaluation.resampling import clusters, count, jackknife, jackknife_error
-from lastmile.learning.evaluation.weighted import mean
+from lastmile.learning.evaluation.resampling import clusters, count, error_of_mean
 
 #: On a logarithmic scale, what is not above zero counts as this.
 _SMALLEST = 1e-9
@@ -38,14 +37,14 @@ def conformal(
         "half_width": half_width(errors, groups, task.coverage),
         "log": task.log,
         "found": float(inside.mean()),
-        "error": _error(inside, groups),
+        "error": error_of_mean(inside, groups),
     }
 
 
 def half_width(errors: NDArray[np.float64], groups: Any, coverage: float) -> float:
     """The quantile of the errors that covers a new row of a new group, with the correction for finite samples."""
     plain = float(np.quantile(errors, coverage, method="higher"))
-    spread = _error((errors <= plain).astype(np.float64), groups) or np.inf
+    spread = error_of_mean((errors <= plain).astype(np.float64), groups) or np.inf
     independent = np.clip(coverage * (1 - coverage) / spread**2, count(clusters(groups)), len(errors))
     return float(np.quantile(errors, min(coverage * (1 + 1 / independent), 1.0), method="higher"))
 
@@ -60,9 +59,3 @@ def bounds(interval: Mapping[str, Any], found: NDArray[np.float64]) -> tuple[NDA
 
 def _scaled(log: bool, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.log(np.maximum(numbers, _SMALLEST)) if log else numbers
-
-
-def _error(share: NDArray[np.float64], groups: Any) -> float:
-    """Standard error of a mean over rows that resemble each other within groups; 0 for one group."""
-    codes = clusters(groups)
-    return jackknife_error(mean(share, codes, jackknife(codes))) if count(codes) > 1 else 0.0

@@ -68,6 +68,17 @@ def jackknife_error(left_out: NDArray[np.float64]) -> float:
     return float(np.sqrt((len(known) - 1) * known.var()))
 
 
+def error_of_mean(of_rows: NDArray[np.float64], groups: Any) -> float:
+    """Standard error of a mean over rows that resemble each other within groups (Liang and Zeger, 1986); 0 with fewer
+    than two."""
+    codes = pd.factorize(np.asarray(groups), use_na_sentinel=False)[0].astype(np.intp)
+    groups_found = count(codes)
+    if groups_found < 2:
+        return 0.0
+    residuals = np.bincount(codes, of_rows - of_rows.mean())
+    return float(np.sqrt(groups_found / (groups_found - 1) * (residuals**2).sum()) / len(of_rows))
+
+
 def degrees_of_freedom(codes: Codes) -> float:
     """Clusters but one where they are alike in size; fewer where some have most of the rows, and so decide the score
     (Satterthwaite, 1946; the effective number of clusters of Carter, Schnepel and Steigerwald, 2017, for rows that are

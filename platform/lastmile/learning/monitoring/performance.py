@@ -1,18 +1,17 @@
 """How good the champion is on a partition's rows that it was not trained on, next to its evaluation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lastmile.learning.declarations.model import Classification, Model, Promotion
-from lastmile.learning.evaluation.metrics import Predicted, higher_is_better, scores
-from lastmile.learning.training.fitting import SEED, target
+from lastmile.learning.declarations.model import Classification, Model
+from lastmile.learning.evaluation.metrics import Predicted, higher_is_better, resampled, scores
+from lastmile.learning.evaluation.resampling import clusters, count, jackknife, jackknife_error
+from lastmile.learning.training.fitting import target
 
-#: Parts of the jackknife; each is a score of nearly all rows.
-_PARTS = 20
 #: With fewer groups the error is not known.
 _FEWEST_GROUPS = 3
 _FEWEST_ROWS = 20
@@ -63,15 +62,14 @@ def performance(
     is_levels = isinstance(model.task, Classification)
     if len(rows) < _FEWEST_ROWS or metric not in judged or (is_levels and rows[model.target].nunique() < 2):
         return None
-    truth, only = target(model, rows), replace(model, metrics=(metric,), promotion=Promotion())
-    groups = pd.factorize(rows[model.features.group])[0]
-    count = len(np.unique(groups))
+    truth, codes = target(model, rows), clusters(rows[model.features.group])
+    left_out = resampled(model, truth, found, codes, jackknife(codes), [metric])[metric]
     return Performance(
         metric=metric,
         rows=len(rows),
-        groups=count,
-        score=scores(only, truth, found)[metric],
-        error=_jackknife(only, metric, truth, found, groups) if count >= _FEWEST_GROUPS else None,
+        groups=rows[model.features.group].nunique(),
+        score=scores(model, truth, found, [metric])[metric],
+        error=jackknife_error(left_out) if count(codes) >= _FEWEST_GROUPS else None,
         expected=float(judged[metric]),
         expected_error=_error(judged, metric),
     )
@@ -86,14 +84,6 @@ def _joined(model: Model, rows: pd.DataFrame, predicted: pd.DataFrame) -> tuple[
     found = rows[entity].merge(predicted[[*entity, *columns]], on=entity, how="left")[columns].to_numpy(np.float64)
     known = ~np.isnan(found[:, 0])
     return rows[known], found[known]
-
-
-def _jackknife(model: Model, metric: str, truth: Any, found: Any, groups: Any) -> float:
-    """The standard error over groups: the score's spread when a part of them is left out (Quenouille, 1949)."""
-    parts = np.random.default_rng(SEED).permutation(groups.max() + 2)[groups] % _PARTS
-    kept = [parts != part for part in np.unique(parts)]
-    without = np.array([scores(model, truth[keep], found[keep])[metric] for keep in kept])
-    return float(np.sqrt((len(without) - 1) * without.var()))
 
 
 def _error(judged: Mapping[str, Any], metric: str) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lastmile.learning.declarations.feature_set import FeatureSet
 from lastmile.learning.declarations.model import ByTime, Classification, Model
+from lastmile.learning.evaluation.resampling import error_of_mean
 from lastmile.learning.training.duplicates import near_duplicates
 from lastmile.learning.training.fitting import SEED
 
@@ -94,17 +95,7 @@ def _labels(model: Model, rows: pd.DataFrame) -> dict[str, dict[str, float]]:
     else:
         columns = {"mean": rows[model.target].to_numpy(dtype=np.float64)}
         shares = {"mean": float(columns["mean"].mean()), "sd": float(columns["mean"].std())}
-    return {"label_shares": shares, "label_errors": {name: _error(of, groups) for name, of in columns.items()}}
-
-
-def _error(column: NDArray[np.float64], groups: NDArray[Any]) -> float:
-    """Standard error of the mean over groups (Liang and Zeger, 1986); 0 with one group."""
-    codes = pd.factorize(groups, use_na_sentinel=False)[0]
-    count = codes.max() + 1 if len(codes) else 0
-    if count < 2:
-        return 0.0
-    residuals = np.bincount(codes, column - column.mean())
-    return float(np.sqrt(count / (count - 1) * (residuals**2).sum()) / len(column))
+    return {"label_shares": shares, "label_errors": {name: error_of_mean(of, groups) for name, of in columns.items()}}
 
 
 def _notes(features: FeatureSet, facts: dict[str, Any], different: int) -> list[str]:
