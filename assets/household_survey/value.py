@@ -38,12 +38,12 @@ def value_regressor() -> "OnLogScale":
     # Trees that know categories themselves convert to ONNX silently wrong.
     ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=20)
     boosted = HistGradientBoostingRegressor(
-        learning_rate=0.08,
-        max_iter=80,
+        learning_rate=0.1,
+        max_iter=60,
         max_leaf_nodes=8,
         min_samples_leaf=30,
         l2_regularization=30.0,
-        max_features=0.3,
+        max_features=0.2,
         early_stopping=False,
         random_state=0,
     )

@@ -9,7 +9,7 @@ from lastmile.learning.evaluation.metrics import quality
 from lastmile.learning.training.fitting import SEED, inputs, one_thread, target, used_inputs
 
 #: Rows of a fold that importance is measured on, each predicted once an input: of five folds enough for two decimals.
-_ROWS = 500
+_ROWS = 250
 
 
 def importance(model: Model, estimator: Any, rows: pd.DataFrame) -> dict[str, float]:
@@ -17,7 +17,7 @@ def importance(model: Model, estimator: Any, rows: pd.DataFrame) -> dict[str, fl
     rows = rows.sample(min(len(rows), _ROWS), random_state=SEED)
     given, names = inputs(model.features, rows, model.inputs), model.inputs
     shuffled = [given.assign(**{name: given[name].sample(frac=1, random_state=SEED).to_numpy()}) for name in names]
-    # One call for all of them: a call costs more than 500 rows do.
+    # One call for all of them: a call costs more than 250 rows do.
     with one_thread():
         found = estimator.predict(pd.concat([given, *shuffled])[used_inputs(model, estimator)]).reshape(-1, len(rows))
     truth = target(model, rows)
