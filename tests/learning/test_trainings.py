@@ -17,7 +17,7 @@ from lastmile.learning.registry.trainings import Standing, Training, due
 from lastmile.learning.registry.versions import Candidate, ModelVersion, register
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
-LAST = Training(1, NOW - timedelta(days=2), "fields", "100 labelled rows, and no version yet", 100, "run", "done", "1")
+LAST = Training(1, NOW - timedelta(days=2), "fields", "the first 100 labelled rows", 100, "run", "done", "1")
 STILL = Standing(NOW, changes=100, last=LAST, code_version="c1")
 BELOW = "accuracy_poor 0.700 is below the floor 0.85"
 
@@ -31,14 +31,14 @@ def test_nothing_new_calls_for_nothing() -> None:
 
 
 def test_the_first_labelled_rows_call_for_the_first_training() -> None:
-    assert why(Standing(NOW, changes=7, last=None, code_version=None)) == "7 labelled rows, and no version yet"
+    assert why(Standing(NOW, changes=7, last=None, code_version=None)) == "the first 7 labelled rows"
     assert why(Standing(NOW, changes=0, last=None, code_version=None)) is None
 
 
 def test_a_first_training_that_made_nothing_waits_for_more_rows() -> None:
     failed = replace(LAST, version=None, outcome="failed: too few rows")
     assert why(Standing(NOW, changes=100, last=failed, code_version=None)) is None
-    assert why(Standing(NOW, changes=101, last=failed, code_version=None)) == "1 labelled rows, and no version yet"
+    assert why(Standing(NOW, changes=101, last=failed, code_version=None)) == "the first 1 labelled rows"
 
 
 def test_enough_new_rows_call_for_a_training_whenever_the_last_one_was() -> None:

@@ -50,7 +50,7 @@ def test_the_first_labelled_rows_start_a_run_that_decides_about_the_champion_and
     count(platform, 200)
     (request,) = tick(platform, instance)
     assert request.asset_selection == [MODEL_KEY, CHAMPION_KEY]
-    assert request.tags[CAUSE_TAG] == "200 labelled rows, and no version yet"
+    assert request.tags[CAUSE_TAG] == "the first 200 labelled rows"
     assert request.tags[TRAINING_TAG] == MODEL.name
 
 
@@ -65,7 +65,7 @@ def test_while_the_model_or_its_features_are_made_nothing_is_requested(platform,
 def test_a_training_that_began_does_away_with_its_reason_and_new_rows_bring_the_next(platform, instance) -> None:
     count(platform, 200)
     with platform.connect() as connection:
-        trainings.begin(connection, MODEL, "200 labelled rows, and no version yet", "run")
+        trainings.begin(connection, MODEL, "the first 200 labelled rows", "run")
     assert tick(platform, instance) == []
     count(platform, 250)
-    assert [one.tags[CAUSE_TAG] for one in tick(platform, instance)] == ["50 labelled rows, and no version yet"]
+    assert [one.tags[CAUSE_TAG] for one in tick(platform, instance)] == ["the first 50 labelled rows"]

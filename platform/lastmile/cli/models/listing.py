@@ -45,7 +45,7 @@ def overview(as_json: AsJson = False) -> None:
     for row in rows:
         if row["last training"]:
             what = row["outcome"] or "under way"
-            line = f"{row['name']}: trained {row['last training']:%Y-%m-%d %H:%M} on {row['reason']}; {what}"
+            line = f"{row['name']}: trained {row['last training']:%Y-%m-%d %H:%M} ({row['reason']}): {what}"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

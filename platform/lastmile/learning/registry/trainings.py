@@ -120,7 +120,7 @@ def due(model: Model, code_version: str, found: Standing) -> str | None:
     """
     rules, new = model.retraining, found.new
     if found.code_version is None:
-        return f"{new} labelled rows, and no version yet" if new else None
+        return f"the first {new} labelled rows" if new else None
     if found.code_version != code_version and (found.last is None or not _tried(found.last, code_version)):
         return f"its code changed: {code_version}"
     if new >= rules.new_rows:
