@@ -7,8 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from fields import FIELDS, HARVEST, fields, make, with_inputs
+from simulated import WIDE, near_copies, wide_fields
 
-from lastmile.learning.features.leakage import derived_inputs, forbidden_numbers, ranking_inputs, sample, telling_inputs
+from lastmile.learning.features.leakage import (
+    derived_inputs,
+    forbidden_numbers,
+    ranking_inputs,
+    sample,
+    sample_without_copies,
+    telling_inputs,
+)
 
 NOTHING: frozenset[str] = frozenset()
 MEASURES = {
@@ -139,11 +147,18 @@ def test_a_target_that_is_a_number_is_one_of_them(rows: pd.DataFrame) -> None:
     assert list(found["target harvest_kg"]) == list(rows["harvest_kg"])
 
 
-def test_a_sample_is_always_the_same_and_labelled_rows_come_first(rows, monkeypatch) -> None:
-    from lastmile.learning.features import leakage
-
-    monkeypatch.setattr(leakage, "ENOUGH_ROWS", 50)
+def test_a_sample_is_always_the_same_and_labelled_rows_come_first(rows) -> None:
     rows = rows.assign(yield_level=rows["yield_level"].where(rows.index >= 40))
-    found = sample(FIELDS, rows)
+    found = sample(FIELDS, rows, 50)
     assert (len(found), found["yield_level"].isna().sum()) == (50, 0)
-    pd.testing.assert_frame_equal(sample(FIELDS, rows), found)
+    pd.testing.assert_frame_equal(sample(FIELDS, rows, 50), found)
+
+
+def test_copies_by_the_thousand_accuse_no_input_and_hide_none() -> None:
+    """Of a few rows any input tells the level, once they are there often enough to be learned by heart."""
+    rows = wide_fields(fields(600))
+    flooded = pd.concat([rows, near_copies(rows, of=20, count=20_000, villages=1)], ignore_index=True)
+    assert telling_inputs(WIDE.features, sample(WIDE.features, flooded)) != {}
+    assert telling_inputs(WIDE.features, sample_without_copies(WIDE.features, flooded)) == {}
+    leaking = flooded.assign(noise=flooded["yield_level"].map({"high": 2.0, "middle": 1.0, "low": 0.0}))
+    assert set(telling_inputs(WIDE.features, sample_without_copies(WIDE.features, leaking))) == {"noise"}

@@ -12,7 +12,8 @@ from lastmile.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-_HEAD = 5
+#: Rows shown, and the most columns.
+_HEAD, _COLUMNS = 5, 30
 
 
 def load(
@@ -37,7 +38,9 @@ def load(
         raise UserError(f"--output {output}: expected a name that ends in .parquet or .csv")
     rows = read_features(name, as_of.date() if as_of else None)
     console = Console()
-    console.print(rows.head(_HEAD).T.to_string(header=False), markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        rows.head(_HEAD).T.to_string(header=False, max_rows=_COLUMNS), markup=False, highlight=False, soft_wrap=True
+    )
     when = f" known on {as_of:%Y-%m-%d}" if as_of else ""
     where = f" are in {_written(rows, output)}" if output else ""
     console.print(f"{len(rows):,} rows, {len(rows.columns)} columns{when}{where}", highlight=False, soft_wrap=True)

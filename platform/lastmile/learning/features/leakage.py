@@ -21,6 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 from lastmile.learning.declarations.feature_set import FeatureSet
 from lastmile.learning.features.building import make
 from lastmile.learning.features.lineage import Measures, query_measures
+from lastmile.learning.training.duplicates import near_duplicates
 from lastmile.learning.training.fitting import SEED, inputs
 from lastmile.learning.training.folds import FEWEST_ROWS
 
@@ -30,6 +31,8 @@ TELLS_ALONE = 0.98
 RANKS_ALIKE = 0.95
 #: Rows worth looking at: enough to tell 0.95 from 0.90, and a second's work.
 ENOUGH_ROWS = 5_000
+#: Rows to look for near-copies in: of a set that they flood, enough others are among them.
+_ROWS_WITH_COPIES = 50_000
 #: Of rows on either side of a cut through the levels: on fewer a small tree is right by luck.
 _FEWEST_OF_SIDE = 30
 _FOLDS = 3
@@ -39,11 +42,19 @@ Frames = Mapping[str, pd.DataFrame]
 Fold = tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]
 
 
-def sample(features: FeatureSet, rows: pd.DataFrame) -> pd.DataFrame:
-    """Up to `ENOUGH_ROWS` rows, labelled ones first, always the same ones."""
-    mixed = pd.util.hash_pandas_object(rows[list(features.entity)], index=False)
+def sample(features: FeatureSet, rows: pd.DataFrame, most: int = ENOUGH_ROWS) -> pd.DataFrame:
+    """Up to so many rows, labelled ones first, always the same ones."""
+    mixed = pd.util.hash_pandas_object(rows[list(features.entity)], index=False).to_numpy()
     order = pd.DataFrame({"unlabelled": rows[list(features.targets)].isna().all(axis=1).to_numpy(), "mixed": mixed})
-    return rows.iloc[order.sort_values(["unlabelled", "mixed"]).index[:ENOUGH_ROWS]].reset_index(drop=True)
+    return rows.iloc[order.sort_values(["unlabelled", "mixed"]).index[:most]].reset_index(drop=True)
+
+
+def sample_without_copies(features: FeatureSet, rows: pd.DataFrame) -> pd.DataFrame:
+    """The same of rows of which near-copies count once. Where a few rows have thousands of them, whatever differs
+    between these few tells the target alone."""
+    some = sample(features, rows, _ROWS_WITH_COPIES)
+    different = near_duplicates(features, some, features.names()) == np.arange(len(some))
+    return sample(features, some[different])
 
 
 def derived_inputs(features: FeatureSet, measures: Mapping[str, Measures], frames: Frames) -> dict[str, list[str]]:

@@ -192,12 +192,26 @@ def leaks(
     sources, features = measures(platform), replace(features, forbidden=features.forbidden | forbidden)
     sample = leakage.sample(features, rows)
     frames = sources_of(connection, features, sample)
-    quantities = leakage.forbidden_numbers(features, sources, frames, sample)
     derived = leakage.derived_inputs(features, sources, frames)
-    telling, ranking = leakage.telling_inputs(features, sample), leakage.ranking_inputs(features, sample, quantities)
-    given_away = {name: f"alone tells the target: {score:.3f} of 1" for name, score in telling.items()}
-    given_away |= {name: f"ranks rows as {other} does: {alike:.3f} of 1" for name, (other, alike) in ranking.items()}
+    given_away = _given_away(features, sources, frames, sample)
+    if given_away:  # or there are copies; to look for those takes seconds
+        sample = leakage.sample_without_copies(features, rows)
+        given_away = _given_away(features, sources, sources_of(connection, features, sample), sample)
     return {name: f"is derived from {' and '.join(q)}" for name, q in derived.items()}, given_away
+
+
+def _given_away(
+    features: FeatureSet,
+    sources: Mapping[str, "Measures"],
+    frames: Mapping[str, pd.DataFrame],
+    rows: pd.DataFrame,
+) -> dict[str, str]:
+    from lastmile.learning.features.leakage import forbidden_numbers, ranking_inputs, telling_inputs
+
+    quantities = forbidden_numbers(features, sources, frames, rows)
+    telling, ranking = telling_inputs(features, rows), ranking_inputs(features, rows, quantities)
+    found = {name: f"alone tells the target: {score:.3f} of 1" for name, score in telling.items()}
+    return found | {name: f"ranks rows as {other} does: {alike:.3f} of 1" for name, (other, alike) in ranking.items()}
 
 
 def _metadata(features: FeatureSet, rows: pd.DataFrame) -> Mapping[str, Any]:
