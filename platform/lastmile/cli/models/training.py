@@ -1,7 +1,6 @@
 """`lastmile models train` and `reproduce`: a training by hand, and making a version again."""
 
 import json
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +24,8 @@ def train(name: Name, why: Annotated[str, typer.Option(help="The reason, shown w
 
     Example: lastmile models train vulnerability --why "new villages"
     """
-    from lastmile.cli.progress.backfill import run_backfills
+    from lastmile.cli.progress.backfill import run_to_end
+    from lastmile.cli.progress.live import show_work
     from lastmile.embedded.home_lock import holder
     from lastmile.embedded.session import join, session
     from lastmile.orchestration.backfills import request_whole
@@ -35,11 +35,14 @@ def train(name: Name, why: Annotated[str, typer.Option(help="The reason, shown w
     declared_model(settings, name)
     selection = f'key:"models/{name}" or key:"champion/{name}"'
     tags = training_tags(name, f"lastmile models train: {why}")
-    requests = [partial(request_whole, selection=selection, tags=tags)]
-    with join(settings) if holder(settings) else session(settings, None) as running:
-        if not run_backfills(running, console, requests, date.min, date.max):
-            raise typer.Exit(1)
+    is_up = holder(settings) is not None
+    with join(settings) if is_up else session(settings, None) as running:
+        is_made = run_to_end(running, console, partial(request_whole, selection=selection, tags=tags))
+        if not is_up:  # or what follows is made without this command
+            show_work(running, console)
     _report(settings, name)
+    if not is_made:
+        raise typer.Exit(1)
 
 
 def _report(settings: Settings, name: str) -> None:

@@ -48,6 +48,13 @@ def run_backfills(
     return succeeded
 
 
+def run_to_end(running: Session, console: Console, request: RequestBackfill) -> bool:
+    """Request and wait until it is made, whatever else is under way or fails; False where it was not made."""
+    requested = request(running.instance, running.settings.dagster_home / "workspace.yaml")
+    _wait(running, console, [requested])
+    return bool(requested.is_done(running.instance))
+
+
 def _wait(running: Session, console: Console, requested: Sequence[Backfill]) -> None:
     columns = (TextColumn("partitions of assets made"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
