@@ -50,6 +50,8 @@ _SCORES = {
 }
 #: Of the level that is named; all others are of the probabilities.
 _OF_LEVELS = ("quadratic kappa", "balanced accuracy")
+#: What is compared has been divided by how common the levels are in the training rows already.
+_SCORED = replace(model, task=replace(model.task, common=()))
 _FIRST_INPUTS = {
     *("country", "large_region", "farming_system", "koeppen"),
     *("household_type", "hfias_status", "population_density", "travel_time_cities_minutes"),
@@ -156,7 +158,7 @@ def answered_by_peer(contest: Contest, script: Path, seconds: float, folder: Pat
 
 
 def row(name: str, answer: Answer, contest: Contest) -> results.Row:
-    found = {what: scores(model, contest.truth, answer.by(what), [score])[score] for what, score in _SCORES.items()}
+    found = {what: scores(_SCORED, contest.truth, answer.by(what), [score])[score] for what, score in _SCORES.items()}
     return {
         "what": name,
         **{what: f"{score:.3f}" for what, score in found.items()},
@@ -176,7 +178,7 @@ def leads(name: str, ours: Answer, other: Answer, contest: Contest) -> results.R
 
 def _difference(ours: Floats, other: Floats, contest: Contest, score: str) -> Difference:
     pairs = Pairs(contest.truth, ours, other, contest.rows[model.features.group].to_numpy())
-    return compare(replace(model, metrics=(score,)), pairs).scores[score]
+    return compare(replace(_SCORED, metrics=(score,)), pairs).scores[score]
 
 
 def tables(

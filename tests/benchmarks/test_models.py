@@ -66,6 +66,12 @@ def test_a_model_is_shown_as_far_ahead_of_the_dummy_as_its_scores_are(contest: m
     assert ahead.rows[0]["AUC vulnerable"].startswith("0.500 (0.500, 0.500)")
 
 
+def test_the_level_named_is_the_one_with_the_most_evidence(contest: models.Contest) -> None:
+    evidence = 0.2 + 0.2 * (contest.truth[:, None] == np.array(models.LEVELS))
+    scored, _ = models.tables(contest, {models.model.name: models.Answer(evidence, evidence)}, {}, "title")
+    assert scored.rows[0]["quadratic kappa"] == "1.000"
+
+
 def test_without_the_real_surveys_nothing_is_compared_and_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="not part of the project"):
         models.main(data=tmp_path)
