@@ -22,15 +22,14 @@ def value_regressor() -> "OnLogScale":
     less than 0.002.
     """
     # Here and not above: every process of the platform reads the models' files, and few train.
-    import numpy as np
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import HistGradientBoostingRegressor, VotingRegressor
     from sklearn.feature_selection import VarianceThreshold
-    from sklearn.impute import SimpleImputer
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+    from lastmile.learning.estimators.numbers import Filled, Logarithm
     from lastmile.learning.estimators.sampled import Sampled
     from lastmile.learning.estimators.scale import OnLogScale
 
@@ -55,10 +54,9 @@ def value_regressor() -> "OnLogScale":
             ("regress", boosted),
         ]
     )
-    known = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     # Land and herds of the largest farms are a hundred times the median.
-    scaled = Pipeline([("log", FunctionTransformer(np.log1p)), ("fill", known), ("scale", StandardScaler())])
-    one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=20)
+    scaled = Pipeline([("log", Logarithm()), ("fill", Filled()), ("scale", StandardScaler())])
+    one_hot = Pipeline([("rare", ordinal), ("one_hot", OneHotEncoder(handle_unknown="ignore"))])
     linear = Pipeline(
         [
             ("encode", ColumnTransformer([("categories", one_hot, categories), ("numbers", scaled, numbers)])),

@@ -18,12 +18,14 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     VotingRegressor,
 )
+from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from lastmile.learning import field
+from lastmile.learning.estimators.numbers import Filled, Logarithm
 from lastmile.learning.registry.artifacts import ArtifactRefused
 from lastmile.learning.registry.onnx_export import TOLERANCE, Exported, export
 from lastmile.learning.registry.onnx_session import load_onnx, run, session
@@ -57,6 +59,18 @@ def knowing_categories() -> Any:
 
 def logistic() -> Any:
     return make_pipeline(one_hot(), SimpleImputer(add_indicator=True), StandardScaler(), LogisticRegression())
+
+
+def both_kinds() -> Any:
+    """Trees and a linear model of thresholds and numbers that are not the same on 32 bits."""
+    rare = make_pipeline(ordinal(min_frequency=20), VarianceThreshold())
+    numbers = make_pipeline(Logarithm(), Filled(), StandardScaler())
+    texts = make_pipeline(
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), OneHotEncoder(handle_unknown="ignore")
+    )
+    encode = make_column_transformer((texts, ["soil"]), (numbers, ["rain_mm", "irrigated"]))
+    boosted = HistGradientBoostingRegressor(max_iter=10, early_stopping=False, random_state=0)
+    return VotingRegressor([("trees", make_pipeline(rare, boosted)), ("linear", make_pipeline(encode, Ridge()))])
 
 
 def xgboost_numbers() -> Any:
@@ -96,6 +110,7 @@ def unseen() -> pd.DataFrame:
         (YIELD, logistic),
         (HARVEST, HARVEST.estimator),
         (HARVEST, boosted_numbers),
+        (HARVEST, both_kinds),
         (YIELD, lightgbm_levels),
         (HARVEST, lightgbm_numbers),
         (HARVEST, xgboost_numbers),
@@ -222,3 +237,11 @@ def test_levels_learned_from_a_number_are_exported_with_their_probabilities(
 
 class Both(Fields):
     harvest_kg: float = field("Harvest.", unit="kg")
+
+
+def test_numbers_that_differ_on_64_bits_only_go_each_their_way_in_the_trees_of_an_export() -> None:
+    rows = fields(400)
+    rows = rows.assign(rain_mm=1 - 1e-9 * (rows["harvest_kg"] > rows["harvest_kg"].median()))
+    model = replace(HARVEST, estimator=boosted_numbers)
+    exported = export(model, fit(model, rows), rows)
+    assert exported.reason is None

@@ -13,11 +13,22 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.compose import add_prefix
 from skl2onnx import to_onnx, update_registered_converter
-from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+from skl2onnx.algebra.onnx_ops import OnnxAdd, OnnxCast, OnnxConcat, OnnxIsNaN, OnnxLog, OnnxWhere
+from skl2onnx.common.data_types import (
+    DoubleTensorType,
+    FloatTensorType,
+    StringTensorType,
+    guess_numpy_type,
+    guess_proto_type,
+)
 from skl2onnx.common.shape_calculator import (
     calculate_linear_classifier_output_shapes,
     calculate_linear_regressor_output_shapes,
 )
+from skl2onnx.operator_converters.random_forest import convert_sklearn_random_forest_regressor_converter
+from sklearn.ensemble import HistGradientBoostingRegressor
+
+from lastmile.learning.estimators.numbers import Filled, Logarithm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +44,9 @@ Columns = Mapping[str, bool]
 def convert(estimator: Any, columns: Columns, bits: int) -> ModelProto:
     """Each input is a column [rows, 1] of texts, or of floats of so many bits; the last output has a column per class,
     or the number. Raises whatever skl2onnx does where it cannot."""
+    _know_scikit_learn()
     _know_boosters()
+    _know_ours()
     if _is_ours(estimator, "levels.LevelsFromNumber"):
         made = _Nodes(columns, bits)
         return made.model(_levels(made, estimator), len(estimator.classes_))
@@ -164,6 +177,69 @@ def _know_boosters() -> None:
     ):
         if find_spec(library):
             _register(import_module(library), getattr(import_module(f"onnxmltools.convert.{module}"), convert))
+
+
+def _know_scikit_learn() -> None:
+    """Register a converter of boosted trees that keeps thresholds on 64 bits: skl2onnx makes 32 of them."""
+    name = "SklearnHistGradientBoostingRegressor"
+
+    def trees(scope: Any, operator: Any, container: Any) -> None:
+        convert_sklearn_random_forest_regressor_converter(scope, operator, _Exact(container))
+
+    update_registered_converter(
+        HistGradientBoostingRegressor, name, calculate_linear_regressor_output_shapes, trees, overwrite=True
+    )
+
+
+class _Exact:
+    """What a converter adds its nodes to; floats of 64 bits remain so."""
+
+    def __init__(self, container: Any) -> None:
+        self._container = container
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._container, name)
+
+    def add_node(self, *args: Any, op_version: int, **attributes: Any) -> None:
+        doubles = {name for name, value in attributes.items() if getattr(value, "dtype", None) == np.float64}
+        tensors = {f"{name}_as_tensor": numpy_helper.from_array(attributes.pop(name)) for name in doubles}
+        self._container.add_node(*args, op_version=3 if tensors else op_version, **attributes, **tensors)
+
+
+def _know_ours() -> None:
+    """Register the converters of the transformers that pipelines hold."""
+    update_registered_converter(Logarithm, "LastmileLogarithm", _as_many, _logarithm)
+    update_registered_converter(Filled, "LastmileFilled", _twice_as_many, _filled)
+
+
+def _as_many(operator: Any) -> None:
+    _columns(operator, 1)
+
+
+def _twice_as_many(operator: Any) -> None:
+    _columns(operator, 2)
+
+
+def _columns(operator: Any, times: int) -> None:
+    """So many times as many columns as are given, of the same type."""
+    given = operator.inputs[0].type
+    operator.outputs[0].type = type(given)([None, times * given.shape[1]])
+
+
+def _logarithm(scope: Any, operator: Any, container: Any) -> None:
+    (given,), version = operator.inputs, container.target_opset
+    larger = OnnxAdd(given, np.ones(1, guess_numpy_type(given.type)), op_version=version)
+    OnnxLog(larger, op_version=version, output_names=operator.outputs[:1]).add_to(scope, container)
+
+
+def _filled(scope: Any, operator: Any, container: Any) -> None:
+    (given,), version = operator.inputs, container.target_opset
+    medians = operator.raw_operator.medians_.astype(guess_numpy_type(given.type))
+    missing = OnnxIsNaN(given, op_version=version)
+    known = OnnxWhere(missing, medians, given, op_version=version)
+    flags = OnnxCast(missing, to=guess_proto_type(given.type), op_version=version)
+    both = OnnxConcat(known, flags, axis=1, op_version=version, output_names=operator.outputs[:1])
+    both.add_to(scope, container)
 
 
 def _register(library: Any, converter: Callable[..., None]) -> None:
