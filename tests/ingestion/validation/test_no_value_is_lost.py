@@ -124,6 +124,7 @@ def test_a_cell_is_its_value_or_rescued_or_set_aside_and_never_silently_null(
 
 @pytest.mark.behaviour(number=21)
 @settings(max_examples=100)
+@example(cells={"": "\x1f"})
 @given(
     cells=st.dictionaries(
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12), CELLS, max_size=6
@@ -137,7 +138,8 @@ def test_every_cell_of_a_row_is_in_its_column_or_rescued_or_the_row_is_set_aside
         return
     judged = judge(contract, header)
     if judged.valid.height:
-        rescued = json.loads(judged.valid["_rescued"][0] or "{}")
-        assert rescued == {name: cell for name, (cell,) in header.items() if name != "t" and cell.strip()}
+        rescued, others = json.loads(judged.valid["_rescued"][0] or "{}"), header.keys() - {"t"}
+        assert rescued == {name: header[name][0] for name in rescued.keys() & others}
+        assert all(not header[name][0].strip() for name in others - rescued.keys())
     else:
         assert json.loads(judged.bad["reasons"][0])
