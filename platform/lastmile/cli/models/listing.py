@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from lastmile.cli.connection import opened
 from lastmile.cli.declared_model import declared_model
@@ -34,7 +34,17 @@ def overview(as_json: AsJson = False) -> None:
         print(json.dumps({"models": rows}, default=str))
         return
     console = Console()
-    table = Table("model", "in use", "score", "", "dummy", "floor", "newest version", box=None, pad_edge=False)
+    table = Table(
+        Column("model", no_wrap=True),
+        "in use",
+        "score",
+        "",
+        "dummy",
+        "floor",
+        "newest version",
+        box=None,
+        pad_edge=False,
+    )
     for row in rows:
         in_use = f"{row['in use'] or 'none'}{' (held)' if row['held'] else ''}"
         floor = f"{_number(row['floor score'])} of {row['floor']:g}"
