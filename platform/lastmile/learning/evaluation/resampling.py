@@ -24,11 +24,17 @@ Weights = NDArray[np.float64]
 
 def clusters(groups: Any) -> Codes:
     """The cluster of each row, from 0: its group, or the block of groups it falls into where there are very many."""
-    codes: Codes = pd.factorize(np.asarray(groups), use_na_sentinel=False)[0].astype(np.intp)
+    codes = _codes(groups)
     if count(codes) <= _MOST_CLUSTERS:
         return codes
     blocks = np.arange(count(codes)) % _MOST_CLUSTERS
     return np.random.default_rng(_SEED).permutation(blocks)[codes].astype(np.intp)
+
+
+def _codes(groups: Any) -> Codes:
+    """Each row's group as a number from 0; rows without one are a group, too."""
+    codes: Codes = pd.factorize(np.asarray(groups), use_na_sentinel=False)[0].astype(np.intp)
+    return codes
 
 
 def count(codes: Codes) -> int:
@@ -71,7 +77,7 @@ def jackknife_error(left_out: NDArray[np.float64]) -> float:
 def error_of_mean(of_rows: NDArray[np.float64], groups: Any) -> float:
     """Standard error of a mean over rows that resemble each other within groups (Liang and Zeger, 1986); 0 with fewer
     than two."""
-    codes = pd.factorize(np.asarray(groups), use_na_sentinel=False)[0].astype(np.intp)
+    codes = _codes(groups)
     groups_found = count(codes)
     if groups_found < 2:
         return 0.0
