@@ -9,12 +9,7 @@ from unittest import mock
 import pytest
 from commands import Commands
 from experimenting import two_versions
-from fields import YIELD, fields
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.feature_selection import VarianceThreshold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
+from fields import YIELD, fields, trees
 
 from lastmile.contracts.broken import Declarations
 from lastmile.learning.declarations import loading
@@ -30,10 +25,7 @@ run, said, mistake = COMMANDS.run, COMMANDS.said, COMMANDS.mistake
 
 
 def quick():
-    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    encode = make_column_transformer((encoder, ["soil"]), remainder="passthrough")
-    trees = HistGradientBoostingClassifier(max_iter=5, early_stopping=False, random_state=0)
-    return make_pipeline(encode, VarianceThreshold(), trees)
+    return trees().set_params(histgradientboostingclassifier__max_iter=5)
 
 
 DECLARED = Declared(replace(YIELD, estimator=quick), "farming", Path(__file__), "c")
