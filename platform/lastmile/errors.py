@@ -17,6 +17,10 @@ class UserError(Exception):
     """Printed as one line by the command line, without a traceback; the exit code is 1."""
 
 
+class Unreachable(UserError):
+    """What the platform stands on does not answer, or denies it: trying again later may help."""
+
+
 @contextmanager
 def naming_the_extra(who: str) -> Iterator[None]:
     """Where an import fails for want of an optional package, raise UserError that names the extra to install."""

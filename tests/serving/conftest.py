@@ -1,55 +1,84 @@
-"""The API of a site, answered by a real uvicorn on a port of its own."""
+"""The API of a site, answered by a real uvicorn on a port of its own, and keys of every role."""
 
-import json
+import dataclasses
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 from visits import Site
 
+from lastmile.access import keys
+from lastmile.access.roles import Role
+from lastmile.catalogue.describing import catalogue
+from lastmile.catalogue.published import publish
 from lastmile.serving.app import make_app
+from lastmile.serving.settings import ApiSettings, Limits
+from lastmile.serving.state import Serving
+from lastmile.settings import Settings
+
+#: Tests send as fast as they can.
+GENEROUS = ApiSettings(Limits(rate="100000/second", sign_ins="1000/second"))
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    kind: str
-    text: str
+@dataclasses.dataclass(frozen=True)
+class Api:
+    """A running API. Called, it answers without a credential; `to(role)` is a client with a key of that role."""
 
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
+    url: str
+    here: Serving
+    app: Any
+
+    def __call__(self, path: str, method: str = "GET", **more: Any) -> httpx.Response:
+        return httpx.request(method, f"{self.url}{path}", timeout=20, **more)
+
+    def key(self, role: Role, **more: Any) -> str:
+        if role == "device":
+            more.setdefault("datasets", ["visits"])
+        with self.here.writing() as connection:
+            return keys.create(connection, self.here.secret, f"a {role}", role, "test", **more)[0]
+
+    def to(self, role: Role, **more: Any) -> httpx.Client:
+        """Its paths are those below /api/v1."""
+        headers = {"Authorization": f"Bearer {self.key(role, **more)}"}
+        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
 
 
-Api = Callable[..., Answer]
-
-
-@pytest.fixture
-def api(site: Site) -> Iterator[Api]:
+@contextmanager
+def running(here: Serving, **more: Any) -> Iterator[Api]:
+    """The app in a thread of this process, on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(make_app(site.database_url, site.store), port=port, log_level="warning"))
+    app = make_app(here, **more)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         assert thread.is_alive()
         time.sleep(0.01)
+    try:
+        yield Api(f"http://127.0.0.1:{port}", here, app)
+    finally:
+        server.should_exit = True
+        thread.join()
 
-    def ask(path: str, method: str = "GET") -> Answer:
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return Answer(answer.status, answer.headers["content-type"], answer.read().decode())
-        except urllib.error.HTTPError as error:
-            return Answer(error.code, error.headers["content-type"], error.read().decode())
 
-    yield ask
-    server.should_exit = True
-    thread.join()
+@pytest.fixture
+def here(site: Site) -> Serving:
+    """What the API of the site stands on; the site's contract is published."""
+    publish(site.connection, catalogue([site.contract]))
+    return Serving(Settings.from_environment(), GENEROUS, site.store, site.database_url)
+
+
+@pytest.fixture
+def api(here: Serving) -> Iterator[Api]:
+    with running(here) as api:
+        yield api
+
+
+Ask = Callable[..., httpx.Response]

@@ -24,7 +24,7 @@ def test_a_scrape_gives_state_rows_backlog_and_lag(site, api):
     site.discover()
     site.query("UPDATE ledger.drops SET discovered_at = now() - interval '1 hour' WHERE id = 2 RETURNING id")
     answer = api("/metrics")
-    assert answer.kind.startswith("text/plain; version=0.0.4")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     found = scraped(answer.text)
     assert value(found, "drops", state="loaded") == value(found, "drops", state="discovered") == 1
     assert [value(found, "rows", outcome=name) for name in ("read", "loaded", "quarantined")] == [2, 1, 1]
@@ -47,7 +47,7 @@ def test_a_scrape_gives_the_lateness(site, api):
 
 def test_a_warehouse_without_drops_has_metrics_without_values(site, api):
     answer = api("/metrics")
-    assert answer.status == 200
+    assert answer.status_code == 200
     assert scraped(answer.text) == {}
 
 

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from lastmile.cli.api import api
 from lastmile.cli.backfill import backfill
 from lastmile.cli.clean import clean
 from lastmile.cli.contract import contract
@@ -17,15 +18,16 @@ from lastmile.cli.env import env
 from lastmile.cli.experiments import experiments
 from lastmile.cli.features import features
 from lastmile.cli.init import init
+from lastmile.cli.keys import keys
 from lastmile.cli.models import models
 from lastmile.cli.quarantine import quarantine
 from lastmile.cli.reload import reload
 from lastmile.cli.rescued import rescued
 from lastmile.cli.sample import sample
-from lastmile.cli.serve import serve
 from lastmile.cli.status import status
 from lastmile.cli.unrouted import unrouted
 from lastmile.cli.up import up
+from lastmile.cli.users import users
 from lastmile.errors import UserError
 from lastmile.project import Project
 
@@ -38,7 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    init, up, down, reload, status, drop, sample, backfill, serve, env, clean, doctor, dbt_ci, dbt_sources,
+    init, up, down, reload, status, drop, sample, backfill, api, env, clean, doctor, dbt_ci, dbt_sources,
 ):  # fmt: skip
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
@@ -49,6 +51,8 @@ app.add_typer(features, name="features")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(rescued, name="rescued")
 app.add_typer(unrouted, name="unrouted")
+app.add_typer(users, name="users")
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

@@ -1,12 +1,15 @@
 """`lastmile up`: start everything, let the sensor and the automation work, show how far they are, stop everything."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from lastmile.embedded.ports import API_PORT, UI_PORT, Ports, choose
 from lastmile.settings import Settings
+
+if TYPE_CHECKING:
+    from lastmile.embedded.session import Session
 
 
 def up(
@@ -40,6 +43,7 @@ def up(
     try:
         with session(settings, ports, fill_empty_landing) as running:
             if ports:
+                _show_first_secret(console, running)
                 _show_addresses(console, ports)
             succeeded = show_work_apart(running) if ports else show_work(running, console)
             while ports:
@@ -54,9 +58,24 @@ def up(
         raise typer.Exit(1)
 
 
+def _show_first_secret(console: Console, running: "Session") -> None:
+    from lastmile.access.secret import secret
+    from lastmile.access.setup import first_secret
+    from lastmile.cli.api import show_first_secret
+    from lastmile.warehouse.connections import connect
+
+    with connect(running.database_url) as connection:
+        made = first_secret(connection, secret(running.settings))
+    if made:
+        show_first_secret(console, made)
+
+
 def _show_addresses(console: Console, ports: Ports) -> None:
     console.print(f"web UI  http://127.0.0.1:{ports.ui}", highlight=False)
-    console.print(f"API     http://127.0.0.1:{ports.api}   (/status, /drops, /metrics, /dbt)", highlight=False)
+    console.print(
+        f"API     http://127.0.0.1:{ports.api}   (/docs, /status, /drops, /metrics, /dbt)",
+        highlight=False,
+    )
 
 
 def _ports(ui: int | None, api: int | None) -> Ports:

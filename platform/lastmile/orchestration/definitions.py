@@ -15,6 +15,7 @@ from lastmile.contracts.broken import Broken, Declarations, publish
 from lastmile.learning.declarations.loading import Declared, load_features, load_models, load_reports
 from lastmile.learning.declarations.model import Model
 from lastmile.orchestration.assembly import Part, assembled
+from lastmile.orchestration.catalogue import publish_catalogue
 from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
 from lastmile.orchestration.dbt.assets import documentation_asset, usable_warehouse
 from lastmile.orchestration.dbt.project import dbt_resource, usable_project
@@ -56,6 +57,7 @@ def definitions(assets: str) -> dg.Definitions:
     whole, unfit = assembled(base, parts)
     broken += unfit
     publish(Settings.from_environment().home, broken)
+    publish_catalogue(contracts, load_features(assets), models, folder)
     return dg.Definitions.merge(whole, placeholders(broken)) if broken else whole
 
 

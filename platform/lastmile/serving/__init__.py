@@ -1,1 +1,1 @@
-"""The HTTP API: how things stand, for programs and for Prometheus. It reads only, and listens on this machine only."""
+"""The HTTP API: drops in, answers out, and how things stand."""

@@ -3,10 +3,7 @@
 import sys
 
 from lastmile.serving.server import serve
-from lastmile.settings import Settings
-from lastmile.store import open_store
-from lastmile.warehouse.connections import database_url
+from lastmile.serving.state import Serving
 
 if __name__ == "__main__":
-    settings = Settings.from_environment()
-    serve(database_url(settings), open_store(settings), int(sys.argv[1]))
+    serve(Serving.from_environment(), int(sys.argv[1]))

@@ -1,129 +1,98 @@
-"""The API's paths. Each answer is read from the ledger on request; nothing is cached, nothing is written."""
+"""The app of one process: the door, the routers of its parts, and one form for errors.
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated, Any
+`PARTS` says what there is; a process that only predicts has the parts `predictions`, and imports nothing of the others.
+"""
 
-from fastapi import FastAPI, HTTPException, Path, Query, Response
-from fastapi.responses import HTMLResponse
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from psycopg.conninfo import make_conninfo
-from psycopg_pool import ConnectionPool
+import importlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
-from lastmile.ledger import State
-from lastmile.ledger import query as ledger
-from lastmile.operations.status import datasets, summary
-from lastmile.serving.errors import report_problems
-from lastmile.serving.health import SECONDS, ready
-from lastmile.serving.metrics import exposition
-from lastmile.serving.schemas import Drop, DropWithEvents, Event, Page, Problem, Ready, Standing, Status
-from lastmile.store import Missing, Store
-from lastmile.warehouse.connections import CLIENT
-from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from limits.aio.strategies import MovingWindowRateLimiter
 
-MOST_PER_PAGE = 1_000
-_READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=15s"
+from lastmile.serving.door.door import Door, storage
+from lastmile.serving.door.identity import Identities
+from lastmile.serving.observed import Observed
+from lastmile.serving.problems import report_problems
+from lastmile.serving.schemas import Problem
+from lastmile.serving.state import Serving
 
-#: No text of Postgres holds a NUL, so no drop can be requested by one.
-Name = Annotated[str | None, Query(pattern=r"^[^\x00]*$", max_length=1_024)]
-Id = Annotated[int, Path(ge=1, lt=2**63)]
+VERSION = "/api/v1"
+#: Modules of `serving.routers` by part, in the order of the documentation. Each has a `router`, and may have a
+#: `lifespan(here)`, an async context manager for what runs as long as the process does.
+PARTS: dict[str, tuple[str, ...]] = {
+    "access": ("sign_in", "accounts"),
+    "predictions": ("predictions",),
+    "ingest": ("records", "files", "forms", "jobs"),
+    "process": ("runs",),
+    "data": ("data", "sql", "series", "documents"),
+    "models": ("models", "experiments"),
+    "catalogue": ("catalogue", "lineage", "quality"),
+}
+#: What a process has unless said otherwise, and what the smallest has.
+EVERYTHING = tuple(PARTS)
+PREDICTIONS = ("access", "predictions")
+
+_TAGS = [
+    {"name": "ingest", "description": "Drops in: records, files, forms, and the jobs by which they are followed."},
+    {"name": "process", "description": "Runs: materialize, backfill, train."},
+    {"name": "data", "description": "What there is: drops, tables, features, predictions, SQL, documents."},
+    {"name": "models", "description": "Answers out: predictions, versions, experiments."},
+    {"name": "catalogue", "description": "What is declared, where it comes from, how good it is."},
+    {"name": "access", "description": "Sign-in, users, API keys, the audit log."},
+    {"name": "operation", "description": "Whether it lives, is ready, and how it stands."},
+]
 
 
-def make_app(database_url: str, store: Store) -> FastAPI:
+def make_app(here: Serving, parts: Sequence[str] = EVERYTHING) -> FastAPI:
     """The API of one installation; it connects when it is started."""
-    pool = ConnectionPool(
-        make_conninfo(database_url, **CLIENT, options=_READ_ONLY),
-        kwargs={"autocommit": True},
-        min_size=1,
-        max_size=4,
-        timeout=SECONDS,
-        open=False,
-        check=ConnectionPool.check_connection,
-    )
+    identities, observed = Identities(here), Observed()
+    modules = [importlib.import_module(f"lastmile.serving.routers.{name}") for part in parts for name in PARTS[part]]
+    modules.append(importlib.import_module("lastmile.serving.routers.operation"))
     app = FastAPI(
         title="Lastmile",
-        summary="How the drops of this installation stand. Read only.",
-        docs_url=None,  # its page is fetched from the internet
+        summary="Drops in, answers out.",
+        version="1",
+        docs_url=None,  # ours is served from this machine; FastAPI's is fetched from the internet
         redoc_url=None,
-        lifespan=_opened(pool),
-        responses={"default": {"model": Problem, "description": "Any error"}},
+        openapi_tags=_TAGS,
+        lifespan=_lifespan(here, identities, modules),
+        responses={"default": {"model": Problem, "description": "Any error", "content": _PROBLEM}},
     )
+    app.state.serving, app.state.observed = here, observed
     report_problems(app)
-    _add_probes(app, pool, store)
-    _add_answers(app, pool, store)
+    for module in modules:
+        router: APIRouter = module.router
+        app.include_router(router)
+    if here.api.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=here.api.origins,
+            allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key"],
+        )
+    limiter = MovingWindowRateLimiter(storage(here.settings.redis_url))
+    app.state.door_limiter = limiter
+    app.add_middleware(Door, here=here, identities=identities, limiter=limiter, observe=observed.request)
     return app
 
 
-def _opened(pool: ConnectionPool) -> Any:
+_PROBLEM: dict[str, Any] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def _lifespan(here: Serving, identities: Identities, modules: Sequence[Any]) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
-    async def opened(_: FastAPI) -> AsyncIterator[None]:
-        pool.open()
-        yield
-        pool.close()
+    async def opened(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            here.open()
+            stack.callback(here.close)
+            identities.open()
+            stack.callback(identities.close)
+            for module in modules:
+                if lifespan := getattr(module, "lifespan", None):
+                    await stack.enter_async_context(lifespan(app, here))
+            yield
 
     return opened
-
-
-def _add_probes(app: FastAPI, pool: ConnectionPool, store: Store) -> None:
-    @app.get("/", include_in_schema=False)
-    def paths() -> dict[str, str]:
-        return {path: entry["get"]["summary"] for path, entry in app.openapi()["paths"].items()}
-
-    @app.get("/health", summary="Whether this process answers.")
-    async def health() -> dict[str, str]:
-        return {"status": "alive"}
-
-    @app.get("/ready", summary="Whether the database and the store answer.")
-    async def readiness() -> Ready:
-        return Ready(**await ready(pool, store))
-
-    @app.get("/metrics", summary="How the datasets stand, for Prometheus.", response_class=Response)
-    def metrics() -> Response:
-        with pool.connection() as connection:
-            standing = datasets(connection, store.url)
-        return Response(exposition(standing), media_type=CONTENT_TYPE_PLAIN_0_0_4)
-
-
-def _add_answers(app: FastAPI, pool: ConnectionPool, store: Store) -> None:
-    @app.get("/status", summary="How everything stands: what there is, what waits, what came late.")
-    def status() -> Status:
-        with pool.connection() as connection:
-            return Status.model_validate(summary(connection, store.url))
-
-    @app.get("/datasets/{name}", summary="How one dataset stands.")
-    def dataset(name: str) -> Standing:
-        with pool.connection() as connection:
-            standing = datasets(connection, store.url)
-        if name not in standing:
-            known = ", ".join(standing) or "none yet"
-            raise HTTPException(404, f"no drop of a dataset {name!r} was ever found; datasets with drops: {known}")
-        return Standing.model_validate(standing[name])
-
-    @app.get("/drops", summary="Drops, newest first, page by page.")
-    def page(
-        dataset: Name = None,
-        partition: Name = None,
-        state: State | None = None,
-        limit: Annotated[int, Query(ge=1, le=MOST_PER_PAGE)] = 100,
-        after: Annotated[int | None, Query(ge=1, lt=2**63, description="`after` of the page before")] = None,
-    ) -> Page:
-        wanted = ledger.DropFilter(dataset, partition, state)
-        with pool.connection() as connection:
-            found, following = ledger.page(connection, store.url, wanted, limit, after)
-        return Page(drops=[Drop.model_validate(one) for one in found], after=following)
-
-    @app.get("/drops/{drop}", summary="One drop and all that happened to it.")
-    def one(drop: Id) -> DropWithEvents:
-        with pool.connection() as connection:
-            found = ledger.find(connection, store.url, drop)
-            if found is None:
-                raise HTTPException(404, f"there is no drop {drop}; /drops lists those there are")
-            events = [Event.model_validate(event) for event in ledger.events(connection, drop)]
-        return DropWithEvents(**Drop.model_validate(found).model_dump(), events=events)
-
-    @app.get("/dbt", summary="Documentation of the warehouse, as a page.", response_class=HTMLResponse)
-    def documentation() -> HTMLResponse:
-        try:
-            return HTMLResponse(store.read(DOCUMENTATION))
-        except Missing:
-            raise HTTPException(404, "there is none yet: materialize the asset reports/dbt") from None

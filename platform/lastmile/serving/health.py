@@ -5,23 +5,27 @@ from collections.abc import Callable
 import anyio.to_thread
 import obstore
 from psycopg import Error
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
 from lastmile.errors import UserError
 from lastmile.ledger import query as ledger
-from lastmile.serving.errors import Unavailable
+from lastmile.operations.daemon import last_heartbeat_seconds
+from lastmile.serving.problems import Unavailable
+from lastmile.serving.state import SECONDS, Serving
 from lastmile.store import Store
 from lastmile.store.stored_object import translated_errors
+from lastmile.warehouse.migrate import is_current
 
-#: Probes of orchestrators give up about then.
-SECONDS = 3.0
+#: A daemon that has not been heard of for so long is away.
+_DAEMON_SECONDS = 120.0
 
 
-async def ready(pool: ConnectionPool, store: Store) -> dict[str, str]:
+async def ready(here: Serving) -> dict[str, str]:
     """Raises Unavailable with what does not answer, and why."""
-    await _answers("the database", lambda: _database(pool))
-    await _answers("the store", lambda: _store(store))
-    return {"database": "ready", "store": "ready"}
+    found: dict[str, str] = {}
+    await _answers("the database", lambda: found.update(_database(here)))
+    await _answers("the store", lambda: _store(here.store))
+    return {**found, "store": "ready"}
 
 
 async def _answers(what: str, probe: Callable[[], object]) -> None:
@@ -33,12 +37,17 @@ async def _answers(what: str, probe: Callable[[], object]) -> None:
         )
 
 
-def _database(pool: ConnectionPool) -> None:
+def _database(here: Serving) -> dict[str, str]:
     try:
-        with pool.connection(timeout=SECONDS) as connection:
+        with here.reading(SECONDS) as connection:
             ledger.answers(connection)
-    except (Error, PoolTimeout) as error:
+            seconds = last_heartbeat_seconds(connection)
+        if not is_current(here.database_url):
+            raise Unavailable("the database is not ready: it has other migrations than this code; restart with `up`")
+    except (Error, PoolTimeout, UserError) as error:
         raise Unavailable(f"the database is not ready: {error}") from None
+    away = seconds is None or seconds > _DAEMON_SECONDS
+    return {"database": "ready", "migrations": "ready", "daemon": "away" if away else "ready"}
 
 
 def _store(store: Store) -> None:

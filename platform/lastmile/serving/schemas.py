@@ -109,6 +109,8 @@ class Ready(BaseModel):
     """What was tried."""
 
     database: str
+    migrations: str
+    daemon: str = Field(description="Dagster's: `ready` or `away`; without it nothing is ingested")
     store: str
 
 
@@ -119,3 +121,4 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str = Field(description="what was expected, what was found, what to do")
+    errors: list[dict[str, Any]] = Field(default=[], description="single faults of a body, each with its place")

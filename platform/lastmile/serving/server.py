@@ -1,14 +1,28 @@
 """Serving the API until the process is stopped."""
 
+from collections.abc import Sequence
+
 import uvicorn
 
-from lastmile.serving.app import make_app
-from lastmile.store import Store
+from lastmile.serving.app import EVERYTHING, make_app
+from lastmile.serving.state import Serving
 
 HOST = "127.0.0.1"
+#: How long open requests are waited for at the end.
+_GRACE_SECONDS = 20
 
 
-def serve(database_url: str, store: Store, port: int) -> None:
-    """Answer on this machine's own address; returns after SIGTERM or Ctrl-C, when open requests are answered."""
-    app = make_app(database_url, store)
-    uvicorn.run(app, host=HOST, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+def serve(here: Serving, port: int, host: str = HOST, parts: Sequence[str] = EVERYTHING) -> None:
+    """Returns after SIGTERM or Ctrl-C, when open requests are answered."""
+    uvicorn.run(
+        make_app(here, parts),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=75,
+        backlog=4_096,
+    )

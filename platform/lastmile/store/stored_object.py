@@ -11,7 +11,7 @@ from datetime import datetime
 
 from obstore.exceptions import BaseError, InvalidPathError, NotFoundError, PreconditionError
 
-from lastmile.errors import UserError
+from lastmile.errors import Unreachable, UserError
 
 _NO_CREDENTIALS = "there are no credentials; set AWS_ACCESS_KEY_ID and the secret key, or your cloud's equivalents"
 _NO_ANSWER = "nothing answers; check LASTMILE_STORE_URL, AWS_ENDPOINT_URL and the network"
@@ -71,14 +71,14 @@ def translated_errors(url: str, action: str) -> Iterator[None]:
         yield
     except (NotFoundError, FileNotFoundError) as error:
         if "NoSuchBucket" in str(error):
-            raise UserError(f"cannot {action} in {url}: {_meaning(error)}") from error
+            raise Unreachable(f"cannot {action} in {url}: {_meaning(error)}") from error
         raise Missing(f"cannot {action}: there is no such object in {url}") from error
     except PreconditionError as error:
         raise Changed(f"cannot {action}: it changed while being read") from error
     except (InvalidPathError, ValueError) as error:
         raise UserError(f"cannot {action} in {url}: {_first_line(error)}; give it another name") from error
     except (BaseError, PermissionError) as error:
-        raise UserError(f"cannot {action} in {url}: {_meaning(error)}") from error
+        raise Unreachable(f"cannot {action} in {url}: {_meaning(error)}") from error
 
 
 def _meaning(error: Exception) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from lastmile.errors import UserError
+from lastmile.errors import Unreachable, UserError
 from lastmile.settings import Settings
 
 #: Detect a vanished peer within about a minute; give up within seconds on one that never answers.
@@ -36,14 +36,14 @@ def database_url(settings: Settings) -> str:
 def connect(url: str, *, autocommit: bool = True) -> psycopg.Connection:
     """A connection in autocommit mode: transactions are explicit.
 
-    Raises UserError, within seconds, where the address is malformed, nothing answers, or the server denies access.
+    Raises UserError where the address is malformed, within seconds Unreachable where nothing answers or denies access.
     """
     parts = _parts(url)
     try:
         return psycopg.connect(make_conninfo(url, **CLIENT), autocommit=autocommit)
     except psycopg.OperationalError as error:
         where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
-        raise UserError(f"cannot connect to Postgres at {where}: {_reason(error)}") from None
+        raise Unreachable(f"cannot connect to Postgres at {where}: {_reason(error)}") from None
 
 
 def dagster_url(url: str) -> str:

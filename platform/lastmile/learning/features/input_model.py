@@ -42,13 +42,14 @@ def input_model(features: FeatureSet, names: "Iterable[str] | None" = None) -> t
 def _field(column: Column, declared: "pa.Column") -> tuple[Any, Any]:
     kind: Any = Literal[column.levels] if column.levels else _TYPES[column.kind]
     unit = f" Unit: {column.unit}." if column.unit else ""
-    described = Field(description=f"{column.description}{unit}", **_bounds(declared))
+    described = Field(description=f"{column.description}{unit}", **bounds(declared))
     # The bounds belong to the value, not to None in its place.
     value = Annotated[kind, described]
     return (value | None, None) if declared.nullable else (value, ...)
 
 
-def _bounds(declared: "pa.Column") -> dict[str, Any]:
+def bounds(declared: "pa.Column") -> dict[str, Any]:
+    """`ge`, `gt`, `le` and `lt`, as far as the column's checks bound it."""
     found: dict[str, Any] = {}
     for check in declared.checks:
         name, statistics = str(check.name), check.statistics or {}

@@ -1,0 +1,60 @@
+"""`lastmile api`: the HTTP API alone, alongside a platform that is up, or by itself."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lastmile.embedded.ports import API_PORT, choose
+from lastmile.settings import Settings
+
+
+def api(
+    port: Annotated[
+        int | None,
+        typer.Option(help=f"Port of the API (default: {API_PORT}, or the next free one)", min=1, max=65535),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address it listens on; others than this machine's need users.")] = (
+        "127.0.0.1"
+    ),
+    only_predictions: Annotated[
+        bool, typer.Option("--only-predictions", help="Answer predictions and nothing else, in a small process.")
+    ] = False,
+) -> None:
+    """Serve the HTTP API: drops in, answers out. `lastmile up` does so too. Ctrl-C stops it.
+
+    The documentation is at /docs. Every request needs an API key (`lastmile keys create`) or a sign-in.
+
+    Example: lastmile api --port 3100
+    """
+    from lastmile.access.setup import first_secret
+    from lastmile.embedded.database import database
+    from lastmile.serving.app import EVERYTHING, PREDICTIONS
+    from lastmile.serving.server import serve
+    from lastmile.serving.settings import ApiSettings
+    from lastmile.serving.state import Serving
+    from lastmile.store import open_store
+    from lastmile.warehouse.connections import connect
+    from lastmile.warehouse.migrate import migrate
+
+    settings, console = Settings.from_environment(), Console()
+    chosen = choose(port, API_PORT, "--port")
+    store = open_store(settings)
+    with database(settings) as url:
+        migrate(url)
+        here = Serving(settings, ApiSettings.from_environment(), store, url)
+        with connect(url) as connection:
+            secret = first_secret(connection, here.secret)
+        if secret:
+            show_first_secret(console, secret)
+        console.print(f"API  http://{host}:{chosen}   documentation at /docs   (Ctrl-C stops it)", highlight=False)
+        serve(here, chosen, host, PREDICTIONS if only_predictions else EVERYTHING)
+
+
+def show_first_secret(console: Console, secret: str) -> None:
+    """Printed once in the life of a database."""
+    console.print(
+        f"first admin's secret, shown this once: {secret}\n"
+        "  use it at POST /api/v1/auth/setup, or add users here with `lastmile users add NAME --role admin`",
+        highlight=False,
+    )

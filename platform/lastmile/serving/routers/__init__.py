@@ -1,0 +1,1 @@
+"""The endpoints, one file per topic; each says which permission it demands."""

@@ -1,0 +1,5 @@
+"""Aggregations, and metrics over time."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api/v1", tags=["data"])
