@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from lastmile.access.secret import secret
 from lastmile.catalogue import Catalogue
 from lastmile.catalogue.published import read
+from lastmile.serving.engine import Engine
 from lastmile.serving.settings import ApiSettings
 from lastmile.settings import Settings
 from lastmile.store import Store, open_store
@@ -40,6 +41,7 @@ class Serving:
         self._reading, self._writing = _pool(url, _READ_ONLY, 8), _pool(url, _WRITING, 8)
         self._catalogue, self._looked_at = Catalogue(), 0.0
         self._looking = threading.Lock()
+        self._engines: dict[str, Engine] = {}
 
     @classmethod
     def from_environment(cls) -> "Serving":
@@ -51,6 +53,8 @@ class Serving:
             pool.open()
 
     def close(self) -> None:
+        for engine in self._engines.values():
+            engine.close()
         for pool in (self._reading, self._writing):
             pool.close()
 
@@ -65,6 +69,10 @@ class Serving:
         """A connection in autocommit mode: transactions are explicit."""
         with self._writing.connection() as connection:
             yield connection
+
+    def engine(self, name: str) -> Engine:
+        """The process for what the API's own must not import; one for each name, so that one waits for no other."""
+        return self._engines.setdefault(name, Engine(name))
 
     def catalogue(self) -> Catalogue:
         """What is declared, at most seconds old; as it was last known while the database does not answer."""
