@@ -69,8 +69,9 @@ def running(here: Serving, **more: Any) -> Iterator[Api]:
 
 
 @pytest.fixture
-def here(site: Site) -> Serving:
+def here(site: Site, monkeypatch: pytest.MonkeyPatch) -> Serving:
     """What the API of the site stands on; the site's contract is published."""
+    monkeypatch.setenv("LASTMILE_DATABASE_URL", site.database_url)  # for the engine's processes
     publish(site.connection, catalogue([site.contract]))
     return Serving(Settings.from_environment(), GENEROUS, site.store, site.database_url)
 

@@ -1,5 +1,6 @@
 """`lastmile api`: the HTTP API alone, alongside a platform that is up, or by itself."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -29,6 +30,7 @@ def api(
     """
     from lastmile.access.setup import first_secret
     from lastmile.embedded.database import database
+    from lastmile.embedded.services import environment
     from lastmile.serving.app import EVERYTHING, PREDICTIONS
     from lastmile.serving.server import serve
     from lastmile.serving.settings import ApiSettings
@@ -41,6 +43,7 @@ def api(
     chosen = choose(port, API_PORT, "--port")
     store = open_store(settings)
     with database(settings) as url:
+        os.environ.update(environment(settings, url))  # for the engine's processes
         migrate(url)
         here = Serving(settings, ApiSettings.from_environment(), store, url)
         with connect(url) as connection:

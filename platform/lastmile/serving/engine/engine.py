@@ -42,6 +42,8 @@ class Engine:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        if process and process.stdout:
+            process.stdout.close()
 
     def _called(self, request: dict[str, Any]) -> bytes:
         """A line of the process. It may have died since the last call: once it is started anew."""
