@@ -23,7 +23,7 @@ INSERT INTO submissions.records
     (job, dataset, partition, record, revision, digest, body, withdrawn, parent, set_of)
 SELECT job, dataset, partition, record, revision, digest, body, withdrawn, parent,
     (SELECT coalesce(p.set_of, p.id) FROM submissions.records p
-     WHERE (p.dataset, p.record, p.digest) = (parent_dataset, parent, parent_digest))
+     WHERE (p.dataset, p.record, p.digest) = (given.parent_dataset, given.parent, given.parent_digest))
 FROM unnest(
     %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bytea[], %s::text[], %s::boolean[],
     %s::text[], %s::text[], %s::bytea[]

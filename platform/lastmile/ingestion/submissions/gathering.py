@@ -31,7 +31,7 @@ UNION
 SELECT r.dataset, r.record FROM submissions.records r WHERE r.in_force AND r.set_of IN (SELECT id FROM replaced)
 """
 _CANDIDATES = """
-SELECT r.id, r.job, r.dataset, r.partition, r.record, coalesce(r.revision, -1) AS revision, r.withdrawn, r.set_of,
+SELECT r.id, r.job, r.dataset, r.partition, r.record, coalesce(r.rank, r.revision) AS rank, r.withdrawn, r.set_of,
     r.in_force, r.object, r.line
 FROM submissions.records r
 JOIN unnest(%s::text[], %s::text[]) AS named (dataset, record) USING (dataset, record)
@@ -44,8 +44,9 @@ UPDATE submissions.records SET waiting = false, in_force = false, object = NULL,
 WHERE id = ANY(%s::bigint[])
 """
 _IN_FORCE = """
-UPDATE submissions.records r SET waiting = false, in_force = true, object = placed.object, line = placed.line
-FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS placed (id, object, line) WHERE r.id = placed.id
+UPDATE submissions.records r SET waiting = false, in_force = true, rank = placed.rank, object = placed.object,
+    line = placed.line
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[]) AS placed (id, rank, object, line) WHERE r.id = placed.id
 """
 _NEW_OBJECTS = "INSERT INTO submissions.objects (store, dataset, partition, key) VALUES (%s, %s, %s, %s)"
 _CHANGED_OBJECTS = "UPDATE submissions.objects SET generation = generation + 1 WHERE key = ANY(%s::text[])"
@@ -64,7 +65,7 @@ class _Row:
     dataset: str
     partition: str
     record: str
-    revision: int
+    rank: int | None
     withdrawn: bool
     set_of: int | None
     in_force: bool
@@ -112,7 +113,11 @@ def _by_record(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
 def _judged(rows: list[_Row], sets: set[int] | None = None) -> _Change:
     """Which row counts: of those whose set is in force, where they have one."""
     able = [row for row in rows if sets is None or row.set_of in sets]
-    winner = max(able, key=lambda row: (row.revision, row.id), default=None)
+    highest = -1
+    for row in able:  # in order of arrival
+        row.rank = highest if row.rank is None else row.rank
+        highest = max(highest, row.rank)
+    winner = max(able, key=lambda row: (-1 if row.rank is None else row.rank, row.id), default=None)
     before = next((row for row in rows if row.in_force), None)
     return _Change(winner, before, [row for row in rows if row is not winner])
 
@@ -138,7 +143,7 @@ def _place(connection: Connection, store: str, changes: Sequence[_Change]) -> No
     for one in new:
         connection.execute(_NEW_OBJECTS, [store, *one])
     winners = [change.winner for change in changes if change.winner]
-    columns = [[getattr(row, name) for row in winners] for name in ("id", "object", "line")]
+    columns = [[getattr(row, name) for row in winners] for name in ("id", "rank", "object", "line")]
     connection.execute(_IN_FORCE, columns)
     connection.execute(_CHANGED_OBJECTS, [list(changed)])
     connection.execute(_RENUMBERED, [list(changed)])

@@ -103,7 +103,7 @@ def _shown(value: Any) -> str:
 
 
 def _digits(number: orjson.Fragment) -> str:
-    return number.contents if isinstance(number.contents, str) else number.contents.decode()
+    return orjson.dumps(number).decode()
 
 
 def _number(text: str) -> orjson.Fragment:

@@ -76,9 +76,9 @@ async def send_records(
     """Each record is a row of the dataset. Two of its fields are about it and no columns: `_id`, the client's own id of
     what it describes (a UUID), and `_revision`, a whole number.
 
-    Sent again with the same `_id` and content, a record is the one that was there before. With other content it is a new
-    revision, whose row replaces the one before: the highest `_revision` counts, and without one what arrives last. To
-    return to a content that a record had before, send a `_revision`. Without `_id` every record is another one.
+    Sent again with the same `_id` and content, a record is the one that was there before. With other content it is a
+    new revision, whose row replaces the one before: the highest `_revision` counts, and without one what arrives last.
+    To return to a content that a record had before, send a `_revision`. Without `_id` every record is another one.
     """
     dataset = await dataset_of(here, principal, name)
     where = partition_of(dataset, partition)

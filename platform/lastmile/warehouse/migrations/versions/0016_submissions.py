@@ -56,6 +56,7 @@ CREATE TABLE submissions.records (
     partition   text        NOT NULL,
     record      text        NOT NULL,
     revision    bigint,
+    rank        bigint,
     digest      bytea       NOT NULL,
     body        text        NOT NULL,
     parent      text,
@@ -75,6 +76,8 @@ CREATE INDEX records_of_set ON submissions.records (set_of) WHERE set_of IS NOT 
 CREATE UNIQUE INDEX one_in_force ON submissions.records (dataset, record) WHERE in_force;
 COMMENT ON COLUMN submissions.records.record IS 'the client''s own id of what it describes; an edit is another row';
 COMMENT ON COLUMN submissions.records.body IS 'JSON as it was sent, so that numbers keep their digits';
+COMMENT ON COLUMN submissions.records.rank IS
+    'its revision, or if it has none the highest before it; set once it is in force';
 COMMENT ON COLUMN submissions.records.set_of IS
     'the row of the record that it came with: it is in force as long as that is';
 COMMENT ON COLUMN submissions.records.in_force IS 'the newest revision, which its object has, unless it is withdrawn';
