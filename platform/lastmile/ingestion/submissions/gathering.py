@@ -46,7 +46,8 @@ WHERE id = ANY(%s::bigint[])
 _IN_FORCE = """
 UPDATE submissions.records r SET waiting = false, in_force = true, rank = placed.rank, object = placed.object,
     line = placed.line
-FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[]) AS placed (id, rank, object, line) WHERE r.id = placed.id
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[]) AS placed (id, rank, object, line)
+WHERE r.id = placed.id
 """
 _NEW_OBJECTS = "INSERT INTO submissions.objects (store, dataset, partition, key) VALUES (%s, %s, %s, %s)"
 _CHANGED_OBJECTS = "UPDATE submissions.objects SET generation = generation + 1 WHERE key = ANY(%s::text[])"

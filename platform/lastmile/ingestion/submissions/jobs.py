@@ -151,3 +151,8 @@ def has_landed(connection: Connection, job: UUID) -> bool:
 def land(connection: Connection, job: UUID, version: str) -> None:
     """The file of a job lies in the landing area, as this version."""
     connection.execute("UPDATE submissions.jobs SET version = %s WHERE id = %s", [version, job])
+
+
+def forget(connection: Connection, job: UUID) -> None:
+    """A file of which nobody was answered that it would land, and that did not."""
+    connection.execute("DELETE FROM submissions.jobs WHERE id = %s AND kind = 'file' AND version IS NULL", [job])

@@ -22,8 +22,9 @@ class Record:
     """One revision of a record. `body` is its row as JSON, as it was sent.
 
     Of two revisions the one with the higher `revision` counts, and of equals the one that came last; without one, a
-    revision has the highest that came before it. `withdrawn` ends the record: its row vanishes. A record with an `owner` is one of a set: it is in
-    force as long as that revision of the owner is, so a new revision of the owner replaces the set as a whole.
+    revision has the highest that came before it. `withdrawn` ends the record: its row vanishes. A record with an
+    `owner` is one of a set: it is in force as long as that revision of the owner is, so a new revision of the owner
+    replaces the set as a whole.
     """
 
     dataset: str
