@@ -29,7 +29,7 @@ def device(api) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def project(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+def project(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The site's contract, as a project that the engine's process finds."""
     contracts = tmp_path / "project" / "assets" / "field" / "contracts"
     contracts.mkdir(parents=True)
