@@ -88,7 +88,7 @@ def contenders(settings: Settings, folder: Path) -> list[Server]:
         _peer(FASTAPI, Path(sys.executable), "serve_fastapi", folder, "/ready", "/predict", json.dumps(plain)),
         _peer(
             MLFLOW,
-            python_for(PEERS / "serve_mlflow.py"),
+            of_mlflow,
             "serve_mlflow",
             folder,
             "/ping",
