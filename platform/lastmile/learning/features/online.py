@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from lastmile.learning.declarations.feature_set import FeatureSet
 
-#: Values of a feature set's online key: text, whole numbers or days.
+#: Values of a feature set's online key: text, whole numbers or days, or any of them as text.
 Key = tuple[Any, ...]
 
 
@@ -157,12 +157,14 @@ def newest(source: "Connection | Redis", features: Keyed, keys: Sequence[Key]) -
 
         return online_redis.newest(source, features, keys)
     table = online(features)
-    wanted = sql.SQL(", ").join(sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, key))) for key in keys)
+    wanted = sql.SQL(", ").join(
+        sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, map(str, key)))) for key in keys
+    )
     query = sql.SQL("SELECT * FROM {} WHERE ({}) IN ({})").format(table.table, names(table.key), wanted)
     with source.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(query).fetchall() if keys else []
-    found = {tuple(row[name] for name in table.key): row for row in rows}
-    return [found.get(tuple(key)) for key in keys]
+    found = {tuple(str(row[name]) for name in table.key): row for row in rows}
+    return [found.get(tuple(map(str, key))) for key in keys]
 
 
 def lookup(source: "Connection | Redis", features: "FeatureSet", keys: Sequence[Key]) -> "pd.DataFrame":

@@ -30,7 +30,9 @@ class Export:
     instead_of: str | None = None
 
 
-def in_use(connection: Connection, store: Store, name: str, levels: Sequence[str]) -> Export | None:
+def in_use(
+    connection: Connection, store: Store, name: str, levels: Sequence[str], inputs: Sequence[str]
+) -> Export | None:
     """None while no version was ever in use. Raises ArtifactRefused where none that was in use has an export."""
     current = champion(connection, name)
     if current is None:
@@ -38,7 +40,7 @@ def in_use(connection: Connection, store: Store, name: str, levels: Sequence[str
     reasons: list[str] = []
     for version in (current, *earlier(connection, name)):
         try:
-            found = load(store, version, levels)
+            found = load(store, version, levels, inputs)
         except ArtifactRefused as refused:
             reasons.append(str(refused))
         else:
@@ -46,12 +48,17 @@ def in_use(connection: Connection, store: Store, name: str, levels: Sequence[str
     raise ArtifactRefused("; ".join(reasons))
 
 
-def load(store: Store, version: ModelVersion, levels: Sequence[str]) -> Export:
-    """`levels` are those of the model. Raises ArtifactRefused where it has no export that can be used."""
+def load(store: Store, version: ModelVersion, levels: Sequence[str], inputs: Sequence[str]) -> Export:
+    """`levels` are those of the model, `inputs` of its features. Raises ArtifactRefused where it has no export that can
+    be used."""
     try:
         session = load_onnx(store, version)
     except Missing:
         raise ArtifactRefused(f"{version.onnx['key']} is lost: {store.url} has no such object") from None
+    if gone := sorted({one.name for one in session.get_inputs()} - {*inputs}):
+        raise ArtifactRefused(
+            f"version {version.version} of {version.name} needs {', '.join(gone)}, which its features have no longer"
+        )
     return Export(version, session, _classes(version, len(session.get_outputs()), levels) if levels else ())
 
 
