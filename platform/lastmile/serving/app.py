@@ -23,7 +23,7 @@ VERSION = "/api/v1"
 #: Modules of `serving.routers` by part, in the order of the documentation. Each has a `router`, and may have a
 #: `lifespan(here)`, an async context manager for what runs as long as the process does.
 PARTS: dict[str, tuple[str, ...]] = {
-    "access": ("sign_in", "accounts"),
+    "access": ("sign_in", "organisation", "accounts"),
     "predictions": ("predictions",),
     "ingest": ("records", "files", "forms", "jobs"),
     "process": ("runs",),
