@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 #: Versions kept that are neither champions nor part of an experiment.
 _MOST_OTHERS = 8
-_LISTENED_SECONDS, _RETRY_SECONDS, _FIRST_SECONDS = 1.0, 5.0, 20.0
+_LISTENED_SECONDS, _RETRY_SECONDS, _FIRST_SECONDS = 0.25, 5.0, 20.0
 
 
 @dataclass(frozen=True)

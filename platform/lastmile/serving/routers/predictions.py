@@ -41,6 +41,24 @@ async def lifespan(app: FastAPI, here: Serving) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(log.close)
 
 
+async def _answer(request: Request) -> Response:
+    began = time.perf_counter()
+    principal = demand(request.scope.get("principal"), "predict")
+    predicting: Predicting = request.app.state.predicting
+    name: str = request.path_params["name"]
+    try:
+        body = Body.model_validate(orjson.loads(await request.body()))
+        answered = await predicting.answer(name, body, principal, request.scope["request_id"], began)
+    except orjson.JSONDecodeError as error:
+        return problem(422, f"expected JSON: an object with row, rows or ids; {error}")
+    except ValidationError as error:
+        return problem(422, "expected an object with row, rows or ids", errors=_faults(error))
+    except Unfit as unfit:
+        return problem(422, f"the rows are not as the features of {name} declare them", errors=unfit.faults)
+    request.app.state.predicted.answered(name, answered.counts, time.perf_counter() - began)
+    return Response(orjson.dumps(answered.body), media_type="application/json")
+
+
 class Straight(APIRoute):
     """Documented as any route, answered without what FastAPI does for each request: that takes as long as a prediction
     does."""
@@ -64,24 +82,6 @@ async def predict(
     its types, bounds and levels; GET /models/{name} lists them. An entity that is not known has a `problem` instead of
     a prediction."""
     raise NotImplementedError  # `_answer` does
-
-
-async def _answer(request: Request) -> Response:
-    began = time.perf_counter()
-    principal = demand(request.scope.get("principal"), "predict")
-    predicting: Predicting = request.app.state.predicting
-    name: str = request.path_params["name"]
-    try:
-        body = Body.model_validate(orjson.loads(await request.body()))
-        answered = await predicting.answer(name, body, principal, request.scope["request_id"], began)
-    except orjson.JSONDecodeError as error:
-        return problem(422, f"expected JSON: an object with row, rows or ids; {error}")
-    except ValidationError as error:
-        return problem(422, "expected an object with row, rows or ids", errors=_faults(error))
-    except Unfit as unfit:
-        return problem(422, f"the rows are not as the features of {name} declare them", errors=unfit.faults)
-    request.app.state.predicted.answered(name, answered.counts, time.perf_counter() - began)
-    return Response(orjson.dumps(answered.body), media_type="application/json")
 
 
 def _faults(error: ValidationError) -> list[dict[str, Any]]:
