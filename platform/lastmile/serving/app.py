@@ -33,7 +33,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 #: What a process has unless said otherwise, and what the smallest has.
 EVERYTHING = tuple(PARTS)
-PREDICTIONS = ("access", "predictions")
+PREDICTIONS = ("predictions",)
 
 _TAGS = [
     {"name": "ingest", "description": "Drops in: records, files, forms, and the jobs by which they are followed."},
