@@ -150,6 +150,19 @@ def results_of(connection: Connection, dataset: str, partitions: Sequence[str] |
         ).fetchall()
 
 
+def of_runs(connection: Connection, store: str, runs: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """The drops that these runs were the last to ingest, oldest first, with their rows."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            SELECT id, dataset, partition, key, state, rows_read AS read, rows_loaded AS loaded,
+                rows_quarantined AS quarantined, rows_duplicate AS duplicate
+            FROM ledger.drops WHERE store = %s AND run_id = ANY(%s) ORDER BY id LIMIT %s
+            """,
+            [store, list(runs), limit],
+        ).fetchall()
+
+
 def newest_in_force(
     connection: Connection, store: str, dataset: str, partition: str | None, limit: int
 ) -> list[DropRecord]:

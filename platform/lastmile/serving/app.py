@@ -26,7 +26,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "access": ("sign_in", "accounts"),
     "predictions": ("predictions",),
     "ingest": ("records", "files", "forms", "jobs"),
-    "process": ("runs",),
+    "process": ("runs", "run_events"),
     "data": ("data", "sql", "series", "documents"),
     "models": ("models", "experiments"),
     "catalogue": ("catalogue", "lineage", "quality"),
