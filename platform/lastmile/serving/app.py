@@ -29,7 +29,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "process": ("runs", "run_events"),
     "data": ("data", "sql", "series", "documents"),
     "models": ("models", "experiments"),
-    "catalogue": ("catalogue", "lineage", "quality"),
+    "catalogue": ("catalogue", "lineage", "quality", "quarantine", "decisions"),
 }
 #: What a process has unless said otherwise, and what the smallest has.
 EVERYTHING = tuple(PARTS)
