@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from lastmile.orchestration.backfills import is_run
@@ -145,7 +146,11 @@ def _checked(event: "DagsterEvent") -> dict[str, Any]:
 
 def _numbers(metadata: Mapping[str, Any]) -> dict[str, float]:
     values = {name: getattr(entry, "value", None) for name, entry in metadata.items()}
-    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    }
 
 
 def _of_run(instance: "DagsterInstance", record: "RunRecord") -> Launch:

@@ -35,3 +35,13 @@ def versions_of_runs(connection: Connection, runs: Sequence[str]) -> list[dict[s
             " WHERE run_id = ANY(%s) ORDER BY id",
             [list(runs)],
         ).fetchall()
+
+
+def version_facts(connection: Connection, name: str, version: str) -> dict[str, Any] | None:
+    """What a version was made from and where its rows are kept; None where there is none."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT name AS model, version, created_at, run_id AS run, feature_set, data_versions, code_version,"
+            " sha256, snapshot_key FROM registry.model_versions WHERE name = %s AND version = %s",
+            [name, version],
+        ).fetchone()

@@ -27,6 +27,7 @@ Decider = Annotated[Principal, may("release")]
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 Number = Annotated[int, Field(ge=1, lt=2**63)]
 Why = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]*\S[^\x00]*$")]
+Cell = Annotated[str, Field(max_length=100_000, pattern=r"^[^\x00]*$")]
 _MOST = 10_000
 
 
