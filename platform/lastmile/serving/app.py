@@ -25,11 +25,11 @@ VERSION = "/api/v1"
 PARTS: dict[str, tuple[str, ...]] = {
     "access": ("sign_in", "organisation", "accounts"),
     "predictions": ("predictions",),
-    "ingest": ("records", "files", "forms", "jobs"),
-    "process": ("runs",),
+    "ingest": ("records", "files", "uploads", "forms", "jobs"),
+    "process": ("runs", "run_events"),
     "data": ("data", "sql", "series", "documents"),
     "models": ("models", "experiments"),
-    "catalogue": ("catalogue", "lineage", "quality"),
+    "catalogue": ("catalogue", "lineage", "quality", "quarantine", "decisions"),
 }
 #: What a process has unless said otherwise, and what the smallest has.
 EVERYTHING = tuple(PARTS)

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import anyio.to_thread
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.starlette_client import OAuth
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from httpx import HTTPError
@@ -46,6 +44,8 @@ async def leave(request: Request) -> Response:
 
 async def come_back(request: Request) -> Response:
     """With a code, which is exchanged for who it is."""
+    from authlib.integrations.base_client import OAuthError
+
     here = serving(request)
     try:
         token = await _client(request).authorize_access_token(request)
@@ -98,6 +98,8 @@ def _client(request: Request) -> Any:
     state = request.app.state
     settings = _settings(state.serving)
     if not hasattr(state, "organisation"):
+        from authlib.integrations.starlette_client import OAuth
+
         made = OAuth()
         made.register(
             "organisation",
