@@ -1,6 +1,6 @@
-"""Which version is in use, changed by a person: what commands and the API call. Each returns what became of it, in words.
+"""Which version is in use, changed by a person: what commands and the API call.
 
-All raise UserError where it cannot be done, with what to do.
+Each returns what became of it, in words, and raises UserError where it cannot be done, with what to do.
 """
 
 from psycopg import Connection

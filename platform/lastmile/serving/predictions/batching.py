@@ -107,7 +107,7 @@ class Batch:
         count = len(given.texts)
         self._observe(count)
         texts = np.array(given.texts, dtype=object).T.reshape(len(self._texts), count, 1)
-        numbers = np.ascontiguousarray(np.array(given.numbers, dtype=self._type).T).reshape(-1, count, 1)
+        numbers: NDArray[Any] = np.ascontiguousarray(np.array(given.numbers, dtype=self._type).T).reshape(-1, count, 1)
         feed: dict[str, Any] = dict(zip(self._texts, texts, strict=True))
         feed.update(zip(self._numbers, numbers, strict=True))
         (found,) = self._session.run([self._output], feed)
