@@ -83,7 +83,9 @@ def test_a_version_is_promoted_rolled_back_held_and_released_with_who_and_why(kn
     assert "may be replaced" in changed(engineer, "release", why="over")["done"]
     assert "is held" in changed(engineer, "hold", why="campaign")["done"]
     assert deployments.deployment(known.connection, "fields").held_by.startswith("key:")
-    actions = known.connection.execute("SELECT action FROM access.audit WHERE subject = 'fields' ORDER BY id").fetchall()
+    actions = known.connection.execute(
+        "SELECT action FROM access.audit WHERE subject = 'fields' ORDER BY id"
+    ).fetchall()
     assert [action for (action,) in actions] == [
         "promote version 2",
         "roll back to the one before",

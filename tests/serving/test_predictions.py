@@ -56,7 +56,10 @@ def test_a_number_is_predicted_with_its_interval(client, known):
     (one,) = ask(client, "harvest", row=known.row(3, "noise"))["predictions"]
     expected = predicted(HARVEST, known.estimators["harvest"], known.rows.iloc[[3]])[0, 0]
     assert one["value"] == pytest.approx(expected, rel=1e-4)
-    assert (one["low"], one["high"]) == (pytest.approx(expected - 900, rel=1e-4), pytest.approx(expected + 900, rel=1e-4))
+    assert (one["low"], one["high"]) == (
+        pytest.approx(expected - 900, rel=1e-4),
+        pytest.approx(expected + 900, rel=1e-4),
+    )
 
 
 def test_ids_are_filled_from_the_online_table_and_unknown_ones_are_said_so(client, known):
@@ -153,7 +156,9 @@ def test_answers_are_logged_without_inputs(client, known):
     ask(client, ids=["field 0"])
     ask(client, rows=[known.row(1), known.row(2)])
     deadline = time.monotonic() + 5
-    query = "SELECT model, version, entity, output ->> 'level', milliseconds, principal FROM registry.answers ORDER BY id"
+    query = (
+        "SELECT model, version, entity, output ->> 'level', milliseconds, principal FROM registry.answers ORDER BY id"
+    )
     while len(rows := known.connection.execute(query).fetchall()) < 3:
         assert time.monotonic() < deadline
         time.sleep(0.05)
