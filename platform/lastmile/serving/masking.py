@@ -56,12 +56,12 @@ class Veil:
 
     def _shown(self, column: Column) -> sql.Composable:
         if not self.hides(column.name):
-            return column.sql
+            return column.value
         if column.type not in TEXTS:
             return sql.SQL("NULL::{}").format(sql.SQL(column.type))
         if column.name in self.keys:
-            return _pseudonym(column.sql, self.secret)
-        return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(column.sql, sql.Literal(MASK))
+            return _pseudonym(column.value, self.secret)
+        return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(column.value, sql.Literal(MASK))
 
     def document(self, value: Any) -> Any:
         """JSON with what stands under a personal name masked, at any depth."""

@@ -38,7 +38,7 @@ class Column:
     not_null: bool = False
 
     @property
-    def sql(self) -> sql.Composable:
+    def value(self) -> sql.Composable:
         return sql.Identifier(self.name)
 
 
