@@ -178,9 +178,7 @@ def test_statistics_say_what_columns_hold(mart, api):
     columns = {one["name"]: one for one in body["columns"]}
     assert (body["rows"], body["is_estimate"]) == (60, False)
     assert columns["outcome"]["levels"] == {"absent": 20, "done": 20}
-    assert columns["outcome"]["nulls"] == pytest.approx(
-        1 / 3
-    )
+    assert columns["outcome"]["nulls"] == pytest.approx(1 / 3)
     assert (columns["hours"]["min"], columns["hours"]["max"]) == (0, 3)
     assert columns["day"]["max"] == "2020-03-01"
     assert columns["day"]["description"] == "When it was."

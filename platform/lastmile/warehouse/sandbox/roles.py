@@ -76,7 +76,7 @@ def prepare(connection: Connection, role: Role, personal: Collection[str], *, an
         raise Unreachable(
             f"queries run as the role {role.name}, which the owner of the database may not make or repair"
             f" ({error.diag.message_primary}): a superuser runs"
-            f" `ALTER ROLE {_me(connection)} CREATEROLE`, or makes this role and grants it to the owner WITH ADMIN OPTION"
+            f" `ALTER ROLE {_me(connection)} CREATEROLE`"
         ) from None
 
 
@@ -110,7 +110,7 @@ def _make(connection: Connection, role: Role) -> None:
     verb = "ALTER" if _exists(connection, role) else "CREATE"
     connection.execute(
         sql.SQL(
-            f"{verb} ROLE {{}} WITH LOGIN NOCREATEDB NOCREATEROLE INHERIT CONNECTION LIMIT {_MOST_CONNECTIONS} PASSWORD {{}}"
+            f"{verb} ROLE {{}} WITH LOGIN NOCREATEDB NOCREATEROLE CONNECTION LIMIT {_MOST_CONNECTIONS} PASSWORD {{}}"
         ).format(sql.Identifier(role.name), sql.Literal(verifier))
     )
     for setting, value in (("default_transaction_read_only", "on"), ("work_mem", "32MB")):
@@ -142,7 +142,8 @@ def _withdraw(connection: Connection) -> None:
     if not _is_superuser(connection):
         return
     functions = connection.execute(
-        "SELECT p.oid::regprocedure::text FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) AS acl"
+        "SELECT p.oid::regprocedure::text"
+        " FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) AS acl"
         " WHERE proname ~ %s AND grantee = 0 AND privilege_type = 'EXECUTE'",
         [_FUNCTIONS],
     ).fetchall()
@@ -170,7 +171,7 @@ def _grant(connection: Connection, role: Role, hidden: list[str]) -> None:
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), name))
     changed = connection.execute(
         f"""
-        SELECT nspname, relname, array_agg(attname::text) FILTER (WHERE attname <> ALL (%(hidden)s)) AS shown {_COLUMNS}
+        SELECT nspname, relname, array_agg(attname::text) FILTER (WHERE attname <> ALL (%(hidden)s)) {_COLUMNS}
         GROUP BY 1, 2, c.oid HAVING bool_or(
             has_column_privilege(%(role)s, c.oid, attnum, 'SELECT') <> (attname <> ALL (%(hidden)s)))
         """,
