@@ -189,7 +189,8 @@ def test_statistics_say_what_columns_hold(mart, api):
 
 def test_a_stream_begins_before_its_last_row_is_read_and_ends_with_its_client(mart, api):
     mart.connection.execute(
-        "INSERT INTO marts.fct_visit (visit, name) SELECT 'w' || n, repeat('x', 500) FROM generate_series(1, 200000) AS n"
+        "INSERT INTO marts.fct_visit (visit, name) SELECT 'w' || n, repeat('x', 500)"
+        " FROM generate_series(1, 200000) AS n"
     )
     running = (
         "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%%' AND state = 'active' AND pid <> pg_backend_pid()"
@@ -207,7 +208,8 @@ def test_a_stream_begins_before_its_last_row_is_read_and_ends_with_its_client(ma
 def test_a_client_that_goes_away_ends_its_query_as_well(mart, api):
     """It reads nothing more, and hangs up: what was sent waits in buffers until then."""
     mart.connection.execute(
-        "INSERT INTO marts.fct_visit (visit, name) SELECT 'w' || n, repeat('x', 900) FROM generate_series(1, 100000) AS n"
+        "INSERT INTO marts.fct_visit (visit, name) SELECT 'w' || n, repeat('x', 900)"
+        " FROM generate_series(1, 100000) AS n"
     )
     host, port = re.findall(r"http://([\d.]+):(\d+)", api.url)[0]
     for _ in range(12):  # more than there are connections for

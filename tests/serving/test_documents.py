@@ -130,7 +130,8 @@ def test_pages_show_every_document_once(client):
 def test_the_index_serves_equality(client, site):
     site.connection.execute(
         "INSERT INTO documents.documents (collection, id, body, created_by, updated_by) SELECT 'plots', n::text,"
-        " jsonb_build_object('crop', jsonb_build_object('name', 'c' || n)), 'x', 'x' FROM generate_series(1, 20000) AS n"
+        " jsonb_build_object('crop', jsonb_build_object('name', 'c' || n)), 'x', 'x'"
+        " FROM generate_series(1, 20000) AS n"
     )
     site.connection.execute("ANALYZE documents.documents")
     from lastmile.documents import parse

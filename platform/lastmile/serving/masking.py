@@ -8,7 +8,6 @@ What was in no contract (`_rescued`) may be personal, too, and is left out.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,10 +72,6 @@ class Veil:
                 for name, one in value.items()
             }
         return [self.document(one) for one in value] if isinstance(value, list) else value
-
-    def text(self, message: str) -> str:
-        """A message of Postgres about a statement of such a principal: what it quotes may be a value."""
-        return re.sub(r'"[^"]*"$', '"..."', message) if self.hidden else message
 
 
 def veil(here: Serving, principal: Principal) -> Veil:

@@ -1,7 +1,6 @@
 """Aggregations, and metrics over time."""
 
-from datetime import UTC, datetime
-from datetime import date as Day
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query
@@ -46,7 +45,7 @@ class MetricEntry(BaseModel):
 
 
 class Point(BaseModel):
-    time: Day = Field(description="first day of the bucket")
+    time: date = Field(description="first day of the bucket")
     group: str | None = Field(description="value of `by`")
     value: float | None
 
@@ -135,8 +134,8 @@ def over(
     principal: Reader,
     here: Here,
     name: Annotated[str, Path(max_length=128, pattern=r"^[^\x00]*$")],
-    start: Annotated[Day | None, Query(alias="from", description="first day")] = None,
-    end: Annotated[Day | None, Query(alias="to", description="first day after")] = None,
+    start: Annotated[date | None, Query(alias="from", description="first day")] = None,
+    end: Annotated[date | None, Query(alias="to", description="first day after")] = None,
     unit: Annotated[Unit, Query(alias="bucket")] = "month",
     by: Annotated[Text | None, Query(description="dataset, model, or a column of the mart")] = None,
 ) -> Series:
@@ -198,5 +197,5 @@ def _only(by: str | None, possible: str, name: str) -> None:
         raise UserError(f"by: {name} can be split by {possible}, found {by!r}")
 
 
-def _moment(day: Day | None) -> datetime | None:
+def _moment(day: date | None) -> datetime | None:
     return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None
