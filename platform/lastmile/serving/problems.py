@@ -1,6 +1,7 @@
 """One form for every error (RFC 9457), and what each kind of trouble is called."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -41,7 +42,8 @@ def report_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
         ours = error.detail != _title(error.status_code)
-        return problem(error.status_code, error.detail if ours else _no_such_path(request), headers=error.headers)
+        headers = _allowed(request) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
+        return problem(error.status_code, error.detail if ours else _no_such_path(request), headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -49,7 +51,8 @@ def report_problems(app: FastAPI) -> None:
 
     @app.exception_handler(UserError)
     async def refused_by_a_room(_: Request, error: UserError) -> JSONResponse:
-        return problem(422, str(error))
+        """422 is for what the schema refuses; this is well-formed, and cannot be done as things stand."""
+        return problem(409, str(error))
 
     @app.exception_handler(Unavailable)
     @app.exception_handler(Unreachable)
@@ -76,6 +79,17 @@ def problem(
 
 def _title(status: int) -> str:
     return _TITLES.get(status) or HTTPStatus(status).phrase
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """All methods of the path; Starlette names those of the first of its routes only."""
+    paths = request.app.openapi()["paths"]
+    found = [methods for path, methods in paths.items() if _fits(path, request.url.path)]
+    return {"Allow": ", ".join(sorted({method.upper() for methods in found for method in methods}) or ["GET"])}
+
+
+def _fits(path: str, found: str) -> bool:
+    return re.fullmatch(re.sub(r"\\\{[^/]*?\\\}", "[^/]+", re.escape(path)), found) is not None
 
 
 def _no_such_path(request: Request) -> str:
