@@ -133,7 +133,7 @@ def test_more_bytes_than_the_dataset_may_have_are_refused_while_they_arrive(
 ) -> None:
     small = {"visits": api.here.catalogue().datasets["visits"].model_copy(update={"most_bytes": 100})}
     catalogue = api.here.catalogue().model_copy(update={"datasets": small})
-    monkeypatch.setattr(api.here, "catalogue", lambda: catalogue)
+    monkeypatch.setattr(api.here, "catalogue_at_hand", lambda: catalogue)
     assert device.post(FILES, content=rows(1)).status_code == 413
     assert device.post(UPLOADS, headers={"Upload-Length": "101"}).status_code == 413
     assert device.post(FILES, content=csv("v1")).status_code == 202

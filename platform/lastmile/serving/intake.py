@@ -118,7 +118,7 @@ def intake(connection: HTTPConnection) -> Intake:
 async def dataset_of(here: Serving, principal: Principal, name: str) -> Dataset:
     """The dataset, which the principal may upload to. Raises HTTPException (403, 404)."""
     demand_dataset(principal, name)
-    datasets = (await run_sync(here.catalogue)).datasets
+    datasets = (here.catalogue_at_hand() or await run_sync(here.catalogue)).datasets
     if name not in datasets:
         raise HTTPException(404, f"there is no dataset {name!r}; there are: {', '.join(datasets) or 'none yet'}")
     return datasets[name]
