@@ -93,6 +93,7 @@ def test_one_commit_may_have_the_same_key_and_record_several_times(site: Site) -
     assert site.query("SELECT count(*) AS n FROM submissions.records") == [{"n": 1}]
 
 
+@pytest.mark.every_store
 def test_an_edit_replaces_the_row_where_it_stands(site: Site) -> None:
     send(site, visit("v1"), visit("v2"))
     ingested(site)
@@ -121,6 +122,7 @@ def test_an_edit_that_moves_to_another_partition_leaves_the_one_it_was_in(site: 
     assert [(row["visit"], row["start"][:4]) for row in rows] == [("v1", "2021"), ("v2", "2020")]
 
 
+@pytest.mark.every_store
 def test_the_last_record_of_an_object_that_is_withdrawn_leaves_no_row(site: Site) -> None:
     send(site, visit("v1"))
     ingested(site)
@@ -187,6 +189,7 @@ def test_a_record_without_a_required_column_is_one_bad_row(site: Site) -> None:
     assert one.reasons[0]["column"] == "visit"
 
 
+@pytest.mark.every_store
 def test_an_object_written_twice_after_a_crash_loads_once_and_its_records_know(site: Site) -> None:
     accepted = send(site, visit("v1"))
     gather(site.connection, site.store.url)
