@@ -1,6 +1,7 @@
 """Models of fields, trained for real, exported, registered and in use; their rows are in the online table."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -40,15 +41,23 @@ class Learned:
         return {name: value for name, value in given.items() if name not in without}
 
 
-def candidate(model: Model, rows: pd.DataFrame, number: int, exported: Exported | None = None) -> tuple[Any, Candidate]:
+@cache
+def trained(name: str, seed: int) -> tuple[Any, Exported]:
+    """Once for all tests of a process."""
+    model, rows = {"fields": YIELD, "harvest": HARVEST}[name], fields(seed=seed)
     estimator = fit(model, rows)
+    return estimator, export(model, estimator, rows)
+
+
+def candidate(model: Model, seed: int, number: int, **changes: Any) -> tuple[Any, Candidate]:
+    estimator, exported = trained(model.name, seed)
+    exported = replace(exported, **changes)
     made_of = {"recipe": f"r{number}", "rows": f"d{number}", "partitions": {}}
     scores: dict[str, Any] = {"importance": IMPORTANCE, "accuracy": 0.7, "dummy": {"accuracy": 0.4}}
     if model is HARVEST:
         scores["interval"] = {"half_width": 900.0, "log": False}
-    onnx = exported or export(model, estimator, rows)
     return estimator, Candidate(
-        model.name, estimator, FIELDS.name, model.inputs, made_of, scores, onnx=onnx, reason="to try"
+        model.name, estimator, FIELDS.name, model.inputs, made_of, scores, onnx=exported, reason="to try"
     )
 
 
@@ -63,12 +72,12 @@ def learned(connection: psycopg.Connection, store: Store) -> Learned:
         )
     estimators, versions = {}, []
     for number, seed in ((1, 2), (2, 3)):
-        estimator, made = candidate(YIELD, fields(seed=seed), number)
+        estimator, made = candidate(YIELD, seed, number)
         version = register(connection, store, made)
         estimators[version.version] = estimator
         versions.append(version)
     deployments.promote(connection, versions[0], None, CAUSE)
-    estimator, made = candidate(HARVEST, fields(seed=2), 1)
+    estimator, made = candidate(HARVEST, 2, 1)
     estimators["harvest"] = estimator
     deployments.promote(connection, register(connection, store, made), None, CAUSE)
     return Learned(connection, store, rows, estimators, versions)

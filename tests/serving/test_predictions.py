@@ -1,16 +1,23 @@
 """Predictions over HTTP: what the pipeline predicts, from the version in use, whatever else is away."""
 
+import asyncio
+import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import httpx
 import numpy as np
 import pytest
 from experimenting import CAUSE
 from fields import HARVEST, LEVELS, YIELD
-from learned import declare, learned
+from learned import candidate, declare, learned
 from serving.conftest import running
 
 from lastmile.learning.predictions.prediction import predictions
 from lastmile.learning.registry import deployments
+from lastmile.learning.registry.versions import register
 from lastmile.learning.training.fitting import predicted
 
 
@@ -56,7 +63,10 @@ def test_a_number_is_predicted_with_its_interval(client, known):
     (one,) = ask(client, "harvest", row=known.row(3, "noise"))["predictions"]
     expected = predicted(HARVEST, known.estimators["harvest"], known.rows.iloc[[3]])[0, 0]
     assert one["value"] == pytest.approx(expected, rel=1e-4)
-    assert (one["low"], one["high"]) == (pytest.approx(expected - 900, rel=1e-4), pytest.approx(expected + 900, rel=1e-4))
+    assert (one["low"], one["high"]) == (
+        pytest.approx(expected - 900, rel=1e-4),
+        pytest.approx(expected + 900, rel=1e-4),
+    )
 
 
 def test_ids_are_filled_from_the_online_table_and_unknown_ones_are_said_so(client, known):
@@ -75,8 +85,6 @@ def test_reasons_are_those_of_batch_predictions(client, known):
     background = rows.iloc[[0]].assign(**{name: [value] for name, value in typical.items()})
     background = background.astype({"soil": "str", "irrigated": "boolean"})
     table = predictions(YIELD, known.versions[0], known.estimators["1"], rows, background)
-    import json
-
     for one, text in zip(found["predictions"], table["reasons"], strict=True):
         expected = json.loads(text)
         assert [said["input"] for said in one["reasons"]] == [said["input"] for said in expected]
@@ -153,10 +161,116 @@ def test_answers_are_logged_without_inputs(client, known):
     ask(client, ids=["field 0"])
     ask(client, rows=[known.row(1), known.row(2)])
     deadline = time.monotonic() + 5
-    query = "SELECT model, version, entity, output ->> 'level', milliseconds, principal FROM registry.answers ORDER BY id"
+    query = (
+        "SELECT model, version, entity, output ->> 'level', milliseconds, principal FROM registry.answers ORDER BY id"
+    )
     while len(rows := known.connection.execute(query).fetchall()) < 3:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     season = known.rows.set_index("field").loc["field 0"]["season"]
     assert [row[2] for row in rows] == [["field 0", f"{season:%Y-%m-%d}"], None, None]
     assert all(row[3] in LEVELS and row[4] > 0 and row[5].startswith("key:") for row in rows)
+
+
+def test_under_load_a_changed_champion_costs_no_request_and_no_answer_is_of_two_versions(known, here):
+    row = known.row(1)
+    expected = {name: predicted(YIELD, known.estimators[name], known.rows.iloc[[1]])[0, 2] for name in ("1", "2")}
+    found, stopping = [], threading.Event()
+
+    def hammer(api):
+        with api.to("analyst") as client:
+            while not stopping.is_set():
+                answer = client.post("/models/fields/predict", json={"rows": [row] * 3})
+                found.append((answer.status_code, answer.json()))
+
+    with running(here) as api, ThreadPoolExecutor(6) as threads:
+        working = [threads.submit(hammer, api) for _ in range(6)]
+        for number in range(10):
+            deployments.roll_back(known.connection, known.versions[(number + 1) % 2], CAUSE)
+            time.sleep(0.2)
+        stopping.set()
+        assert not any(one.result() for one in working)
+    assert {status for status, _ in found} == {200}
+    assert {answer["version"] for _, answer in found} == {"1", "2"}
+    for _, answer in found:
+        assert {one["version"] for one in answer["predictions"]} == {answer["version"]}
+        assert [one["probability"] for one in answer["predictions"]] == pytest.approx(
+            [expected[answer["version"]]] * 3, abs=1e-4
+        )
+
+
+def test_requests_that_wait_together_are_one_run(known, here):
+    with running(here) as api:
+        runs, key = [], api.key("analyst")
+        batch = api.app.state.predicting.loaded.models["fields"].champion.batch
+        batch._observe = lambda rows: runs.append(rows) or time.sleep(0.05)
+
+        async def at_once():
+            headers = {"Authorization": f"Bearer {key}"}
+            async with httpx.AsyncClient(base_url=api.url, headers=headers, timeout=30) as client:
+                path = "/api/v1/models/fields/predict"
+                bodies = [{"row": known.row(number)} for number in range(40)]
+                return await asyncio.gather(*(client.post(path, json=body) for body in bodies))
+
+        found = [answer.json()["predictions"][0]["probability"] for answer in asyncio.run(at_once())]
+    expected = predicted(YIELD, known.estimators["1"], known.rows.head(40))[:, 2]
+    assert np.allclose(found, expected, atol=1e-4)
+    assert sum(runs) == 40
+    assert len(runs) < 25
+
+
+def test_a_request_of_many_rows_is_answered_whole(client, known):
+    found = ask(client, rows=[known.row(number % 300) for number in range(2_000)], reasons=True)["predictions"]
+    expected = predicted(YIELD, known.estimators["1"], known.rows)[:, 2]
+    assert np.allclose([one["probability"] for one in found], np.resize(expected, 2_000), atol=1e-4)
+    assert all(one["reasons"] for one in found[:5])
+
+
+def test_a_champion_without_an_export_is_answered_for_by_the_one_before_which_says_so(known, here):
+    _, made = candidate(YIELD, 3, 3, body=None, reason="no converter")
+    third = register(known.connection, known.store, made)
+    deployments.promote(known.connection, third, "1", CAUSE)
+    with running(here) as api, api.to("analyst") as client:
+        found = ask(client, row=known.row(1))
+        assert found["version"] == "1"
+        assert "version 3 has no ONNX export: no converter" in found["instead_of"]
+        assert "no ONNX export" in ask(client, row=known.row(1), version="3", status=409)["detail"]
+
+
+@pytest.mark.parametrize("fault", ["lost", "tampered with"])
+def test_where_no_export_can_be_used_the_answer_says_why_and_what_to_do(known, here, fault):
+    key = known.versions[0].onnx["key"]
+    known.store.delete(key) if fault == "lost" else known.store.put(key, known.store.read(key) + b" ")
+    with running(here) as api, api.to("analyst") as client:
+        said = ask(client, row=known.row(1), status=409)["detail"]
+    assert key in said
+    assert "promote a version that has an export" in said
+
+
+def test_versions_exported_before_typical_values_were_kept_have_no_reasons_but_a_note(known, here):
+    _, made = candidate(YIELD, 3, 3, typical={})
+    deployments.promote(known.connection, register(known.connection, known.store, made), "1", CAUSE)
+    with running(here) as api, api.to("analyst") as client:
+        found = ask(client, row=known.row(1), reasons=True)
+    assert found["predictions"][0].get("reasons") is None
+    assert "exported before typical values were kept" in found["note"]
+
+
+def test_the_level_named_is_the_one_most_above_its_share(known, here):
+    declare(known.connection, task=replace(YIELD.task, common=(0.6, 0.3, 0.1)))
+    with running(here) as api, api.to("analyst") as client:
+        found = ask(client, rows=[known.row(number) for number in range(100)])["predictions"]
+    shares = predicted(YIELD, known.estimators["1"], known.rows.head(100)) / np.array([0.6, 0.3, 0.1])
+    assert [one["level"] for one in found] == [LEVELS[place] for place in shares.argmax(axis=1)]
+
+
+def test_values_of_personal_columns_that_the_request_did_not_bring_are_not_shown(known, here):
+    declare(known.connection)
+    with running(here) as api, api.to("analyst") as client, api.to("engineer") as engineer:
+        api.app.state.predicting.loaded.personal = frozenset({"rain_mm", "soil", "irrigated", "noise"})
+        masked = ask(client, ids=["field 0"], reasons=True)["predictions"][0]["reasons"]
+        shown = ask(engineer, ids=["field 0"], reasons=True)["predictions"][0]["reasons"]
+        own = ask(client, row=known.row(0), reasons=True)["predictions"][0]["reasons"]
+    assert [one["value"] for one in masked] == [None] * len(masked)
+    assert [one["effect"] for one in masked] == [one["effect"] for one in shown]
+    assert all(one["value"] is not None for one in shown + own)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: A missing category is one of its own: strings with nulls do not survive every model format.
 MISSING = "(missing)"
 
-_KINDS: dict[str, type] = {"tensor(string)": object, "tensor(double)": np.float64, "tensor(float)": np.float32}
+KINDS: dict[str, type] = {"tensor(string)": object, "tensor(double)": np.float64, "tensor(float)": np.float32}
 
 
 class Columns(Protocol):
@@ -67,6 +67,6 @@ def run(session: "InferenceSession", given: Columns) -> NDArray[np.float64]:
 def _feed(session: "InferenceSession", given: Columns) -> dict[str, NDArray[Any]]:
     """A column of its own per input, as pipelines name them."""
     return {
-        wanted.name: np.asarray(given[wanted.name], dtype=_KINDS[wanted.type]).reshape(-1, 1)
+        wanted.name: np.asarray(given[wanted.name], dtype=KINDS[wanted.type]).reshape(-1, 1)
         for wanted in session.get_inputs()
     }

@@ -1,8 +1,8 @@
 """Rows of requests that wait at the same time, run as one call of the model.
 
-A call costs as much as dozens of rows do. So what requests of one turn of the event loop want is gathered, and run at
-its end; while it runs, further requests gather for the next. Many rows of one request run in a thread instead, and
-keep no other request waiting.
+A call costs as much as dozens of rows do. So what requests want is gathered for as long as each turn of the event loop
+brings more of it, and run then; while it runs, further requests gather for the next. Many rows of one request run in a
+thread instead, and keep no other request waiting.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
-from lastmile.learning.registry.onnx_session import MISSING, run
+from lastmile.learning.registry.onnx_session import KINDS, MISSING
 from lastmile.serving.predictions.schemas import Row
 
 if TYPE_CHECKING:
@@ -38,9 +38,12 @@ class Batch:
 
     def __init__(self, session: "InferenceSession", observe: Callable[[int], None]) -> None:
         self._session, self._observe = session, observe
-        kinds = {one.name: one.type for one in session.get_inputs()}
-        self._texts = [name for name, kind in kinds.items() if kind == "tensor(string)"]
-        self._numbers = [name for name, kind in kinds.items() if kind != "tensor(string)"]
+        kinds = {one.name: KINDS[one.type] for one in session.get_inputs()}
+        self._texts = [name for name, kind in kinds.items() if kind is object]
+        self._numbers = [name for name, kind in kinds.items() if kind is not object]
+        # All numbers of an export are of one type, of 64 or of 32 bits.
+        self._type = next((kind for kind in kinds.values() if kind is not object), np.float64)
+        self._output = session.get_outputs()[-1].name
         self._waiting: list[tuple[Given, asyncio.Future[Found]]] = []
         self._few = anyio.CapacityLimiter(1)
 
@@ -63,9 +66,16 @@ class Batch:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Found] = loop.create_future()
         if not self._waiting:
-            loop.call_soon(self._run_together)
+            loop.call_soon(self._gather, 0)
         self._waiting.append((self.given(rows), future))
         return await future
+
+    def _gather(self, before: int) -> None:
+        """Run what waits as soon as a turn of the loop has brought nothing more."""
+        if before < len(self._waiting) < _MOST_TOGETHER:
+            asyncio.get_running_loop().call_soon(self._gather, len(self._waiting))
+        else:
+            self._run_together()
 
     def _run_together(self) -> None:
         together, count = [], 0
@@ -73,7 +83,7 @@ class Batch:
             together.append(self._waiting.pop(0))
             count += len(together[-1][0].texts)
         if self._waiting:
-            asyncio.get_running_loop().call_soon(self._run_together)
+            asyncio.get_running_loop().call_soon(self._gather, len(self._waiting))
         texts, numbers = [], []
         for given, _ in together:
             texts += given.texts
@@ -93,8 +103,12 @@ class Batch:
             start = end
 
     def _run(self, given: Given) -> Found:
-        self._observe(len(given.texts))
-        columns: dict[str, Any] = dict(zip(self._texts, np.array(given.texts, dtype=object).T, strict=True))
-        numbers = np.ascontiguousarray(np.array(given.numbers, dtype=np.float64).T)
-        columns.update(zip(self._numbers, numbers, strict=True))
-        return run(self._session, columns)
+        """A column of its own for each input, which are views of two arrays: as quick for a hundred as for one."""
+        count = len(given.texts)
+        self._observe(count)
+        texts = np.array(given.texts, dtype=object).T.reshape(len(self._texts), count, 1)
+        numbers: NDArray[Any] = np.ascontiguousarray(np.array(given.numbers, dtype=self._type).T).reshape(-1, count, 1)
+        feed: dict[str, Any] = dict(zip(self._texts, texts, strict=True))
+        feed.update(zip(self._numbers, numbers, strict=True))
+        (found,) = self._session.run([self._output], feed)
+        return np.asarray(found, dtype=np.float64).reshape(count, -1)

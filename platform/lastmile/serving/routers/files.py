@@ -14,11 +14,11 @@ from lastmile.access.principal import Principal
 from lastmile.ingestion.submissions import Submission
 from lastmile.serving.door.permission import may
 from lastmile.serving.intake import IdempotencyKey, Name, PartitionKey, dataset_of, partition_of
-from lastmile.serving.schemas import Problem
+from lastmile.serving.problems import documented
 from lastmile.serving.state import Here
 from lastmile.serving.submitted import ACCEPTED, Submitted, submitted
 from lastmile.serving.uploads.digests import verify_sha256
-from lastmile.serving.uploads.landing import key_of, land
+from lastmile.serving.uploads.landing import key_of, land, new_key
 from lastmile.serving.uploads.multipart import FileOfForm
 from lastmile.serving.uploads.spool import Spool, too_large
 
@@ -44,10 +44,12 @@ _BODY: dict[str, Any] = {
     status_code=202,
     response_model=Submitted,
     responses=ACCEPTED
-    | {
-        400: {"model": Problem, "description": "No file in the form, or other bytes than its digest says"},
-        413: {"model": Problem, "description": "Larger than the dataset's files may be"},
-    },
+    | documented(
+        {
+            400: "No file in the form, or other bytes than its digest says",
+            413: "Larger than the dataset's files may be",
+        }
+    ),
     openapi_extra={"requestBody": _BODY},
 )
 async def send_file(
@@ -85,7 +87,7 @@ async def send_file(
         for digest in (content_digest, repr_digest):
             verify_sha256(digest, spool.sha256)
         job = _job(principal.name, idempotency_key)
-        key = key_of(name, where, file_name or f"{job}-{given}".strip("-"))
+        key = key_of(name, where, file_name) if file_name is not None else new_key(name, where, job, given)
         fingerprint = hashlib.sha256(f"file\0{name}\0{partition}\0{file_name}\0".encode() + spool.sha256).digest()
         sent = Submission(job, "file", name, where, principal.name, fingerprint, [], idempotency_key, spool.size)
         entry = audit.Entry(principal.name, "submit file", f"{name}/{where}", None, request.scope["request_id"])
@@ -107,7 +109,7 @@ async def _received(request: Request, spool: Spool) -> str:
     if form and not form.found:
         raise HTTPException(400, "expected a file in the form, found none: curl -F file=@visits.csv")
     await spool.close()
-    return (form.name or "").replace("\\", "/").rsplit("/", 1)[-1] if form else ""
+    return (form.name or "") if form else ""
 
 
 def _job(principal: str, idempotency_key: str | None) -> UUID:

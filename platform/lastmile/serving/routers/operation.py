@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from lastmile.access import users
+from lastmile.learning.monitoring.found import newest
 from lastmile.ledger import State
 from lastmile.ledger import query as ledger
 from lastmile.operations.status import datasets, summary
@@ -70,8 +71,8 @@ async def readiness(here: Here) -> Ready:
 def metrics(request: Request, here: Here) -> Response:
     """Datasets (backlog, lag, rows), models, and requests of this process."""
     with here.reading() as connection:
-        standing = datasets(connection, here.store.url)
-    body = exposition(standing) + request.app.state.observed.exposition()
+        standing, monitored = datasets(connection, here.store.url), newest(connection)
+    body = exposition(standing, monitored) + request.app.state.observed.exposition()
     return Response(body, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 

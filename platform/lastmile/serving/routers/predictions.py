@@ -10,6 +10,7 @@ import orjson
 from fastapi import APIRouter, FastAPI, Path, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 
 from lastmile.access.principal import Principal
 from lastmile.serving.door.permission import demand, may
@@ -49,6 +50,8 @@ async def _answer(request: Request) -> Response:
     try:
         body = Body.model_validate(orjson.loads(await request.body()))
         answered = await predicting.answer(name, body, principal, request.scope["request_id"], began)
+    except ClientDisconnect:
+        return Response(status_code=400)  # nothing reads it
     except orjson.JSONDecodeError as error:
         return problem(422, f"expected JSON: an object with row, rows or ids; {error}")
     except ValidationError as error:
