@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from lastmile.access import audit
@@ -24,10 +24,7 @@ from lastmile.serving.uploads.spool import Spool, too_large
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
 
-Digest = Annotated[
-    str | None,
-    Header(max_length=1_000, pattern=r"^[\x20-\x7e]*$", description="`sha-256=:<base64>:`, which is verified"),
-]
+_DIGESTS = ("content-digest", "repr-digest")
 _FILE = {"type": "string", "format": "binary"}
 _BODY: dict[str, Any] = {
     "required": True,
@@ -70,11 +67,10 @@ async def send_file(
         ),
     ] = None,
     idempotency_key: IdempotencyKey = None,
-    content_digest: Digest = None,
-    repr_digest: Digest = None,
 ) -> Response:
     """The body is the file (`curl --data-binary @f`, `curl -X POST -T f`) or a form with one (`curl -F file=@f`). It is
-    streamed: its size is limited by the dataset's contract only. For lines that break, see /datasets/{name}/uploads."""
+    streamed: its size is limited by the dataset's contract only. For lines that break, see /datasets/{name}/uploads.
+    With a header `Content-Digest: sha-256=:<base64>:` or `Repr-Digest`, its bytes are verified."""
     dataset = await dataset_of(here, principal, name)
     where = partition_of(dataset, partition)
     if file_name is not None:
@@ -84,8 +80,8 @@ async def send_file(
         raise too_large(dataset.most_bytes)
     with Spool(dataset.most_bytes) as spool:
         given = await _received(request, spool)
-        for digest in (content_digest, repr_digest):
-            verify_sha256(digest, spool.sha256)
+        for header in _DIGESTS:
+            verify_sha256(request.headers.get(header), spool.sha256)
         job = _job(principal.name, idempotency_key)
         key = key_of(name, where, file_name) if file_name is not None else new_key(name, where, job, given)
         fingerprint = hashlib.sha256(f"file\0{name}\0{partition}\0{file_name}\0".encode() + spool.sha256).digest()

@@ -168,15 +168,13 @@ async def add(
     principal: Uploader,
     here: Here,
     upload_offset: Bytes,
-    upload_checksum: Annotated[
-        str | None, Header(max_length=200, pattern=r"^[\x20-\x7e]*$", description="such as `sha256 <base64>`")
-    ] = None,
 ) -> Response:
-    """All bytes that arrive are kept, also where the connection ends before the body does; with a checksum, only where
-    it is right. The content type is application/offset+octet-stream, or application/octet-stream."""
+    """All bytes that arrive are kept, also where the connection ends before the body does; with a header
+    `Upload-Checksum: sha256 <base64>`, only where it is right. The content type is application/offset+octet-stream, or
+    application/octet-stream."""
     if request.headers.get("content-type") not in _PIECES:
         raise HTTPException(415, "expected Content-Type application/offset+octet-stream")
-    checksum = _checksum(upload_checksum)
+    checksum = _checksum(request.headers.get("upload-checksum"))
     upload, offset = await run_sync(_found, here, upload_id, principal)
     if upload_offset != offset:
         raise _out_of_place(upload_offset, offset)
