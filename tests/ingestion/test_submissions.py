@@ -93,6 +93,7 @@ def test_one_commit_may_have_the_same_key_and_record_several_times(site: Site) -
     assert site.query("SELECT count(*) AS n FROM submissions.records") == [{"n": 1}]
 
 
+@pytest.mark.every_store
 def test_an_edit_replaces_the_row_where_it_stands(site: Site) -> None:
     send(site, visit("v1"), visit("v2"))
     ingested(site)
@@ -121,6 +122,7 @@ def test_an_edit_that_moves_to_another_partition_leaves_the_one_it_was_in(site: 
     assert [(row["visit"], row["start"][:4]) for row in rows] == [("v1", "2021"), ("v2", "2020")]
 
 
+@pytest.mark.every_store
 def test_the_last_record_of_an_object_that_is_withdrawn_leaves_no_row(site: Site) -> None:
     send(site, visit("v1"))
     ingested(site)
@@ -187,6 +189,7 @@ def test_a_record_without_a_required_column_is_one_bad_row(site: Site) -> None:
     assert one.reasons[0]["column"] == "visit"
 
 
+@pytest.mark.every_store
 def test_an_object_written_twice_after_a_crash_loads_once_and_its_records_know(site: Site) -> None:
     accepted = send(site, visit("v1"))
     gather(site.connection, site.store.url)
@@ -210,19 +213,14 @@ def test_more_records_than_one_object_has_are_several_in_order(site: Site, monke
 
 
 # What happens to three records, in any order, with gathering and ingestion in between at any time.
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(
-            st.sampled_from(["v1", "v2", "v3"]),
-            st.sampled_from(["2020", "2021"]),
-            st.integers(0, 9),
-            st.none() | st.integers(0, 3),
-            st.booleans(),
-        ),
-        st.sampled_from(["gather", "ingest"]),
-    ),
-    max_size=14,
+SENT = st.tuples(
+    st.sampled_from(["v1", "v2"]),
+    st.sampled_from(["2020", "2021"]),
+    st.integers(0, 9),
+    st.none() | st.integers(0, 3),
+    st.integers(0, 4).map(lambda number: number == 4),
 )
+STEPS = st.lists(st.one_of(SENT, SENT, SENT, st.sampled_from(["gather", "ingest"])), min_size=3, max_size=14)
 
 
 @hypothesis.settings(

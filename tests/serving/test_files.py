@@ -133,7 +133,7 @@ def test_more_bytes_than_the_dataset_may_have_are_refused_while_they_arrive(
 ) -> None:
     small = {"visits": api.here.catalogue().datasets["visits"].model_copy(update={"most_bytes": 100})}
     catalogue = api.here.catalogue().model_copy(update={"datasets": small})
-    monkeypatch.setattr(api.here, "catalogue", lambda: catalogue)
+    monkeypatch.setattr(api.here, "catalogue_at_hand", lambda: catalogue)
     assert device.post(FILES, content=rows(1)).status_code == 413
     assert device.post(UPLOADS, headers={"Upload-Length": "101"}).status_code == 413
     assert device.post(FILES, content=csv("v1")).status_code == 202
@@ -189,6 +189,7 @@ def send_part(url: str, method: str, path: str, key: str, length: int, data: byt
         time.sleep(0.3)
 
 
+@pytest.mark.every_store
 def test_a_real_client_of_tus_sends_a_file_in_pieces(site: Site, api, tmp_path: Path) -> None:
     file = tmp_path / "visits.csv"
     file.write_bytes(b"".join(rows(3)))
@@ -229,6 +230,7 @@ def test_a_piece_out_of_place_is_refused_with_the_place(device: httpx.Client) ->
     assert device.head(path, headers={"Tus-Resumable": "0.2.2"}).status_code == 412
 
 
+@pytest.mark.every_store
 def test_two_requests_that_write_the_same_place_are_one_and_a_refusal(api, here: Serving, device: httpx.Client) -> None:
     path = begun(device, 100)
     upload_id = path.rsplit("/", 1)[-1]

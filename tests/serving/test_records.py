@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -231,3 +233,17 @@ def test_whatever_kills_the_process_each_record_answered_for_is_loaded_once(
     visits = site.visits()
     assert len(visits) == len(set(visits))
     assert load.accepted <= set(visits)
+
+
+def test_accepting_imports_nothing_that_is_for_the_engine() -> None:
+    code = """
+import sys, importlib
+for part in ("records", "files", "uploads", "jobs"):
+    importlib.import_module(f"lastmile.serving.routers.{part}")
+from lastmile.contracts.partition import Partition
+from datetime import date
+Partition("year", date(2015, 1, 1)).window("2020")
+print([name for name in ("pandas", "polars", "pandera", "sklearn", "dagster", "pyarrow") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -29,7 +29,7 @@ _MOST = 20_000
 Name = Annotated[str, Path(max_length=128, pattern=r"^[^\x00/]+$", description="the dataset")]
 PartitionKey = Annotated[
     str | None,
-    Query(max_length=10, pattern=r"^[0-9-]+$", description="such as 2024 or 2024-03; unless given, the one of today"),
+    Query(pattern=r"^[0-9]{4}(-[0-9]{2}){0,2}$", description="such as 2024 or 2024-03; unless given, the one of today"),
 ]
 IdempotencyKey = Annotated[
     str | None,
@@ -118,7 +118,10 @@ def intake(connection: HTTPConnection) -> Intake:
 async def dataset_of(here: Serving, principal: Principal, name: str) -> Dataset:
     """The dataset, which the principal may upload to. Raises HTTPException (403, 404)."""
     demand_dataset(principal, name)
-    datasets = (await run_sync(here.catalogue)).datasets
+    known = here.catalogue_at_hand()
+    if known is None:
+        known = await run_sync(here.catalogue)
+    datasets = known.datasets
     if name not in datasets:
         raise HTTPException(404, f"there is no dataset {name!r}; there are: {', '.join(datasets) or 'none yet'}")
     return datasets[name]

@@ -32,6 +32,12 @@ def too_large(most: int) -> str:
     return f"expected a body of at most {most:,} bytes; send less at a time, or a file to /datasets/{{name}}/files"
 
 
+def documented(meanings: Mapping[int | str, str]) -> dict[int | str, dict[str, Any]]:
+    """For `responses` of an endpoint: what each status means, in the one form."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": meaning, "content": content} for status, meaning in meanings.items()}
+
+
 class Unavailable(Exception):
     """The database or the store does not answer."""
 

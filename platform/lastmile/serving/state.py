@@ -74,10 +74,14 @@ class Serving:
         """The process for what the API's own must not import; one for each name, so that one waits for no other."""
         return self._engines.setdefault(name, Engine(name))
 
+    def catalogue_at_hand(self) -> Catalogue | None:
+        """The catalogue, if it is known without a look at the database: for routes that must not wait for one."""
+        return self._catalogue if time.monotonic() - self._looked_at < _CATALOGUE_SECONDS else None
+
     def catalogue(self) -> Catalogue:
         """What is declared, at most seconds old; as it was last known while the database does not answer."""
-        if time.monotonic() - self._looked_at < _CATALOGUE_SECONDS:
-            return self._catalogue
+        if known := self.catalogue_at_hand():
+            return known
         with self._looking:
             if time.monotonic() - self._looked_at >= _CATALOGUE_SECONDS:
                 try:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from lastmile.access import audit
@@ -14,20 +14,17 @@ from lastmile.access.principal import Principal
 from lastmile.ingestion.submissions import Submission
 from lastmile.serving.door.permission import may
 from lastmile.serving.intake import IdempotencyKey, Name, PartitionKey, dataset_of, partition_of
-from lastmile.serving.schemas import Problem
+from lastmile.serving.problems import documented
 from lastmile.serving.state import Here
 from lastmile.serving.submitted import ACCEPTED, Submitted, submitted
 from lastmile.serving.uploads.digests import verify_sha256
-from lastmile.serving.uploads.landing import key_of, land
+from lastmile.serving.uploads.landing import key_of, land, new_key
 from lastmile.serving.uploads.multipart import FileOfForm
 from lastmile.serving.uploads.spool import Spool, too_large
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
 
-Digest = Annotated[
-    str | None,
-    Header(max_length=1_000, pattern=r"^[\x20-\x7e]*$", description="`sha-256=:<base64>:`, which is verified"),
-]
+_DIGESTS = ("content-digest", "repr-digest")
 _FILE = {"type": "string", "format": "binary"}
 _BODY: dict[str, Any] = {
     "required": True,
@@ -44,10 +41,12 @@ _BODY: dict[str, Any] = {
     status_code=202,
     response_model=Submitted,
     responses=ACCEPTED
-    | {
-        400: {"model": Problem, "description": "No file in the form, or other bytes than its digest says"},
-        413: {"model": Problem, "description": "Larger than the dataset's files may be"},
-    },
+    | documented(
+        {
+            400: "No file in the form, or other bytes than its digest says",
+            413: "Larger than the dataset's files may be",
+        }
+    ),
     openapi_extra={"requestBody": _BODY},
 )
 async def send_file(
@@ -68,11 +67,10 @@ async def send_file(
         ),
     ] = None,
     idempotency_key: IdempotencyKey = None,
-    content_digest: Digest = None,
-    repr_digest: Digest = None,
 ) -> Response:
     """The body is the file (`curl --data-binary @f`, `curl -X POST -T f`) or a form with one (`curl -F file=@f`). It is
-    streamed: its size is limited by the dataset's contract only. For lines that break, see /datasets/{name}/uploads."""
+    streamed: its size is limited by the dataset's contract only. For lines that break, see /datasets/{name}/uploads.
+    With a header `Content-Digest: sha-256=:<base64>:` or `Repr-Digest`, its bytes are verified."""
     dataset = await dataset_of(here, principal, name)
     where = partition_of(dataset, partition)
     if file_name is not None:
@@ -82,10 +80,10 @@ async def send_file(
         raise too_large(dataset.most_bytes)
     with Spool(dataset.most_bytes) as spool:
         given = await _received(request, spool)
-        for digest in (content_digest, repr_digest):
-            verify_sha256(digest, spool.sha256)
+        for header in _DIGESTS:
+            verify_sha256(request.headers.get(header), spool.sha256)
         job = _job(principal.name, idempotency_key)
-        key = key_of(name, where, file_name or f"{job}-{given}".strip("-"))
+        key = key_of(name, where, file_name) if file_name is not None else new_key(name, where, job, given)
         fingerprint = hashlib.sha256(f"file\0{name}\0{partition}\0{file_name}\0".encode() + spool.sha256).digest()
         sent = Submission(job, "file", name, where, principal.name, fingerprint, [], idempotency_key, spool.size)
         entry = audit.Entry(principal.name, "submit file", f"{name}/{where}", None, request.scope["request_id"])
@@ -107,7 +105,7 @@ async def _received(request: Request, spool: Spool) -> str:
     if form and not form.found:
         raise HTTPException(400, "expected a file in the form, found none: curl -F file=@visits.csv")
     await spool.close()
-    return (form.name or "").replace("\\", "/").rsplit("/", 1)[-1] if form else ""
+    return (form.name or "") if form else ""
 
 
 def _job(principal: str, idempotency_key: str | None) -> UUID:

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, HTTPException, Query, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
 from psycopg import OperationalError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from lastmile.access.principal import Principal
 from lastmile.ingestion.submissions import jobs
@@ -28,7 +28,7 @@ from lastmile.serving.following import (
     shown,
     shown_record,
 )
-from lastmile.serving.schemas import Problem
+from lastmile.serving.problems import documented
 from lastmile.serving.state import Here, Serving, serving
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
@@ -39,7 +39,16 @@ _SECONDS = 1.0
 _SILENT_SECONDS = 15.0
 Text = Annotated[str | None, Query(max_length=256, pattern=r"^[^\x00]*$")]
 After = Annotated[int, Query(ge=0, lt=2**63, description="`after` of the page before")]
-_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such job, or not yours"}}
+_UNKNOWN = documented({404: "No such job, or not yours"})
+
+
+def _no_number(text: str) -> str:
+    if text.lstrip("+-").replace(".", "", 1).isdecimal():
+        raise ValueError("a date and time, such as 2024-05-01T08:00:00Z")
+    return text
+
+
+Moment = Annotated[datetime, BeforeValidator(_no_number)]
 
 
 class Jobs(BaseModel):
@@ -57,7 +66,7 @@ def list_jobs(
     kind: Kind | None = None,
     state: State | None = None,
     by: Annotated[str | None, Query(max_length=256, pattern=r"^[^\x00]*$", description="who sent it")] = None,
-    since: datetime | None = None,
+    since: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     after: Annotated[int | None, Query(ge=1, lt=2**63, description="`after` of the page before")] = None,
 ) -> Jobs:

@@ -14,8 +14,7 @@ from lastmile.ingestion.submissions.objects import lines
 from lastmile.ingestion.submissions.parsing import MOST_ID_CHARACTERS, MOST_RECORDS, Parsed, parse
 from lastmile.serving.door.permission import may
 from lastmile.serving.intake import IdempotencyKey, Name, PartitionKey, dataset_of, intake, opened, partition_of
-from lastmile.serving.problems import problem
-from lastmile.serving.schemas import Problem
+from lastmile.serving.problems import documented, problem
 from lastmile.serving.state import Here, Serving
 from lastmile.serving.submitted import ACCEPTED, Feedback, JudgedRow, Submitted, submitted
 
@@ -54,11 +53,13 @@ _BODY: dict[str, Any] = {
     status_code=202,
     response_model=Submitted,
     responses=ACCEPTED
-    | {
-        200: {"model": Feedback, "description": "With `validate=only`"},
-        415: {"model": Problem, "description": "Neither JSON nor JSON Lines"},
-        422: {"model": Problem, "description": "Not what was expected; with `validate=now` the faults of each row"},
-    },
+    | {200: {"model": Feedback, "description": "With `validate=only`"}}
+    | documented(
+        {
+            415: "Neither JSON nor JSON Lines",
+            422: "Not what was expected; with `validate=now` the faults of each row",
+        }
+    ),
     openapi_extra={"requestBody": _BODY},
 )
 async def send_records(

@@ -12,19 +12,18 @@ from typing import Annotated, Any, NamedTuple
 from uuid import UUID, uuid4
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, HTTPException, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Response
 from starlette.requests import ClientDisconnect
 
 from lastmile.access.principal import Principal
-from lastmile.errors import UserError
 from lastmile.ingestion.submissions import uploads
 from lastmile.ingestion.submissions.uploads import Upload
 from lastmile.serving.door.permission import may, open_to_all
 from lastmile.serving.intake import Name, PartitionKey, dataset_of, partition_of, upload_landed
-from lastmile.serving.schemas import Problem
+from lastmile.serving.problems import documented
 from lastmile.serving.state import Here, Serving
 from lastmile.serving.uploads.digests import decoded
-from lastmile.serving.uploads.landing import key_of
+from lastmile.serving.uploads.landing import new_key
 from lastmile.serving.uploads.spool import too_large
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
@@ -39,21 +38,42 @@ _HASHES = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "md5": hashlib.md5}
 #: A request with a checksum is stored as a whole or not at all.
 MOST_CHECKED_BYTES = 64 * 2**20
 
+_BASE64 = r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+_PAIR = rf"[!-+\--~]+( {_BASE64})?"
+_METADATA = rf"^({_PAIR}( *, *{_PAIR})*)?$"
+
 Uploader = Annotated[Principal, may("upload")]
+#: tus says the first; many clients of HTTP know only the other.
+_PIECES = ("application/offset+octet-stream", "application/octet-stream")
 Id = Annotated[UUID, Path(description="the upload; its job has the same id once the file has landed")]
 Bytes = Annotated[int, Header(ge=0, lt=2**63)]
-Resumable = Annotated[str | None, Header(max_length=20, pattern=r"^[\x20-\x7e]*$", description=VERSION)]
 _HEADERS: dict[str, Any] = {"Tus-Resumable": {"schema": {"type": "string"}}}
 _OFFSET = _HEADERS | {"Upload-Offset": {"schema": {"type": "integer"}, "description": "bytes that are stored"}}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    404: {"model": Problem, "description": "No such upload, or it has expired"},
-    412: {"model": Problem, "description": "Another version of tus"},
-}
+_PROBLEMS = documented({404: "No such upload, or it has expired", 412: "Another version of tus"})
+
+
+async def expect_version(request: Request) -> None:
+    """A client that names no version is one of none other."""
+    if request.headers.get("tus-resumable", VERSION) != VERSION:
+        raise HTTPException(412, f"expected Tus-Resumable {VERSION}", headers={"Tus-Version": VERSION})
+
+
+Resumable = Depends(expect_version)
 
 
 @router.options("/datasets/{name}/uploads", summary="What of tus there is.", status_code=204)
 @open_to_all
 async def capabilities(name: Name) -> Response:  # noqa: ARG001
+    return _capabilities()
+
+
+@router.options("/uploads/{upload_id}", summary="What of tus there is.", status_code=204)
+@open_to_all
+async def capabilities_again(upload_id: Id) -> Response:  # noqa: ARG001
+    return _capabilities()
+
+
+def _capabilities() -> Response:
     headers = {
         "Tus-Version": VERSION,
         "Tus-Extension": "creation,expiration,checksum,termination",
@@ -65,13 +85,12 @@ async def capabilities(name: Name) -> Response:  # noqa: ARG001
 @router.post(
     "/datasets/{name}/uploads",
     summary="Begin a file that arrives piece by piece.",
+    dependencies=[Resumable],
     status_code=201,
     response_class=Response,
     responses=_PROBLEMS
-    | {
-        201: {"headers": _HEADERS | {"Location": {"schema": {"type": "string"}}}},
-        413: {"model": Problem, "description": "Larger than the dataset's files may be"},
-    },
+    | documented({413: "Larger than the dataset's files may be"})
+    | {201: {"headers": _HEADERS | {"Location": {"schema": {"type": "string"}}}}},
 )
 async def begin(
     name: Name,
@@ -83,21 +102,18 @@ async def begin(
         str,
         Header(
             max_length=4_096,
-            pattern=r"^[\x20-\x7e]*$",
+            pattern=_METADATA,
             description="pairs of a key and a value in base64: `filename`, and perhaps `partition`",
         ),
     ] = "",
-    tus_resumable: Resumable = None,
 ) -> Response:
     """PATCH the file to its Location; when it is whole it lands, and its job has the id of the upload."""
-    _expect_version(tus_resumable)
     dataset = await dataset_of(here, principal, name)
     if upload_length > dataset.most_bytes:
         raise too_large(dataset.most_bytes)
     given, upload_id = _metadata(upload_metadata), uuid4()
     where = partition_of(dataset, partition or given.get("partition"))
-    file_name = given.get("filename", "").replace("\\", "/").rsplit("/", 1)[-1]
-    key = key_of(name, where, f"{upload_id}-{file_name}".strip("-"))
+    key = new_key(name, where, upload_id, given.get("filename", ""))
     ends = datetime.now(UTC) + timedelta(days=uploads.DAYS)
     new = Upload(upload_id, name, where, key, principal.name, upload_length, upload_metadata, ends, None)
     await run_sync(_begin, here, new)
@@ -109,12 +125,12 @@ async def begin(
 @router.head(
     "/uploads/{upload_id}",
     summary="How much of it has arrived.",
+    dependencies=[Resumable],
     response_class=Response,
     responses=_PROBLEMS | {200: {"headers": _OFFSET}},
 )
-async def arrived(upload_id: Id, principal: Uploader, here: Here, tus_resumable: Resumable = None) -> Response:
+async def arrived(upload_id: Id, principal: Uploader, here: Here) -> Response:
     """The place to go on from."""
-    _expect_version(tus_resumable)
     upload, offset = await run_sync(_found, here, upload_id, principal)
     headers = {"Upload-Offset": str(offset), "Upload-Length": str(upload.length)}
     if upload.metadata:
@@ -125,21 +141,24 @@ async def arrived(upload_id: Id, principal: Uploader, here: Here, tus_resumable:
 @router.patch(
     "/uploads/{upload_id}",
     summary="The next piece of it.",
+    dependencies=[Resumable],
     status_code=204,
     response_class=Response,
     responses=_PROBLEMS
-    | {
-        204: {"headers": _OFFSET},
-        400: {"model": Problem, "description": "Longer than it was said to be, or a checksum of no known kind"},
-        409: {"model": Problem, "description": "Not the place to go on from: HEAD says which is"},
-        413: {"model": Problem, "description": "Too large a piece to be checked"},
-        415: {"model": Problem, "description": "Not application/offset+octet-stream"},
-        460: {"model": Problem, "description": "Other bytes than their checksum says; none is stored"},
-    },
+    | documented(
+        {
+            400: "Longer than it was said to be, or a checksum of no known kind",
+            409: "Not the place to go on from: HEAD says which is",
+            413: "Too large a piece to be checked",
+            415: "Not application/offset+octet-stream",
+            460: "Other bytes than their checksum says; none is stored",
+        }
+    )
+    | {204: {"headers": _OFFSET}},
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/offset+octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         }
     },
 )
@@ -149,17 +168,13 @@ async def add(
     principal: Uploader,
     here: Here,
     upload_offset: Bytes,
-    upload_checksum: Annotated[
-        str | None, Header(max_length=200, pattern=r"^[\x20-\x7e]*$", description="such as `sha256 <base64>`")
-    ] = None,
-    tus_resumable: Resumable = None,
 ) -> Response:
-    """All bytes that arrive are kept, also where the connection ends before the body does; with a checksum, only where
-    it is right."""
-    _expect_version(tus_resumable)
-    if request.headers.get("content-type") != "application/offset+octet-stream":
+    """All bytes that arrive are kept, also where the connection ends before the body does; with a header
+    `Upload-Checksum: sha256 <base64>`, only where it is right. The content type is application/offset+octet-stream, or
+    application/octet-stream."""
+    if request.headers.get("content-type") not in _PIECES:
         raise HTTPException(415, "expected Content-Type application/offset+octet-stream")
-    checksum = _checksum(upload_checksum)
+    checksum = _checksum(request.headers.get("upload-checksum"))
     upload, offset = await run_sync(_found, here, upload_id, principal)
     if upload_offset != offset:
         raise _out_of_place(upload_offset, offset)
@@ -172,13 +187,13 @@ async def add(
 @router.delete(
     "/uploads/{upload_id}",
     summary="Give an upload up.",
+    dependencies=[Resumable],
     status_code=204,
     response_class=Response,
     responses=_PROBLEMS | {204: {"headers": _HEADERS}},
 )
-async def give_up(upload_id: Id, principal: Uploader, here: Here, tus_resumable: Resumable = None) -> Response:
+async def give_up(upload_id: Id, principal: Uploader, here: Here) -> Response:
     """What has arrived is removed; a file that has landed stays."""
-    _expect_version(tus_resumable)
     await run_sync(_end, here, upload_id, principal)
     return Response(status_code=204, headers=_TUS)
 
@@ -252,11 +267,6 @@ def _end(here: Serving, upload_id: UUID, principal: Principal) -> None:
         uploads.end(connection, here.store, upload_id)
 
 
-def _expect_version(found: str | None) -> None:
-    if found not in (None, VERSION):
-        raise HTTPException(412, f"expected Tus-Resumable {VERSION}", headers={"Tus-Version": VERSION})
-
-
 def _checksum(header: str | None) -> _Checksum | None:
     if header is None:
         return None
@@ -268,14 +278,8 @@ def _checksum(header: str | None) -> _Checksum | None:
 
 
 def _metadata(header: str) -> dict[str, str]:
-    """Raises UserError where it is none."""
     pairs = [pair.strip().partition(" ") for pair in header.split(",") if pair.strip()]
-    try:
-        return {key: base64.b64decode(value, validate=True).decode() for key, _, value in pairs}
-    except ValueError:
-        raise UserError(
-            "expected Upload-Metadata as pairs of a key and a text in base64, separated by commas"
-        ) from None
+    return {key: base64.b64decode(value).decode("utf-8", "replace") for key, _, value in pairs}
 
 
 def _out_of_place(found: int, expected: int) -> HTTPException:

@@ -25,6 +25,15 @@ def key_of(dataset: str, partition: str, name: str) -> str:
     return key
 
 
+def new_key(dataset: str, partition: str, job: UUID, given: str) -> str:
+    """A name that no other file has; with the file's own in it, where that can be part of one."""
+    own = given.replace("\\", "/").rsplit("/", 1)[-1]
+    try:
+        return key_of(dataset, partition, f"{job}-{own}" if own else str(job))
+    except UserError:
+        return key_of(dataset, partition, str(job))
+
+
 def land(here: Serving, file: Path, sent: Submission, key: str, sha256: str, entry: audit.Entry) -> Accepted:
     """Its job, once the file lies there. What was sent before with the same idempotency key lands once."""
     with here.writing() as connection, connection.transaction():
