@@ -1,76 +1,29 @@
 """Reading rows over HTTP: pages, filters, formats, what is masked, and what a stream leaves behind."""
 
-import io
 import re
 import socket
 import time
 from typing import Any
 
-import httpx
 import polars as pl
-import pyarrow.ipc
-import pyarrow.parquet
 import pytest
+from marts import CANARY, pages, read, with_mart
 from visits import Site
 
 from lastmile.access.secret import derived
-from lastmile.catalogue.describing import catalogue
-from lastmile.catalogue.entries import Catalogue, Metric, Relation, RelationColumn
-from lastmile.catalogue.published import publish
 from lastmile.serving.masking import pseudonym
-
-CANARY = "Canary Atieno"
-
-
-def published(site: Site) -> Catalogue:
-    """The site, with a mart made from it: `visit` and `name` are personal."""
-    known = catalogue([site.contract])
-    columns = [
-        RelationColumn(name="visit", personal=True),
-        RelationColumn(name="name", personal=True),
-        RelationColumn(name="day", description="When it was."),
-        RelationColumn(name="hours"),
-        RelationColumn(name="outcome"),
-    ]
-    metrics = [
-        Metric(name="mean_hours", agg="average", expr="hours", time="day"),
-        Metric(name="done", agg="sum", expr="case when outcome = 'done' then 1 else 0 end", time="day"),
-    ]
-    mart = Relation(name="fct_visit", db_schema="marts", columns=columns, key=["visit"], metrics=metrics)
-    return known.model_copy(update={"relations": {"marts.fct_visit": mart}})
 
 
 @pytest.fixture
 def mart(site: Site, here: Any) -> Site:
-    site.query("SELECT 1 AS one")
-    site.connection.execute("CREATE SCHEMA IF NOT EXISTS marts")
-    site.connection.execute(
-        "CREATE TABLE marts.fct_visit (visit text PRIMARY KEY, name text, day date, hours double precision,"
-        " at timestamptz, fee numeric, ok boolean, outcome text)"
-    )
-    site.connection.execute(
-        "INSERT INTO marts.fct_visit SELECT 'v' || n, %s || n, date '2020-01-01' + n, nullif(n %% 7, 3) / 2.0,"
-        " timestamptz '2020-01-01 12:00:00.5Z' + n * interval '1 hour', n / 4.0, n %% 2 = 0,"
-        " (ARRAY['done', 'absent', NULL])[n %% 3 + 1] FROM generate_series(1, 60) AS n",
-        [CANARY],
-    )
-    publish(site.connection, published(site))
-    return site
-
-
-def pages(client: httpx.Client, path: str, **query: Any) -> list[dict[str, Any]]:
-    rows, after = [], None
-    while True:
-        answer = client.get(path, params={**query, **({"after": after} if after else {})})
-        assert answer.status_code == 200, answer.text
-        rows += answer.json()["rows"]
-        if (after := answer.json()["after"]) is None:
-            return rows
+    return with_mart(site)
 
 
 def test_layers_are_listed_with_their_tables(mart, api):
     found = {one["layer"]: [table["name"] for table in one["tables"]] for one in api.to("viewer").get("/data").json()}
-    assert found["cleaned"] == ["visits"] and found["marts"] == ["fct_visit"] and found["predictions"] == []
+    assert found["cleaned"] == ["visits"]
+    assert found["marts"] == ["fct_visit"]
+    assert found["predictions"] == []
 
 
 def test_pages_show_every_row_once_in_the_order_that_is_requested(mart, api):
@@ -132,14 +85,16 @@ def test_a_condition_is_what_it_says(mart, api, where, sql):
 )
 def test_a_query_that_cannot_be_answered_is_refused_with_what_was_expected(mart, api, query, status, said):
     answer = api.to("engineer").get("/data/marts/fct_visit", params=query)
-    assert answer.status_code == status and said in answer.json()["detail"]
+    assert answer.status_code == status
+    assert said in answer.json()["detail"]
 
 
 def test_a_token_belongs_to_its_query(mart, api):
     client = api.to("engineer")
     after = client.get("/data/marts/fct_visit", params={"limit": 5}).json()["after"]
     answer = client.get("/data/marts/fct_visit", params={"limit": 5, "sort": "day", "after": after})
-    assert answer.status_code == 422 and "another table, filter or order" in answer.json()["detail"]
+    assert answer.status_code == 422
+    assert "another table, filter or order" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -147,18 +102,6 @@ def test_a_token_belongs_to_its_query(mart, api):
 )
 def test_only_tables_of_the_layer_are_read(mart, api, path):
     assert api.to("engineer").get(f"/data/{path}").status_code == 404
-
-
-def read(answer: httpx.Response) -> pl.DataFrame:
-    body = io.BytesIO(answer.content)
-    kind = answer.headers["content-type"].partition(";")[0]
-    if kind == "text/csv":
-        return pl.read_csv(body, try_parse_dates=True)
-    if kind == "application/x-ndjson":
-        return pl.read_ndjson(body)
-    if kind.endswith("parquet"):
-        return pl.read_parquet(body)
-    return pl.DataFrame(pl.from_arrow(pyarrow.ipc.open_stream(body).read_all()))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +122,8 @@ def test_every_format_has_the_same_rows(mart, api, accept):
 
 def test_an_unknown_format_is_refused(mart, api):
     answer = api.to("engineer").get("/data/marts/fct_visit", headers={"accept": "application/pdf"})
-    assert answer.status_code == 406 and "text/csv" in answer.json()["detail"]
+    assert answer.status_code == 406
+    assert "text/csv" in answer.json()["detail"]
 
 
 def test_an_empty_selection_is_a_file_without_rows(mart, api):
@@ -216,7 +160,8 @@ def test_who_may_not_see_personal_columns_gets_none_of_their_values(mart, api, k
 @pytest.mark.parametrize("query", [{"where": "name.like.C"}, {"sort": "name"}, {"where": "visit.eq.v1"}])
 def test_masked_columns_are_no_oracle(mart, api, query):
     answer = api.to("analyst").get("/data/marts/fct_visit", params=query)
-    assert answer.status_code == 403 and "personal" in answer.json()["detail"]
+    assert answer.status_code == 403
+    assert "personal" in answer.json()["detail"]
 
 
 def test_what_no_contract_knew_is_left_out_where_it_may_be_personal(site, api):
@@ -232,18 +177,20 @@ def test_statistics_say_what_columns_hold(mart, api):
     body = api.to("viewer").get("/data/marts/fct_visit/statistics").json()
     columns = {one["name"]: one for one in body["columns"]}
     assert (body["rows"], body["is_estimate"]) == (60, False)
-    assert columns["outcome"]["levels"] == {"absent": 20, "done": 20} and columns["outcome"]["nulls"] == pytest.approx(
-        1 / 3
-    )
+    assert columns["outcome"]["levels"] == {"absent": 20, "done": 20}
+    assert columns["outcome"]["nulls"] == pytest.approx(1 / 3)
     assert (columns["hours"]["min"], columns["hours"]["max"]) == (0, 3)
-    assert columns["day"]["max"] == "2020-03-01" and columns["day"]["description"] == "When it was."
-    assert columns["name"]["distinct"] is None and columns["name"]["personal"]
+    assert columns["day"]["max"] == "2020-03-01"
+    assert columns["day"]["description"] == "When it was."
+    assert columns["name"]["distinct"] is None
+    assert columns["name"]["personal"]
     assert CANARY not in str(body)
 
 
 def test_a_stream_begins_before_its_last_row_is_read_and_ends_with_its_client(mart, api):
     mart.connection.execute(
-        "INSERT INTO marts.fct_visit (visit, name) SELECT 'w' || n, repeat('x', 500) FROM generate_series(1, 200000) AS n"
+        "INSERT INTO marts.fct_visit (visit, name) SELECT 'w' || n, repeat('x', 500)"
+        " FROM generate_series(1, 200000) AS n"
     )
     running = (
         "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%%' AND state = 'active' AND pid <> pg_backend_pid()"
@@ -261,7 +208,8 @@ def test_a_stream_begins_before_its_last_row_is_read_and_ends_with_its_client(ma
 def test_a_client_that_goes_away_ends_its_query_as_well(mart, api):
     """It reads nothing more, and hangs up: what was sent waits in buffers until then."""
     mart.connection.execute(
-        "INSERT INTO marts.fct_visit (visit, name) SELECT 'w' || n, repeat('x', 900) FROM generate_series(1, 100000) AS n"
+        "INSERT INTO marts.fct_visit (visit, name) SELECT 'w' || n, repeat('x', 900)"
+        " FROM generate_series(1, 100000) AS n"
     )
     host, port = re.findall(r"http://([\d.]+):(\d+)", api.url)[0]
     for _ in range(12):  # more than there are connections for

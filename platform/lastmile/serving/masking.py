@@ -8,7 +8,6 @@ What was in no contract (`_rescued`) may be personal, too, and is left out.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,12 +55,12 @@ class Veil:
 
     def _shown(self, column: Column) -> sql.Composable:
         if not self.hides(column.name):
-            return column.sql
+            return column.value
         if column.type not in TEXTS:
             return sql.SQL("NULL::{}").format(sql.SQL(column.type))
         if column.name in self.keys:
-            return _pseudonym(column.sql, self.secret)
-        return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(column.sql, sql.Literal(MASK))
+            return _pseudonym(column.value, self.secret)
+        return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(column.value, sql.Literal(MASK))
 
     def document(self, value: Any) -> Any:
         """JSON with what stands under a personal name masked, at any depth."""
@@ -73,10 +72,6 @@ class Veil:
                 for name, one in value.items()
             }
         return [self.document(one) for one in value] if isinstance(value, list) else value
-
-    def text(self, message: str) -> str:
-        """A message of Postgres about a statement of such a principal: what it quotes may be a value."""
-        return re.sub(r'"[^"]*"$', '"..."', message) if self.hidden else message
 
 
 def veil(here: Serving, principal: Principal) -> Veil:

@@ -154,5 +154,5 @@ def land(connection: Connection, job: UUID, version: str) -> None:
 
 
 def forget(connection: Connection, job: UUID) -> None:
-    """A file of which nobody was answered that it would land, and that did not."""
+    """The job of a file that did not land, and of which no 202 was answered."""
     connection.execute("DELETE FROM submissions.jobs WHERE id = %s AND kind = 'file' AND version IS NULL", [job])

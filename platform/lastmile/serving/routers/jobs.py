@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -127,15 +128,26 @@ async def follow(job: UUID, socket: WebSocket) -> None:
         await socket.close(1008, str(refused.detail)[:120])
         return
     await socket.accept()
+    sending, ended = asyncio.create_task(_send(socket, here, now, principal)), asyncio.create_task(_ended(socket))
+    _, others = await asyncio.wait((sending, ended), return_when=asyncio.FIRST_COMPLETED)
+    for task in others:
+        task.cancel()
+
+
+async def _send(socket: WebSocket, here: Serving, now: Job, principal: Principal) -> None:
     seen = None
-    try:
+    with suppress(WebSocketDisconnect):
         async for found in _states(here, now, principal):
             if found is not None and _mark(found) != seen:
                 seen = _mark(found)
                 await socket.send_text(shown(found).model_dump_json())
         await socket.close()
-    except WebSocketDisconnect:
-        return
+
+
+async def _ended(socket: WebSocket) -> None:
+    """Returns when the client is gone; what it sends says nothing."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
 
 
 async def _states(here: Serving, now: Job, principal: Principal) -> AsyncIterator[Job | None]:

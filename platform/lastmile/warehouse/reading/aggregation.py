@@ -33,7 +33,7 @@ class Part:
     """A column of the answer: a measure, a group, or a bucket."""
 
     name: str
-    sql: sql.Composable
+    value: sql.Composable
     column: Column | None = None
 
 
@@ -53,14 +53,14 @@ def measure(relation: Relation, written: str) -> Part:
         raise UserError(f"measure: {name} is {column.type}, which can only be counted")
     if function in ("min", "max") and column.type in ("boolean", "uuid"):
         raise UserError(f"measure: {name} is {column.type}, which has no {function}; count or distinct?")
-    return Part(f"{function}_{name}", sql.SQL(_FUNCTIONS[function]).format(column.sql), column)
+    return Part(f"{function}_{name}", sql.SQL(_FUNCTIONS[function]).format(column.value), column)
 
 
 def group(relation: Relation, name: str) -> Part:
     column = named(relation, name)
     if column.type not in SORTABLE:
         raise UserError(f"by: {name} is {column.type}, which has no groups")
-    return Part(name, column.sql, column)
+    return Part(name, column.value, column)
 
 
 def bucket(relation: Relation, written: str) -> Part:
@@ -71,7 +71,7 @@ def bucket(relation: Relation, written: str) -> Part:
     column = named(relation, name)
     if column.type not in MOMENTS:
         raise UserError(f"bucket: {name} is {column.type}, not a day or a moment")
-    return Part(f"{unit}_{name}", truncated(unit, column.sql, column.type), column)
+    return Part(f"{unit}_{name}", truncated(unit, column.value, column.type), column)
 
 
 def truncated(unit: str, moment: sql.Composable, kind: str) -> sql.Composable:
@@ -96,7 +96,7 @@ def aggregated(
     numbers = sql.SQL(", ").join(sql.Literal(number + 1) for number in range(len(groups)))
     query = sql.SQL("SELECT {} FROM {} AS t WHERE {}{} LIMIT {}").format(
         sql.SQL(", ").join(
-            sql.SQL("{} AS {}").format(one.sql, sql.Identifier(one.name)) for one in (*groups, *measures)
+            sql.SQL("{} AS {}").format(one.value, sql.Identifier(one.name)) for one in (*groups, *measures)
         ),
         relation.source,
         where,

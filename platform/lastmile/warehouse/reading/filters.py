@@ -30,15 +30,15 @@ class Filter:
     values: Sequence[str]
 
     @property
-    def sql(self) -> sql.Composable:
+    def clause(self) -> sql.Composable:
         if self.op == "is":
-            return sql.SQL("{} IS NULL" if self.values[0] == "null" else "{} IS NOT NULL").format(self.column.sql)
+            return sql.SQL("{} IS NULL" if self.values[0] == "null" else "{} IS NOT NULL").format(self.column.value)
         literals = [literal(value, self.column.type) for value in self.values]
         if self.op == "in":
-            return sql.SQL("{} IN ({})").format(self.column.sql, sql.SQL(", ").join(literals))
+            return sql.SQL("{} IN ({})").format(self.column.value, sql.SQL(", ").join(literals))
         if self.op == "like":
-            return sql.SQL("starts_with({}, {})").format(self.column.sql, literals[0])
-        return sql.SQL("{} {} {}").format(self.column.sql, sql.SQL(_COMPARISONS[self.op]), literals[0])
+            return sql.SQL("starts_with({}, {})").format(self.column.value, literals[0])
+        return sql.SQL("{} {} {}").format(self.column.value, sql.SQL(_COMPARISONS[self.op]), literals[0])
 
 
 def parse(written: Iterable[str], relation: Relation) -> list[Filter]:
@@ -48,7 +48,7 @@ def parse(written: Iterable[str], relation: Relation) -> list[Filter]:
 
 def condition(filters: Sequence[Filter]) -> sql.Composable:
     """All of them."""
-    return sql.SQL(" AND ").join([one.sql for one in filters]) if filters else sql.SQL("TRUE")
+    return sql.SQL(" AND ").join([one.clause for one in filters]) if filters else sql.SQL("TRUE")
 
 
 def named(relation: Relation, name: str) -> Column:

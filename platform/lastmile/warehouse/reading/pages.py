@@ -24,26 +24,26 @@ Position = list[str | None] | int
 class Term:
     """One part of an order."""
 
-    sql: sql.Composable
+    value: sql.Composable
     type: str
     descending: bool = False
     not_null: bool = False
 
     def equal(self, value: str | None) -> sql.Composable:
-        return self._compared("=", value) if value is not None else sql.SQL("{} IS NULL").format(self.sql)
+        return self._compared("=", value) if value is not None else sql.SQL("{} IS NULL").format(self.value)
 
     def following(self, value: str | None) -> Iterator[sql.Composable]:
         """The ranges of what comes after the value, in order."""
         if value is None:
             if self.descending:
-                yield sql.SQL("{} IS NOT NULL").format(self.sql)
+                yield sql.SQL("{} IS NOT NULL").format(self.value)
             return
         yield self._compared("<" if self.descending else ">", value)
         if not (self.descending or self.not_null):
-            yield sql.SQL("{} IS NULL").format(self.sql)
+            yield sql.SQL("{} IS NULL").format(self.value)
 
     def _compared(self, op: str, value: str) -> sql.Composable:
-        return sql.SQL("{} {} {}").format(self.sql, sql.SQL(op), literal(value, self.type))
+        return sql.SQL("{} {} {}").format(self.value, sql.SQL(op), literal(value, self.type))
 
 
 _PLACE = (
@@ -76,14 +76,14 @@ def _term(relation: Relation, name: str, descending: bool = False) -> Term:
     column = named(relation, name)
     if column.type not in SORTABLE:
         raise UserError(f"sort: {name} is {column.type}, which has no order")
-    return Term(column.sql, column.type, descending, column.not_null)
+    return Term(column.value, column.type, descending, column.not_null)
 
 
 def order_by(terms: Sequence[Term]) -> sql.Composable:
     """The clause, empty where there is nothing to sort by."""
     if not terms:
         return sql.SQL("")
-    parts = [sql.SQL("{} DESC" if one.descending else "{}").format(one.sql) for one in terms]
+    parts = [sql.SQL("{} DESC" if one.descending else "{}").format(one.value) for one in terms]
     return sql.SQL(" ORDER BY {}").format(sql.SQL(", ").join(parts))
 
 
@@ -120,7 +120,7 @@ def _rows(
     """The texts are made of the page's rows only."""
     keys = [sql.Identifier(f"?{number}") for number in range(len(terms))]
     kept = sql.SQL(", ").join(
-        [sql.SQL("t.*"), *(sql.SQL("{} AS {}").format(one.sql, key) for one, key in zip(terms, keys, strict=True))]
+        [sql.SQL("t.*"), *(sql.SQL("{} AS {}").format(one.value, key) for one, key in zip(terms, keys, strict=True))]
     )
     query = sql.SQL("SELECT {} FROM (SELECT {} FROM {} AS t WHERE {}{} LIMIT {} OFFSET {}) AS found").format(
         sql.SQL(", ").join(

@@ -1,4 +1,4 @@
-"""What can be read: a table or view with its columns, and by what its rows can be told apart."""
+"""What can be read: a table or view with its columns, and by what its rows can be distinguished."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Column:
     not_null: bool = False
 
     @property
-    def sql(self) -> sql.Composable:
+    def value(self) -> sql.Composable:
         return sql.Identifier(self.name)
 
 
@@ -46,7 +46,7 @@ class Column:
 class Relation:
     """`source` stands after FROM; `key` tells its rows apart where it `is_unique`, else it is what people know rows by.
 
-    `is_stored`: its rows have a place (`tableoid`, `ctid`), by which they can be told apart as well.
+    `is_stored`: its rows have a place (`tableoid`, `ctid`), by which they can be distinguished as well.
     """
 
     name: str

@@ -63,7 +63,7 @@ def _column(
             wanted |= {"min": "min({0})", "max": "max({0})"}
             wanted["median"] = "percentile_disc(0.5) WITHIN GROUP (ORDER BY {0})"
     query = sql.SQL("SELECT {} FROM {} AS t").format(
-        sql.SQL(", ").join(sql.SQL(one).format(column.sql) for one in wanted.values()), source
+        sql.SQL(", ").join(sql.SQL(one).format(column.value) for one in wanted.values()), source
     )
     found = dict(zip(wanted, connection.execute(query).fetchone() or (), strict=False))
     nulls = 1 - found.pop("present") / rows if rows else None
@@ -75,4 +75,4 @@ def _column(
 
 def _levels(connection: Connection, source: sql.Composable, column: Column) -> dict[str, int]:
     query = sql.SQL("SELECT {0}::text, count(*) FROM {1} AS t WHERE {0} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1")
-    return dict(connection.execute(query.format(column.sql, source)).fetchall())
+    return dict(connection.execute(query.format(column.value, source)).fetchall())
