@@ -79,7 +79,7 @@ def test_the_card_is_a_page_where_training_has_written_one(known, engineer):
 def test_a_version_is_promoted_rolled_back_held_and_released_with_who_and_why(known, api, engineer):
     assert changed(engineer, "promote", version="2", why="checked")["champion"] == "2"
     assert changed(engineer, "rollback", why="worse in the north")["champion"] == "1"
-    assert "is held" in changed(engineer, "promote", 422, version="2", why="again")["detail"]
+    assert "is held" in changed(engineer, "promote", 409, version="2", why="again")["detail"]
     assert "may be replaced" in changed(engineer, "release", why="over")["done"]
     assert "is held" in changed(engineer, "hold", why="campaign")["done"]
     assert deployments.deployment(known.connection, "fields").held_by.startswith("key:")
@@ -101,7 +101,7 @@ def test_a_change_without_reason_or_with_what_is_no_version_is_refused(engineer,
 
 
 def test_what_fails_is_not_in_the_audit_log(known, engineer):
-    changed(engineer, "promote", 422, version="9", why="x")
+    changed(engineer, "promote", 404, version="9", why="x")
     assert known.connection.execute("SELECT count(*) FROM access.audit WHERE subject = 'fields'").fetchone() == (0,)
 
 

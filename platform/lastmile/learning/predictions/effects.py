@@ -1,4 +1,4 @@
-"""What reasons are made of, whoever computes them: how many inputs they may name, which ones, and how numbers look."""
+"""What reasons are made of, wherever they are computed: how many inputs they name, which ones, how numbers look."""
 
 from collections.abc import Mapping, Sequence
 

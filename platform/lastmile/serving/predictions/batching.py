@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 #: Rows of one call on the event loop, and of one request that goes with others.
-_MOST_TOGETHER, _MOST_OF_ONE = 512, 64
+_MOST_TOGETHER, MOST_OF_ONE = 512, 64
 
 Found = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ class Batch:
 
     async def run(self, rows: Sequence[Row]) -> Found:
         """A line for each row."""
-        if len(rows) > _MOST_OF_ONE:
+        if len(rows) > MOST_OF_ONE:
             return await anyio.to_thread.run_sync(lambda: self._run(self.given(rows)), limiter=self._few)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Found] = loop.create_future()

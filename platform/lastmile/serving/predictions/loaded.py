@@ -95,7 +95,12 @@ class Loaded:
         served = self.models.get(name)
         if served and served.champion and served.champion.version == version:
             return served.champion
-        return (served.versions.get(version) if served else None) or self._others.get((name, version))
+        if served and version in served.versions:
+            return served.versions[version]
+        with self._lock:
+            if found := self._others.get((name, version)):
+                self._others.move_to_end((name, version))
+        return found
 
     def version(self, name: str, version: str) -> Answering:
         """Loaded if need be: call it from a thread. Raises UserError where there is none, ArtifactRefused where it has

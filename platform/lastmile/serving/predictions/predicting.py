@@ -18,7 +18,7 @@ from lastmile.learning.features.online import newest
 from lastmile.learning.registry.answers import Answer
 from lastmile.learning.registry.artifacts import ArtifactRefused
 from lastmile.serving.predictions.answering import answers, in_order
-from lastmile.serving.predictions.batching import Found
+from lastmile.serving.predictions.batching import MOST_OF_ONE, Found
 from lastmile.serving.predictions.inputs import Unfit
 from lastmile.serving.predictions.loaded import Answering, Loaded, Served
 from lastmile.serving.predictions.log import Log
@@ -136,7 +136,8 @@ class Predicting:
             if strangers := sorted({*(entity or {})} - known):
                 expected = f"columns among {', '.join(sorted(known))}"
                 raise Unfit([{"row": place, **_fault("entity", expected, ", ".join(strangers)[:200])}])
-        rows = served.schema.rows(given)
+        many = len(given) > MOST_OF_ONE
+        rows = await anyio.to_thread.run_sync(served.schema.rows, given) if many else served.schema.rows(given)
         abouts: Sequence[Mapping[str, Any] | None] = about or [None] * len(rows)
         return [Line(row, entity or {}) for row, entity in zip(rows, abouts, strict=True)]
 

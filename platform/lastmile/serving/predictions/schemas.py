@@ -10,7 +10,7 @@ MOST_ROWS, MOST_IDS = 10_000, 1_000
 Text = Annotated[str, Field(max_length=1_024, pattern=r"^[^\x00]*$")]
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Key = Text | Whole
-Entity = Annotated[dict[Text, Key], Field(max_length=16)]
+Entity = Annotated[dict[Text, Key], Field(min_length=1, max_length=16)]
 Row = dict[str, Any]
 
 

@@ -1,11 +1,11 @@
 """Experiments: versions of a model compared on the same stream of units."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lastmile.access import audit
 from lastmile.access.principal import Principal
@@ -13,7 +13,7 @@ from lastmile.errors import UserError
 from lastmile.learning.experiments import experiment as kept
 from lastmile.learning.registry.events import Cause
 from lastmile.serving.door.permission import may
-from lastmile.serving.routers.models import Reason, Version, announce
+from lastmile.serving.routers.models import Reason, Version, announce, as_things_stand
 from lastmile.serving.state import Here, Serving
 
 router = APIRouter(prefix="/api/v1", tags=["models"])
@@ -31,6 +31,10 @@ _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; fr
 class NewExperiment(Reason):
     """Either `detect` or `size`."""
 
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"oneOf": [{"required": ["detect"]}, {"required": ["size"]}]}
+    )
+
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
     model: Text
     treatments: Annotated[list[Version], Field(min_length=1, max_length=10)]
@@ -45,13 +49,23 @@ class NewExperiment(Reason):
     )
     metric: Text | None = Field(default=None, description="the one that the model is promoted by where none is named")
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    detect: Annotated[float, Field(gt=0, lt=1e300)] | None = Field(
-        default=None, description="smallest difference worth finding, in the metric's unit: gives the size"
-    )
-    size: Annotated[int, Field(ge=1, lt=2**63)] | None = Field(
-        default=None, description="rows with outcomes at which it is tested"
-    )
+    detect: Annotated[
+        float,
+        Field(
+            default=None,
+            gt=0,
+            lt=1e300,
+            description="smallest difference worth finding, in the metric's unit: gives the size",
+        ),
+    ]
+    size: Annotated[int, Field(default=None, ge=1, lt=2**63, description="rows with outcomes at which it is tested")]
     hypothesis: Annotated[str, Field(max_length=1_024, pattern=r"^[^\x00]*$")] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if len(self.model_fields_set & {"detect", "size"}) != 1:
+            raise ValueError("either detect or size")
+        return self
 
 
 class Ramp(Reason):
@@ -180,7 +194,8 @@ def ramp(name: Name, given: Ramp, who: Deployer, here: Here, request: Request) -
     """Units that were answered keep their version."""
     _found(here, name)
     with here.writing() as connection, connection.transaction():
-        grown = kept.ramp(connection, name, given.share, Cause(given.why, who.name))
+        with as_things_stand():
+            grown = kept.ramp(connection, name, given.share, Cause(given.why, who.name))
         _audit(connection, who, f"ramp experiment to {given.share:g}", name, request)
     return Experiment.model_validate(grown)
 
@@ -190,7 +205,8 @@ def stop(name: Name, given: Reason, who: Deployer, here: Here, request: Request)
     """The version in use stays; what was logged is kept, and can still be decided on."""
     _found(here, name)
     with here.writing() as connection, connection.transaction():
-        stopped = kept.stop(connection, name, Cause(given.why, who.name))
+        with as_things_stand():
+            stopped = kept.stop(connection, name, Cause(given.why, who.name))
         _audit(connection, who, "stop experiment", name, request)
     return Experiment.model_validate(stopped)
 
@@ -199,14 +215,9 @@ def stop(name: Name, given: Reason, who: Deployer, here: Here, request: Request)
 def decide(name: Name, given: Decision, who: Deployer, here: Here, request: Request, after: BackgroundTasks) -> Decided:
     """A treatment is promoted, or the control stays; the report's verdict is kept with it."""
     model = _found(here, name).model
-    verdict: str = here.engine("experiments").call(
-        f"{_ENGINE}:decide",
-        name=name,
-        version=given.version,
-        why=given.why,
-        who=who.name,
-        request=request.scope["request_id"],
-    )
+    wanted = {"version": given.version, "why": given.why, "who": who.name, "request": request.scope["request_id"]}
+    with as_things_stand():
+        verdict: str = here.engine("experiments").call(f"{_ENGINE}:decide", name=name, **wanted)
     after.add_task(announce, here, model)
     return Decided(**_found(here, name).model_dump(), verdict=verdict)
 

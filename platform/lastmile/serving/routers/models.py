@@ -1,7 +1,8 @@
 """Models: what is declared and in use, how good each version is, and which one is to be used."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lastmile.access import audit
 from lastmile.access.principal import Principal
 from lastmile.catalogue import FeatureSetEntry, ModelEntry
-from lastmile.errors import UserError
+from lastmile.errors import Unreachable, UserError
 from lastmile.learning.monitoring import answers, found
 from lastmile.learning.registry import changing, deployments, judgements, trainings
 from lastmile.learning.registry.events import Cause, history
@@ -268,7 +269,7 @@ def promote(name: Name, given: Promotion, who: Deployer, here: Here, request: Re
         who,
         f"promote version {given.version}",
         partial(changing.promote, name=name, version=given.version),
-        given.why,
+        given,
     )
 
 
@@ -282,20 +283,18 @@ def roll_back(name: Name, given: Rollback, who: Deployer, here: Here, request: R
         who,
         action,
         partial(changing.roll_back, name=name, version=given.version),
-        given.why,
+        given,
     )
 
 
 @router.post("/models/{name}/hold", summary="Keep candidates from replacing the version in use.")
 def hold(name: Name, given: Reason, who: Deployer, here: Here, request: Request, after: BackgroundTasks) -> Done:
-    return _changed((here, request, after), name, who, "hold champion", partial(changing.hold, name=name), given.why)
+    return _changed((here, request, after), name, who, "hold champion", partial(changing.hold, name=name), given)
 
 
 @router.post("/models/{name}/release", summary="Let candidates replace the version in use again.")
 def release(name: Name, given: Reason, who: Deployer, here: Here, request: Request, after: BackgroundTasks) -> Done:
-    return _changed(
-        (here, request, after), name, who, "release champion", partial(changing.release, name=name), given.why
-    )
+    return _changed((here, request, after), name, who, "release champion", partial(changing.release, name=name), given)
 
 
 @router.post("/models/{name}/train", summary="Train a model, judge it, promote it if it is better.", status_code=202)
@@ -320,15 +319,36 @@ def announce(here: Serving, name: str) -> None:
 _Places = tuple[Serving, Request, BackgroundTasks]
 
 
-def _changed(places: _Places, name: str, who: Principal, action: str, change: Callable[..., str], why: str) -> Done:
+def _changed(
+    places: _Places,
+    name: str,
+    who: Principal,
+    action: str,
+    change: Callable[..., str],
+    given: Reason,
+) -> Done:
     here, request, after = places
     _entry(here, name)
     with here.writing() as connection, connection.transaction():
-        done = change(connection, cause=Cause(why, who.name))
+        if isinstance(given, Promotion | Rollback) and given.version:
+            _found_version(connection, name, given.version)
+        with as_things_stand():
+            done = change(connection, cause=Cause(given.why, who.name))
         audit.record(connection, audit.Entry(who.name, action, name, None, request.scope["request_id"]))
         used = deployments.deployment(connection, name)
     after.add_task(announce, here, name)
     return Done(done=done, champion=used.version if used else None)
+
+
+@contextmanager
+def as_things_stand() -> Iterator[None]:
+    """What is refused is no fault of the request: the answer is 409."""
+    try:
+        yield
+    except Unreachable:
+        raise
+    except UserError as refused:
+        raise HTTPException(409, str(refused)) from None
 
 
 def _entry(here: Serving, name: str) -> ModelEntry:

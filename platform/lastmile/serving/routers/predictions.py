@@ -23,6 +23,8 @@ from lastmile.serving.predictions.schemas import Body, Predictions
 from lastmile.serving.problems import problem
 from lastmile.serving.state import Serving
 
+#: Reading so much takes as long as many predictions.
+_LARGE_BYTES = 100_000
 _EXAMPLE = {"ids": ["KE_12"], "reasons": True}
 
 
@@ -48,7 +50,8 @@ async def _answer(request: Request) -> Response:
     predicting: Predicting = request.app.state.predicting
     name: str = request.path_params["name"]
     try:
-        body = Body.model_validate(orjson.loads(await request.body()))
+        sent = await request.body()
+        body = _read(sent) if len(sent) < _LARGE_BYTES else await anyio.to_thread.run_sync(_read, sent)
         answered = await predicting.answer(name, body, principal, request.scope["request_id"], began)
     except ClientDisconnect:
         return Response(status_code=400)  # nothing reads it
@@ -85,6 +88,10 @@ async def predict(
     its types, bounds and levels; GET /models/{name} lists them. An entity that is not known has a `problem` instead of
     a prediction."""
     raise NotImplementedError  # `_answer` does
+
+
+def _read(sent: bytes) -> Body:
+    return Body.model_validate(orjson.loads(sent))
 
 
 def _faults(error: ValidationError) -> list[dict[str, Any]]:
