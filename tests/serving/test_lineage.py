@@ -28,7 +28,8 @@ CREATE SCHEMA IF NOT EXISTS predictions;
 CREATE TABLE marts.visits_year AS SELECT visit, _partition_start AS partition_start, hours FROM raw.visits;
 CREATE TABLE features.visits AS SELECT visit, partition_start, hours FROM marts.visits_year;
 CREATE TABLE predictions.outcome AS
-    SELECT visit, partition_start, 'done' AS outcome, 'outcome' AS model_name, '1' AS model_version FROM features.visits;
+    SELECT visit, partition_start, 'done' AS outcome, 'outcome' AS model_name, '1' AS model_version
+    FROM features.visits;
 INSERT INTO registry.model_versions
     (name, version, artifact_key, sha256, feature_set, features, data_versions, scores, run_id)
 VALUES ('outcome', '1', 'k', 'abc', 'visits', '[]', '{"rows": "r"}', '{}', 'run-2');

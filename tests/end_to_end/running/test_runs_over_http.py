@@ -46,7 +46,7 @@ def test_a_run_is_launched_followed_and_shows_what_it_made(platform, engineer):
 
 
 def test_a_run_that_is_cancelled_ends(engineer):
-    run = launched(engineer, "cancelled", select="group:warehouse")
+    run = launched(engineer, "cancelled", select="reports/dbt")
     assert engineer.post(f"/runs/{run}/cancel").status_code == 202
     assert ended(engineer, run, "cancelled", "succeeded", "failed")["state"] == "cancelled"
     assert engineer.post(f"/runs/{run}/cancel").status_code == 409
