@@ -194,7 +194,8 @@ def list_runs(
     """A backfill counts as one; its runs are listed by `part_of`."""
     states, until = [state] if state else None, before / 1e6 if before is not None else None
     found = here.engine("dagster").call(f"{_FOLLOWING}:page", most=limit, states=states, before=until, part_of=part_of)
-    following = round(found[-1]["requested_at"] * 1e6) if len(found) == limit else None
+    # Rounded down: Dagster stores whole microseconds, and a page that began with its last run would be endless.
+    following = int(found[-1]["requested_at"] * 1e6) if len(found) == limit else None
     return Runs(runs=[as_run(one, reader) for one in found], before=following)
 
 
