@@ -10,7 +10,10 @@ from xdist.scheduler import LoadFileScheduling
 RUNNING = "tests/end_to_end/running/"
 #: What starts whole platforms comes first, the many short files last: so all workers end at about the same time.
 LONGEST_FIRST = (
-    *(f"{RUNNING}test_{name}.py" for name in ("other_tools", "web_ui", "idle", "one_run", "kills", "the_end")),
+    *(
+        f"{RUNNING}test_{name}.py"
+        for name in ("other_tools", "web_ui", "idle", "one_run", "runs_over_http", "kills", "the_end")
+    ),
     "tests/end_to_end/",
     "tests/dbt/",
     "tests/faults/",

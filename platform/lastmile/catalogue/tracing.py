@@ -25,6 +25,10 @@ _EXACT = ((("_drop_id", "_line"), ("_drop_id", "_line")), (("drop_id", "line_num
 LOADED = ("raw", "cleaned")
 
 
+class NoSuchTable(UserError):
+    """What is to be traced is a row of nothing there is."""
+
+
 @dataclass(frozen=True)
 class Step:
     """Rows of a table (`schema.table`) that the row was traced to, and by which columns."""
@@ -58,7 +62,7 @@ class Tracer:
     upstream: Callable[[str], Collection[str]]
 
     def trace(self, layer: str, table: str, key: Mapping[str, str]) -> Trace:
-        """Raises UserError where there is no such table, or its columns do not have such values."""
+        """Raises NoSuchTable, and UserError where its columns cannot have such values."""
         found = Trace()
         if layer in LOADED and table in self.catalogue.datasets:
             self._start(found, "raw", table, key)
@@ -71,7 +75,7 @@ class Tracer:
             names = self.catalogue.relations[f"{layer}.{table}"].key
             self._loaded(found, self.upstream(f"{layer}.{table}"), rows, names)
         else:
-            raise UserError(f"there is no table {table} in {layer}; GET /api/v1/data lists those there are")
+            raise NoSuchTable(f"there is no table {table} in {layer}; GET /api/v1/data lists those there are")
         self._drops(found)
         return found
 

@@ -10,7 +10,8 @@ _AWAY_SECONDS = 120.0
 
 
 def daemon(connection: Connection) -> Literal["ready", "away"]:
-    """Away, it starts nothing; what is requested meanwhile is made when it is back."""
+    """Away, it starts nothing; what is requested meanwhile is made when it is back. Not to be called in a transaction:
+    where Dagster keeps its storage elsewhere, the query fails."""
     seconds = last_heartbeat_seconds(connection)
     return "away" if seconds is None or seconds > _AWAY_SECONDS else "ready"
 

@@ -6,6 +6,8 @@ if TYPE_CHECKING:
     from lastmile.orchestration.dagster_compat.graphql import Workspace
 
 _KIND = "dagster/kind/"
+#: What dbt's models have in their description after their own.
+_SQL = "#### Raw SQL"
 
 
 def nodes(loaded: "Workspace") -> dict[str, dict[str, Any]]:
@@ -18,7 +20,7 @@ def _node(node: Any) -> dict[str, Any]:
     return {
         "upstream": sorted(key.to_user_string() for key in node.parent_keys),
         "group": node.group_name,
-        "description": node.description,
+        "description": (node.description or "").split(_SQL)[0].strip() or None,
         "kinds": sorted(tag.removeprefix(_KIND) for tag in node.tags if tag.startswith(_KIND)),
         "owners": list(node.owners),
         "partitioned": node.is_partitioned,

@@ -106,6 +106,8 @@ def release_chosen(chosen: Release, decider: Decider, here: Here, request: Reque
     """Rows are read again from their file and validated against the contract as it is then; those that fit are loaded,
     no other row changes. Once more changes nothing."""
     refuse_everything(chosen)
+    with here.reading() as connection:
+        standing = daemon(connection)
     with here.writing() as connection, connection.transaction():
         selection = _selection(chosen, here.store.url, chosen.discarded)
         check_for_decision(connection, selection)
@@ -124,7 +126,7 @@ def release_chosen(chosen: Release, decider: Decider, here: Here, request: Reque
                 LeftOut(drop=one["id"], message=one["message"] if decider.may("personal") else None)
                 for one in found.unfit
             ],
-            daemon=daemon(connection),
+            daemon=standing,
         )
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from lastmile.access.principal import Principal
 from lastmile.access.secret import derived
-from lastmile.catalogue.tracing import LOADED, Tracer
+from lastmile.catalogue.tracing import LOADED, NoSuchTable, Tracer
 from lastmile.serving.asset_graph import AssetGraph, downstream, reached, upstream
 from lastmile.serving.door.permission import may
 from lastmile.serving.state import Here, Serving
@@ -138,7 +138,11 @@ def row_lineage(
     wanted = _wanted(layer, key, drop, line)
     graph: AssetGraph = request.app.state.asset_graph
     with here.reading() as connection:
-        found = Tracer(connection, here.store.url, here.catalogue(), graph.datasets).trace(layer, table, wanted)
+        tracer = Tracer(connection, here.store.url, here.catalogue(), graph.datasets)
+        try:
+            found = tracer.trace(layer, table, wanted)
+        except NoSuchTable as error:
+            raise HTTPException(404, str(error)) from None
     if not found.steps[0].rows:
         raise HTTPException(404, f"{layer}.{table} has no such row")
     return RowLineage(

@@ -168,6 +168,8 @@ def launch(
     unique = _digest(f"{runner.name}\0{key}") if key else None
     wanted |= {"why": given.why, "who": runner.name, "key": unique, "request": _digest(given.model_dump_json())}
     function = "train" if given.model else "launch"
+    with here.reading() as connection:
+        standing = daemon(connection)
     with here.writing() as connection, connection.transaction():
         if unique:  # another process of the API may have the same request at this moment
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [unique])
@@ -176,7 +178,6 @@ def launch(
         for one in runs:
             if one.is_new:
                 _audit(connection, runner, "launch run", one.id, request)
-        standing = daemon(connection)
     response.headers["Location"] = f"/api/v1/runs/{runs[0].id}"
     return Accepted(runs=runs, daemon=standing)
 
@@ -193,7 +194,8 @@ def list_runs(
     """A backfill counts as one; its runs are listed by `part_of`."""
     states, until = [state] if state else None, before / 1e6 if before is not None else None
     found = here.engine("dagster").call(f"{_FOLLOWING}:page", most=limit, states=states, before=until, part_of=part_of)
-    following = round(found[-1]["requested_at"] * 1e6) if len(found) == limit else None
+    # Rounded down: Dagster stores whole microseconds, and a page that began with its last run would be endless.
+    following = int(found[-1]["requested_at"] * 1e6) if len(found) == limit else None
     return Runs(runs=[as_run(one, reader) for one in found], before=following)
 
 
