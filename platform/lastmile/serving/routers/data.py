@@ -24,13 +24,16 @@ from lastmile.serving.stream import Stream, Streamed
 from lastmile.warehouse.reading import Selection, find
 from lastmile.warehouse.reading.filters import condition, named, parse
 from lastmile.warehouse.reading.formats import FORMATS
-from lastmile.warehouse.reading.pages import order, order_by, page
+from lastmile.warehouse.reading.pages import order, page
 from lastmile.warehouse.reading.statistics import MOST_LEVELS, MOST_ROWS, statistics
+from lastmile.warehouse.reading.terms import order_by
 
 router = APIRouter(prefix="/api/v1", tags=["data"])
 
 MOST_PER_PAGE = 10_000
 _PER_PAGE = 100
+#: Seconds that a reader waits for a connection: others read large tables.
+PATIENCE = 10.0
 
 Reader = Annotated[Principal, may("read")]
 Name = Annotated[str, Path(max_length=63, pattern=r"^[^\x00]*$")]
@@ -88,7 +91,7 @@ class Summary(BaseModel):
 @router.get("/data", summary="Layers and their tables.")
 def layers(_: Reader, here: Here) -> list[LayerEntry]:
     found = here.catalogue()
-    with here.reading() as connection:
+    with here.reading(PATIENCE) as connection:
         return [
             LayerEntry(
                 layer=layer,
@@ -137,7 +140,7 @@ def rows(
     order unless sorted. Personal columns are `***`, a pseudonym (`p_...`) or null for roles that may not see them."""
     wanted, by = chosen(request, form), _names(sort)
     sees, found = veil(here, principal), here.catalogue()
-    with here.reading() as connection:
+    with here.reading(PATIENCE) as connection:
         source = relation(connection, found, here.store.url, layer, table)
         shown = [named(source, name).name for name in _names(columns)]
         filters = parse(where, source)
@@ -181,7 +184,7 @@ def _streamed(
 def summary(principal: Reader, here: Here, layer: Layer, table: Name) -> Summary:
     """Of a large table from a sample: then `rows` is an estimate, and the columns are those of `looked_at` rows."""
     sees, found = veil(here, principal), here.catalogue()
-    with here.reading() as connection:
+    with here.reading(PATIENCE) as connection:
         source = relation(connection, found, here.store.url, layer, table)
         counted = statistics(connection, source, sees.hidden)
     known = described(found, source, layer, table)

@@ -15,7 +15,7 @@ from lastmile.ledger import series as drops
 from lastmile.serving.door.permission import may
 from lastmile.serving.layers import Layer, relation
 from lastmile.serving.masking import Veil, veil
-from lastmile.serving.routers.data import Where
+from lastmile.serving.routers.data import PATIENCE, Where
 from lastmile.serving.schemas import Problem
 from lastmile.serving.state import Here
 from lastmile.warehouse.reading.aggregation import Part, aggregated, bucket, group, measure
@@ -82,7 +82,7 @@ def aggregations(
 ) -> Aggregation:
     """Groups are in the order of their buckets and values. Personal columns are for roles that may see them."""
     sees, found = veil(here, principal), here.catalogue()
-    with here.reading() as connection:
+    with here.reading(PATIENCE) as connection:
         source = relation(connection, found, here.store.url, layer, table)
         groups = [*(bucket(source, one) for one in buckets), *(group(source, one) for one in by)]
         measures = [measure(source, one) for one in measured]
@@ -142,7 +142,7 @@ def over(
     """A point for each bucket that has something, in UTC; 10,000 at most."""
     first, last = _moment(start), _moment(end)
     found, sees = here.catalogue(), veil(here, principal)
-    with here.reading() as connection:
+    with here.reading(PATIENCE) as connection:
         if name in drops.METRICS:
             _only(by, "dataset", name)
             words = drops.METRICS[name][0]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 256 * 2**10
 #: CSV that is parsed at once: a row group of Parquet, a batch of Arrow.
-_GROUP = 16 * 2**20
+_GROUP = 8 * 2**20
 
 Format = Callable[[Connection, Selection, sql.Composable], Iterator[bytes]]
 """What makes a format: `tail` is what follows WHERE, such as an order."""
