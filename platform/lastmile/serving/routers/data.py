@@ -16,9 +16,8 @@ from lastmile.serving.described import Described, described
 from lastmile.serving.door.permission import may
 from lastmile.serving.layers import LAYERS, Layer, relation, tables
 from lastmile.serving.masking import veil
-from lastmile.serving.negotiation import FILES, JSON, MEDIA_TYPES, Format, InForm, chosen
+from lastmile.serving.negotiation import FILES, JSON, MEDIA_TYPES, Format, InForm, chosen, refusal
 from lastmile.serving.page_tokens import PageTokens
-from lastmile.serving.schemas import Problem
 from lastmile.serving.state import Here
 from lastmile.serving.stream import Stream, Streamed
 from lastmile.warehouse.reading import Selection, find
@@ -39,9 +38,9 @@ Reader = Annotated[Principal, may("read")]
 Name = Annotated[str, Path(max_length=63, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, Query(max_length=2_048, pattern=r"^[^\x00]*$")]
 Where = Annotated[
-    list[Annotated[str, Field(max_length=2_048, pattern=r"^[^\x00]*$")]],
+    list[Annotated[str, Field(max_length=1_024, pattern=r"^[^\x00]*$")]],
     Query(
-        max_length=50,
+        max_length=20,
         description="`column.op.value`, repeated; op is one of eq, ne, lt, le, gt, ge, in (commas between values), like"
         " (begins with), is (null or notnull)",
         examples=[["country.eq.KE"]],
@@ -119,8 +118,8 @@ def _table(connection: Connection, layer: Layer, schema: str, name: str) -> Tabl
     summary="Rows of a table.",
     response_class=Response,
     responses={
-        200: {"content": {JSON: {"schema": RowPage.model_json_schema()}, **FILES}, "description": "Rows"},
-        406: {"model": Problem, "description": "No such format"},
+        200: {"model": RowPage, "content": FILES, "description": "Rows"},
+        406: refusal("No such format"),
     },
 )
 def rows(
