@@ -1,6 +1,6 @@
 """Rows of every layer, filtered, sorted, page by page, in five formats."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -173,7 +173,7 @@ def _streamed(
     bounded = sql.SQL("") if limit is None else sql.SQL(" LIMIT {}").format(sql.Literal(limit))
     tail = order_by(terms) + bounded
 
-    def read(connection: Connection) -> Iterator[bytes]:
+    def read(connection: Connection) -> Generator[bytes, None, None]:
         return FORMATS[MEDIA_TYPES[form]](connection, selection, tail)
 
     return Streamed(Stream(url, read).begin(), MEDIA_TYPES[form], name)
