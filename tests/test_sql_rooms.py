@@ -7,7 +7,15 @@ from collections.abc import Iterator
 import pytest
 from checkout import PROJECT
 
-OWNERS = {"ledger": "ledger", "quarantine": "quarantine", "registry": "learning", "documents": "documents"}
+OWNERS = {
+    "ledger": "ledger",
+    "quarantine": "quarantine",
+    "registry": "learning",
+    "submissions": "ingestion",
+    "documents": "documents",
+    "access": "access",
+    "catalogue": "catalogue",
+}
 STATEMENT = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING|,)\s+({'|'.join(OWNERS)})\.(?!py)\w", re.IGNORECASE)
 ENGINE = PROJECT / "platform" / "lastmile"
 FILES = [

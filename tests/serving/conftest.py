@@ -18,6 +18,7 @@ from lastmile.access.roles import Role
 from lastmile.catalogue.describing import catalogue
 from lastmile.catalogue.published import publish
 from lastmile.serving.app import make_app
+from lastmile.serving.server import configured
 from lastmile.serving.settings import ApiSettings, Limits
 from lastmile.serving.state import Serving
 from lastmile.settings import Settings
@@ -55,7 +56,7 @@ def running(here: Serving, **more: Any) -> Iterator[Api]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     app = make_app(here, **more)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
+    server = uvicorn.Server(configured(app, port))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -1,6 +1,6 @@
 """Sessions of users: a short access token (JWT), and a refresh token that is valid once.
 
-A refresh token that is used a second time was copied: the session ends, for whoever has it.
+A refresh token that is used a second time was copied: the session ends, for all who have it.
 """
 
 import hashlib
@@ -26,7 +26,9 @@ from lastmile.access.users import User
 ACCESS_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(days=14)
 _ALGORITHM = "HS256"
-_AUDIENCE = "lastmile"
+#: Whom a token is for: the API takes none that is for the web UI, since browsers send that one by themselves.
+API, WEB_UI = "lastmile", "lastmile web UI"
+WEB_UI_LIFE = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ def begin(connection: Connection, own: bytes, user: User) -> Tokens:
         )
         audit.record(connection, audit.Entry(f"user:{user.name}", "sign in", session))
     return _tokens(own, session, refresh)
+
+
+def begin_in_web_ui(connection: Connection, own: bytes, user: User) -> str:
+    """A new session of the user, as one token that lasts a working day."""
+    session = begin(connection, own, user).refresh_token.partition(".")[0]
+    return _token(own, session, WEB_UI, WEB_UI_LIFE)
 
 
 def renew(connection: Connection, own: bytes, refresh_token: str) -> Tokens | None:
@@ -78,11 +86,11 @@ def end(connection: Connection, session: str) -> None:
         announce(connection)
 
 
-def session_of(own: bytes, access_token: str) -> str | None:
+def session_of(own: bytes, access_token: str, audience: str = API) -> str | None:
     """The session that a valid access token names; no database is needed. None for any other text."""
     try:
         token = jwt.decode(access_token, _key(own), algorithms=[_ALGORITHM])
-        jwt.JWTClaimsRegistry(aud={"essential": True, "value": _AUDIENCE}, exp={"essential": True}).validate(
+        jwt.JWTClaimsRegistry(aud={"essential": True, "value": audience}, exp={"essential": True}).validate(
             token.claims
         )
     except (JoseError, ValueError):
@@ -103,9 +111,20 @@ def principal_of(connection: Connection, session: str) -> Principal | None:
 
 
 def _tokens(own: bytes, session: str, refresh: str) -> Tokens:
-    now, life = int(time.time()), int(ACCESS_LIFE.total_seconds())
-    claims = {"aud": _AUDIENCE, "sid": session, "iat": now, "exp": now + life, "jti": secrets.token_hex(8)}
-    return Tokens(jwt.encode({"alg": _ALGORITHM}, claims, _key(own)), f"{session}.{refresh}", life)
+    access = _token(own, session, API, ACCESS_LIFE)
+    return Tokens(access, f"{session}.{refresh}", int(ACCESS_LIFE.total_seconds()))
+
+
+def _token(own: bytes, session: str, audience: str, life: timedelta) -> str:
+    now = int(time.time())
+    claims = {
+        "aud": audience,
+        "sid": session,
+        "iat": now,
+        "exp": now + int(life.total_seconds()),
+        "jti": secrets.token_hex(8),
+    }
+    return jwt.encode({"alg": _ALGORITHM}, claims, _key(own))
 
 
 def _key(own: bytes) -> OctKey:

@@ -134,7 +134,7 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
     ]
     if ports is not None:
         webserver = [workspace, *_address(ports.ui)]
-        found.append(Service("webserver", "lastmile.orchestration.web_ui", webserver, ports.ui, is_forked=True))
+        found.append(Service("webserver", "lastmile.serving.web_ui", webserver, ports.ui, is_forked=True))
         found.append(Service("api", "lastmile.serving", [str(ports.api)], ports.api))
     return found
 

@@ -23,17 +23,17 @@ VERSION = "/api/v1"
 #: Modules of `serving.routers` by part, in the order of the documentation. Each has a `router`, and may have a
 #: `lifespan(here)`, an async context manager for what runs as long as the process does.
 PARTS: dict[str, tuple[str, ...]] = {
-    "access": ("sign_in", "accounts"),
+    "access": ("sign_in", "organisation", "accounts"),
     "predictions": ("predictions",),
-    "ingest": ("records", "files", "forms", "jobs"),
-    "process": ("runs",),
+    "ingest": ("records", "files", "uploads", "forms", "jobs"),
+    "process": ("runs", "run_events"),
     "data": ("data", "sql", "series", "documents"),
     "models": ("models", "experiments"),
-    "catalogue": ("catalogue", "lineage", "quality"),
+    "catalogue": ("catalogue", "lineage", "quality", "quarantine", "decisions"),
 }
 #: What a process has unless said otherwise, and what the smallest has.
 EVERYTHING = tuple(PARTS)
-PREDICTIONS = ("access", "predictions")
+PREDICTIONS = ("predictions",)
 
 _TAGS = [
     {"name": "ingest", "description": "Drops in: records, files, forms, and the jobs by which they are followed."},

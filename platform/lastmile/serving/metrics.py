@@ -1,6 +1,6 @@
-"""How the datasets stand, as Prometheus reads it. All are gauges: a newer version of an object takes rows away."""
+"""How datasets and models stand, as Prometheus reads it. All are gauges: a newer object takes rows away."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -47,8 +47,30 @@ def _add(family: GaugeMetricFamily, dataset: str, counts: Iterable[tuple[str, in
         family.add_metric([dataset, label], count)
 
 
-def exposition(datasets: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """The text of a scrape, from what `lastmile.operations.status.datasets` says."""
+class _Monitoring(Collector):
+    """Of the newest partition of each model."""
+
+    def __init__(self, models: Sequence[Mapping[str, Any]]) -> None:
+        self._models = models
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        for name, text, part in (
+            ("model_drifted_inputs", "Inputs that drifted from what the champion was trained on.", "drifted"),
+            ("model_predictions_drifted", "1: predictions drifted.", "predictions"),
+            ("model_performance_fell", "1: worse than in evaluation, beyond luck.", "performance_fell"),
+            ("model_score", "Of rows that the champion was not trained on, by its own metric.", "score"),
+        ):
+            family = GaugeMetricFamily(f"lastmile_{name}", text, labels=["model"])
+            for found in self._models:
+                if found[part] is not None:
+                    family.add_metric([found["name"]], float(found[part]))
+            yield family
+
+
+def exposition(datasets: Mapping[str, Mapping[str, Any]], models: Sequence[Mapping[str, Any]] = ()) -> bytes:
+    """The text of a scrape, from what `lastmile.operations.status.datasets` and `learning.monitoring.found.newest`
+    say."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Standing(datasets))
+    registry.register(_Monitoring(models))
     return generate_latest(registry)

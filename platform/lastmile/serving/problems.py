@@ -1,6 +1,7 @@
 """One form for every error (RFC 9457), and what each kind of trouble is called."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -23,6 +24,8 @@ MEDIA_TYPE = "application/problem+json"
 #: Said wherever the database is needed and away.
 NO_DATABASE = "the database does not answer; try again, or see `lastmile doctor`"
 _RETRY = {"Retry-After": "5"}
+#: Of statuses that HTTP itself does not have.
+_TITLES = {460: "Checksum Mismatch"}  # of tus
 
 
 def too_large(most: int) -> str:
@@ -38,8 +41,9 @@ def report_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        ours = error.detail != HTTPStatus(error.status_code).phrase
-        return problem(error.status_code, error.detail if ours else _no_such_path(request), headers=error.headers)
+        ours = error.detail != _title(error.status_code)
+        headers = _allowed(request) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
+        return problem(error.status_code, error.detail if ours else _no_such_path(request), headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -47,7 +51,8 @@ def report_problems(app: FastAPI) -> None:
 
     @app.exception_handler(UserError)
     async def refused_by_a_room(_: Request, error: UserError) -> JSONResponse:
-        return problem(422, str(error))
+        """422 is for what the schema refuses; this is well-formed, and cannot be done as things stand."""
+        return problem(409, str(error))
 
     @app.exception_handler(Unavailable)
     @app.exception_handler(Unreachable)
@@ -68,8 +73,23 @@ def problem(
     status: int, detail: str, headers: Mapping[str, str] | None = None, errors: Sequence[Mapping[str, Any]] = ()
 ) -> JSONResponse:
     """The error as an answer; `errors` are the single faults of a body, each with its place."""
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=[dict(one) for one in errors])
+    body = Problem(title=_title(status), status=status, detail=detail, errors=[dict(one) for one in errors])
     return JSONResponse(body.model_dump(exclude_defaults=True) | {"type": body.type}, status, headers, MEDIA_TYPE)
+
+
+def _title(status: int) -> str:
+    return _TITLES.get(status) or HTTPStatus(status).phrase
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """All methods of the path; Starlette names those of the first of its routes only."""
+    paths = request.app.openapi()["paths"]
+    found = [methods for path, methods in paths.items() if _fits(path, request.url.path)]
+    return {"Allow": ", ".join(sorted({method.upper() for methods in found for method in methods}) or ["GET"])}
+
+
+def _fits(path: str, found: str) -> bool:
+    return re.fullmatch(re.sub(r"\\\{[^/]*?\\\}", "[^/]+", re.escape(path)), found) is not None
 
 
 def _no_such_path(request: Request) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import uvicorn
+from fastapi import FastAPI
 
 from lastmile.serving.app import EVERYTHING, make_app
 from lastmile.serving.state import Serving
@@ -12,10 +13,10 @@ HOST = "127.0.0.1"
 _GRACE_SECONDS = 20
 
 
-def serve(here: Serving, port: int, host: str = HOST, parts: Sequence[str] = EVERYTHING) -> None:
-    """Returns after SIGTERM or Ctrl-C, when open requests are answered."""
-    uvicorn.run(
-        make_app(here, parts),
+def configured(app: FastAPI, port: int, host: str = HOST) -> uvicorn.Config:
+    """How the app is served wherever it is."""
+    return uvicorn.Config(
+        app,
         host=host,
         port=port,
         log_level="warning",
@@ -26,3 +27,8 @@ def serve(here: Serving, port: int, host: str = HOST, parts: Sequence[str] = EVE
         timeout_keep_alive=75,
         backlog=4_096,
     )
+
+
+def serve(here: Serving, port: int, host: str = HOST, parts: Sequence[str] = EVERYTHING) -> None:
+    """Returns after SIGTERM or Ctrl-C, when open requests are answered."""
+    uvicorn.Server(configured(make_app(here, parts), port, host)).run()

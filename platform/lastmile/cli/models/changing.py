@@ -3,6 +3,7 @@
 Whatever is made by the champion becomes stale by it, and the platform makes it again.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,13 +12,10 @@ from lastmile.cli.cause import Who, Why, cause
 from lastmile.cli.connection import opened
 from lastmile.cli.declared_model import declared_model
 from lastmile.cli.models.options import Name
-from lastmile.errors import UserError
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from psycopg import Connection
 
     from lastmile.learning.registry.events import Cause
 
@@ -29,19 +27,9 @@ def promote(name: Name, version: Version, why: Why, who: Who = None) -> None:
 
     Example: lastmile models promote vulnerability 3 --why "checked by hand: the jump is real"
     """
-    from lastmile.learning.registry import deployments
-    from lastmile.learning.registry.versions import version_of
+    from lastmile.learning.registry import changing
 
-    def change(connection: "Connection", because: "Cause") -> str:
-        chosen, current = version_of(connection, name, version), deployments.champion(connection, name)
-        outcome = deployments.promote(connection, chosen, current.version if current else None, because)
-        if outcome == "held":
-            raise UserError(f"{name} is held: `lastmile models release {name} --why ...` first")
-        if outcome == "changed":
-            raise UserError(f"another version of {name} came into use at this moment: look, and try again")
-        return f"version {chosen.version} of {name} is in use{' already' if outcome == 'same' else ''}"
-
-    _change(name, cause(why, who), change)
+    _change(name, cause(why, who), partial(changing.promote, name=name, version=version))
 
 
 def rollback(
@@ -54,18 +42,9 @@ def rollback(
 
     Example: lastmile models rollback vulnerability --why "version 4 misses two villages"
     """
-    from lastmile.learning.registry import deployments
-    from lastmile.learning.registry.versions import version_of
+    from lastmile.learning.registry import changing
 
-    def change(connection: "Connection", because: "Cause") -> str:
-        before = deployments.earlier(connection, name)
-        if version is None and not before:
-            raise UserError(f"no other version of {name} was ever in use: say which with a version number")
-        chosen = version_of(connection, name, version) if version else before[0]
-        deployments.roll_back(connection, chosen, because)
-        return f"version {chosen.version} of {name} is in use, and held until `lastmile models release {name}`"
-
-    _change(name, cause(why, who), change)
+    _change(name, cause(why, who), partial(changing.roll_back, name=name, version=version))
 
 
 def hold(name: Name, why: Why, who: Who = None) -> None:
@@ -73,12 +52,9 @@ def hold(name: Name, why: Why, who: Who = None) -> None:
 
     Example: lastmile models hold vulnerability --why "the campaign runs until May"
     """
-    from lastmile.learning.registry import deployments
+    from lastmile.learning.registry import changing
 
-    def change(connection: "Connection", because: "Cause") -> str:
-        return f"version {deployments.hold(connection, name, because).version} of {name} is held"
-
-    _change(name, cause(why, who), change)
+    _change(name, cause(why, who), partial(changing.hold, name=name))
 
 
 def release(name: Name, why: Why, who: Who = None) -> None:
@@ -86,15 +62,12 @@ def release(name: Name, why: Why, who: Who = None) -> None:
 
     Example: lastmile models release vulnerability --why "the campaign is over"
     """
-    from lastmile.learning.registry import deployments
+    from lastmile.learning.registry import changing
 
-    def change(connection: "Connection", because: "Cause") -> str:
-        return f"version {deployments.release(connection, name, because).version} of {name} may be replaced again"
-
-    _change(name, cause(why, who), change)
+    _change(name, cause(why, who), partial(changing.release, name=name))
 
 
-def _change(name: str, because: "Cause", change: "Callable[[Connection, Cause], str]") -> None:
+def _change(name: str, because: "Cause", change: "Callable[..., str]") -> None:
     """Change the registry, then let Dagster know."""
     from lastmile.embedded.instance import dagster_instance
     from lastmile.learning.registry.deployments import deployment
@@ -103,7 +76,7 @@ def _change(name: str, because: "Cause", change: "Callable[[Connection, Cause], 
     settings = Settings.from_environment()
     declared_model(settings, name)
     with opened(settings) as (connection, _):
-        print(change(connection, because))
+        print(change(connection, cause=because))
         if found := deployment(connection, name):
             with dagster_instance(settings) as instance:
                 report(instance, connection, found)

@@ -36,10 +36,10 @@ class _Known:
 
 
 class Identities:
-    """The principals of the requests of one process."""
+    """The principals of the requests of one process; `audience` is whom its tokens are for."""
 
-    def __init__(self, here: Serving) -> None:
-        self._here = here
+    def __init__(self, here: Serving, audience: str = sessions.API) -> None:
+        self._here, self._audience = here, audience
         self._known: dict[bytes, _Known] = {}
         self._used: set[str] = set()
         self._stopping = threading.Event()
@@ -53,7 +53,7 @@ class Identities:
         self._listener.join()
 
     def remembered(self, credential: str) -> tuple[bool, Principal | None]:
-        """Whether it is known without a look, and who it is; a wrong credential is known to be nobody's, too."""
+        """Whether it is known without a look, and who it is; a wrong credential is remembered, too."""
         known = self._known.get(_digest(credential))
         fresh = known is not None and time.monotonic() - known.at < _REMEMBERED_SECONDS
         return (True, known.principal) if known and fresh and self._holds(credential) else (False, None)
@@ -80,12 +80,15 @@ class Identities:
             if key is not None:
                 self._used.add(key.prefix)
             return key.principal() if key else None
-        session = sessions.session_of(self._here.secret, credential)
+        session = sessions.session_of(self._here.secret, credential, self._audience)
         return sessions.principal_of(connection, session) if session else None
 
     def _holds(self, credential: str) -> bool:
         """A token says itself when it ends."""
-        return credential.startswith(keys.MARK) or sessions.session_of(self._here.secret, credential) is not None
+        return (
+            credential.startswith(keys.MARK)
+            or sessions.session_of(self._here.secret, credential, self._audience) is not None
+        )
 
     def _listen(self) -> None:
         """Forget all at each change, and after each time that changes could have been missed."""

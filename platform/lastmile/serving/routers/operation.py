@@ -3,9 +3,9 @@
 The paths without a version are for monitoring on this machine, and open until the first user is added.
 """
 
+from importlib.resources import files
 from typing import Annotated
 
-import swagger_ui_bundle
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from lastmile.access import users
+from lastmile.learning.monitoring.found import newest
 from lastmile.ledger import State
 from lastmile.ledger import query as ledger
 from lastmile.operations.status import datasets, summary
@@ -70,8 +71,8 @@ async def readiness(here: Here) -> Ready:
 def metrics(request: Request, here: Here) -> Response:
     """Datasets (backlog, lag, rows), models, and requests of this process."""
     with here.reading() as connection:
-        standing = datasets(connection, here.store.url)
-    body = exposition(standing) + request.app.state.observed.exposition()
+        standing, monitored = datasets(connection, here.store.url), newest(connection)
+    body = exposition(standing, monitored) + request.app.state.observed.exposition()
     return Response(body, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
@@ -149,4 +150,4 @@ _OWN_SCRIPTS = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
     " frame-ancestors 'none'"
 )
-router.mount(_SWAGGER, StaticFiles(directory=str(swagger_ui_bundle.swagger_ui_path)), name="swagger")
+router.mount(_SWAGGER, StaticFiles(directory=str(files("fastapi_swagger.resources"))), name="swagger")

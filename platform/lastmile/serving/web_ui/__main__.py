@@ -1,4 +1,4 @@
-"""Dagster's web UI as a process of `lastmile up`: `python -m lastmile.orchestration.web_ui <workspace.yaml> <options>`.
+"""Dagster's web UI as a process of `lastmile up`: `python -m lastmile.serving.web_ui <workspace.yaml> <options>`.
 
 It is imported while the code server loads the code, and answers once that is there to be shown.
 """
@@ -8,8 +8,11 @@ from pathlib import Path
 
 from lastmile.orchestration.code_reload import await_code_server
 from lastmile.orchestration.dagster_compat.webserver import serve
+from lastmile.serving.state import Serving
+from lastmile.serving.web_ui.guard import guarded
 
 if __name__ == "__main__":
     workspace, *options = sys.argv[1:]
+    here = Serving.from_environment()
     await_code_server(Path(workspace))
-    serve(workspace, options)
+    serve(workspace, options, guarded(here))
