@@ -177,6 +177,17 @@ def test_a_document_that_cannot_be_kept_is_refused(client, body):
     assert put(client, "a", body).status_code == 422
 
 
+@pytest.mark.parametrize("text", ['{"x": NaN}', '{"x": 1e999}', '{"x": ' + "[" * 100_000 + "]" * 100_000 + "}"])
+def test_what_is_no_json_or_endless_is_refused(client, text):
+    answer = client.put("/documents/plots/a", content=text, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+
+
+def test_a_large_number_stays_what_it_is(client):
+    put(client, "a", {"x": 2**70})
+    assert client.get("/documents/plots/a").json()["body"] == {"x": 2**70}
+
+
 def test_a_deep_document_is_refused(client):
     body = {}
     for _ in range(40):

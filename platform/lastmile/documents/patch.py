@@ -1,9 +1,8 @@
 """JSON merge patch (RFC 7396), and what a document may be."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from lastmile.errors import UserError
 
@@ -26,16 +25,30 @@ def merged(target: Any, patch: Any) -> Any:
 
 def checked(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Raises UserError where the document is too large or too deep, or holds what Postgres cannot."""
-    if (size := len(orjson.dumps(body))) > MOST_BYTES:
+    _check_levels(body)
+    try:
+        size = len(canonical(body))
+    except ValueError:  # not of JSON, yet read by Python's parser
+        raise UserError("expected numbers of JSON, found NaN or Infinity; send null") from None
+    if size > MOST_BYTES:
         raise UserError(
             f"expected a document of at most {MOST_BYTES:,} bytes, found {size:,}; split it, or send a file"
         )
+    return body
+
+
+def _check_levels(body: Mapping[str, Any]) -> None:
     level: list[Any] = [body]
     for _ in range(MOST_LEVELS):
         level = [inner for one in level for inner in _within(one)]
         if not level:
-            return body
+            return
     raise UserError(f"expected a document of at most {MOST_LEVELS} levels; flatten it")
+
+
+def canonical(body: Any) -> bytes:
+    """The same for the same content. Raises ValueError where a number is none."""
+    return json.dumps(body, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _within(value: Any) -> list[Any]:

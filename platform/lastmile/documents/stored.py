@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 from psycopg import Connection, sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from lastmile.documents.conditions import Condition
-from lastmile.documents.patch import checked
+from lastmile.documents.patch import canonical, checked
 from lastmile.errors import UserError
 
 #: Longer than any device is away.
@@ -98,7 +97,7 @@ def create(
     wanted = document_id if document_id is not None else str(uuid.uuid4())
     with connection.transaction():
         if key is not None:
-            digest = hashlib.sha256(orjson.dumps([collection, document_id, body], option=orjson.OPT_SORT_KEYS)).digest()
+            digest = hashlib.sha256(canonical([collection, document_id, body])).digest()
             if (before := _repeated(connection, actor, key, digest, collection, wanted)) is not None:
                 return before, False
         with connection.cursor(row_factory=class_row(Document)) as cursor:

@@ -26,6 +26,14 @@ FILES: dict[str, Any] = {
 }
 
 
+def refusal(description: str) -> dict[str, Any]:
+    """An error of an endpoint, for its documentation."""
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
 def chosen(request: Request, given: Format | None) -> Format:
     """Raises HTTPException, 406, where nothing that is accepted is offered."""
     if given is not None:

@@ -5,7 +5,7 @@ that no client mistakes a part for the whole.
 """
 
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import suppress
 
 import anyio
@@ -31,10 +31,10 @@ _free = threading.BoundedSemaphore(MOST)
 class Stream:
     """Blocks of what `read(connection)` yields. `begin` waits for the first; `close` ends it at any moment."""
 
-    def __init__(self, url: str, read: Callable[[Connection], Iterator[bytes]]) -> None:
+    def __init__(self, url: str, read: Callable[[Connection], Generator[bytes, None, None]]) -> None:
         self._url, self._read = url, read
         self._connection: Connection | None = None
-        self._blocks: Iterator[bytes] = iter(())
+        self._blocks: Generator[bytes, None, None] | None = None
         self._first: bytes | None = None
         #: Held by the thread that uses the connection: none is closed under another.
         self._using, self._closing = threading.Lock(), threading.Lock()
@@ -58,7 +58,7 @@ class Stream:
             if (first := self._first) is not None:
                 self._first = None
                 return first
-            return None if self._closed else next(self._blocks, None)
+            return None if self._closed or self._blocks is None else next(self._blocks, None)
 
     def close(self) -> None:
         """Cancel the query, from whichever thread, and give the connection up; once."""
@@ -71,7 +71,9 @@ class Stream:
                     with suppress(psycopg.Error):
                         self._connection.cancel_safe(timeout=2)
                     with self._using, suppress(psycopg.Error):
-                        self._connection.close()
+                        if self._blocks is not None:
+                            self._blocks.close()
+                    self._connection.close()
             finally:
                 _free.release()
 

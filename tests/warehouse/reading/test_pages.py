@@ -93,3 +93,19 @@ def test_a_page_far_back_is_read_by_the_index(connection):
         )
     ).fetchall()
     assert "Index" in str(plan)
+
+
+@pytest.mark.parametrize(("where", "expected"), [([], 8_000), (["a.eq.7"], 80), (["a.eq.-1"], 0)])
+def test_rows_in_many_blocks_and_parts_are_shown_once(connection, where, expected):
+    for table, start in (("heap", 0), ("part", 5_000)):
+        connection.execute(
+            f"INSERT INTO marts.{table} SELECT n %% 100, repeat('x', 700), 0, '2020-01-01', %s + n"
+            " FROM generate_series(0, 3999) AS n",
+            [start],
+        )
+    connection.execute("DELETE FROM marts.heap WHERE id BETWEEN 1000 AND 1999 AND a <> 7")
+    count = connection.execute(f"SELECT count(*) FROM marts.heap WHERE {'a = 7' if where == ['a.eq.7'] else 'true'}")
+    total = count.fetchone()[0] if expected else 0
+    pages = shown(connection, "heap", (), (), where, 333)
+    ids = [row for rows in pages for row in rows]
+    assert len(ids) == len(set(ids)) == total

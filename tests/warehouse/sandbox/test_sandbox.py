@@ -219,3 +219,59 @@ def test_more_bytes_than_the_limit_are_cut_off_and_a_giant_row_is_refused(owner,
 def test_a_mistake_is_answered_with_the_words_of_postgres_and_the_place(owner, role, database_url):
     with pytest.raises(Refused, match='column "nothing" does not exist, at character 8'):
         run(database_url, role, "SELECT nothing FROM marts.fct", (), LIMITS)
+
+
+def test_an_owner_who_is_no_superuser_makes_the_role(postgres, owner, database_url):
+    """As on a managed Postgres: functions are kept out by the fence alone then, all else by the role as well."""
+    name = owner.info.dbname
+    owner.execute("DROP ROLE IF EXISTS plain_owner; CREATE ROLE plain_owner LOGIN CREATEROLE PASSWORD 'x'")
+    owner.execute(f"ALTER DATABASE {name} OWNER TO plain_owner")
+    owner.execute("ALTER SCHEMA marts OWNER TO plain_owner; ALTER TABLE marts.fct OWNER TO plain_owner")
+    owner.execute("ALTER VIEW marts.v OWNER TO plain_owner")
+    for schema in ("raw", "features", "predictions", "online"):
+        owner.execute(f"ALTER SCHEMA {schema} OWNER TO plain_owner")
+    owner.execute("ALTER TABLE raw.visits OWNER TO plain_owner")
+    for role_name in (f"{name}_query", f"{name}_query_personal"):
+        owner.execute(f"DROP OWNED BY {role_name}; DROP ROLE {role_name}" if exists(owner, role_name) else "SELECT 1")
+    try:
+        with psycopg.connect(database_url, user="plain_owner", password="x", autocommit=True) as plain:
+            role = role_of(plain)
+            assert rows(database_url, role, "SELECT level FROM marts.fct ORDER BY 1") == ['["high"]', '["low"]']
+            with pytest.raises(Refused, match="permission denied"):
+                run(database_url, role, "SELECT hhid FROM marts.fct", (), LIMITS)
+            with psycopg.connect(role.url(database_url)) as session, pytest.raises(psycopg.Error):
+                session.execute("CREATE TEMP TABLE x (a int)")
+    finally:
+        owner.execute(f"ALTER DATABASE {name} OWNER TO {owner.info.user}")
+        owner.execute(f"DROP OWNED BY {name}_query; DROP ROLE {name}_query")
+        owner.execute(f"REASSIGN OWNED BY plain_owner TO {owner.info.user}; DROP OWNED BY plain_owner")
+        owner.execute("DROP ROLE plain_owner")
+
+
+def exists(connection, name):
+    return connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name]).rowcount == 1
+
+
+def test_an_owner_who_may_not_make_roles_is_answered_how_it_is_done(owner, database_url):
+    from lastmile.errors import Unreachable
+
+    owner.execute("DROP ROLE IF EXISTS weak_owner; CREATE ROLE weak_owner LOGIN PASSWORD 'x'")
+    try:
+        weak = psycopg.connect(database_url, user="weak_owner", password="x", autocommit=True)
+        with weak, pytest.raises(Unreachable, match="ALTER ROLE weak_owner CREATEROLE"):
+            role_of(weak)
+    finally:
+        owner.execute("DROP OWNED BY weak_owner; DROP ROLE weak_owner")
+
+
+def test_other_roles_keep_what_is_withdrawn_from_everybody(owner, database_url):
+    owner.execute("DROP ROLE IF EXISTS other_app; CREATE ROLE other_app LOGIN PASSWORD 'x'")
+    owner.execute(f"GRANT CONNECT ON DATABASE {owner.info.dbname} TO other_app")
+    owner.execute("GRANT TEMPORARY ON DATABASE tests TO PUBLIC; GRANT EXECUTE ON FUNCTION pg_notify TO PUBLIC")
+    try:
+        role_of(owner)
+        with psycopg.connect(database_url, user="other_app", password="x") as app:
+            app.execute("CREATE TEMP TABLE x (a int)")
+            app.execute("SELECT pg_notify('x', '')")
+    finally:
+        owner.execute("DROP OWNED BY other_app; DROP ROLE other_app")

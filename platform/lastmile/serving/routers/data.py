@@ -1,6 +1,6 @@
 """Rows of every layer, filtered, sorted, page by page, in five formats."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -16,29 +16,31 @@ from lastmile.serving.described import Described, described
 from lastmile.serving.door.permission import may
 from lastmile.serving.layers import LAYERS, Layer, relation, tables
 from lastmile.serving.masking import veil
-from lastmile.serving.negotiation import FILES, JSON, MEDIA_TYPES, Format, InForm, chosen
+from lastmile.serving.negotiation import FILES, JSON, MEDIA_TYPES, Format, InForm, chosen, refusal
 from lastmile.serving.page_tokens import PageTokens
-from lastmile.serving.schemas import Problem
 from lastmile.serving.state import Here
 from lastmile.serving.stream import Stream, Streamed
 from lastmile.warehouse.reading import Selection, find
 from lastmile.warehouse.reading.filters import condition, named, parse
 from lastmile.warehouse.reading.formats import FORMATS
-from lastmile.warehouse.reading.pages import order, order_by, page
+from lastmile.warehouse.reading.pages import order, page
 from lastmile.warehouse.reading.statistics import MOST_LEVELS, MOST_ROWS, statistics
+from lastmile.warehouse.reading.terms import order_by
 
 router = APIRouter(prefix="/api/v1", tags=["data"])
 
 MOST_PER_PAGE = 10_000
 _PER_PAGE = 100
+#: Seconds that a reader waits for a connection: others read large tables.
+PATIENCE = 10.0
 
 Reader = Annotated[Principal, may("read")]
 Name = Annotated[str, Path(max_length=63, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, Query(max_length=2_048, pattern=r"^[^\x00]*$")]
 Where = Annotated[
-    list[Annotated[str, Field(max_length=2_048, pattern=r"^[^\x00]*$")]],
+    list[Annotated[str, Field(max_length=1_024, pattern=r"^[^\x00]*$")]],
     Query(
-        max_length=50,
+        max_length=20,
         description="`column.op.value`, repeated; op is one of eq, ne, lt, le, gt, ge, in (commas between values), like"
         " (begins with), is (null or notnull)",
         examples=[["country.eq.KE"]],
@@ -88,7 +90,7 @@ class Summary(BaseModel):
 @router.get("/data", summary="Layers and their tables.")
 def layers(_: Reader, here: Here) -> list[LayerEntry]:
     found = here.catalogue()
-    with here.reading() as connection:
+    with here.reading(PATIENCE) as connection:
         return [
             LayerEntry(
                 layer=layer,
@@ -116,8 +118,8 @@ def _table(connection: Connection, layer: Layer, schema: str, name: str) -> Tabl
     summary="Rows of a table.",
     response_class=Response,
     responses={
-        200: {"content": {JSON: {"schema": RowPage.model_json_schema()}, **FILES}, "description": "Rows"},
-        406: {"model": Problem, "description": "No such format"},
+        200: {"model": RowPage, "content": FILES, "description": "Rows"},
+        406: refusal("No such format"),
     },
 )
 def rows(
@@ -137,7 +139,7 @@ def rows(
     order unless sorted. Personal columns are `***`, a pseudonym (`p_...`) or null for roles that may not see them."""
     wanted, by = chosen(request, form), _names(sort)
     sees, found = veil(here, principal), here.catalogue()
-    with here.reading() as connection:
+    with here.reading(PATIENCE) as connection:
         source = relation(connection, found, here.store.url, layer, table)
         shown = [named(source, name).name for name in _names(columns)]
         filters = parse(where, source)
@@ -171,7 +173,7 @@ def _streamed(
     bounded = sql.SQL("") if limit is None else sql.SQL(" LIMIT {}").format(sql.Literal(limit))
     tail = order_by(terms) + bounded
 
-    def read(connection: Connection) -> Iterator[bytes]:
+    def read(connection: Connection) -> Generator[bytes, None, None]:
         return FORMATS[MEDIA_TYPES[form]](connection, selection, tail)
 
     return Streamed(Stream(url, read).begin(), MEDIA_TYPES[form], name)
@@ -181,7 +183,7 @@ def _streamed(
 def summary(principal: Reader, here: Here, layer: Layer, table: Name) -> Summary:
     """Of a large table from a sample: then `rows` is an estimate, and the columns are those of `looked_at` rows."""
     sees, found = veil(here, principal), here.catalogue()
-    with here.reading() as connection:
+    with here.reading(PATIENCE) as connection:
         source = relation(connection, found, here.store.url, layer, table)
         counted = statistics(connection, source, sees.hidden)
     known = described(found, source, layer, table)

@@ -14,7 +14,7 @@ from lastmile.access.principal import Principal
 from lastmile.errors import UserError
 from lastmile.serving.door.permission import may
 from lastmile.serving.masking import MASK, Veil, veil
-from lastmile.serving.schemas import Problem
+from lastmile.serving.negotiation import refusal
 from lastmile.serving.state import Here
 
 router = APIRouter(prefix="/api/v1", tags=["data"])
@@ -25,9 +25,11 @@ Writer = Annotated[Principal, may("write")]
 Collection = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_-]{0,62}$", examples=["plots"])]
 #: Whatever an app calls them, in one part of a path.
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:~-]{1,200}$", examples=["plot-17"])]
-IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=200, description="ETag of what is changed")]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", min_length=1, max_length=200, description="ETag of what is changed")
+]
 Where = Annotated[
-    list[Annotated[str, Field(max_length=2_048, pattern=_NO_NUL)]],
+    list[Annotated[str, Field(max_length=1_024, pattern=_NO_NUL)]],
     Query(
         max_length=20,
         description="`path.to.field.op.value`, repeated; op is one of eq, ne, lt, le, gt, ge, in, like (begins with),"
@@ -36,8 +38,8 @@ Where = Annotated[
     ),
 ]
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    404: {"model": Problem, "description": "No such document"},
-    412: {"model": Problem, "description": "Not the state that If-Match names"},
+    404: refusal("No such document"),
+    412: refusal("Not the state that If-Match names"),
 }
 
 
@@ -100,7 +102,7 @@ def page(
     status_code=201,
     responses={
         200: {"model": Stored, "description": "The same was sent before, with the same Idempotency-Key"},
-        409: {"model": Problem, "description": "The id exists, or the key came with another document"},
+        409: refusal("The id exists, or the key came with another document"),
     },
 )
 def add(

@@ -1,10 +1,11 @@
 """Aggregations, and metrics over time."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from lastmile.access.principal import Principal
 from lastmile.catalogue import Catalogue, Relation
@@ -15,8 +16,8 @@ from lastmile.ledger import series as drops
 from lastmile.serving.door.permission import may
 from lastmile.serving.layers import Layer, relation
 from lastmile.serving.masking import Veil, veil
-from lastmile.serving.routers.data import Where
-from lastmile.serving.schemas import Problem
+from lastmile.serving.negotiation import refusal
+from lastmile.serving.routers.data import PATIENCE, Where
 from lastmile.serving.state import Here
 from lastmile.warehouse.reading.aggregation import Part, aggregated, bucket, group, measure
 from lastmile.warehouse.reading.filters import condition, parse
@@ -27,6 +28,16 @@ router = APIRouter(prefix="/api/v1", tags=["data"])
 MOST_GROUPS = 10_000
 Reader = Annotated[Principal, may("read")]
 Text = Annotated[str, Field(max_length=256, pattern=r"^[^\x00]*$")]
+
+
+def _written_as_day(value: Any) -> Any:
+    """A number would be read as seconds since 1970."""
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        raise ValueError("a day such as 2024-01-31")
+    return value
+
+
+Day = Annotated[date | None, BeforeValidator(_written_as_day)]
 Unit = Literal["day", "week", "month"]
 
 
@@ -82,7 +93,7 @@ def aggregations(
 ) -> Aggregation:
     """Groups are in the order of their buckets and values. Personal columns are for roles that may see them."""
     sees, found = veil(here, principal), here.catalogue()
-    with here.reading() as connection:
+    with here.reading(PATIENCE) as connection:
         source = relation(connection, found, here.store.url, layer, table)
         groups = [*(bucket(source, one) for one in buckets), *(group(source, one) for one in by)]
         measures = [measure(source, one) for one in measured]
@@ -128,21 +139,21 @@ def metrics(principal: Reader, here: Here) -> list[MetricEntry]:
 @router.get(
     "/metrics/{name}",
     summary="A metric over time.",
-    responses={404: {"model": Problem, "description": "No such metric"}},
+    responses={404: refusal("No such metric")},
 )
 def over(
     principal: Reader,
     here: Here,
     name: Annotated[str, Path(max_length=128, pattern=r"^[^\x00]*$")],
-    start: Annotated[date | None, Query(alias="from", description="first day")] = None,
-    end: Annotated[date | None, Query(alias="to", description="first day after")] = None,
+    start: Annotated[Day, Query(alias="from", description="first day")] = None,
+    end: Annotated[Day, Query(alias="to", description="first day after")] = None,
     unit: Annotated[Unit, Query(alias="bucket")] = "month",
     by: Annotated[Text | None, Query(description="dataset, model, or a column of the mart")] = None,
 ) -> Series:
     """A point for each bucket that has something, in UTC; 10,000 at most."""
     first, last = _moment(start), _moment(end)
     found, sees = here.catalogue(), veil(here, principal)
-    with here.reading() as connection:
+    with here.reading(PATIENCE) as connection:
         if name in drops.METRICS:
             _only(by, "dataset", name)
             words = drops.METRICS[name][0]

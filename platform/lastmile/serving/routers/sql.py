@@ -13,8 +13,7 @@ from lastmile.access.principal import Principal
 from lastmile.access.secret import derived
 from lastmile.errors import Unreachable
 from lastmile.serving.door.permission import may
-from lastmile.serving.negotiation import FILES, JSON, MEDIA_TYPES, InForm, chosen
-from lastmile.serving.schemas import Problem
+from lastmile.serving.negotiation import FILES, MEDIA_TYPES, InForm, chosen, refusal
 from lastmile.serving.state import Here, Serving
 from lastmile.serving.tabular import written
 from lastmile.warehouse.sandbox import SCHEMAS, Answer, Limits, Refused, Role, check, prepare, run, visible_columns
@@ -62,8 +61,8 @@ class Result(BaseModel):
     summary="Run a query in SQL.",
     response_class=Response,
     responses={
-        200: {"content": {JSON: {"schema": Result.model_json_schema()}, **FILES}, "description": "What it found"},
-        406: {"model": Problem, "description": "No such format"},
+        200: {"model": Result, "content": FILES, "description": "What it found"},
+        406: refusal("No such format"),
     },
 )
 def query(request: Request, given: Statement, principal: Analyst, here: Here, form: InForm = None) -> Response:

@@ -4,7 +4,7 @@ Postgres writes the rows by COPY. For Parquet and Arrow its CSV is parsed by Arr
 Python; moments are sent as microseconds, and what Arrow has no type for as text.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 _BLOCK = 256 * 2**10
 #: CSV that is parsed at once: a row group of Parquet, a batch of Arrow.
-_GROUP = 16 * 2**20
+_GROUP = 8 * 2**20
 
-Format = Callable[[Connection, Selection, sql.Composable], Iterator[bytes]]
+Format = Callable[[Connection, Selection, sql.Composable], Generator[bytes, None, None]]
 """What makes a format: `tail` is what follows WHERE, such as an order."""
 
 
-def csv(connection: Connection, selection: Selection, tail: sql.Composable) -> Iterator[bytes]:
+def csv(connection: Connection, selection: Selection, tail: sql.Composable) -> Generator[bytes, None, None]:
     """With a header; texts that a spreadsheet would run as formulas have an apostrophe in front."""
     columns = selection.relation.columns
     shown = {name: inert(one) if columns[name].type in TEXTS else one for name, one in selection.columns.items()}
     yield from _blocks(_copied(connection, _query(selection, shown, tail), "FORMAT csv, HEADER"), _BLOCK)
 
 
-def ndjson(connection: Connection, selection: Selection, tail: sql.Composable) -> Iterator[bytes]:
+def ndjson(connection: Connection, selection: Selection, tail: sql.Composable) -> Generator[bytes, None, None]:
     """An object a line, as in pages."""
     query = sql.SQL("SELECT row_to_json(shown)::text FROM ({}) AS shown").format(
         _query(selection, selection.columns, tail)
@@ -40,7 +40,7 @@ def ndjson(connection: Connection, selection: Selection, tail: sql.Composable) -
         yield block.replace(b"\\\\", b"\\")  # in JSON there is nothing else that the format escapes
 
 
-def parquet(connection: Connection, selection: Selection, tail: sql.Composable) -> Iterator[bytes]:
+def parquet(connection: Connection, selection: Selection, tail: sql.Composable) -> Generator[bytes, None, None]:
     from pyarrow.parquet import ParquetWriter
 
     sink = _Sink()
@@ -51,7 +51,7 @@ def parquet(connection: Connection, selection: Selection, tail: sql.Composable) 
     yield from sink.written()
 
 
-def arrow(connection: Connection, selection: Selection, tail: sql.Composable) -> Iterator[bytes]:
+def arrow(connection: Connection, selection: Selection, tail: sql.Composable) -> Generator[bytes, None, None]:
     """The streaming format of Arrow IPC."""
     from pyarrow.ipc import new_stream
 

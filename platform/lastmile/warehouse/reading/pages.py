@@ -1,55 +1,24 @@
 """Pages by key: each begins after the last row of the one before, so it costs the same however far back it is.
 
-The order that is requested is completed by what tells rows apart: a unique key, else the place of the row in its table,
-which stays as long as the row is not changed. Only of a view without a key are rows counted off.
+The order that is requested is completed by what distinguishes rows: a unique key, else the place of the row in its
+table, which stays as long as the row is not changed. Where none is requested, rows of a table without a unique key come
+in the order of their places, block by block. Only of a view without a key are rows counted off.
 
 Nulls are where Postgres has them, after all values, or first in a descending order. What follows a row is written as
 ranges, one after the other, that an index serves each: `a = 1 AND b > 2`, then `a > 1`, then `a IS NULL`.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from psycopg import Connection, sql
 
 from lastmile.errors import UserError
-from lastmile.warehouse.reading.filters import literal, named
+from lastmile.warehouse.reading.filters import named
+from lastmile.warehouse.reading.places import by_place
 from lastmile.warehouse.reading.relations import SORTABLE, Relation, Selection
-
-#: Values of the last row as text, by the terms of the order; or the number of rows that were shown.
-Position = list[str | None] | int
-
-
-@dataclass(frozen=True)
-class Term:
-    """One part of an order."""
-
-    value: sql.Composable
-    type: str
-    descending: bool = False
-    not_null: bool = False
-
-    def equal(self, value: str | None) -> sql.Composable:
-        return self._compared("=", value) if value is not None else sql.SQL("{} IS NULL").format(self.value)
-
-    def following(self, value: str | None) -> Iterator[sql.Composable]:
-        """The ranges of what comes after the value, in order."""
-        if value is None:
-            if self.descending:
-                yield sql.SQL("{} IS NOT NULL").format(self.value)
-            return
-        yield self._compared("<" if self.descending else ">", value)
-        if not (self.descending or self.not_null):
-            yield sql.SQL("{} IS NULL").format(self.value)
-
-    def _compared(self, op: str, value: str) -> sql.Composable:
-        return sql.SQL("{} {} {}").format(self.value, sql.SQL(op), literal(value, self.type))
-
-
-_PLACE = (
-    Term(sql.Identifier("tableoid"), "oid", not_null=True),
-    Term(sql.Identifier("ctid"), "tid", not_null=True),
-)
+from lastmile.warehouse.reading.rows import json_rows
+from lastmile.warehouse.reading.terms import PLACE, Position, Term
 
 
 def order(relation: Relation, sort: Sequence[str] = ()) -> tuple[Term, ...]:
@@ -61,13 +30,13 @@ def order(relation: Relation, sort: Sequence[str] = ()) -> tuple[Term, ...]:
     if len(set(wanted)) < len(wanted):
         raise UserError(f"sort: each column once, found {', '.join(sort)}")
     terms = [_term(relation, name.removeprefix("-"), name.startswith("-")) for name in sort]
-    if relation.is_stored and not relation.is_unique and not sort and not relation.key:
-        return _PLACE
+    if relation.is_stored and not relation.is_unique and not sort:
+        return PLACE
     terms += [_term(relation, name) for name in relation.key if name not in wanted]
     if relation.is_unique:
         return tuple(terms)
     if relation.is_stored:
-        return (*terms, *_PLACE)
+        return (*terms, *PLACE)
     rest = [name for name, one in relation.columns.items() if one.type in SORTABLE and name not in wanted]
     return (*terms, *(_term(relation, name) for name in rest if name not in relation.key))
 
@@ -79,28 +48,22 @@ def _term(relation: Relation, name: str, descending: bool = False) -> Term:
     return Term(column.value, column.type, descending, column.not_null)
 
 
-def order_by(terms: Sequence[Term]) -> sql.Composable:
-    """The clause, empty where there is nothing to sort by."""
-    if not terms:
-        return sql.SQL("")
-    parts = [sql.SQL("{} DESC" if one.descending else "{}").format(one.value) for one in terms]
-    return sql.SQL(" ORDER BY {}").format(sql.SQL(", ").join(parts))
-
-
 def page(
     connection: Connection, selection: Selection, terms: Sequence[Term], limit: int, after: Position | None
 ) -> tuple[list[str], Position | None]:
     """Rows as JSON texts, and the position that the next page begins after: None on the last page."""
+    if terms == PLACE:
+        return by_place(connection, selection, limit, after if isinstance(after, list) else None)
     is_keyed = selection.relation.is_stored or selection.relation.is_unique
     rows: list[tuple[str, ...]] = []
     if is_keyed and isinstance(after, list):
         for following in _ranges(terms, after):
             where = sql.SQL("({}) AND {}").format(selection.where, following)
-            rows += _rows(connection, replace(selection, where=where), terms, limit + 1 - len(rows), 0)
+            rows += json_rows(connection, replace(selection, where=where), terms, limit + 1 - len(rows), 0)
             if len(rows) > limit:
                 break
     else:
-        rows = _rows(connection, selection, terms, limit + 1, after if isinstance(after, int) else 0)
+        rows = json_rows(connection, selection, terms, limit + 1, after if isinstance(after, int) else 0)
     shown = [row[0] for row in rows[:limit]]
     if len(rows) <= limit:
         return shown, None
@@ -112,28 +75,3 @@ def _ranges(terms: Sequence[Term], after: Sequence[str | None]) -> Iterator[sql.
         equal = [term.equal(value) for term, value in zip(terms[:at], after, strict=False)]
         for following in terms[at].following(after[at]):
             yield sql.SQL(" AND ").join([*equal, following])
-
-
-def _rows(
-    connection: Connection, selection: Selection, terms: Sequence[Term], limit: int, offset: int
-) -> list[tuple[str, ...]]:
-    """The texts are made of the page's rows only."""
-    keys = [sql.Identifier(f"?{number}") for number in range(len(terms))]
-    kept = sql.SQL(", ").join(
-        [sql.SQL("t.*"), *(sql.SQL("{} AS {}").format(one.value, key) for one, key in zip(terms, keys, strict=True))]
-    )
-    query = sql.SQL("SELECT {} FROM (SELECT {} FROM {} AS t WHERE {}{} LIMIT {} OFFSET {}) AS found").format(
-        sql.SQL(", ").join(
-            [
-                sql.SQL("(SELECT row_to_json(shown) FROM (SELECT {}) AS shown)::text").format(selection.select),
-                *(sql.SQL("{}::text").format(key) for key in keys),
-            ]
-        ),
-        kept,
-        selection.relation.source,
-        selection.where,
-        order_by(terms),
-        sql.Literal(limit),
-        sql.Literal(offset),
-    )
-    return connection.execute(query).fetchall()

@@ -9,7 +9,7 @@ from psycopg import Connection, sql
 from lastmile.warehouse.reading.relations import MOMENTS, NUMBERS, SORTABLE, TEXTS, Column, Relation
 
 #: A relation estimated to have more rows is sampled, by whole pages of the table.
-MOST_ROWS = 200_000
+MOST_ROWS = 50_000
 #: A text with so few different values is one of levels, which are listed.
 MOST_LEVELS = 30
 
