@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from checkout import PROJECT
 
-OWNERS = {"ledger": "ledger", "quarantine": "quarantine", "registry": "learning"}
+OWNERS = {"ledger": "ledger", "quarantine": "quarantine", "registry": "learning", "submissions": "ingestion"}
 STATEMENT = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING|,)\s+({'|'.join(OWNERS)})\.(?!py)\w", re.IGNORECASE)
 ENGINE = PROJECT / "platform" / "lastmile"
 FILES = [

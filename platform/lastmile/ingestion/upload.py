@@ -3,18 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
-from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
 from lastmile.store import Store
 from lastmile.store.folder import not_a_file
 from lastmile.store.landing import LANDING, is_unfinished, name_problem, printable
 
+if TYPE_CHECKING:
+    from lastmile.contracts.contract import Contract
+
 _BLOCK = 1024 * 1024
 
 
-def upload(store: Store, contract: Contract, partition: str, name: str, source: Path | BinaryIO) -> str:
+def upload(store: Store, contract: "Contract", partition: str, name: str, source: Path | BinaryIO) -> str:
     """Put one file or stream as `landing/<dataset>/<partition>/<name>`; returns the key.
 
     The same name with other bytes is a new version, which replaces the old rows. Raises UserError, with nothing
@@ -32,7 +34,7 @@ def upload(store: Store, contract: Contract, partition: str, name: str, source: 
     return key
 
 
-def prefix(contract: Contract, partition: str) -> str:
+def prefix(contract: "Contract", partition: str) -> str:
     """Where the partition's files land. Raises UserError for a partition the dataset cannot have."""
     try:
         contract.partition.window(partition)

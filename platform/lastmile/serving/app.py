@@ -25,7 +25,7 @@ VERSION = "/api/v1"
 PARTS: dict[str, tuple[str, ...]] = {
     "access": ("sign_in", "organisation", "accounts"),
     "predictions": ("predictions",),
-    "ingest": ("records", "files", "forms", "jobs"),
+    "ingest": ("records", "files", "uploads", "forms", "jobs"),
     "process": ("runs",),
     "data": ("data", "sql", "series", "documents"),
     "models": ("models", "experiments"),

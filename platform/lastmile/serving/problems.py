@@ -23,6 +23,8 @@ MEDIA_TYPE = "application/problem+json"
 #: Said wherever the database is needed and away.
 NO_DATABASE = "the database does not answer; try again, or see `lastmile doctor`"
 _RETRY = {"Retry-After": "5"}
+#: Of statuses that HTTP itself does not have.
+_TITLES = {460: "Checksum Mismatch"}  # of tus
 
 
 def too_large(most: int) -> str:
@@ -38,7 +40,7 @@ def report_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        ours = error.detail != HTTPStatus(error.status_code).phrase
+        ours = error.detail != _title(error.status_code)
         return problem(error.status_code, error.detail if ours else _no_such_path(request), headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
@@ -68,8 +70,12 @@ def problem(
     status: int, detail: str, headers: Mapping[str, str] | None = None, errors: Sequence[Mapping[str, Any]] = ()
 ) -> JSONResponse:
     """The error as an answer; `errors` are the single faults of a body, each with its place."""
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=[dict(one) for one in errors])
+    body = Problem(title=_title(status), status=status, detail=detail, errors=[dict(one) for one in errors])
     return JSONResponse(body.model_dump(exclude_defaults=True) | {"type": body.type}, status, headers, MEDIA_TYPE)
+
+
+def _title(status: int) -> str:
+    return _TITLES.get(status) or HTTPStatus(status).phrase
 
 
 def _no_such_path(request: Request) -> str:

@@ -102,7 +102,7 @@ def _pool(url: str, options: str, most: int) -> ConnectionPool:
     )
 
 
-def serving(connection: HTTPConnection) -> Serving:
+async def serving(connection: HTTPConnection) -> Serving:  # else a thread would be needed to look
     return cast("Serving", connection.app.state.serving)
 
 

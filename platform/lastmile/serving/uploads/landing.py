@@ -1,0 +1,51 @@
+"""A spooled file into the landing area, with the job that it is followed by."""
+
+from pathlib import Path
+from uuid import UUID
+
+from lastmile.access import audit
+from lastmile.errors import UserError
+from lastmile.ingestion.submissions import Accepted, Submission, jobs
+from lastmile.ingestion.upload import checked_name
+from lastmile.serving.intake import conflict
+from lastmile.serving.state import Serving
+from lastmile.store.landing import LANDING
+
+#: Of objects that records are gathered into.
+_RECORDS = "records/"
+
+
+def key_of(dataset: str, partition: str, name: str) -> str:
+    """Where the file will lie. Raises UserError for a name that it cannot have."""
+    if name.startswith(_RECORDS):
+        raise UserError(f"names below {_RECORDS} are those of records sent one by one; give the file another one")
+    key = f"{LANDING}{dataset}/{partition}/{name}"
+    checked_name(name)
+    checked_name(key)
+    return key
+
+
+def land(here: Serving, file: Path, sent: Submission, key: str, sha256: str, entry: audit.Entry) -> Accepted:
+    """Its job, once the file lies there. What was sent before with the same idempotency key lands once."""
+    with here.writing() as connection, connection.transaction():
+        accepted = jobs.begin_file(connection, sent, here.store.url, key, sha256)
+        if accepted.conflicting:
+            raise conflict()
+        if accepted.replayed and jobs.has_landed(connection, accepted.job):
+            return accepted
+    try:
+        here.store.publish(key, file)
+        version = here.store.head(key).version
+    except Exception:
+        if sent.idempotency_key is None:  # else it lands when it is sent again
+            _forget(here, accepted.job)
+        raise
+    with here.writing() as connection, connection.transaction():
+        jobs.land(connection, accepted.job, version)
+        audit.record(connection, entry)
+    return accepted
+
+
+def _forget(here: Serving, job: UUID) -> None:
+    with here.writing() as connection:
+        jobs.forget(connection, job)
