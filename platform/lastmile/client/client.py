@@ -53,8 +53,8 @@ class Client:
         """Queue one record; it is on the disk when this returns.
 
         Without `record_id` it is the record's own `_id`, or a new UUID. Give the partition where the record may wait
-        over the end of one: unless given, it is that of the day on which the API gets it. Raises TypeError or ValueError for a record that JSON
-        cannot say.
+        over the end of one: unless given, it is that of the day on which the API gets it. Raises TypeError or
+        ValueError for a record that JSON cannot say.
         """
         return self._outbox.add_record(dataset, record, partition, record_id or str(record.get("_id") or uuid4()))
 
