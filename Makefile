@@ -4,7 +4,7 @@ INSTALLED = .venv/.installed
 # Whole files, handed out one at a time, the longest first; a third worker has the two cores while others wait for servers.
 PYTEST = .venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test test-all soak bench bench-quick bench-latency dbt-ci lint clean
+.PHONY: help run test test-all soak bench bench-quick bench-latency bench-serving dbt-ci lint clean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -29,6 +29,9 @@ bench-quick: $(INSTALLED) ## the whole job beside a bare COPY, in under 3 minute
 
 bench-latency: $(INSTALLED) ## from a drop to the report, the start and the idle platform, in under 10 minutes
 	@.venv/bin/python -m benchmarks.latency
+
+bench-serving: $(INSTALLED) ## the API under load, next to others that serve the same model; needs wrk
+	@.venv/bin/python -m benchmarks.serving
 
 dbt-ci: $(INSTALLED) ## build and test what a change of the dbt project touches, beside what is in use
 	@.venv/bin/lastmile dbt-ci

@@ -6,7 +6,8 @@ from fields import LEVELS, YIELD
 
 from lastmile.learning import Classification, Regression
 from lastmile.learning.evaluation.calibration import calibration
-from lastmile.learning.evaluation.conformal import bounds, conformal, half_width
+from lastmile.learning.evaluation.conformal import conformal, half_width
+from lastmile.learning.evaluation.interval import bounds
 
 
 def numbers(random: np.random.Generator, groups: int, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from lastmile.learning import FeatureSet, field
 from lastmile.learning.features import online_redis
 from lastmile.learning.features.building import stored
 from lastmile.learning.features.online import lookup, newest, online
-from lastmile.learning.tables import Window
+from lastmile.learning.relations import Window
 from lastmile.store import Store
 
 

@@ -81,7 +81,7 @@ def test_of_many_rows_those_most_at_risk_have_reasons(rows, monkeypatch) -> None
 
 
 def test_of_many_inputs_the_most_important_ones_are_looked_at(rows, monkeypatch) -> None:
-    monkeypatch.setattr(module, "_INPUTS", 1)
+    monkeypatch.setattr(module.effects, "INPUTS", 1)
     assert {one["input"] for said in reasons_of(YIELD, rows) for one in said} == {"rain_mm"}
 
 

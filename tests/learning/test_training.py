@@ -7,7 +7,8 @@ import pandas as pd
 from fields import FIELDS, LEVELS, YIELD, trees, with_inputs
 from sklearn.dummy import DummyClassifier
 
-from lastmile.learning.training.fitting import MISSING, fit, inputs, predicted, recipe
+from lastmile.learning.registry.onnx_session import MISSING
+from lastmile.learning.training.fitting import fit, inputs, predicted, recipe
 
 
 def test_an_estimator_is_given_text_without_nulls_and_floats(rows: pd.DataFrame) -> None:

@@ -64,7 +64,7 @@ def create(
     datasets: Collection[str] | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[str, Key]:
-    """The key, which nobody can show again, and its row. Raises UserError for what no key can be."""
+    """The key, which cannot be shown again, and its row. Raises UserError for what no key can be."""
     _check(name, role, scopes, datasets)
     # Base32 without digits that look like letters: a prefix is read out over the phone.
     prefix = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(10))

@@ -1,7 +1,7 @@
 """The installation's own secret, from which the keys for signing tokens and hashing API keys are derived.
 
 Every process of one installation has the same: `LASTMILE_SECRET`, or the file `secret` in its home, made when it is
-first needed. Whoever has it can make tokens of any user.
+first needed. Who has it can make tokens of any user.
 """
 
 import hashlib

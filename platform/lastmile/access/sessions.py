@@ -1,6 +1,6 @@
 """Sessions of users: a short access token (JWT), and a refresh token that is valid once.
 
-A refresh token that is used a second time was copied: the session ends, for whoever has it.
+A refresh token that is used a second time was copied: the session ends, for all who have it.
 """
 
 import hashlib

@@ -47,5 +47,11 @@ def read(connection: Connection) -> Catalogue:
     return Catalogue.model_validate(parts)
 
 
+def version(connection: Connection) -> str:
+    """Another text after each change of what is published."""
+    row = connection.execute("SELECT count(*) || ' ' || coalesce(max(published_at)::text, '') FROM catalogue.entries")
+    return str((row.fetchone() or ("",))[0])
+
+
 def _bodies(found: Catalogue, part: str) -> list[tuple[str, dict[str, Any]]]:
     return [(name, one.model_dump(mode="json")) for name, one in getattr(found, part).items()]

@@ -14,7 +14,7 @@ from lastmile.errors import UserError
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
-    from lastmile.cli.progress.backfill import RequestBackfill
+    from lastmile.orchestration.launches import RequestBackfill
 
 
 def backfill(
@@ -75,31 +75,15 @@ def _requests(
     cause: Mapping[str, str],
 ) -> "tuple[list[RequestBackfill], tuple[date, date]]":
     """The backfills to request from Dagster, the first day they are about and the first day after them."""
-    from lastmile.contracts.loading import load_contracts
-    from lastmile.contracts.partition import span
-    from lastmile.operations.backfill import partition_ranges
-    from lastmile.orchestration.backfills import Range, request, request_resume, request_whole, rooms
+    from lastmile.orchestration.backfills import request_resume
+    from lastmile.orchestration.launches import Wanted, launches
 
     if resume:
         if first or last or datasets or select or tags:
             raise UserError("--resume stands alone: the earlier backfill says what was wanted")
         return [partial(request_resume, backfill_id=resume)], (date.min, date.max)
-    if select and datasets:
-        raise UserError("say either --dataset or --select")
-    if select and first is last is None:
-        return [partial(request_whole, selection=select, tags={**tags, **cause})], (date.min, date.max)
-    if first is None or last is None:
-        raise UserError("say which partitions with --from and --to, or which drop with --drop")
-    if select:
-        wanted = [Range(select, first, last)]
-    else:
-        ranges = partition_ranges(load_contracts(settings.assets), datasets, first, last)
-        wanted = [Range(rooms(names), keys[0], keys[-1]) for keys, names in ranges.items()]
-    try:
-        days = span(first, last)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    return [partial(request, wanted=one, tags={**tags, **cause}) for one in wanted], days
+    requests, days = launches(settings.assets, Wanted(select, datasets, first, last), {**tags, **cause})
+    return [*requests], days
 
 
 def _on(where: str | None, given: str | None, configured: str | None) -> dict[str, str]:

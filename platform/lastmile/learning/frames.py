@@ -10,7 +10,8 @@ import pandas as pd
 from psycopg import Connection
 
 from lastmile.errors import UserError
-from lastmile.learning.tables import Window, as_polars, insert, replacing
+from lastmile.learning.relations import Window
+from lastmile.learning.tables import as_polars, insert, replacing
 from lastmile.store import Missing, Store
 
 _PARTITION = re.compile(r"partition=(.+)\.parquet$")

@@ -6,16 +6,14 @@ A partition is replaced in one transaction under a lock of its table: runs that 
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
 
 import pandas as pd
 import polars as pl
 from psycopg import Connection, sql
 
+from lastmile.learning.relations import Window, identifier
 from lastmile.warehouse.binary_copy import BinaryCopy
 
-#: First day of a partition and first day of the next.
-Window = tuple[date, date]
 #: Names of columns and their types.
 Columns = Mapping[str, pl.DataType]
 
@@ -34,15 +32,6 @@ _READ: Mapping[str, pl.DataType] = {
     "timestamp": pl.Datetime("us"),
     "timestamptz": pl.Datetime("us", "UTC"),
 }
-
-
-def identifier(table: str) -> sql.Identifier:
-    """`schema.table` as SQL."""
-    return sql.Identifier(*table.split("."))
-
-
-def names(columns: Sequence[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
 def as_polars(rows: pd.DataFrame, dates: Sequence[str] = ()) -> pl.DataFrame:

@@ -150,6 +150,31 @@ def results_of(connection: Connection, dataset: str, partitions: Sequence[str] |
         ).fetchall()
 
 
+def origins(connection: Connection, store: str, drop_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Which versions of which objects these drops are, and the runs that ingested them, in order of their ids."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            SELECT id, dataset, partition, key, version, sha256, state, run_id AS run, modified_at, removed_at
+            FROM ledger.drops WHERE store = %s AND id = ANY(%s) ORDER BY id
+            """,
+            [store, list(drop_ids)],
+        ).fetchall()
+
+
+def of_runs(connection: Connection, store: str, runs: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """The drops that these runs were the last to ingest, oldest first, with their rows."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            SELECT id, dataset, partition, key, state, rows_read AS read, rows_loaded AS loaded,
+                rows_quarantined AS quarantined, rows_duplicate AS duplicate
+            FROM ledger.drops WHERE store = %s AND run_id = ANY(%s) ORDER BY id LIMIT %s
+            """,
+            [store, list(runs), limit],
+        ).fetchall()
+
+
 def newest_in_force(
     connection: Connection, store: str, dataset: str, partition: str | None, limit: int
 ) -> list[DropRecord]:

@@ -1,5 +1,6 @@
 """Drops, rows and backlog in numbers: the views `ledger.state` and `ledger.backlog`, which say what each means."""
 
+from datetime import date
 from typing import Any
 
 from psycopg import Connection
@@ -68,3 +69,42 @@ def lateness(connection: Connection, store: str, dataset: str) -> dict[str, tupl
         [store, dataset],
     ).fetchall()
     return {partition: (count, seconds) for partition, count, seconds in found}
+
+
+def by_partition(connection: Connection, store: str, dataset: str) -> list[Row]:
+    """The newest partition first: its drops, rows of those in force, and the latest change."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            SELECT partition, count(*) AS drops, max(modified_at) AS newest_at,
+                count(*) FILTER (WHERE state IN ('discovered', 'claimed')) AS waiting,
+                coalesce(sum(rows_read) FILTER (WHERE in_force), 0)::bigint AS read,
+                coalesce(sum(rows_loaded) FILTER (WHERE in_force), 0)::bigint AS loaded,
+                coalesce(sum(rows_quarantined) FILTER (WHERE in_force), 0)::bigint AS quarantined,
+                coalesce(sum(rows_duplicate) FILTER (WHERE in_force), 0)::bigint AS duplicate
+            FROM (SELECT *, state IN ('loaded', 'quarantined') AS in_force FROM ledger.drops
+                WHERE store = %s AND dataset = %s) known
+            GROUP BY partition ORDER BY partition DESC
+            """,
+            [store, dataset],
+        ).fetchall()
+
+
+def read_over_time(
+    connection: Connection, store: str, dataset: str | None, bucket: str, first: date | None, last: date | None
+) -> dict[tuple[str, str], int]:
+    """Rows read of drops in force, by bucket (of the time they were ingested at, or `partition`) and dataset."""
+    found = connection.execute(
+        """
+        SELECT CASE %(bucket)s WHEN 'partition' THEN partition
+            ELSE date_trunc(%(bucket)s, settled_at AT TIME ZONE 'UTC')::date::text END, dataset, sum(rows_read)::bigint
+        FROM ledger.drops
+        WHERE store = %(store)s AND (%(dataset)s::text IS NULL OR dataset = %(dataset)s)
+            AND state IN ('loaded', 'quarantined')
+            AND (%(first)s::date IS NULL OR settled_at >= %(first)s::date::timestamp AT TIME ZONE 'UTC')
+            AND (%(last)s::date IS NULL OR settled_at < (%(last)s::date + 1)::timestamp AT TIME ZONE 'UTC')
+        GROUP BY 1, 2
+        """,
+        {"store": store, "dataset": dataset, "bucket": bucket, "first": first, "last": last},
+    ).fetchall()
+    return {(at, name): rows for at, name, rows in found}

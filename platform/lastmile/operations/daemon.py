@@ -1,7 +1,18 @@
 """Whether Dagster's daemon is up, by its own heartbeats in Postgres, without importing Dagster."""
 
+from typing import Literal
+
 from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege, UndefinedTable
+
+#: A daemon that has not been heard of for so long is away.
+_AWAY_SECONDS = 120.0
+
+
+def daemon(connection: Connection) -> Literal["ready", "away"]:
+    """Away, it starts nothing; what is requested meanwhile is made when it is back."""
+    seconds = last_heartbeat_seconds(connection)
+    return "away" if seconds is None or seconds > _AWAY_SECONDS else "ready"
 
 
 def last_heartbeat_seconds(connection: Connection) -> float | None:

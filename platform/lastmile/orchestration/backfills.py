@@ -5,6 +5,7 @@ also after a stop, and does not repeat the runs that are done. GraphQL's schema 
 whether or not a webserver is up.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ REDO_TAG = "lastmile/redo"
 #: A run with this tag ingests its drops on the Dask cluster of the scheduler at that address.
 DASK_TAG = "lastmile/dask"
 
+#: A key without its quotes, as it stands in an address; to Dagster `+` behind such a one means a single step.
+_KEY_ALONE = re.compile(r"^(\d*\+)?([\w.-]+(?:/[\w.-]+)+)(\+\d*)?$")
+
 _LAUNCH = """
 mutation Launch($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) {
@@ -42,6 +46,17 @@ mutation Resume($params: ReexecutionParams!) {
   }
 }
 """
+_CANCEL = """
+mutation Cancel($id: String!) {
+  cancelPartitionBackfill(backfillId: $id) { __typename ... on Error { message } }
+}
+"""
+_TERMINATE = """
+mutation Terminate($id: String!) {
+  terminateRun(runId: $id) { __typename ... on TerminateRunFailure { message } ... on Error { message } }
+}
+"""
+_RUN_ID_LENGTH = 36
 
 
 @dataclass(frozen=True)
@@ -96,7 +111,7 @@ def request(instance: "DagsterInstance", workspace: Path, wanted: Range, tags: M
     from lastmile.orchestration.dagster_compat import graphql
 
     with graphql.workspace(instance, workspace) as loaded:
-        graph = loaded.asset_graph()
+        graph = loaded.loaded_graph()
         keys = _selected(graph, wanted.selection)
         params = {
             "partitionsByAssets": _targets(graph, keys, wanted),
@@ -112,10 +127,11 @@ def request_whole(instance: "DagsterInstance", workspace: Path, selection: str, 
     from lastmile.orchestration.dagster_compat import graphql
 
     with graphql.workspace(instance, workspace) as loaded:
-        graph = loaded.asset_graph()
+        graph = loaded.loaded_graph()
         keys = _selected(graph, selection)
         if partitioned := [key.to_user_string() for key in keys if graph.get(key).partitions_def]:
-            raise UserError(f"{', '.join(partitioned)}: made by partition; say which with --from and --to")
+            names = ", ".join(partitioned)
+            raise UserError(f"{names}: made by partition; say which with --from and --to (`from` and `to` in the API)")
         params = {
             "partitionsByAssets": [{"assetKey": {"path": key.path}} for key in keys],
             "tags": [{"key": key, "value": value} for key, value in tags.items()],
@@ -141,6 +157,22 @@ def request_resume(instance: "DagsterInstance", workspace: Path, backfill_id: st
     return Backfill(resumed, backfills.assets_of_backfill(instance, resumed))
 
 
+def cancel(instance: "DagsterInstance", workspace: Path, one: str) -> None:
+    """Request that a backfill or a run ends. Raises UserError where Dagster refuses, as for one that has ended."""
+    from lastmile.orchestration.dagster_compat import graphql
+
+    mutation = _TERMINATE if is_run(one) else _CANCEL
+    with graphql.workspace(instance, workspace) as loaded:
+        (answer,) = loaded.execute(mutation, {"id": one}).values()
+    if message := answer.get("message"):
+        raise UserError(f"Dagster refuses to cancel {one}: {message}")
+
+
+def is_run(one: str) -> bool:
+    """Whether it is the id of a run; those of backfills are short."""
+    return len(one) == _RUN_ID_LENGTH
+
+
 def _launched(loaded: "Workspace", mutation: str, params: Mapping[str, object]) -> str:
     """The id of the backfill. Raises UserError with Dagster's reason where it refuses."""
     (answer,) = loaded.execute(mutation, {"params": params}).values()
@@ -153,7 +185,7 @@ def _selected(graph: Any, selection: str) -> list["AssetKey"]:
     from dagster import AssetSelection, DagsterError
 
     try:
-        found: AssetSelection = AssetSelection.from_string(selection)
+        found: AssetSelection = AssetSelection.from_string(_KEY_ALONE.sub(r'\1key:"\2"\3', selection))
         keys = sorted(found.resolve(graph))
     except DagsterError as error:
         raise UserError(f"cannot read the selection {selection!r}: {str(error).splitlines()[0]}") from None

@@ -75,7 +75,7 @@ def standing_failures(instance: "DagsterInstance") -> list[Failure]:
             left = [one for one in assets_of_run(run) if one not in own and not _is_made(one, (first, last), made)]
             if left:
                 made |= {(asset, first, last) for asset in left}  # said once, of the newest run
-                found.append(Failure(run.run_id, left, partitions, _reason(instance, run.run_id)))
+                found.append(Failure(run.run_id, left, partitions, reason(instance, run.run_id)))
     return found
 
 
@@ -115,7 +115,7 @@ def _is_made(asset: str, ends: Iterable[str], made: set[tuple[str, str, str]]) -
     return all(any(name == asset and first <= end <= last for name, first, last in made) for end in ends)
 
 
-def _reason(instance: "DagsterInstance", run_id: str) -> str:
+def reason(instance: "DagsterInstance", run_id: str) -> str:
     """The innermost error of the first step that failed, or why the run did."""
     from dagster import DagsterEventType
 
@@ -127,10 +127,10 @@ def _reason(instance: "DagsterInstance", run_id: str) -> str:
                 error = error.cause
             text = plain(error.message if error else (event and event.message) or "").strip()
             if text:
-                return _one_line(text)
+                return one_line(text)
     return "no reason is recorded; its events are in the web UI"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"

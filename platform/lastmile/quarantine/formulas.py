@@ -8,9 +8,7 @@ import re
 
 import polars as pl
 
-#: As polars and Python understand it alike.
-FORMULA = r"^'*[ \n]*[=+\-@\t\r＝＋－＠]"  # noqa: RUF001  # full width, as East Asian keyboards write them
-NUMBER = r"^[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?$"
+from lastmile.warehouse.reading.formulas import FORMULA, NUMBER
 
 
 def inert(frame: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,8 @@ What counts as in force and undecided is defined by the views `quarantine.rows_i
 
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import date
+from typing import Any, Literal
 
 from psycopg import Connection
 from psycopg.rows import class_row, dict_row
@@ -35,10 +36,17 @@ _DROPS = f"""
     AND (coalesce(%(rule)s::text, %(column)s::text, (%(lines)s::bigint[])::text) IS NULL
          OR EXISTS (SELECT FROM {_ROWS} AND r.drop_id = d.id))
 """
+Bucket = Literal["day", "week", "month", "year", "partition"]
+_BUCKET = """
+    CASE %(bucket)s WHEN 'partition' THEN partition ELSE date_trunc(%(bucket)s, at AT TIME ZONE 'UTC')::date::text END
+"""
 _ROW_QUERY = f"""
     SELECT drop_id, dataset, partition, key, line, kind, reasons, raw, discarded_why
-    FROM {_ROWS} ORDER BY drop_id, line
+    FROM {_ROWS}
 """
+_ORDER = "ORDER BY drop_id, line, kind"
+#: Drop, line and kind of a row, by which the rows after it are found.
+Place = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,33 @@ def overview(connection: Connection, selection: Selection) -> list[dict[str, Any
     )
 
 
+def over_time(
+    connection: Connection,
+    selection: Selection,
+    bucket: Bucket,
+    first: date | None,
+    last: date | None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Rows that broke a rule, by the time they were quarantined at or by their partition, with what was discarded.
+
+    Columns bucket, dataset, column, rule, rows, drops; the newest bucket first, then what most rows broke.
+    """
+    return _fetch(
+        connection,
+        f"""
+        SELECT {_BUCKET} AS bucket, dataset, reason ->> 'column' AS column, reason ->> 'rule' AS rule,
+            count(*) AS rows, count(DISTINCT drop_id) AS drops
+        FROM (SELECT * FROM {_ROWS} AND kind = 'bad'
+                AND (%(first)s::date IS NULL OR at >= %(first)s::date::timestamp AT TIME ZONE 'UTC')
+                AND (%(last)s::date IS NULL OR at < (%(last)s::date + 1)::timestamp AT TIME ZONE 'UTC')) selected,
+            jsonb_array_elements(reasons) reason
+        WHERE {_BROKE} GROUP BY 1, 2, 3, 4 ORDER BY 1 DESC, 5 DESC, 2, 3, 4 LIMIT %(limit)s
+        """,
+        selection.values(bucket=bucket, first=first, last=last, limit=limit),
+    )
+
+
 def most_broken(connection: Connection, store: str, datasets: Sequence[str], limit: int) -> list[dict[str, Any]]:
     """The rules that most undecided rows broke over all partitions: dataset, column, rule, rows, drops, example."""
     return _fetch(
@@ -134,8 +169,10 @@ def most_broken(connection: Connection, store: str, datasets: Sequence[str], lim
     )
 
 
-def drops(connection: Connection, selection: Selection, limit: int | None) -> list[dict[str, Any]]:
-    """Drops of which nothing was loaded, with the reason, newest first.
+def drops(
+    connection: Connection, selection: Selection, limit: int | None, before: int | None = None
+) -> list[dict[str, Any]]:
+    """Drops of which nothing was loaded, with the reason, newest first; only those older than the drop `before`.
 
     `is_unfit` marks those that no contract fits; once one does, the next listing ingests them by itself.
     """
@@ -144,21 +181,24 @@ def drops(connection: Connection, selection: Selection, limit: int | None) -> li
         f"""
         SELECT id, dataset, partition, key, version, size, modified_at, state, message, discarded_why, is_requested,
             is_unfit
-        FROM {_DROPS} ORDER BY id DESC LIMIT %(limit)s
+        FROM {_DROPS} AND (%(before)s::bigint IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s
         """,
-        selection.values(limit=limit),
+        selection.values(limit=limit, before=before),
     )
 
 
-def rows(connection: Connection, selection: Selection, limit: int) -> list[dict[str, Any]]:
-    """Quarantined rows, by drop and line."""
-    return _fetch(connection, f"{_ROW_QUERY} LIMIT %(limit)s", selection.values(limit=limit))
+def rows(connection: Connection, selection: Selection, limit: int, after: Place | None = None) -> list[dict[str, Any]]:
+    """Quarantined rows, by drop and line, from the one `after` that place on."""
+    following = "AND (drop_id, line, kind) > (%(after_drop)s, %(after_line)s, %(after_kind)s)" if after else ""
+    values = dict(zip(("after_drop", "after_line", "after_kind"), after or (), strict=False))
+    query = f"{_ROW_QUERY} {following} {_ORDER} LIMIT %(limit)s"
+    return _fetch(connection, query, selection.values(limit=limit, **values))
 
 
 def stream_rows(connection: Connection, selection: Selection) -> Generator[list[dict[str, Any]]]:
     """All quarantined rows, by drop and line, in pages of a few thousand: a million need the memory of one page."""
     with connection.transaction(), connection.cursor("stream_rows", row_factory=dict_row) as cursor:
-        cursor.execute(_ROW_QUERY, selection.values())
+        cursor.execute(f"{_ROW_QUERY} {_ORDER}", selection.values())
         while page := cursor.fetchmany(_PAGE):
             yield page
 

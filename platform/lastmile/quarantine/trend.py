@@ -3,12 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from statistics import median
+from typing import Any
 
 from psycopg import Connection
 
 from lastmile.ledger.query import newest_in_force
-from lastmile.quarantine.query import undecided_bad_rows
+from lastmile.ledger.state import read_over_time
+from lastmile.quarantine.query import Bucket, Selection, over_time, undecided_bad_rows
 
 NEWEST = 50
 #: Fewer drops than these say nothing about what is usual.
@@ -39,6 +42,19 @@ def shares(connection: Connection, store: str, dataset: str, partition: str | No
     found = newest_in_force(connection, store, dataset, partition, NEWEST)
     bad = undecided_bad_rows(connection, [drop.id for drop in found])
     return [Share(drop.id, drop.key, drop.partition, bad.get(drop.id, 0), drop.rows_read) for drop in reversed(found)]
+
+
+def rules_over_time(
+    connection: Connection, selection: Selection, bucket: Bucket, first: date | None, last: date | None, limit: int
+) -> list[dict[str, Any]]:
+    """What `over_time` finds, with the rows `read` in the same bucket and the `share` that broke the rule."""
+    found = over_time(connection, selection, bucket, first, last, limit)
+    read = read_over_time(connection, selection.store or "", selection.dataset, bucket, first, last)
+    return [
+        {**one, "read": rows, "share": one["rows"] / rows if rows else None}
+        for one in found
+        for rows in [read.get((one["bucket"], one["dataset"]), 0)]
+    ]
 
 
 def usual(earlier: Sequence[Share]) -> float:

@@ -1,9 +1,18 @@
-"""The API as a process of `lastmile up`: `python -m lastmile.serving <port>`."""
+"""The API as a process: `python -m lastmile.serving 3100`, as `lastmile up` and an image start it.
 
-import sys
+The database and the store are those of the environment; nothing is migrated or started.
+"""
 
-from lastmile.serving.server import serve
+import argparse
+
+from lastmile.serving.app import EVERYTHING, PREDICTIONS
+from lastmile.serving.server import HOST, serve
 from lastmile.serving.state import Serving
 
 if __name__ == "__main__":
-    serve(Serving.from_environment(), int(sys.argv[1]))
+    arguments = argparse.ArgumentParser(prog="python -m lastmile.serving", description=__doc__)
+    arguments.add_argument("port", type=int)
+    arguments.add_argument("--host", default=HOST)
+    arguments.add_argument("--only-predictions", action="store_true")
+    given = arguments.parse_args()
+    serve(Serving.from_environment(), given.port, given.host, PREDICTIONS if given.only_predictions else EVERYTHING)

@@ -26,14 +26,14 @@ PARTS: dict[str, tuple[str, ...]] = {
     "access": ("sign_in", "organisation", "accounts"),
     "predictions": ("predictions",),
     "ingest": ("records", "files", "uploads", "forms", "jobs"),
-    "process": ("runs",),
+    "process": ("runs", "run_events"),
     "data": ("data", "sql", "series", "documents"),
     "models": ("models", "experiments"),
-    "catalogue": ("catalogue", "lineage", "quality"),
+    "catalogue": ("catalogue", "lineage", "quality", "quarantine", "decisions"),
 }
 #: What a process has unless said otherwise, and what the smallest has.
 EVERYTHING = tuple(PARTS)
-PREDICTIONS = ("access", "predictions")
+PREDICTIONS = ("predictions",)
 
 _TAGS = [
     {"name": "ingest", "description": "Drops in: records, files, forms, and the jobs by which they are followed."},

@@ -1,7 +1,6 @@
 """`lastmile models train` and `reproduce`: a training by hand, and making a version again."""
 
 import json
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,16 +27,13 @@ def train(name: Name, why: Annotated[str, typer.Option(help="The reason, shown w
     from lastmile.cli.progress.live import show_work
     from lastmile.embedded.home_lock import holder
     from lastmile.embedded.session import join, session
-    from lastmile.orchestration.backfills import request_whole
-    from lastmile.orchestration.learning.retraining import training_tags
+    from lastmile.orchestration.launches import training
 
     settings, console = Settings.from_environment(), Console()
     declared_model(settings, name)
-    selection = f'key:"models/{name}" or key:"champion/{name}"'
-    tags = training_tags(name, f"lastmile models train: {why}")
     is_up = holder(settings) is not None
     with join(settings) if is_up else session(settings, None) as running:
-        is_made = run_to_end(running, console, partial(request_whole, selection=selection, tags=tags))
+        is_made = run_to_end(running, console, training(name, f"lastmile models train: {why}"))
         if not is_up:  # or what follows is made without this command
             show_work(running, console)
     _report(settings, name)

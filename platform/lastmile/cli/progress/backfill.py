@@ -1,10 +1,8 @@
 """A backfill from request to end: shown while it runs, and what it changed."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,13 +11,9 @@ from lastmile.cli.progress.live import show_work
 from lastmile.cli.progress.row_changes import counted, summary
 from lastmile.embedded.session import Session
 from lastmile.orchestration.backfills import Backfill
-
-if TYPE_CHECKING:
-    from dagster import DagsterInstance
+from lastmile.orchestration.launches import RequestBackfill
 
 _POLL_SECONDS = 1.0
-
-RequestBackfill = Callable[["DagsterInstance", Path], Backfill]
 
 
 def run_backfills(

@@ -5,17 +5,14 @@ cross-conformal, Vovk, 2015). Rows of a group err alike, so they count as fewer 
 same error of a share (Kish, 1965).
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lastmile.learning.declarations.model import Regression
+from lastmile.learning.evaluation.interval import SMALLEST
 from lastmile.learning.evaluation.resampling import clusters, count, error_of_mean
-
-#: On a logarithmic scale, what is not above zero counts as this.
-_SMALLEST = 1e-9
 
 
 def conformal(
@@ -49,13 +46,5 @@ def half_width(errors: NDArray[np.float64], groups: Any, coverage: float) -> flo
     return float(np.quantile(errors, min(coverage * (1 + 1 / independent), 1.0), method="higher"))
 
 
-def bounds(interval: Mapping[str, Any], found: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The lower and upper ends of the interval around each predicted number; `interval` is of `conformal`."""
-    width = interval["half_width"]
-    if interval["log"]:
-        return np.maximum(found, _SMALLEST) * np.exp(-width), np.maximum(found, _SMALLEST) * np.exp(width)
-    return found - width, found + width
-
-
 def _scaled(log: bool, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.log(np.maximum(numbers, _SMALLEST)) if log else numbers
+    return np.log(np.maximum(numbers, SMALLEST)) if log else numbers

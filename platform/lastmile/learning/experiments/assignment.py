@@ -9,8 +9,10 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Digits of the hash that make a place: as many as a float holds exactly.
 _BITS = 53
@@ -29,10 +31,14 @@ def assigned(salt: str, unit: str, share: float, control: str, treatments: Seque
     return treatments[int(place(f"{salt} which", unit) * len(treatments))]
 
 
-def units(rows: pd.DataFrame, columns: Sequence[str]) -> "pd.Series[str]":
-    """What is assigned, for each row: the value of its column as text; of several columns a JSON list."""
-    texts = rows[list(columns)].astype(str)
-    if len(columns) == 1:
-        return texts[columns[0]]
-    found = [json.dumps(values, ensure_ascii=False) for values in texts.to_numpy().tolist()]
+def unit_of(values: Sequence[str]) -> str:
+    """What is assigned, of the values of its columns: the one there is, of several a JSON list."""
+    return values[0] if len(values) == 1 else json.dumps(list(values), ensure_ascii=False)
+
+
+def units(rows: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[str]":
+    """What is assigned, for each row."""
+    import pandas as pd
+
+    found = [unit_of(values) for values in rows[list(columns)].astype(str).to_numpy().tolist()]
     return pd.Series(found, index=rows.index, dtype="str")

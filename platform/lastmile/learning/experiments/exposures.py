@@ -9,29 +9,11 @@ from typing import Any
 
 import pandas as pd
 from psycopg import Connection
-from psycopg.types.json import Jsonb
 
 from lastmile.learning.declarations.feature_set import FeatureSet
 from lastmile.learning.experiments.assignment import assigned, units
 from lastmile.learning.experiments.experiment import Experiment
-
-#: Decimals of a probability or value that are kept.
-_DECIMALS = 6
-
-_FIRST = """
-    SELECT DISTINCT ON (unit) unit, version FROM registry.exposures
-    WHERE experiment = %s AND unit = ANY(%s) ORDER BY unit, id
-"""
-_ARRIVED = """
-    CREATE TEMP TABLE arrived (place bigint, entity text[], unit text, cluster text, version text, predictions jsonb)
-    ON COMMIT DROP
-"""
-_COPY = "COPY arrived (place, entity, unit, cluster, version, predictions) FROM STDIN"
-_INSERT = """
-    INSERT INTO registry.exposures (experiment, entity, unit, cluster, version, share, predictions)
-    SELECT %s, entity, unit, cluster, version, %s, predictions FROM arrived ORDER BY place
-    ON CONFLICT (experiment, entity) DO NOTHING
-"""
+from lastmile.learning.experiments.exposure_log import Exposure, first_versions, log
 
 
 def variant_of(connection: Connection, experiment: Experiment, units: "pd.Series[str]") -> "pd.Series[str]":
@@ -40,7 +22,7 @@ def variant_of(connection: Connection, experiment: Experiment, units: "pd.Series
     if experiment.share is None:
         return pd.Series(experiment.control, index=units.index, dtype="str")
     different = units.unique().tolist()
-    known: dict[str, str] = dict(connection.execute(_FIRST, [experiment.name, different]).fetchall())
+    known = first_versions(connection, experiment.name, different)
     plan = experiment.salt, experiment.share, experiment.control, experiment.treatments
     salt, share, control, treatments = plan
     found = {unit: known.get(unit) or assigned(salt, unit, share, control, treatments) for unit in different}
@@ -64,14 +46,12 @@ def expose(
     """
     predicted = _predictions(rows, found)
     clusters = rows[features.group] if features.group in rows else pd.Series(None, index=rows.index, dtype=object)
-    with connection.transaction():
-        connection.execute(_ARRIVED)
-        lines = zip(entities(features, rows), units(rows, experiment.unit), clusters, answered, predicted, strict=True)
-        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for place, (entity, unit, cluster, version, numbers) in enumerate(lines):
-                known = None if pd.isna(cluster) else str(cluster)
-                copy.write_row((place, entity, unit, known, version, Jsonb(numbers)))
-        return connection.execute(_INSERT, [experiment.name, experiment.share]).rowcount
+    lines = zip(entities(features, rows), units(rows, experiment.unit), clusters, answered, predicted, strict=True)
+    found_by_row = (
+        Exposure(entity, unit, None if pd.isna(cluster) else str(cluster), version, numbers)
+        for entity, unit, cluster, version, numbers in lines
+    )
+    return log(connection, experiment.name, experiment.share, found_by_row)
 
 
 def exposed(
@@ -95,6 +75,6 @@ def _predictions(rows: pd.DataFrame, found: Mapping[str, pd.DataFrame]) -> list[
     """For each row its numbers by version."""
     lines: dict[Any, dict[str, Any]] = {label: {} for label in rows.index}
     for version, frame in found.items():
-        for label, numbers in zip(frame.index, frame.round(_DECIMALS).to_numpy().tolist(), strict=True):
+        for label, numbers in zip(frame.index, frame.to_numpy().tolist(), strict=True):
             lines[label][version] = numbers
     return [lines[label] for label in rows.index]

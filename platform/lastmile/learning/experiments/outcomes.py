@@ -4,7 +4,7 @@ from psycopg import Connection, sql
 
 from lastmile.learning.declarations.model import Model
 from lastmile.learning.experiments.experiment import Experiment
-from lastmile.learning.tables import identifier
+from lastmile.learning.relations import identifier
 
 _NEW = """
     INSERT INTO registry.outcomes (experiment, entity, value)

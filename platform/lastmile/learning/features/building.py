@@ -13,7 +13,8 @@ from lastmile.errors import UserError
 from lastmile.learning.declarations.feature_set import FeatureSet
 from lastmile.learning.features import changes
 from lastmile.learning.frames import PartitionedFrame
-from lastmile.learning.tables import Window, identifier, names, read
+from lastmile.learning.relations import Window, identifier, names
+from lastmile.learning.tables import read
 from lastmile.store import Store
 
 #: Faults named in a message, and rows of a sample from a source that does not know the entity.

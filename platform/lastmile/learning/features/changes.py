@@ -9,7 +9,7 @@ import pandas as pd
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from lastmile.learning.tables import Window
+from lastmile.learning.relations import Window
 
 #: Of a partition that is counted for the first time everything is new.
 _RECORD = """

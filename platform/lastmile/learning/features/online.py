@@ -9,20 +9,32 @@ The same types, checks and columns hold for them as in training: those of the fe
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-import pandas as pd
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
-from lastmile.learning.declarations.feature_set import FeatureSet
-from lastmile.learning.tables import Window, identifier, names
+from lastmile.learning.relations import Window, identifier, names
 
 if TYPE_CHECKING:
+    import pandas as pd
     from redis import Redis
 
-#: Values of a feature set's online key: text, whole numbers or days.
+    from lastmile.learning.declarations.feature_set import FeatureSet
+
+#: Values of a feature set's online key: text, whole numbers or days, or any of them as text.
 Key = tuple[Any, ...]
+
+
+class Keyed(Protocol):
+    """What says how rows are found: a feature set, its entry in the catalogue, or the online table itself."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def key(self) -> Sequence[str]: ...
+    @property
+    def newest_by(self) -> Sequence[str]: ...
 
 
 #: For sorting whole rows, within the transaction: by default they go through the disk.
@@ -134,28 +146,32 @@ class OnlineTable:
         return True
 
 
-def online(features: FeatureSet) -> OnlineTable:
-    return OnlineTable(features.name, features.key, features.newest_by)
+def online(features: Keyed) -> OnlineTable:
+    return OnlineTable(features.name, tuple(features.key), tuple(features.newest_by))
 
 
-def newest(source: "Connection | Redis", features: FeatureSet, keys: Sequence[Key]) -> list[dict[str, Any] | None]:
+def newest(source: "Connection | Redis", features: Keyed, keys: Sequence[Key]) -> list[dict[str, Any] | None]:
     """The newest row of each key as it is kept, None for an entity that is not known; in the order of the keys."""
     if not isinstance(source, Connection):
         from lastmile.learning.features import online_redis
 
         return online_redis.newest(source, features, keys)
     table = online(features)
-    wanted = sql.SQL(", ").join(sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, key))) for key in keys)
+    wanted = sql.SQL(", ").join(
+        sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, map(str, key)))) for key in keys
+    )
     query = sql.SQL("SELECT * FROM {} WHERE ({}) IN ({})").format(table.table, names(table.key), wanted)
     with source.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(query).fetchall() if keys else []
-    found = {tuple(row[name] for name in table.key): row for row in rows}
-    return [found.get(tuple(key)) for key in keys]
+    found = {tuple(str(row[name]) for name in table.key): row for row in rows}
+    return [found.get(tuple(map(str, key))) for key in keys]
 
 
-def lookup(source: "Connection | Redis", features: FeatureSet, keys: Sequence[Key]) -> pd.DataFrame:
+def lookup(source: "Connection | Redis", features: "FeatureSet", keys: Sequence[Key]) -> "pd.DataFrame":
     """The same as a frame in the schema's types, validated, without the entities that are not known: what a model is
     given. Raises pandera's SchemaError where a row is not as the schema declares."""
+    import pandas as pd
+
     found = [row for row in newest(source, features, keys) if row is not None]
     schema = features.schema.to_schema()
     schema.coerce = True

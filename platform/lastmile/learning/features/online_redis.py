@@ -13,8 +13,7 @@ import orjson
 from psycopg import Connection, sql
 
 from lastmile.errors import naming_the_extra
-from lastmile.learning.declarations.feature_set import FeatureSet
-from lastmile.learning.features.online import Key, OnlineTable
+from lastmile.learning.features.online import Key, Keyed, OnlineTable
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -74,7 +73,7 @@ def differences(connection: Connection, redis: "Redis", table: OnlineTable) -> i
     return max(unlike, abs(redis.hlen(hash_name(table.name)) - total))
 
 
-def newest(redis: "Redis", features: FeatureSet, keys: Sequence[Key]) -> list[dict[str, Any] | None]:
+def newest(redis: "Redis", features: Keyed, keys: Sequence[Key]) -> list[dict[str, Any] | None]:
     fields = [_SEPARATOR.join(map(str, key)) for key in keys]
     found = redis.hmget(hash_name(features.name), fields) if fields else []
     return [None if value is None else orjson.loads(value) for value in found]

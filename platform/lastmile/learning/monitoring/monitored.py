@@ -9,7 +9,7 @@ from lastmile.learning.monitoring.drift import FEWEST_ROWS, Drift, drift
 from lastmile.learning.monitoring.performance import Performance, performance
 from lastmile.learning.monitoring.reference import Reference, answers, outside, unseen
 from lastmile.learning.registry.versions import ModelVersion
-from lastmile.learning.tables import Window
+from lastmile.learning.relations import Window
 
 
 @dataclass(frozen=True)

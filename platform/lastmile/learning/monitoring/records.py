@@ -5,7 +5,7 @@ from psycopg.types.json import Jsonb
 
 from lastmile.learning.monitoring.drift import Drift
 from lastmile.learning.monitoring.monitored import Monitored
-from lastmile.learning.tables import Window
+from lastmile.learning.relations import Window
 
 _MONITORED = """
     INSERT INTO registry.monitoring (name, partition_start, model_version, rows, compared_with, new_labelled, drifted,

@@ -10,7 +10,7 @@ from lastmile.learning.declarations.model import Classification, Grouped, Model
 from lastmile.learning.evaluation.metrics import values
 from lastmile.learning.frames import PartitionedFrame, content, parquet
 from lastmile.learning.registry.versions import ModelVersion
-from lastmile.learning.tables import Window
+from lastmile.learning.relations import Window
 from lastmile.learning.training.fitting import SEED, labelled
 from lastmile.store import Store
 

@@ -10,11 +10,11 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from lastmile.learning.declarations.model import Classification, Model
-from lastmile.learning.evaluation.conformal import bounds
+from lastmile.learning.evaluation.interval import bounds
 from lastmile.learning.evaluation.metrics import Predicted, probability_of_yes, values
 from lastmile.learning.predictions.reasons import reasons
 from lastmile.learning.registry.versions import ModelVersion
-from lastmile.learning.tables import Window
+from lastmile.learning.relations import Window
 from lastmile.learning.training.fitting import predicted
 
 _RECORD = """

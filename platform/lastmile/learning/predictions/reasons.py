@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from lastmile.learning.declarations.model import Classification, Model
 from lastmile.learning.evaluation.metrics import Predicted, probability_of_yes
+from lastmile.learning.predictions import effects
 from lastmile.learning.training.fitting import predicted
 
-#: Inputs in a row's reasons; inputs that may be among them, the most important in evaluation.
-_SHOWN, _INPUTS = 3, 12
 #: Predictions made for reasons, of rows with one typical value each: seconds with trees, however many rows there are.
 _MOST_PREDICTIONS = 100_000
 
@@ -41,7 +40,7 @@ def reasons(
     levels = found.argmax(axis=1)
     score = _score(model, found, levels)
     chosen = _chosen(model, score, _MOST_PREDICTIONS // len(names))
-    some, typical = rows.iloc[chosen][model.inputs], {name: _typical(background[name]) for name in names}
+    some, typical = rows.iloc[chosen][model.inputs], typical_values(background, names)
     replaced = [some.assign(**{name: _column(rows[name], typical[name], some.index)}) for name in names]
     # One call for all of them: a call costs as much as a thousand rows do.
     without = predicted(model, estimator, pd.concat(replaced, ignore_index=True))
@@ -53,7 +52,7 @@ def reasons(
 
 def explaining(model: Model, importance: Mapping[str, float]) -> list[str]:
     """The inputs that may be among a row's reasons, which `background` must have."""
-    return sorted(model.inputs, key=lambda name: -importance.get(name, 0))[:_INPUTS]
+    return effects.explaining(model.inputs, importance)
 
 
 def _score(model: Model, found: Predicted, levels: NDArray[np.int_]) -> NDArray[np.float64]:
@@ -70,13 +69,18 @@ def _chosen(model: Model, score: NDArray[np.float64], most: int) -> NDArray[np.i
     return np.sort(np.argpartition(first, most)[:most])
 
 
+def typical_values(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+    """The median or the commonest value of each of these inputs, None where no value is known."""
+    return {name: _typical(rows[name]) for name in names}
+
+
 def _typical(column: pd.Series) -> Any:
-    """None where no value is known."""
     known = column.dropna()
     if not len(known):
         return None
-    is_number = pd.api.types.is_numeric_dtype(known.dtype) and not pd.api.types.is_bool_dtype(known.dtype)
-    return float(known.median()) if is_number else known.mode().iloc[0]
+    if pd.api.types.is_bool_dtype(known.dtype):
+        return bool(known.mode().iloc[0])
+    return float(known.median()) if pd.api.types.is_numeric_dtype(known.dtype) else str(known.mode().iloc[0])
 
 
 def _column(like: pd.Series, value: Any, index: pd.Index) -> pd.Series:
@@ -85,9 +89,9 @@ def _column(like: pd.Series, value: Any, index: pd.Index) -> pd.Series:
 
 
 def _texts(
-    names: Sequence[str], values: pd.DataFrame, typical: Mapping[str, Any], effects: NDArray[np.float64]
+    names: Sequence[str], values: pd.DataFrame, typical: Mapping[str, Any], moved: NDArray[np.float64]
 ) -> list[str]:
-    largest = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :_SHOWN]
+    largest = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, : effects.SHOWN]
     columns = [[_plain(value) for value in values[name]] for name in names]
     usual = [_plain(typical[name]) for name in names]
     return [
@@ -95,7 +99,7 @@ def _texts(
             [
                 {"input": names[place], "value": columns[place][row], "typical": usual[place], "effect": effect}
                 for place in places
-                if (effect := _rounded(effects[row, place]))
+                if (effect := effects.rounded(moved[row, place]))
             ],
             ensure_ascii=False,
         )
@@ -109,8 +113,4 @@ def _plain(value: Any) -> Any:
         return None
     if isinstance(value, bool | np.bool_):
         return bool(value)
-    return _rounded(float(value)) if isinstance(value, int | float | np.number) else str(value)
-
-
-def _rounded(number: float) -> float:
-    return float(f"{number:.4g}") if abs(number) >= 5e-4 else 0.0
+    return effects.rounded(float(value)) if isinstance(value, int | float | np.number) else str(value)

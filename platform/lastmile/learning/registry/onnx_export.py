@@ -11,7 +11,7 @@ differs is enough to have no export, with the reason.
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lastmile.learning.declarations.model import Classification, Model
+from lastmile.learning.predictions.reasons import typical_values
 from lastmile.learning.registry.onnx_graph import convert
 from lastmile.learning.registry.onnx_session import run, session
 from lastmile.learning.training.fitting import inputs, predicted, used_inputs
@@ -38,22 +39,28 @@ class Exported:
     """The graph, where it predicts what the estimator does; else the reason why there is none.
 
     `parity` has `rows` compared, `largest_difference` and `tolerance`; it is empty where nothing could be compared.
+    `classes` are the levels of the graph's probabilities in their order, `typical` the inputs' typical values, which
+    reasons compare with.
     """
 
     body: bytes | None
     parity: Mapping[str, Any]
     reason: str | None
+    classes: tuple[str, ...] = ()
+    typical: Mapping[str, Any] = field(default_factory=dict)
 
     def keep(self, store: Store, key: str) -> dict[str, Any]:
         """Put it in the store under the key, if there is one; what the registry keeps of it (`ModelVersion.onnx`)."""
         if self.body is None:
             return {"reason": self.reason, "parity": dict(self.parity)}
         store.put(key, self.body)
-        return {"key": key, "sha256": hashlib.sha256(self.body).hexdigest(), "parity": dict(self.parity)}
+        facts = {"parity": dict(self.parity), "classes": list(self.classes), "typical": dict(self.typical)}
+        return {"key": key, "sha256": hashlib.sha256(self.body).hexdigest(), **facts}
 
 
-def export(model: Model, estimator: Any, rows: pd.DataFrame) -> Exported:
-    """`estimator` is fitted, `rows` are those of the feature set that it is compared on; no labels are needed."""
+def export(model: Model, estimator: Any, rows: pd.DataFrame, background: pd.DataFrame | None = None) -> Exported:
+    """`estimator` is fitted, `rows` are those of the feature set that it is compared on; no labels are needed.
+    Typical values are those of `background`, or of the same rows."""
     compared = pd.concat([rows, *_probes(model, estimator, rows)], ignore_index=True)
     given = inputs(model.features, compared, used_inputs(model, estimator))
     expected = predicted(model, estimator, compared)
@@ -68,7 +75,9 @@ def export(model: Model, estimator: Any, rows: pd.DataFrame) -> Exported:
             continue
         exported = _compared(body, found, expected)
         if exported.body:
-            return exported
+            classes = tuple(map(str, getattr(estimator, "classes_", ())))
+            typical = typical_values(rows if background is None else background, model.inputs)
+            return replace(exported, classes=classes, typical=typical)
         refused.append(exported)
     return next((one for one in refused if one.parity), refused[-1])
 

@@ -1,5 +1,6 @@
 """The registry in numbers, for those who only show it; nothing of a model is loaded."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg import Connection
@@ -24,3 +25,23 @@ def predictions_by_level(connection: Connection) -> dict[str, dict[str, int]]:
     ):
         found.setdefault(name, {})[level] = count
     return found
+
+
+def versions_of_runs(connection: Connection, runs: Sequence[str]) -> list[dict[str, Any]]:
+    """Model, version, run and scores of what these runs registered."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT name AS model, version, run_id AS run, scores FROM registry.model_versions"
+            " WHERE run_id = ANY(%s) ORDER BY id",
+            [list(runs)],
+        ).fetchall()
+
+
+def version_facts(connection: Connection, name: str, version: str) -> dict[str, Any] | None:
+    """What a version was made from and where its rows are kept; None where there is none."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT name AS model, version, created_at, run_id AS run, feature_set, data_versions, code_version,"
+            " sha256, snapshot_key FROM registry.model_versions WHERE name = %s AND version = %s",
+            [name, version],
+        ).fetchone()

@@ -7,12 +7,14 @@ count it began with, so a reason that it did away with does not come back, also 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection
 from psycopg.rows import class_row, dict_row
 
-from lastmile.learning.declarations.model import Model
+if TYPE_CHECKING:
+    from lastmile.learning.declarations.model import Model
+
 
 #: Read every few seconds, of each model: no version is read whole, with all that its evaluation found.
 _STANDING = """
@@ -59,7 +61,7 @@ class Standing:
         return self.changes - (self.last.changes if self.last else 0)
 
 
-def begin(connection: Connection, model: Model, reason: str, run_id: str | None) -> int:
+def begin(connection: Connection, model: "Model", reason: str, run_id: str | None) -> int:
     """Remember that a training begins, with what it will have learned from; its number."""
     begun = connection.execute(
         "INSERT INTO registry.trainings (name, reason, changes, run_id) VALUES (%s, %s, %s, %s) RETURNING id",
@@ -75,7 +77,7 @@ def end(connection: Connection, training: int, outcome: str, version: str | None
     )
 
 
-def changes(connection: Connection, model: Model) -> int:
+def changes(connection: Connection, model: "Model") -> int:
     """Labelled rows of the model's features that came or changed, ever."""
     found = connection.execute(
         "SELECT coalesce(sum((changed ->> %s)::bigint), 0) FROM registry.feature_partitions WHERE name = %s",
@@ -98,7 +100,7 @@ def trainings(connection: Connection, name: str, most: int | None = None) -> lis
         ).fetchall()
 
 
-def standing(connection: Connection, model: Model) -> Standing:
+def standing(connection: Connection, model: "Model") -> Standing:
     """How things are now, but for drift, which is looked for only where there is something new to learn from."""
     of_model = {"name": model.name, "target": model.target, "features": model.features.name}
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -112,7 +114,7 @@ def standing(connection: Connection, model: Model) -> Standing:
     )
 
 
-def due(model: Model, code_version: str, found: Standing) -> str | None:
+def due(model: "Model", code_version: str, found: Standing) -> str | None:
     """Why the model is to be trained now, None where nothing calls for it.
 
     Nothing is trained again from rows and code that it was made from already: below the floor and drift call for it
@@ -141,7 +143,7 @@ def _tried(last: Training, code_version: str) -> bool:
     return code_version in last.reason
 
 
-def _below_floor(model: Model, floor: Mapping[str, Any] | None) -> str | None:
+def _below_floor(model: "Model", floor: Mapping[str, Any] | None) -> str | None:
     """`floor` is what the evaluation of the champion says of it."""
     if not floor or floor["score"] >= model.floor.value:
         return None

@@ -16,8 +16,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from lastmile.errors import UserError
-from lastmile.learning.frames import as_parquet
-from lastmile.learning.registry import artifacts, snapshots
+from lastmile.learning.registry import artifacts
 from lastmile.learning.registry.events import Cause, record
 from lastmile.store import Store
 
@@ -123,6 +122,8 @@ def register(connection: Connection, store: Store, candidate: Candidate) -> Mode
 
     Raises ArtifactRefused for an estimator that could not be loaded again.
     """
+    from lastmile.learning.registry import snapshots  # of pandas, which who only reads versions does without
+
     body = artifacts.dump(candidate.name, candidate.estimator, candidate.trusted)
     made_of = candidate.data_versions
     snapshot = (
@@ -155,6 +156,8 @@ def _put_files(store: Store, candidate: Candidate, folder: str, body: bytes) -> 
         "onnx": Jsonb(candidate.onnx.keep(store, f"{folder}/model.onnx") if candidate.onnx else {}),
     }
     if candidate.held_out is not None:
+        from lastmile.learning.frames import as_parquet
+
         found["held_out_key"] = f"{folder}/held_out.parquet"
         store.put(found["held_out_key"], as_parquet(candidate.held_out))
     return found

@@ -83,7 +83,7 @@ def _candidate(
         code_version=declared.code_version,
         rows=known,
         held_out=trained.held_out,
-        onnx=export(model, trained.estimator, prepared.rows.head(_PARITY_ROWS)),
+        onnx=export(model, trained.estimator, prepared.rows.head(_PARITY_ROWS), known),
         reason=cause.reason,
     )
 

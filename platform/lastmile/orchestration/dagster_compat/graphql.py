@@ -13,6 +13,8 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_graphql.schema import create_schema
 
+from lastmile.errors import Unreachable
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -22,6 +24,14 @@ class Workspace:
 
     def asset_graph(self) -> BaseAssetGraph[Any]:
         return self.context.create_request_context().asset_graph
+
+    def loaded_graph(self) -> BaseAssetGraph[Any]:
+        """The same. Raises Unreachable where no code is loaded, as while its server is away."""
+        context = self.context.create_request_context()
+        if not context.code_locations:
+            reasons = "; ".join(error.message.strip().splitlines()[0] for error in context.code_location_errors())
+            raise Unreachable(f"Dagster's code server does not answer ({reasons[:200]}); start `lastmile up`, or wait")
+        return context.asset_graph
 
     def execute(self, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
         """The data of the answer. Raises RuntimeError where the query does not fit Dagster's schema."""

@@ -16,7 +16,7 @@ import pandas as pd
 from psycopg import Connection
 
 from lastmile.learning.frames import PartitionedFrame
-from lastmile.learning.tables import Window
+from lastmile.learning.relations import Window
 from lastmile.orchestration.learning.online import fill_redis, online_table, replace_online
 from lastmile.orchestration.resources import Platform
 

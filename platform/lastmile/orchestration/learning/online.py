@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from lastmile.learning.features.online import OnlineTable
-    from lastmile.learning.tables import Window
+    from lastmile.learning.relations import Window
 
 CHECK = "online_equals_offline"
 DESCRIPTION = "The newest row of each entity is kept online as it is in the table."

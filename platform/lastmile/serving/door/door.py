@@ -1,6 +1,6 @@
 """The middleware that every request passes: who it is, how often they may, how large it may be, how long it took.
 
-Plain ASGI, since it is on the way of each prediction: about 0.05 ms.
+Plain ASGI, since each prediction passes it: about 0.05 ms.
 """
 
 import logging
@@ -118,7 +118,7 @@ class Door:
         who = principal.name if principal else (scope.get("client") or ("unknown",))[0]
         try:
             allowed = await self._limiter.hit(self._rate, who)
-        except Exception:  # whatever a storage raises: without a count nobody gets in
+        except Exception:  # whatever a storage raises: without a count no request gets in
             log.exception("the limiter of requests failed")
             return problem(503, "requests cannot be counted at the moment; try again", headers={"Retry-After": "5"})
         if allowed:

@@ -53,7 +53,7 @@ class Identities:
         self._listener.join()
 
     def remembered(self, credential: str) -> tuple[bool, Principal | None]:
-        """Whether it is known without a look, and who it is; a wrong credential is known to be nobody's, too."""
+        """Whether it is known without a look, and who it is; a wrong credential is remembered, too."""
         known = self._known.get(_digest(credential))
         fresh = known is not None and time.monotonic() - known.at < _REMEMBERED_SECONDS
         return (True, known.principal) if known and fresh and self._holds(credential) else (False, None)

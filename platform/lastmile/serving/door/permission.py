@@ -17,7 +17,7 @@ _bearer = Depends(HTTPBearer(auto_error=False, description="An API key (`lm_...`
 
 
 def may(permission: Permission) -> Any:
-    """A dependency: the principal, who has the permission. Answers 401 to nobody, 403 to who lacks it."""
+    """A dependency: the principal, who has the permission. Answers 401 without a sign-in, 403 without that."""
 
     async def demanded(request: Request, _: Any = _bearer) -> Principal:  # else a thread would be needed to look
         return demand(request.scope.get("principal"), permission)

@@ -3,9 +3,9 @@
 The paths without a version are for monitoring on this machine, and open until the first user is added.
 """
 
+from importlib.resources import files
 from typing import Annotated
 
-import swagger_ui_bundle
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
@@ -149,4 +149,4 @@ _OWN_SCRIPTS = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
     " frame-ancestors 'none'"
 )
-router.mount(_SWAGGER, StaticFiles(directory=str(swagger_ui_bundle.swagger_ui_path)), name="swagger")
+router.mount(_SWAGGER, StaticFiles(directory=str(files("fastapi_swagger.resources"))), name="swagger")

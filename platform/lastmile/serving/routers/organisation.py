@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import anyio.to_thread
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.starlette_client import OAuth
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from httpx import HTTPError
@@ -24,7 +22,7 @@ from lastmile.access.roles import USER_ROLES, Role
 from lastmile.access.secret import derived
 from lastmile.serving.door.door import Receive, Scope, Send
 from lastmile.serving.settings import SignIn
-from lastmile.serving.state import Serving, serving
+from lastmile.serving.state import Serving
 from lastmile.serving.web_ui.sign_in import own_path, with_cookie
 
 log = logging.getLogger(__name__)
@@ -35,7 +33,7 @@ _SECONDS = 600
 
 async def leave(request: Request) -> Response:
     """To the organisation's page; what must come back again is in a signed cookie."""
-    here = serving(request)
+    here: Serving = request.app.state.serving
     request.session["next"] = own_path(request.query_params["next"]) if "next" in request.query_params else None
     try:
         answer: Response = await _client(request).authorize_redirect(request, _callback(here, request))
@@ -46,7 +44,9 @@ async def leave(request: Request) -> Response:
 
 async def come_back(request: Request) -> Response:
     """With a code, which is exchanged for who it is."""
-    here = serving(request)
+    from authlib.integrations.base_client import OAuthError
+
+    here: Serving = request.app.state.serving
     try:
         token = await _client(request).authorize_access_token(request)
     except HTTPError as error:
@@ -98,6 +98,8 @@ def _client(request: Request) -> Any:
     state = request.app.state
     settings = _settings(state.serving)
     if not hasattr(state, "organisation"):
+        from authlib.integrations.starlette_client import OAuth
+
         made = OAuth()
         made.register(
             "organisation",

@@ -107,7 +107,7 @@ def sign_out(request: Request, here: Here) -> None:
 def me(request: Request) -> Me:
     principal: Principal | None = request.scope.get("principal")
     if principal is None:
-        raise HTTPException(401, "nobody: this request has no credential", headers={"WWW-Authenticate": "Bearer"})
+        raise HTTPException(401, "this request has no credential", headers={"WWW-Authenticate": "Bearer"})
     datasets = None if principal.datasets is None else sorted(principal.datasets)
     return Me(name=principal.name, role=principal.role, permissions=sorted(principal.allowed), datasets=datasets)
 
