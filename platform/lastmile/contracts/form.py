@@ -21,7 +21,7 @@ from typing import Literal, get_args
 
 from lastmile.errors import UserError
 
-#: As ODK Central names them, with `issues` for hasIssues, and for on hold of KoboToolbox; there `rejected` is not approved.
+#: As ODK Central has them, `issues` for hasIssues. Of KoboToolbox `rejected` is not approved, `issues` on hold.
 Review = Literal["received", "edited", "issues", "approved", "rejected"]
 REVIEWS: tuple[Review, ...] = get_args(Review)
 

@@ -78,7 +78,7 @@ def _merged(contents: Sequence[Answers]) -> Answers | None:
 
 def _depths(kept: Sequence[Kept]) -> dict[int, int]:
     """How many versions are before each, by its place: as its sender says, or as the versions name one another."""
-    parents = {one.version.instance: one.version.deprecates for one in kept if one.version.deprecates}
+    parents = _parents(kept)
     roots = {one.version.root for one in kept}
     return {
         one.place: one.version.edits
@@ -88,7 +88,11 @@ def _depths(kept: Sequence[Kept]) -> dict[int, int]:
     }
 
 
-def _before(instance: str, parents: dict[str, str | None], roots: set[str | None]) -> list[str]:
+def _parents(kept: Sequence[Kept]) -> dict[str, str]:
+    return {one.version.instance: one.version.deprecates for one in kept if one.version.deprecates}
+
+
+def _before(instance: str, parents: dict[str, str], roots: set[str | None]) -> list[str]:
     """The versions before one, the nearest first; of one that is not known, that it is no root counts as one more."""
     found: list[str] = []
     here: str | None = instance
@@ -103,7 +107,7 @@ def _root(kept: Sequence[Kept]) -> str:
     """As the versions say; else the first one that they lead to."""
     if said := sorted(one.version.root for one in kept if one.version.root):
         return said[0]
-    parents = {one.version.instance: one.version.deprecates for one in kept if one.version.deprecates}
+    parents = _parents(kept)
     ends = []
     for one in kept:
         before = _before(one.version.instance, parents, {None})

@@ -83,20 +83,12 @@ def _records(form: Form, targets: Mapping[str, Target], now: Standing, before: S
     if now.deleted or now.review not in form.accept:
         return [*ends, Record(form.dataset, where, now.root, "{}", revision, withdrawn=True)]
     record = Record(form.dataset, where, now.root, _json(own.values), revision)
-    return [
-        *ends,
-        record,
-        *(
-            Record(
-                one.dataset,
-                partitions[one.dataset],
-                f"{now.root}{one.place}",
-                _json(one.values),
-                owner=record.as_owner(),
-            )
-            for one in entries
-        ),
+    owner = record.as_owner()
+    owned = [
+        Record(one.dataset, partitions[one.dataset], f"{now.root}{one.place}", _json(one.values), owner=owner)
+        for one in entries
     ]
+    return [*ends, record, *owned]
 
 
 def _json(values: Mapping[str, object]) -> str:

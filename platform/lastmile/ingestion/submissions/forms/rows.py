@@ -51,7 +51,7 @@ def _entries(
             dataset, place = form.repeats[str(name)], f"{above}/{name}/{number}"
             values = columns_of(form, targets[dataset], entry)
             yield Row(dataset, place, {**inherited, **{key: one for key, one in values.items() if one is not None}})
-            further = inherited | {key: values[key] for key in form.inherit if values.get(key) is not None}
+            further = {**inherited, **{key: values[key] for key in form.inherit if values.get(key) is not None}}
             yield from _entries(form, targets, entry, place, further)
 
 
