@@ -39,7 +39,7 @@ class Form:
     owner: str
     #: By the name of a repeat: the dataset of its entries.
     repeats: Mapping[str, str] = field(default_factory=dict)
-    #: Columns of a record that the entries of its repeats have as well.
+    #: Columns of a record that the entries of its repeats get as well, if their dataset has such.
     inherit: tuple[str, ...] = ()
     #: The column whose date or year says the partition; None, or where it is empty: the day of the submission.
     partition: str | None = None

@@ -1,9 +1,12 @@
 """What of a submission is in force, from all of its versions that are known, whatever order they came in."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
+
+import orjson
 
 from lastmile.contracts.form import Review
 from lastmile.ingestion.submissions.forms.version import Answers, Version
@@ -18,25 +21,21 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Standing:
-    """`root` names the submission; `revision` grows whenever something of it changes, and with nothing else."""
+    """What of a submission is in force; `root` names it."""
 
     root: str
     answers: Answers | None
     review: Review
     deleted: bool
     submitted: datetime
-    revision: int = 0
+
+    @property
+    def digest(self) -> bytes:
+        return hashlib.sha256(orjson.dumps(self, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def standing(kept: Sequence[Kept]) -> Standing:
-    """Of the versions of one submission, in order of arrival."""
-    now, last = _standing(kept), len(kept)
-    while last > 1 and _standing(kept[: last - 1]) == now:
-        last -= 1
-    return replace(now, revision=kept[last - 1].place)
-
-
-def _standing(kept: Sequence[Kept]) -> Standing:
+    """Of the versions of one submission."""
     depths = _depths(kept)
     contents = sorted((one for one in kept if one.version.answers), key=lambda one: _order(one, depths))
     said = _said(kept, depths)

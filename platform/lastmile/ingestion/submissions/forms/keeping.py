@@ -25,12 +25,14 @@ _RELATED = """
 WITH named AS (
     SELECT place, submission FROM submissions.form_versions WHERE form = %(form)s AND names && %(names)s::text[]
 )
-SELECT place, submission, version FROM submissions.form_versions
+SELECT place, submission, standing, revision, version FROM submissions.form_versions
 WHERE form = %(form)s
     AND (place IN (SELECT place FROM named) OR submission IN (SELECT submission FROM named))
 ORDER BY place
 """
-_NAME = "UPDATE submissions.form_versions SET submission = %s WHERE place = ANY(%s::bigint[])"
+_SETTLE = """
+UPDATE submissions.form_versions SET submission = %s, standing = %s, revision = %s WHERE place = ANY(%s::bigint[])
+"""
 
 
 class Delivered(NamedTuple):
@@ -51,9 +53,9 @@ def submit(
     seen: set[str] = set()
     for one in versions:
         if seen.isdisjoint(one.names):
-            now, names, before = _related(connection, form, one)
-            seen |= names
-            records += _records(form, targets, now, before)
+            settled = _settled(connection, form, one)
+            seen |= settled.names
+            records += _records(form, targets, settled)
     partitions = partitions_of(form, targets, {}, versions[0].submitted)
     partition = records[0].partition if records else partitions[form.dataset]
     fingerprint = hashlib.sha256(b"".join(one.digest for one in versions)).digest()
@@ -62,24 +64,37 @@ def submit(
     return Delivered(accepted, partition)
 
 
-def _related(connection: Connection, form: Form, one: Version) -> tuple[Standing, set[str], list[str]]:
-    """How the submission of a version stands, all names of its versions, and other names that it had as a record."""
+class _Settled(NamedTuple):
+    """How a submission stands. `revision` grows when that changes, and with nothing else; `names` are those of all its
+    versions, `before` those that it had as a record until its versions were known to be one submission's."""
+
+    standing: Standing
+    revision: int
+    names: set[str]
+    before: list[str]
+
+
+def _settled(connection: Connection, form: Form, one: Version) -> _Settled:
     found = connection.execute(_RELATED, {"form": form.name, "names": one.names}).fetchall()
-    kept = [Kept(place, loaded(version)) for place, _, version in found]
+    kept = [Kept(place, loaded(version)) for place, *_, version in found]
     now = standing(kept)
-    connection.execute(_NAME, [now.root, [place for place, *_ in found]])
-    before = sorted({submission for _, submission, _ in found if submission} - {now.root})
-    return now, {name for one in kept for name in one.version.names}, before
+    known = {(name, digest): revision for _, name, digest, revision, _ in found}
+    places = [one.place for one in kept]
+    revision = known.get((now.root, now.digest)) or places[-1]
+    connection.execute(_SETTLE, [now.root, now.digest, revision, places])
+    before = sorted({name for name, _ in known if name} - {now.root})
+    return _Settled(now, revision, {name for one in kept for name in one.version.names}, before)
 
 
-def _records(form: Form, targets: Mapping[str, Target], now: Standing, before: Sequence[str]) -> list[Record]:
+def _records(form: Form, targets: Mapping[str, Target], settled: _Settled) -> list[Record]:
     """The record of a submission and those of its repeats; or its end, as of those under another name before."""
+    now, revision = settled.standing, settled.revision
     if now.answers is None:
         return []
     own, *entries = rows(form, targets, now.answers)
     partitions = partitions_of(form, targets, own.values, now.submitted)
-    revision, where = now.revision, partitions[form.dataset]
-    ends = [Record(form.dataset, where, name, "{}", revision, withdrawn=True) for name in before]
+    where = partitions[form.dataset]
+    ends = [Record(form.dataset, where, name, "{}", revision, withdrawn=True) for name in settled.before]
     if now.deleted or now.review not in form.accept:
         return [*ends, Record(form.dataset, where, now.root, "{}", revision, withdrawn=True)]
     record = Record(form.dataset, where, now.root, _json(own.values), revision)

@@ -50,7 +50,9 @@ def _entries(
         for number, entry in enumerate(entries or (), 1) if name else ():
             dataset, place = form.repeats[str(name)], f"{above}/{name}/{number}"
             values = columns_of(form, targets[dataset], entry)
-            yield Row(dataset, place, {**inherited, **{key: one for key, one in values.items() if one is not None}})
+            has = {*targets[dataset].columns.values()}
+            given = {key: one for key, one in inherited.items() if key in has and values.get(key) is None}
+            yield Row(dataset, place, values | given)
             further = {**inherited, **{key: values[key] for key in form.inherit if values.get(key) is not None}}
             yield from _entries(form, targets, entry, place, further)
 

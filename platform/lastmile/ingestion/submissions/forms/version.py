@@ -47,10 +47,10 @@ class Version:
         """Every version of the submission that it names."""
         return sorted({self.instance, *filter(None, (self.root, self.deprecates))})
 
-    def dumped(self) -> bytes:
+    def dumped(self, option: int | None = None) -> bytes:
         """Raises UserError for a text that is none."""
         try:
-            return orjson.dumps(self, option=orjson.OPT_SORT_KEYS)
+            return orjson.dumps(self, option=option)
         except TypeError as error:
             raise UserError(f"submission {self.instance}: expected JSON that can be stored; {error}") from None
 
@@ -60,7 +60,7 @@ class Version:
         said = self
         if self.event and self.answers:
             said = Version(self.instance, self.root, self.deprecates, _NEVER, _NEVER, answers=self.answers)
-        return hashlib.sha256(said.dumped()).digest()
+        return hashlib.sha256(said.dumped(orjson.OPT_SORT_KEYS)).digest()
 
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)

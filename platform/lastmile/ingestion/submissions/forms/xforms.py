@@ -26,7 +26,7 @@ def answers_of_xml(text: str, repeats: Collection[str]) -> tuple[Answers, str | 
     try:
         _collect(root, "", answers, repeats, top=True)
     except RecursionError:
-        raise UserError("xml: it is nested too deeply") from None
+        raise UserError("xml: expected a submission; it is nested too deeply") from None
     return (
         answers,
         optional(named.get("instanceID"), "meta/instanceID"),

@@ -10,6 +10,8 @@ CREATE TABLE submissions.form_versions (
     place       bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     form        text        NOT NULL,
     submission  text,
+    standing    bytea,
+    revision    bigint,
     names       text[]      NOT NULL,
     digest      bytea       NOT NULL,
     version     text        NOT NULL,
@@ -21,6 +23,7 @@ CREATE INDEX form_versions_of_submission ON submissions.form_versions (form, sub
 COMMENT ON TABLE submissions.form_versions IS 'what ODK Central and KoboToolbox delivered, each version once';
 COMMENT ON COLUMN submissions.form_versions.place IS 'order of arrival';
 COMMENT ON COLUMN submissions.form_versions.submission IS 'the record that its submission is';
+COMMENT ON COLUMN submissions.form_versions.standing IS 'digest of how its submission stands, as this revision';
 COMMENT ON COLUMN submissions.form_versions.names IS 'ids of the versions that it names, its own among them';
 """
 
