@@ -8,6 +8,7 @@ from lastmile.catalogue.entries import (
     Dataset,
     DatasetColumn,
     FeatureSetEntry,
+    FormEntry,
     Input,
     Metric,
     ModelEntry,
@@ -15,6 +16,7 @@ from lastmile.catalogue.entries import (
     RelationColumn,
 )
 from lastmile.contracts.contract import Contract
+from lastmile.contracts.form import Form
 
 if TYPE_CHECKING:
     from lastmile.learning.declarations.feature_set import FeatureSet
@@ -26,10 +28,12 @@ def catalogue(
     features: "Iterable[FeatureSet]" = (),
     models: "Iterable[Model]" = (),
     manifest: Mapping[str, Any] | None = None,
+    forms: Iterable[Form] = (),
 ) -> Catalogue:
     """Everything there is; `manifest` is dbt's, parsed."""
     return Catalogue(
         datasets={one.name: dataset(one) for one in contracts},
+        forms={one.name: FormEntry.model_validate(one, from_attributes=True) for one in forms},
         feature_sets={one.name: feature_set(one) for one in features},
         models={one.name: model(one) for one in models},
         relations={f"{one.db_schema}.{one.name}": one for one in relations(manifest or {})},

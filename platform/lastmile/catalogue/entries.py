@@ -8,7 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind = Literal["dataset", "feature_set", "model", "relation"]
+from lastmile.contracts.form import Review
+
+Kind = Literal["dataset", "form", "feature_set", "model", "relation"]
 
 
 class _Entry(BaseModel):
@@ -48,6 +50,22 @@ class Dataset(_Entry):
     retention_seconds: float | None = Field(default=None, description="how long objects of loaded drops stay")
     version: str = Field(description="of the contract; changes with what is read or what of it is good")
     tags: dict[str, str] = {}
+
+
+class FormEntry(_Entry):
+    """A form of ODK Central or KoboToolbox, whose submissions become records."""
+
+    name: str
+    dataset: str = Field(description="of its submissions")
+    description: str
+    owner: str
+    repeats: dict[str, str] = Field(default={}, description="by the name of a repeat: the dataset of its entries")
+    inherit: list[str] = Field(default=[], description="columns of a submission that entries of its repeats have too")
+    partition: str | None = Field(default=None, description="column whose date or year says the partition")
+    points: dict[str, list[str]] = Field(
+        default={}, description="by a question for a place: columns of latitude, longitude, altitude and accuracy"
+    )
+    accept: list[Review] = Field(description="review states in which a submission counts")
 
 
 class Input(_Entry):
@@ -135,6 +153,7 @@ class Catalogue(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     datasets: dict[str, Dataset] = {}
+    forms: dict[str, FormEntry] = {}
     feature_sets: dict[str, FeatureSetEntry] = {}
     models: dict[str, ModelEntry] = {}
     relations: dict[str, Relation] = {}

@@ -10,6 +10,7 @@ from lastmile.catalogue.entries import Catalogue, Kind
 CHANNEL = "catalogue_changes"
 _PARTS: dict[Kind, str] = {
     "dataset": "datasets",
+    "form": "forms",
     "feature_set": "feature_sets",
     "model": "models",
     "relation": "relations",

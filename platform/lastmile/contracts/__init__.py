@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lastmile.contracts.contract import Contract, Misdeclared
     from lastmile.contracts.fields import Json, column, field
+    from lastmile.contracts.form import Form
     from lastmile.contracts.loading import load_contracts
     from lastmile.contracts.partition import Partition
     from lastmile.contracts.settings import Arrival, Format, Limits, Policy
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Arrival",
     "Contract",
+    "Form",
     "Format",
     "Json",
     "Limits",
@@ -31,6 +33,7 @@ __all__ = [
 _MODULES = {
     "contract": ("Contract", "Misdeclared"),
     "fields": ("Json", "column", "field"),
+    "form": ("Form",),
     "loading": ("load_contracts",),
     "partition": ("Partition",),
     "settings": ("Arrival", "Format", "Limits", "Policy"),

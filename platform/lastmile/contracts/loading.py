@@ -5,13 +5,14 @@ Such a file is anyone's Python, so it may fail in any way when it is imported: i
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
 from lastmile.contracts.broken import Broken, Declarations, broken_by
 from lastmile.contracts.contract import Contract
+from lastmile.contracts.form import Form, check
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -24,6 +25,18 @@ def load_contracts(assets: str = "assets") -> Declarations[Contract]:
     where there is no such package.
     """
     return load(assets, "contracts", "contract", Contract, lambda module, contract: contract)
+
+
+def load_forms(assets: str, contracts: Mapping[str, Contract]) -> Declarations[Form]:
+    """The variable `form` of every file in a domain's `forms/`, by name; see `load_contracts`. One that names datasets
+    or columns that there are not is broken."""
+    columns = {name: contract.columns.keys() for name, contract in contracts.items()}
+
+    def checked(_: ModuleType, form: Form) -> Form:
+        check(form, columns)
+        return form
+
+    return load(assets, "forms", "form", Form, checked)
 
 
 def load(

@@ -10,7 +10,7 @@ from psycopg.errors import UndefinedTable
 
 from lastmile.catalogue.describing import catalogue
 from lastmile.catalogue.published import publish
-from lastmile.contracts import Contract
+from lastmile.contracts import Contract, Form
 from lastmile.errors import UserError
 from lastmile.learning.declarations.feature_set import FeatureSet
 from lastmile.learning.declarations.loading import Declared
@@ -27,6 +27,7 @@ def publish_catalogue(
     features: Mapping[str, Declared[FeatureSet]],
     models: Mapping[str, Declared[Model]],
     dbt_project: Path | None,
+    forms: Mapping[str, Form],
 ) -> None:
     """A no-op where no database is configured, as when definitions are only checked, or it has no tables yet."""
     url = Settings.from_environment().given_database_url
@@ -37,6 +38,7 @@ def publish_catalogue(
         [one.value for one in features.values()],
         [one.value for one in models.values()],
         _manifest(dbt_project) if dbt_project else None,
+        forms.values(),
     )
     try:
         with connect(url) as connection:

@@ -12,6 +12,7 @@ import dagster as dg
 
 from lastmile.contracts import Contract, load_contracts
 from lastmile.contracts.broken import Broken, Declarations, publish
+from lastmile.contracts.loading import load_forms
 from lastmile.learning.declarations.loading import Declared, load_features, load_models, load_reports
 from lastmile.learning.declarations.model import Model
 from lastmile.orchestration.assembly import Part, assembled
@@ -56,8 +57,10 @@ def definitions(assets: str) -> dg.Definitions:
     base = dg.Definitions.merge(_platform(contracts, models, warehouse, folder, broken), unrouted_definitions())
     whole, unfit = assembled(base, parts)
     broken += unfit
+    forms = load_forms(assets, contracts)
+    broken += forms.broken
     publish(Settings.from_environment().home, broken)
-    publish_catalogue(contracts, load_features(assets), models, folder)
+    publish_catalogue(contracts, load_features(assets), models, folder, forms)
     return dg.Definitions.merge(whole, placeholders(broken)) if broken else whole
 
 

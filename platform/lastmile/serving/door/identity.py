@@ -4,6 +4,7 @@ What is remembered is forgotten when users, keys or sessions change (`access_cha
 the database does not answer, who was known before stays known for some minutes.
 """
 
+import base64
 import hashlib
 import logging
 import threading
@@ -112,11 +113,22 @@ class Identities:
 
 
 def credential_of(headers: dict[bytes, bytes]) -> str | None:
-    """The bearer token of a request, or its `X-API-Key`; None where it has neither."""
+    """The bearer token of a request, its `X-API-Key`, or the password of its basic authentication, as webhooks that can
+    set no header send it; None where it has none."""
     scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() == "bearer" and token:
         return token.strip()
+    if scheme.lower() == "basic" and token:
+        return _password(token)
     return headers[b"x-api-key"].decode("latin-1") if b"x-api-key" in headers else None
+
+
+def _password(token: str) -> str:
+    """That of basic authentication; of what is none, a credential that is not valid."""
+    try:
+        return base64.b64decode(token.strip(), validate=True).decode("latin-1").partition(":")[2] or token
+    except ValueError:
+        return token
 
 
 def _digest(credential: str) -> bytes:

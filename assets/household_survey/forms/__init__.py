@@ -1,0 +1,1 @@
+"""Forms whose submissions arrive over HTTP."""

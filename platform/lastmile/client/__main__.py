@@ -1,0 +1,99 @@
+"""The client from a shell, for cron jobs and phones with a terminal."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from lastmile.client.answers import SignInRefused
+from lastmile.client.client import Client
+
+_EXAMPLE = """
+example:
+  export LASTMILE_KEY=lm_...
+  echo '{"visit": "v1", "persons": 3}' | python -m lastmile.client submit --queue q.db --dataset visits --partition 2024
+  python -m lastmile.client upload --queue q.db --dataset visits --partition 2024 visits.csv
+  python -m lastmile.client send --url https://lastmile.example.org --queue q.db --max-seconds 60
+  python -m lastmile.client pending --queue q.db
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 where all is well, 1 where something still waits or was refused, 2 where the command cannot be carried out."""
+    given = _parser().parse_args(arguments)
+    try:
+        with Client(given.url, given.key, given.queue) as client:
+            return int(given.call(client, given))
+    except (OSError, ValueError, SignInRefused) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 1
+
+
+def _submit(client: Client, given: argparse.Namespace) -> int:
+    """Each line of the standard input is a record."""
+    for line in sys.stdin:
+        if line.strip():
+            record = json.loads(line)
+            if not isinstance(record, dict):
+                raise ValueError(f"expected a JSON object on each line, found {line.strip():.100}")
+            print(client.submit(given.dataset, record, given.partition).record_id)
+    return 0
+
+
+def _upload(client: Client, given: argparse.Namespace) -> int:
+    for file in given.files:
+        print(client.upload(given.dataset, file, given.partition).record_id)
+    return 0
+
+
+def _send(client: Client, given: argparse.Namespace) -> int:
+    sent = client.send(given.max_seconds)
+    print(f"{sent.accepted} accepted, {sent.refused} refused, {sent.waiting} waiting")
+    if sent.why:
+        print(f"the last try: {sent.why}", file=sys.stderr)
+    return 1 if sent.waiting or sent.refused else 0
+
+
+def _pending(client: Client, _: argparse.Namespace) -> int:
+    waiting, refused = client.pending(), client.refused()
+    for receipt in waiting:
+        print(f"waiting  {receipt.dataset} {receipt.partition or '-'} {receipt.record_id}")
+    for one in refused:
+        print(f"refused  {one.receipt.dataset} {one.receipt.record_id}: {one.problem.status} {one.problem.detail}")
+    return 1 if waiting or refused else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lastmile.client",
+        description="Submit to Lastmile by a queue on disk, whether there is a network or not.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, call, said in (
+        ("submit", _submit, "queue records: JSON objects, one a line of the standard input"),
+        ("upload", _upload, "queue files"),
+        ("send", _send, "send what waits"),
+        ("pending", _pending, "show what waits and what was refused"),
+    ):
+        command = commands.add_parser(name, help=said, description=said)
+        command.set_defaults(call=call, url="", key="")
+        command.add_argument("--queue", type=Path, required=True, help="the file of the queue; made if it is not there")
+        if call in (_submit, _upload):
+            command.add_argument("--dataset", required=True)
+            command.add_argument("--partition", help="such as 2024; unless given, that of the day it is sent")
+        if call is _upload:
+            command.add_argument("files", nargs="+", type=Path)
+        if call is _send:
+            command.add_argument("--url", required=True, help="such as https://lastmile.example.org")
+            command.add_argument("--key", default=os.environ.get("LASTMILE_KEY", ""), help="or LASTMILE_KEY is set")
+            command.add_argument("--max-seconds", type=float, help="unless given, until nothing waits")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
