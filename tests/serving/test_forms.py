@@ -192,3 +192,13 @@ def test_the_form_of_this_checkout_loads_and_is_published(site: Site) -> None:
     assert forms.broken == []
     publish(site.connection, catalogue(contracts.values(), forms=forms.values()))
     assert read(site.connection).forms["household"].repeats == {"crop_repeat": "crop", "lstk_repeat": "lstk"}
+
+
+def test_a_form_that_names_what_there_is_not_costs_itself_alone() -> None:
+    contracts = load_contracts("assets")
+    del contracts["lstk"]
+    (broken,) = load_forms("assets", contracts).broken
+    assert str(broken) == (
+        "form assets/household_survey/forms/household.py is left out: UserError: form household: there is no dataset"
+        " 'lstk'"
+    )

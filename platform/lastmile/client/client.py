@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 
 from lastmile.client.answers import fields, request
-from lastmile.client.outbox import Outbox, Receipt, Refused
+from lastmile.client.outbox import MOST_RECORDS, Outbox, Receipt, Refused
 from lastmile.client.sending import Backoff, only_sender, send_all
 
 _VERSION = "/api/v1"
@@ -31,11 +31,13 @@ class Sent:
 
 @dataclass(frozen=True)
 class Status:
-    """`waiting` and `refused` are states here, all others those of the job at the API, which is in `job`."""
+    """`waiting` and `refused` are states here, all others those at the API: of the record, or of the file.
+
+    `detail` says why it was refused or quarantined.
+    """
 
     state: str
     detail: str | None = None
-    job: dict[str, Any] | None = None
 
 
 class Client:
@@ -106,8 +108,8 @@ class Client:
         state, job, problem = self._outbox.standing(receipt.id)
         if job is None:
             return Status(state, problem)
-        found = fields(request(self._http, "GET", f"jobs/{job}", 200))
-        return Status(str(found.get("state")), found.get("message"), found)
+        found = fields(request(self._http, "GET", f"jobs/{job}", 200, params={"limit": MOST_RECORDS}))
+        return _status(found, receipt)
 
     def close(self) -> None:
         self._http.close()
@@ -118,6 +120,14 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _status(job: Mapping[str, Any], receipt: Receipt) -> Status:
+    """That of the record in its job; a file has its job for itself."""
+    own = [one for one in job.get("found") or () if one.get("record") == receipt.record_id]
+    found = next((one for one in own if one.get("revision") == receipt.revision), job)
+    violations = "; ".join(one["message"] for one in found.get("violations") or ())
+    return Status(str(found.get("state")), violations or found.get("message"))
 
 
 def _copy(source: Path, target: Path) -> int:

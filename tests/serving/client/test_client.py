@@ -34,6 +34,17 @@ def test_a_submission_becomes_a_row_and_its_status_says_so(client: Client, site:
     assert client.pending() == []
 
 
+def test_the_status_of_a_quarantined_record_says_why(client: Client, site: Site) -> None:
+    good = [client.submit("visits", {"visit": f"v{number}", "persons": 1}, "2020") for number in range(4)]
+    bad = client.submit("visits", {"visit": "v9", "persons": 99}, "2020")
+    client.send(max_seconds=20)
+    assert len(ingested(site)) == 4
+    assert {client.status(one).state for one in good} == {"loaded"}
+    status = client.status(bad)
+    assert status.state == "quarantined"
+    assert "50" in str(status.detail)
+
+
 def test_an_edit_replaces_the_row(client: Client, site: Site) -> None:
     first = client.submit("visits", {"visit": "v1", "persons": 3}, partition="2020")
     client.send(max_seconds=20)
