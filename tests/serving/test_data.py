@@ -11,7 +11,7 @@ from marts import CANARY, pages, read, with_mart
 from visits import Site
 
 from lastmile.access.secret import derived
-from lastmile.serving.masking import pseudonym
+from lastmile.serving.reading.masking import pseudonym
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from lastmile.catalogue.describing import catalogue
 from lastmile.catalogue.entries import Catalogue, FeatureSetEntry, ModelEntry, Relation
 from lastmile.catalogue.published import publish
 from lastmile.errors import Unreachable
-from lastmile.serving.asset_graph import downstream, reached
+from lastmile.serving.engine.asset_graph import downstream, reached
 
 NODES = {
     key: {

@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from lastmile.access.principal import Principal
 from lastmile.catalogue.tracing import LOADED, NoSuchTable, Tracer
-from lastmile.serving.asset_graph import AssetGraph, downstream, reached, upstream
 from lastmile.serving.door.permission import may
-from lastmile.serving.masking import MASK, RESCUED, Veil, pseudonym, veil
+from lastmile.serving.engine.asset_graph import AssetGraph, downstream, reached, upstream
+from lastmile.serving.reading.masking import MASK, RESCUED, Veil, pseudonym, veil
 from lastmile.serving.state import Here, Serving
 
 router = APIRouter(prefix="/api/v1/lineage", tags=["catalogue"])
