@@ -11,7 +11,7 @@ from marts import CANARY, pages, read, with_mart
 from visits import Site
 
 from lastmile.access.secret import derived
-from lastmile.serving.masking import pseudonym
+from lastmile.serving.reading.masking import pseudonym
 
 
 @pytest.fixture
@@ -71,15 +71,15 @@ def test_a_condition_is_what_it_says(mart, api, where, sql):
 @pytest.mark.parametrize(
     ("query", "status", "said"),
     [
-        ({"where": "hours.ge.many"}, 422, "hours is double precision, which 'many' is not"),
-        ({"where": "nothing.ge.1"}, 422, "no column 'nothing'"),
-        ({"where": "hours"}, 422, "expected column.op.value"),
-        ({"where": "hours.like.1"}, 422, "like compares text"),
-        ({"columns": "visit,nothing"}, 422, "no column 'nothing'"),
-        ({"sort": "-nothing"}, 422, "no column 'nothing'"),
-        ({"sort": "hours,-hours"}, 422, "each column once"),
-        ({"after": "x"}, 422, "the page before"),
-        ({"limit": 10_001}, 422, "10,000 rows at most"),
+        ({"where": "hours.ge.many"}, 409, "hours is double precision, which 'many' is not"),
+        ({"where": "nothing.ge.1"}, 409, "no column 'nothing'"),
+        ({"where": "hours"}, 409, "expected column.op.value"),
+        ({"where": "hours.like.1"}, 409, "like compares text"),
+        ({"columns": "visit,nothing"}, 409, "no column 'nothing'"),
+        ({"sort": "-nothing"}, 409, "no column 'nothing'"),
+        ({"sort": "hours,-hours"}, 409, "each column once"),
+        ({"after": "x"}, 409, "the page before"),
+        ({"limit": 10_001}, 409, "10,000 rows at most"),
         ({"format": "xlsx"}, 422, "json"),
     ],
 )
@@ -93,7 +93,7 @@ def test_a_token_belongs_to_its_query(mart, api):
     client = api.to("engineer")
     after = client.get("/data/marts/fct_visit", params={"limit": 5}).json()["after"]
     answer = client.get("/data/marts/fct_visit", params={"limit": 5, "sort": "day", "after": after})
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert "another table, filter or order" in answer.json()["detail"]
 
 

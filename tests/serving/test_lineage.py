@@ -8,7 +8,7 @@ from lastmile.catalogue.describing import catalogue
 from lastmile.catalogue.entries import Catalogue, FeatureSetEntry, ModelEntry, Relation
 from lastmile.catalogue.published import publish
 from lastmile.errors import Unreachable
-from lastmile.serving.asset_graph import downstream, reached
+from lastmile.serving.engine.asset_graph import downstream, reached
 
 NODES = {
     key: {
@@ -150,10 +150,10 @@ def test_personal_values_are_masked_but_those_given(made, viewer):
         ("raw/visits", {"key": "visit"}, 422, "expected String should match"),
         ("raw/visits", {"line": 2}, 422, "which with `drop`"),
         ("features/visits", {"drop": 2}, 422, "of another, say its key"),
-        ("raw/visits", {"key": "nothing=1"}, 422, "has no column nothing"),
-        ("raw/visits", {"key": "persons=many"}, 422, "not of its column's type"),
+        ("raw/visits", {"key": "nothing=1"}, 409, "has no column nothing"),
+        ("raw/visits", {"key": "persons=many"}, 409, "not of its column's type"),
         ("raw/visits", {"key": "visit=' OR 1=1 --"}, 404, "no such row"),
-        ("raw/visits", {"key": '" OR 1=1 --=x'}, 422, "has no column"),
+        ("raw/visits", {"key": '" OR 1=1 --=x'}, 409, "has no column"),
         ("access/users", {"key": "name=x"}, 404, "there is no table users in access"),
         ("pg_catalog/pg_authid", {"key": "rolname=x"}, 404, "there is no table"),
         ("predictions/none", {"key": "visit=v1"}, 404, "there is no table none"),

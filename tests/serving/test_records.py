@@ -166,7 +166,7 @@ def test_without_a_database_nothing_is_accepted_and_the_client_is_sent_to_try_ag
     def away(*_: Any) -> Any:
         raise psycopg.OperationalError("gone")
 
-    monkeypatch.setattr("lastmile.serving.intake.accept", away)
+    monkeypatch.setattr("lastmile.serving.intake.accepting.accept", away)
     answer = device.post(RECORDS, json=GOOD)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 

@@ -21,15 +21,21 @@ from lastmile.serving.state import Serving
 
 VERSION = "/api/v1"
 #: Modules of `serving.routers` by part, in the order of the documentation. Each has a `router`, and may have a
-#: `lifespan(here)`, an async context manager for what runs as long as the process does.
+#: `lifespan(app, here)`, an async context manager for what runs as long as the process does.
 PARTS: dict[str, tuple[str, ...]] = {
-    "access": ("sign_in", "organisation", "accounts"),
-    "predictions": ("predictions",),
-    "ingest": ("records", "files", "uploads", "forms", "jobs"),
-    "process": ("runs", "run_events"),
-    "data": ("data", "sql", "series", "documents"),
-    "models": ("models", "experiments"),
-    "catalogue": ("catalogue", "lineage", "quality", "quarantine", "decisions"),
+    "access": ("access.sign_in", "access.organisation", "access.accounts"),
+    "predictions": ("models.predictions",),
+    "ingest": ("ingest.records", "ingest.files", "ingest.uploads", "ingest.forms", "ingest.jobs"),
+    "process": ("process.runs", "process.run_events"),
+    "data": ("data.data", "data.sql", "data.series", "data.documents"),
+    "models": ("models.models", "models.experiments"),
+    "catalogue": (
+        "catalogue.catalogue",
+        "catalogue.lineage",
+        "catalogue.quality",
+        "catalogue.quarantine",
+        "catalogue.decisions",
+    ),
 }
 #: What a process has unless said otherwise, and what the smallest has.
 EVERYTHING = tuple(PARTS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from lastmile.errors import UserError
-from lastmile.serving.negotiation import Format
+from lastmile.serving.reading.negotiation import Format
 from lastmile.warehouse.reading.formulas import FORMULA, NUMBER
 
 if TYPE_CHECKING:

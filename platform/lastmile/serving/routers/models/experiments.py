@@ -13,7 +13,7 @@ from lastmile.errors import UserError
 from lastmile.learning.experiments import experiment as kept
 from lastmile.learning.registry.events import Cause
 from lastmile.serving.door.permission import may
-from lastmile.serving.routers.models import Reason, Version, announce, as_things_stand
+from lastmile.serving.routers.models.models import Reason, Version, announce, as_things_stand
 from lastmile.serving.state import Here, Serving
 
 router = APIRouter(prefix="/api/v1", tags=["models"])

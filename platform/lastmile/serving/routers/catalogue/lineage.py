@@ -1,7 +1,5 @@
 """Where an asset or a row comes from, and what is made from it."""
 
-import hashlib
-import hmac
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -11,10 +9,10 @@ from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from lastmile.access.principal import Principal
-from lastmile.access.secret import derived
 from lastmile.catalogue.tracing import LOADED, NoSuchTable, Tracer
-from lastmile.serving.asset_graph import AssetGraph, downstream, reached, upstream
 from lastmile.serving.door.permission import may
+from lastmile.serving.engine.asset_graph import AssetGraph, downstream, reached, upstream
+from lastmile.serving.reading.masking import MASK, RESCUED, Veil, pseudonym, veil
 from lastmile.serving.state import Here, Serving
 
 router = APIRouter(prefix="/api/v1/lineage", tags=["catalogue"])
@@ -145,12 +143,13 @@ def row_lineage(
             raise HTTPException(404, str(error)) from None
     if not found.steps[0].rows:
         raise HTTPException(404, f"{layer}.{table} has no such row")
+    hiding = veil(here, reader)
     return RowLineage(
         steps=[
             TracedRows(
                 table=step.table,
                 by=step.by,
-                rows=[_shown(row, wanted, reader, here) for row in step.rows],
+                rows=[_shown(row, wanted, hiding) for row in step.rows],
                 is_complete=step.is_complete,
             )
             for step in found.steps
@@ -180,24 +179,16 @@ def _node(nodes: Mapping[str, Mapping[str, Any]], key: str, distance: int) -> No
     return Node(asset=key, distance=distance, **nodes.get(key, _UNKNOWN))
 
 
-def _shown(row: Mapping[str, Any], given: Mapping[str, str], reader: Principal, here: Serving) -> dict[str, Any]:
+def _shown(row: Mapping[str, Any], given: Mapping[str, str], veil: Veil) -> dict[str, Any]:
     """The row as the reader may see it: what they gave themselves is theirs to see."""
-    if reader.may("personal"):
-        return dict(row)
-    catalogue = here.catalogue()
-    keys = {name for one in catalogue.datasets.values() for name in one.key}
     return {
-        name: _masked(value, name in keys, here.secret)
-        if name in catalogue.personal and given.get(name) != value
-        else value
+        name: _masked(name, value, veil) if veil.hides(name) and given.get(name) != value else value
         for name, value in row.items()
-        if name != "_rescued"  # of columns that no contract knows
+        if name != RESCUED or not veil.hides(name)
     }
 
 
-def _masked(value: Any, is_key: bool, secret: bytes) -> str | None:
-    """`***`; of a text by which rows are known a pseudonym, the same in all tables."""
+def _masked(name: str, value: Any, veil: Veil) -> str | None:
     if not isinstance(value, str):
         return None
-    digest = hmac.digest(derived(secret, "pseudonyms"), value.encode(), hashlib.sha256).hex()
-    return f"p_{digest[:12]}" if is_key else "***"
+    return pseudonym(value, veil.secret) if name in veil.keys else MASK

@@ -13,9 +13,9 @@ from lastmile.access.principal import Principal
 from lastmile.access.secret import derived
 from lastmile.errors import Unreachable
 from lastmile.serving.door.permission import may
-from lastmile.serving.negotiation import FILES, MEDIA_TYPES, InForm, chosen, refusal
+from lastmile.serving.reading.negotiation import FILES, MEDIA_TYPES, InForm, chosen, refusal
+from lastmile.serving.reading.tabular import written
 from lastmile.serving.state import Here, Serving
-from lastmile.serving.tabular import written
 from lastmile.warehouse.sandbox import SCHEMAS, Answer, Limits, Refused, Role, check, prepare, run, visible_columns
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from lastmile.access.principal import Principal
 from lastmile.ingestion.submissions import jobs
 from lastmile.ingestion.submissions.jobs import Job, JobFilter, State
 from lastmile.ingestion.submissions.submission import Kind
-from lastmile.serving.following import (
+from lastmile.serving.intake.following import (
     Follower,
     JobWithRecords,
     ShownJob,

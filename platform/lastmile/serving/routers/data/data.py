@@ -12,14 +12,14 @@ from pydantic import BaseModel, Field
 
 from lastmile.access.principal import Principal
 from lastmile.errors import UserError
-from lastmile.serving.described import Described, described
 from lastmile.serving.door.permission import may
-from lastmile.serving.layers import LAYERS, Layer, relation, tables
-from lastmile.serving.masking import veil
-from lastmile.serving.negotiation import FILES, JSON, MEDIA_TYPES, Format, InForm, chosen, refusal
-from lastmile.serving.page_tokens import PageTokens
+from lastmile.serving.reading.described import Described, described
+from lastmile.serving.reading.layers import LAYERS, Layer, relation, tables
+from lastmile.serving.reading.masking import veil
+from lastmile.serving.reading.negotiation import FILES, JSON, MEDIA_TYPES, Format, InForm, chosen, refusal
+from lastmile.serving.reading.page_tokens import PageTokens
+from lastmile.serving.reading.stream import Stream, Streamed
 from lastmile.serving.state import Here
-from lastmile.serving.stream import Stream, Streamed
 from lastmile.warehouse.reading import Selection, find
 from lastmile.warehouse.reading.filters import condition, named, parse
 from lastmile.warehouse.reading.formats import FORMATS

@@ -19,12 +19,12 @@ from lastmile.access.principal import Principal
 from lastmile.ingestion.submissions import uploads
 from lastmile.ingestion.submissions.uploads import Upload
 from lastmile.serving.door.permission import may, open_to_all
-from lastmile.serving.intake import Name, PartitionKey, dataset_of, partition_of, upload_landed
+from lastmile.serving.intake.accepting import Name, PartitionKey, dataset_of, partition_of, upload_landed
+from lastmile.serving.intake.digests import decoded
+from lastmile.serving.intake.landing import new_key
+from lastmile.serving.intake.spool import too_large
 from lastmile.serving.problems import documented
 from lastmile.serving.state import Here, Serving
-from lastmile.serving.uploads.digests import decoded
-from lastmile.serving.uploads.landing import new_key
-from lastmile.serving.uploads.spool import too_large
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
 

@@ -13,14 +13,14 @@ from lastmile.access import audit
 from lastmile.access.principal import Principal
 from lastmile.ingestion.submissions import Submission
 from lastmile.serving.door.permission import may
-from lastmile.serving.intake import IdempotencyKey, Name, PartitionKey, dataset_of, partition_of
+from lastmile.serving.intake.accepting import IdempotencyKey, Name, PartitionKey, dataset_of, partition_of
+from lastmile.serving.intake.digests import verify_sha256
+from lastmile.serving.intake.landing import key_of, land, new_key
+from lastmile.serving.intake.multipart import FileOfForm
+from lastmile.serving.intake.spool import Spool, too_large
+from lastmile.serving.intake.submitted import ACCEPTED, Submitted, submitted
 from lastmile.serving.problems import documented
 from lastmile.serving.state import Here
-from lastmile.serving.submitted import ACCEPTED, Submitted, submitted
-from lastmile.serving.uploads.digests import verify_sha256
-from lastmile.serving.uploads.landing import key_of, land, new_key
-from lastmile.serving.uploads.multipart import FileOfForm
-from lastmile.serving.uploads.spool import Spool, too_large
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
 

@@ -20,9 +20,9 @@ from lastmile.ingestion.submissions.forms.keeping import submit
 from lastmile.ingestion.submissions.forms.rows import Target
 from lastmile.ingestion.submissions.forms.version import MOST_ID_CHARACTERS, Version
 from lastmile.serving.door.permission import demand_dataset, may
+from lastmile.serving.intake.submitted import ACCEPTED, Submitted, submitted
 from lastmile.serving.schemas import Problem
 from lastmile.serving.state import Here, Serving
-from lastmile.serving.submitted import ACCEPTED, Submitted, submitted
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
 

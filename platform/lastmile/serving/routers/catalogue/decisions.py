@@ -18,7 +18,7 @@ from lastmile.quarantine import discard, release
 from lastmile.quarantine.query import Selection
 from lastmile.quarantine.selection import check_for_decision
 from lastmile.serving.door.permission import may
-from lastmile.serving.routers.quarantine import counted, refuse_everything
+from lastmile.serving.routers.catalogue.quarantine import counted, refuse_everything
 from lastmile.serving.state import Here
 
 router = APIRouter(prefix="/api/v1/quarantine", tags=["catalogue"])

@@ -7,7 +7,7 @@ from lastmile.access import audit
 from lastmile.errors import UserError
 from lastmile.ingestion.submissions import Accepted, Submission, jobs
 from lastmile.ingestion.upload import checked_name
-from lastmile.serving.intake import conflict
+from lastmile.serving.intake.accepting import conflict
 from lastmile.serving.state import Serving
 from lastmile.store.landing import LANDING
 

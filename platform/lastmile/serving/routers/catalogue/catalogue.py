@@ -17,7 +17,7 @@ from lastmile.ledger import state
 from lastmile.ledger.query import DropFilter, newest_drop, page
 from lastmile.operations.status import datasets
 from lastmile.serving.door.permission import may
-from lastmile.serving.etags import UNCHANGED, tagged
+from lastmile.serving.reading.etags import UNCHANGED, tagged
 from lastmile.serving.schemas import Rows, Undecided
 from lastmile.serving.state import Here, Serving
 

@@ -13,8 +13,8 @@ from lastmile.access import audit
 from lastmile.access.principal import Principal
 from lastmile.errors import UserError
 from lastmile.serving.door.permission import may
-from lastmile.serving.masking import MASK, Veil, veil
-from lastmile.serving.negotiation import refusal
+from lastmile.serving.reading.masking import MASK, Veil, veil
+from lastmile.serving.reading.negotiation import refusal
 from lastmile.serving.state import Here
 
 router = APIRouter(prefix="/api/v1", tags=["data"])

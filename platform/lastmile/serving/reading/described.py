@@ -3,7 +3,7 @@
 from pydantic import BaseModel, Field
 
 from lastmile.catalogue import Catalogue
-from lastmile.serving.layers import Layer
+from lastmile.serving.reading.layers import Layer
 from lastmile.warehouse.reading import Relation
 
 

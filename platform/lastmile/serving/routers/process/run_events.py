@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from lastmile.access.principal import Principal
-from lastmile.serving.routers.runs import ENDED, Reader, RunId, as_run, found_run
+from lastmile.serving.routers.process.runs import ENDED, Reader, RunId, as_run, found_run
 from lastmile.serving.state import Here, Serving
 
 router = APIRouter(prefix="/api/v1", tags=["process"])

@@ -13,10 +13,18 @@ from lastmile.ingestion.submissions import Record, Submission
 from lastmile.ingestion.submissions.objects import lines
 from lastmile.ingestion.submissions.parsing import MOST_ID_CHARACTERS, MOST_RECORDS, Parsed, parse
 from lastmile.serving.door.permission import may
-from lastmile.serving.intake import IdempotencyKey, Name, PartitionKey, dataset_of, intake, opened, partition_of
+from lastmile.serving.intake.accepting import (
+    IdempotencyKey,
+    Name,
+    PartitionKey,
+    dataset_of,
+    intake,
+    opened,
+    partition_of,
+)
+from lastmile.serving.intake.submitted import ACCEPTED, Feedback, JudgedRow, Submitted, submitted
 from lastmile.serving.problems import documented, problem
 from lastmile.serving.state import Here, Serving
-from lastmile.serving.submitted import ACCEPTED, Feedback, JudgedRow, Submitted, submitted
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
 lifespan = opened

@@ -14,9 +14,9 @@ from lastmile.ingestion.submissions import jobs
 from lastmile.ingestion.submissions.jobs import Job, RecordState, State
 from lastmile.ingestion.submissions.submission import Kind
 from lastmile.serving.door.permission import demand
+from lastmile.serving.intake.submitted import Violation
 from lastmile.serving.schemas import Rows
 from lastmile.serving.state import Serving
-from lastmile.serving.submitted import Violation
 
 
 class ShownJob(BaseModel):

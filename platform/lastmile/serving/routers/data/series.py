@@ -14,10 +14,10 @@ from lastmile.errors import UserError
 from lastmile.learning.registry import series as models
 from lastmile.ledger import series as drops
 from lastmile.serving.door.permission import may
-from lastmile.serving.layers import Layer, relation
-from lastmile.serving.masking import Veil, veil
-from lastmile.serving.negotiation import refusal
-from lastmile.serving.routers.data import PATIENCE, Where
+from lastmile.serving.reading.layers import Layer, relation
+from lastmile.serving.reading.masking import Veil, veil
+from lastmile.serving.reading.negotiation import refusal
+from lastmile.serving.routers.data.data import PATIENCE, Where
 from lastmile.serving.state import Here
 from lastmile.warehouse.reading.aggregation import Part, aggregated, bucket, group, measure
 from lastmile.warehouse.reading.filters import condition, parse

@@ -1,0 +1,1 @@
+"""What is declared, where rows come from, how good they are."""

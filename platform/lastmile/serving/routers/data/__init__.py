@@ -1,0 +1,1 @@
+"""What there is: rows, statistics, SQL, aggregations, metrics, documents."""

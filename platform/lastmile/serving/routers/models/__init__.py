@@ -1,0 +1,1 @@
+"""Answers out: predictions, versions, experiments."""
