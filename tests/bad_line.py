@@ -24,6 +24,7 @@ Fault = Literal[
     "late",
     "503",
     "portal",  # a hotspot answers instead, and says all is well
+    "blocked",  # a proxy answers instead, and says it may not be
 ]
 FAULTS: tuple[Fault, ...] = (
     "no connection",
@@ -34,10 +35,12 @@ FAULTS: tuple[Fault, ...] = (
     "late",
     "503",
     "portal",
+    "blocked",
 )
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )  # fmt: skip
+_BLOCKED = b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 7\r\nConnection: close\r\n\r\n<p>Pay!"
 _PORTAL = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 9\r\nConnection: close\r\n\r\n<p>Hello!"
 
 
@@ -90,8 +93,8 @@ class _Handler(socketserver.BaseRequestHandler):
             return
         if fault == "503":
             self.request.sendall(_BUSY)
-        elif fault == "portal":
-            self.request.sendall(_PORTAL)
+        elif fault in ("portal", "blocked"):
+            self.request.sendall(_PORTAL if fault == "portal" else _BLOCKED)
         elif fault == "lost request":
             self._pass_on(asked[: len(asked) - len(asked) // 3], broken=True)
             self._reset()

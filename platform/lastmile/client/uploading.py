@@ -11,8 +11,8 @@ from lastmile.client.outbox import File, Outbox
 #: Of one request, held in memory. Of a request that breaks, what had arrived stays.
 PIECE_BYTES = 1024 * 1024
 _TUS = {"Tus-Resumable": "1.0.0"}
-#: The API knows no such upload any more, or has another place for the next piece.
-_GONE, _ELSEWHERE = (404, 410), (409,)
+#: The API knows no such upload any more; or has another place for the next piece, unless it refuses that as well.
+_GONE, _CONFLICT = (404, 410), 409
 
 
 def upload(http: httpx.Client, outbox: Outbox, file: File) -> str:
@@ -31,12 +31,9 @@ def _resumed(http: httpx.Client, file: File, length: int) -> tuple[str, int] | N
     if file.upload is None:
         return None
     try:
-        answer = request(http, "HEAD", file.upload, 200, headers=_TUS)
-    except RefusedForGood as refused:
-        if refused.problem.status in _GONE:
-            return None
-        raise
-    offset = _offset(answer)
+        offset = _arrived(http, file.upload)
+    except RefusedForGood:
+        return None
     return (file.upload, offset) if offset <= length else None
 
 
@@ -53,14 +50,20 @@ def _begun(http: httpx.Client, outbox: Outbox, file: File, length: int) -> str:
 
 
 def _sent(http: httpx.Client, place: str, offset: int, piece: bytes) -> int:
-    """How much is there after the piece. Where the API has another place, it is asked on the next try."""
+    """How much is there after the piece."""
     headers = {**_TUS, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
     try:
         return _offset(request(http, "PATCH", place, 204, headers=headers, content=piece))
     except RefusedForGood as refused:
-        if refused.problem.status in (*_GONE, *_ELSEWHERE):
+        if refused.problem.status in _GONE:
             raise Unreachable(refused.problem.detail) from None
+        if refused.problem.status == _CONFLICT and (there := _arrived(http, place)) != offset:
+            return there
         raise
+
+
+def _arrived(http: httpx.Client, place: str) -> int:
+    return _offset(request(http, "HEAD", place, 200, headers=_TUS))
 
 
 def _offset(answer: httpx.Response) -> int:

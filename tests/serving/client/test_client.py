@@ -55,11 +55,20 @@ def test_an_edit_replaces_the_row(client: Client, site: Site) -> None:
     assert ingested(site) == [{"visit": "v1", "persons": 4}]
 
 
+def test_a_revision_waits_for_the_one_before_it_in_another_partition(client: Client, site: Site) -> None:
+    receipts = [
+        client.submit("visits", {"visit": "v1", "persons": persons}, partition, record_id=record)
+        for record, partition, persons in (("r1", "2020", 1), ("r2", "2021", 2), ("r2", "2020", 3), ("r2", "2021", 4))
+    ]
+    client.send(max_seconds=20)
+    assert arrived(site) == revisions(receipts)
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     faults=st.lists(st.sampled_from(FAULTS), max_size=12),
     writes=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 50), st.sampled_from(["2020", "2021"])), max_size=12),
-    sends=st.integers(1, 3),
+    sends=st.sampled_from([1, 3, 100]),
 )
 def test_whatever_the_line_does_each_submission_is_there_once_and_revisions_are_in_order(
     line: BadLine,
@@ -143,7 +152,7 @@ def test_what_the_api_refuses_for_good_does_not_hold_up_the_rest(client: Client,
     sent = client.send(max_seconds=30)
     assert (sent.accepted, sent.refused, sent.waiting) == (48, 2, 0)
     refused = client.refused()
-    assert [one.problem.status for one in refused] == [422, 422]
+    assert {one.problem.status for one in refused} <= {409, 422}
     assert "256" in refused[0].problem.detail
     assert client.status(refused[0].receipt).state == "refused"
     assert len(ingested(site)) == 48
@@ -234,6 +243,7 @@ def test_a_file_goes_on_where_it_stopped_when_the_process_was_killed(
             process.kill()
             process.wait()
         assert client.send(max_seconds=60).waiting == 0
+    assert site.query("SELECT count(*) AS begun FROM submissions.uploads") == [{"begun": 1}]
     jobs = site.query("SELECT key FROM submissions.jobs WHERE kind = 'file'")
     assert [len(site.store.read(job["key"])) for job in jobs] == [12_000_000]
 
@@ -264,7 +274,7 @@ def test_what_json_cannot_say_is_refused_when_it_is_submitted(client: Client) ->
 
 def test_a_hotspot_that_answers_everything_refuses_nothing(client: Client, line: BadLine, site: Site) -> None:
     client.submit("visits", {"visit": "v1", "persons": 1}, "2020")
-    line.next(["portal"] * 3)
+    line.next(["portal", "blocked", "portal"])
     assert client.send(max_seconds=20).accepted == 1
     assert len(arrived(site)) == 1
 

@@ -136,15 +136,25 @@ def _submitted(name: str, body: bytes, request_id: str, principal: Principal, he
     form = _form(known, name)
     for dataset in form.datasets:
         demand_dataset(principal, dataset)
-    versions = parse(decoded(body), datetime.now(UTC), form.repeats)
-    if not 1 <= len(versions) <= MOST_SUBMISSIONS:
-        raise UserError(f"expected 1 to {MOST_SUBMISSIONS:,} submissions, found {len(versions):,}")
+    versions = _versions(body, form, parse)
     targets = {dataset: _target(known.datasets[dataset]) for dataset in form.datasets}
     with here.writing() as connection, connection.transaction():
         accepted, partition = submit(connection, form, targets, versions, principal.name)
         subject = f"{form.name}/{form.dataset}/{partition}"
         audit.record(connection, audit.Entry(principal.name, "submit form", subject, accepted.records, request_id))
     return submitted(accepted, known.datasets[form.dataset], partition)
+
+
+def _versions(body: bytes, form: Form, parse: _Parse) -> list[Version]:
+    try:
+        versions = parse(decoded(body), datetime.now(UTC), form.repeats)
+        for one in versions:
+            one.dumped()
+    except UserError as error:
+        raise HTTPException(422, str(error)) from None
+    if not 1 <= len(versions) <= MOST_SUBMISSIONS:
+        raise HTTPException(422, f"expected 1 to {MOST_SUBMISSIONS:,} submissions, found {len(versions):,}")
+    return versions
 
 
 def _form(known: Catalogue, name: str) -> Form:
