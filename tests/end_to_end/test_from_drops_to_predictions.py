@@ -1,15 +1,19 @@
 """The main job through the real daemon: drops in, predictions and a report out, whatever is killed on the way."""
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
 from checkout import PROJECT
-from end_to_end.installation import Installation, wait_for
+from end_to_end.installation import LASTMILE, Installation, answers, wait_for
 
+from lastmile.embedded.processes import free_port
 from lastmile.operations.audit import violations
 
 DATASETS = ("crop", "hhinfo", "lstk", "lstk_prod")
@@ -148,3 +152,50 @@ def test_a_changed_file_replaces_its_rows_and_a_redo_of_all_years_is_one_run(ins
         (runs,) = database.execute(made, (before, asset)).fetchone()
         assert runs <= most, "one for the changed file, one for the years, and their tables at once"
     assert [fault for dataset in DATASETS for fault in violations(database, dataset)] == []
+
+
+class Page:
+    """The commands of a page in the order in which they stand there, each with what those before it exported."""
+
+    def __init__(self, installation, folder, address):
+        self.folder, self.path = folder, f"{Path(LASTMILE).parent}:{os.environ['PATH']}"
+        self.environment = {**installation.environment, "PATH": self.path}
+        text = (PROJECT / "docs" / "api.md").read_text().replace("http://127.0.0.1:3100", address)
+        self.commands = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+    def run(self, command):
+        script = f"set -euo pipefail; touch kept; . ./kept; {command}\ndeclare -px > kept"
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+
+def test_the_commands_of_the_page_on_the_api_lead_from_an_upload_to_a_prediction(installation, tmp_path):
+    port = free_port()
+    with (tmp_path / "up.log").open("w") as output:
+        up = installation.start("up", "--port", str(free_port()), "--api-port", str(port), output=output)
+    address = f"http://127.0.0.1:{port}"
+    wait_for(lambda: answers(f"{address}/api/v1/health/ready"), 300)
+    page = Page(installation, tmp_path, address)
+    signed, sent, followed, predicted, traced, uploaded, read = page.commands
+    page.run(signed)
+    assert json.loads(page.run(sent))["records"] == 1
+    assert "event: loaded" in page.run(followed)
+
+    def answered():
+        (found,) = json.loads(page.run(predicted))["predictions"]
+        return "problem" not in found and found
+
+    found = wait_for(answered, 600, every=5)
+    assert sum(found["probabilities"].values()) == pytest.approx(1)
+    assert found["level"] in found["probabilities"]
+    assert found["reasons"]
+    assert "landing/hhinfo/2024/records/" in wait_for(lambda: "_line" in (said := page.run(traced)) and said, 300, 5)
+    assert "job" in json.loads(page.run(uploaded))
+    said = page.run(read)
+    assert '"vulnerability_level"' in said
+    assert "hhid,survey_id" in said
+    up.send_signal(signal.SIGINT)
+    assert up.wait(120) == 0

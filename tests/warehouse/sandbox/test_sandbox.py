@@ -275,3 +275,17 @@ def test_other_roles_keep_what_is_withdrawn_from_everybody(owner, database_url):
             app.execute("SELECT pg_notify('x', '')")
     finally:
         owner.execute("DROP OWNED BY other_app; DROP ROLE other_app")
+
+
+def test_a_role_made_later_gets_it_with_the_next_query_and_nothing_it_never_had(owner, database_url):
+    role_of(owner)
+    owner.execute("CREATE ROLE late_app LOGIN PASSWORD 'x'")
+    owner.execute(f"GRANT CONNECT ON DATABASE {owner.info.dbname} TO late_app")
+    try:
+        role_of(owner)
+        with psycopg.connect(database_url, user="late_app", password="x", autocommit=True) as app:
+            app.execute("SELECT pg_notify('x', ''), set_config('work_mem', '4MB', false)")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                app.execute("SELECT lo_import('/etc/passwd')")
+    finally:
+        owner.execute("DROP OWNED BY late_app; DROP ROLE late_app")

@@ -150,15 +150,33 @@ def _withdraw(connection: Connection) -> None:
     if functions:
         names = sql.SQL(", ").join(sql.SQL(name) for (name,) in functions)
         connection.execute(sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(names))
-        if others:
-            connection.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(names, others))
+    _give_back(connection)
+
+
+def _give_back(connection: Connection) -> None:
+    """What was withdrawn, to each other role that lacks some of it, such as one that was made since."""
+    lacking = connection.execute(
+        f"SELECT rolname, array_agg(p.oid::regprocedure::text) FROM {_OTHERS}, pg_proc p"
+        " WHERE proname ~ %s AND pronamespace = 'pg_catalog'::regnamespace"
+        # What everybody never had, such as lo_import, is listed there.
+        " AND NOT EXISTS (SELECT FROM pg_init_privs WHERE objoid = p.oid AND classoid = 'pg_proc'::regclass)"
+        " AND NOT has_function_privilege(others.oid, p.oid, 'EXECUTE') GROUP BY 1",
+        [_FUNCTIONS],
+    ).fetchall()
+    for role, names in lacking:
+        functions = sql.SQL(", ").join(map(sql.SQL, names))
+        connection.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(functions, sql.Identifier(role)))
+
+
+#: All roles but those of queries, of any database, and Postgres' own.
+_OTHERS = """
+    (SELECT oid, rolname FROM pg_roles
+     WHERE NOT rolsuper AND rolname !~ '^pg_' AND rolname !~ '_query(_personal)?$') AS others
+"""
 
 
 def _others(connection: Connection) -> sql.Composable | None:
-    """All roles but those of queries, of any database, and Postgres' own."""
-    found = connection.execute(
-        "SELECT rolname FROM pg_roles WHERE NOT rolsuper AND rolname !~ '^pg_' AND rolname !~ '_query(_personal)?$'"
-    ).fetchall()
+    found = connection.execute(f"SELECT rolname FROM {_OTHERS}").fetchall()
     return sql.SQL(", ").join(sql.Identifier(name) for (name,) in found) if found else None
 
 
