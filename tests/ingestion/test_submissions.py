@@ -179,6 +179,16 @@ def test_the_job_of_records_says_of_each_what_became_of_it_and_why(site: Site) -
     assert bad.reasons[0]["column"] == "persons"
 
 
+def test_a_device_that_sends_nothing_but_bad_records_holds_up_no_other(site: Site) -> None:
+    """Of a file the whole would be quarantined: more than half of it is bad."""
+    send(site, *(visit(f"bad{number}", persons=99) for number in range(9)))
+    send(site, visit("good"))
+    ingested(site)
+    (drop,) = site.drops()
+    assert (drop["state"], drop["rows_loaded"], drop["rows_quarantined"]) == ("loaded", 1, 9)
+    assert site.visits() == ["good"]
+
+
 def test_a_record_without_a_required_column_is_one_bad_row(site: Site) -> None:
     send(site, Record("visits", "2020", "r1", '{"persons":1}'))
     accepted = send(site, Record("visits", "2020", "r2", '{"persons":2}'))

@@ -18,7 +18,7 @@ from visits import HEADER, Site
 
 from lastmile.access import keys
 from lastmile.ingestion.submissions import uploads
-from lastmile.serving.routers import uploads as router
+from lastmile.serving.routers.ingest import uploads as router
 from lastmile.serving.state import Serving
 
 FILES = "/datasets/visits/files?partition=2020"

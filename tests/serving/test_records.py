@@ -238,8 +238,8 @@ def test_whatever_kills_the_process_each_record_answered_for_is_loaded_once(
 def test_accepting_imports_nothing_that_is_for_the_engine() -> None:
     code = """
 import sys, importlib
-for part in ("records", "files", "uploads", "jobs"):
-    importlib.import_module(f"lastmile.serving.routers.{part}")
+for part in ("records", "files", "uploads", "forms", "jobs"):
+    importlib.import_module(f"lastmile.serving.routers.ingest.{part}")
 from lastmile.contracts.partition import Partition
 from datetime import date
 Partition("year", date(2015, 1, 1)).window("2020")

@@ -271,7 +271,7 @@ def _load_file(load: Load, store: Store, pinned: Pinned, is_compared: bool = Tru
         found = Outcome(
             "loaded", read=load.read, format=reader.format, schema_change=change, contract_version=contract.version
         )
-        if load.bad - load.bad_discarded > contract.policy.max_bad_share * load.read:
+        if not drop.is_gathered and load.bad - load.bad_discarded > contract.policy.max_bad_share * load.read:
             _delete_rows(connection, contract.name, [drop.id])
             whole = replace(found, state="quarantined", quarantined=load.read, message=_over_the_threshold(load))
             return whole, _existing([drop.cleaned_key])

@@ -89,7 +89,7 @@ def _validated(contract: Contract, drops: Sequence[DropRead]) -> _ValidatedDrops
     too_bad = [
         one.drop.id
         for position, one in enumerate(drops)
-        if bad.get(position, 0) > contract.policy.max_bad_share * one.batch.records
+        if not one.drop.is_gathered and bad.get(position, 0) > contract.policy.max_bad_share * one.batch.records
     ]
     if too_bad:
         raise NotBatchable(too_bad)

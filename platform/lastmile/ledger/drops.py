@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from lastmile.store.landing import GATHERED
+
 State = Literal["discovered", "claimed", "loaded", "quarantined", "duplicate", "superseded", "missing", "failed"]
 
 
@@ -47,6 +49,11 @@ class Drop:
     refill: list[str] | None = None
     #: Never settled before: nothing of it can be in the table or quarantined.
     is_new: bool = False
+
+    @property
+    def is_gathered(self) -> bool:
+        """Whether it is made of single records, of many senders: no bad share of it says anything of the others."""
+        return self.key.split("/", 3)[-1].startswith(GATHERED)
 
     @property
     def requested(self) -> Literal["released", "filled"] | None:

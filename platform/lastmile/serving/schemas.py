@@ -42,7 +42,7 @@ class Status(Standing):
 
     datasets: dict[str, Standing]
     models: list[dict[str, Any]] = Field(description="the newest version of each model with its scores")
-    predictions: dict[str, int] = Field(description="number of predictions by level")
+    predictions: dict[str, dict[str, int]] = Field(description="number of predictions by model and level")
 
 
 class Drop(BaseModel):

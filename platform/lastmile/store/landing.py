@@ -3,6 +3,8 @@
 import unicodedata
 
 LANDING = "landing/"
+#: Folder within a partition of the objects that single records are gathered into.
+GATHERED = "records/"
 #: Suffixes that uploaders give to files still being written.
 _UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", "~")
 #: Limits of S3 on a key, and of file systems on each of its parts.

@@ -13,7 +13,7 @@ from itertools import groupby
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from lastmile.store.landing import LANDING
+from lastmile.store.landing import GATHERED, LANDING
 
 #: Records of one object, and of one step.
 MOST = 10_000
@@ -160,7 +160,7 @@ def _new_objects(rows: Iterable[_Row]) -> Iterator[tuple[str, str, str]]:
         every = list(found)
         for some in (every[first : first + MOST] for first in range(0, len(every), MOST)):
             # The job is in the name, so that a database brought back to an earlier state never reuses one.
-            key = f"{LANDING}{dataset}/{partition}/records/{some[0].id:012}-{str(some[0].job)[:8]}.jsonl"
+            key = f"{LANDING}{dataset}/{partition}/{GATHERED}{some[0].id:012}-{str(some[0].job)[:8]}.jsonl"
             for line, row in enumerate(some, 1):
                 row.object, row.line = key, line
             yield dataset, partition, key

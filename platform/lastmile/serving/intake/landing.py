@@ -9,16 +9,13 @@ from lastmile.ingestion.submissions import Accepted, Submission, jobs
 from lastmile.ingestion.upload import checked_name
 from lastmile.serving.intake.accepting import conflict
 from lastmile.serving.state import Serving
-from lastmile.store.landing import LANDING
-
-#: Of objects that records are gathered into.
-_RECORDS = "records/"
+from lastmile.store.landing import GATHERED, LANDING
 
 
 def key_of(dataset: str, partition: str, name: str) -> str:
     """Where the file will lie. Raises UserError for a name that it cannot have."""
-    if name.startswith(_RECORDS):
-        raise UserError(f"names below {_RECORDS} are those of records sent one by one; give the file another one")
+    if name.startswith(GATHERED):
+        raise UserError(f"names below {GATHERED} are those of records sent one by one; give the file another one")
     key = f"{LANDING}{dataset}/{partition}/{name}"
     checked_name(name)
     checked_name(key)
