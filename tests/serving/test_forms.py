@@ -159,10 +159,11 @@ def test_a_key_needs_the_datasets_of_the_repeats_too(survey: httpx.Client, api: 
         ("/forms/household/kobo", b"[]", 422),
         ("/forms/household/kobo", b"not json", 422),
         ("/forms/household/kobo", b'{"_uuid": "1", "a": NaN}', 422),
-        ("/forms/household/kobo", b'{"_uuid": "1", "a": "\\ud800"}', 422),
+        ("/forms/household/kobo", b'{"_uuid": "1", "a": "\\ud800"}', 409),
         ("/forms/household/kobo", b'{"_uuid": "1", "a": ' + b"[" * 5000 + b"]" * 5000 + b"}", 422),
         ("/forms/household/odk", b'{"value": []}', 422),
         ("/forms/household/odk", b"\xff", 422),
+        ("/forms/household/odk", b'{"type": "submission.create", "id": "1", "data": {"xml": "<data>"}}', 409),
     ],
 )
 def test_what_is_no_submission_is_a_problem_that_says_what_was_expected(

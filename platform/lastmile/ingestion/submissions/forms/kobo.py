@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lastmile.contracts.form import Review
-from lastmile.errors import UserError
-from lastmile.ingestion.submissions.forms.version import Answers, Version, identifier, moment, optional
+from lastmile.ingestion.submissions.forms.version import Answers, Malformed, Version, identifier, moment, optional
 
 _OWN = ("_", "meta/", "formhub/")
 _REVIEWS: dict[str, Review] = {
@@ -21,7 +20,7 @@ _REVIEWS: dict[str, Review] = {
 
 
 def versions(found: Any, now: datetime) -> list[Version]:
-    """One submission, a list of them, or a page of the data API. Raises UserError."""
+    """One submission, a list of them, or a page of the data API. Raises Malformed."""
     if isinstance(found, dict) and "_uuid" not in found and isinstance(found.get("results"), list):
         found = found["results"]
     return [_version(one, now) for one in (found if isinstance(found, list) else [found])]
@@ -29,8 +28,9 @@ def versions(found: Any, now: datetime) -> list[Version]:
 
 def _version(found: Any, now: datetime) -> Version:
     if not isinstance(found, dict):
-        raise UserError(f"expected a submission of KoboToolbox, a JSON object; found {found!r:.100}")
-    instance = identifier(found.get("_uuid") or found.get("meta/instanceID"), "_uuid")
+        raise Malformed(f"expected a submission of KoboToolbox, a JSON object; found {found!r:.100}")
+    named = "_uuid" if found.get("_uuid") is not None else "meta/instanceID"
+    instance = identifier(found.get(named), named)
     deprecates = optional(found.get("meta/deprecatedID"), "meta/deprecatedID")
     submitted = moment(found.get("_submission_time"), now)
     review, at = _review(found.get("_validation_status"), edited=deprecates is not None, otherwise=submitted)

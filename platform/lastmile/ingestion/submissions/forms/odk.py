@@ -16,13 +16,13 @@ from typing import Any
 
 from lastmile.contracts.form import Review
 from lastmile.errors import UserError
-from lastmile.ingestion.submissions.forms.version import Answers, Version, identifier, moment, optional
+from lastmile.ingestion.submissions.forms.version import Answers, Malformed, Version, identifier, moment, optional
 from lastmile.ingestion.submissions.forms.xforms import answers_of_xml
 
 _REVIEWS: dict[str, Review] = {
     "received": "received",
     "edited": "edited",
-    "hasissues": "issues",
+    "hasIssues": "issues",
     "approved": "approved",
     "rejected": "rejected",
 }
@@ -30,7 +30,8 @@ _LINK = "@odata.navigationLink"
 
 
 def versions(found: Any, now: datetime, repeats: Collection[str] = ()) -> list[Version]:
-    """`repeats` are those of the form. Raises UserError for what is none of these."""
+    """`repeats` are those of the form. Raises Malformed for what is none of these, UserError
+    for an event that says nothing."""
     if isinstance(found, dict):
         if "__id" in found:
             return [_submission(found, now)]
@@ -38,7 +39,7 @@ def versions(found: Any, now: datetime, repeats: Collection[str] = ()) -> list[V
             return [_submission(one, now) for one in found["value"]]
         if "type" in found:
             return [_event(found, now, repeats)]
-    raise UserError(
+    raise Malformed(
         "expected a submission of ODK Central's OData feed (with `__id`), a page of them (with `value`), or an event"
         f" (with `type`); found {found!r:.100}"
     )
@@ -46,7 +47,7 @@ def versions(found: Any, now: datetime, repeats: Collection[str] = ()) -> list[V
 
 def _submission(found: Any, now: datetime) -> Version:
     if not isinstance(found, dict):
-        raise UserError(f"expected a submission, a JSON object; found {found!r:.100}")
+        raise Malformed(f"expected a submission, a JSON object; found {found!r:.100}")
     root = identifier(found.get("__id"), "__id")
     system, meta = _object(found.get("__system")), _object(found.get("meta"))
     submitted = moment(system.get("submissionDate"), now)
@@ -66,7 +67,7 @@ def _submission(found: Any, now: datetime) -> Version:
 def _event(found: Mapping[str, Any], now: datetime, repeats: Collection[str]) -> Version:
     kind, data = str(found["type"]), _object(found.get("data"))
     if not kind.startswith("submission."):
-        raise UserError(f"expected an event of a submission, found {kind!r:.100}; send others elsewhere")
+        raise Malformed(f"expected an event of a submission, found {kind!r:.100}; send others elsewhere")
     named = identifier(found.get("id"), "id")
     if kind == "submission.delete":
         return Version(named, None, None, now, now, deleted=True, event=True)
@@ -82,10 +83,11 @@ def _event(found: Mapping[str, Any], now: datetime, repeats: Collection[str]) ->
 
 
 def _review(found: Any) -> Review:
-    state = str(found or "received").lower()
-    if state not in _REVIEWS:
-        raise UserError(f"reviewState: expected {', '.join(_REVIEWS)} or null, found {found!r:.100}")
-    return _REVIEWS[state]
+    if found is None:
+        return "received"
+    if not isinstance(found, str) or found not in _REVIEWS:
+        raise Malformed(f"reviewState: expected {', '.join(_REVIEWS)} or null, found {found!r:.100}")
+    return _REVIEWS[found]
 
 
 def _count(found: Any) -> int:

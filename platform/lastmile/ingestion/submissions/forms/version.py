@@ -12,6 +12,12 @@ from lastmile.contracts.form import Review
 from lastmile.errors import UserError
 
 MOST_ID_CHARACTERS = 256
+
+
+class Malformed(UserError):
+    """What does not have the shape of a submission, whichever its answers are."""
+
+
 _ID = re.compile(rf"[\x20-\x7e]{{1,{MOST_ID_CHARACTERS}}}")
 
 
@@ -86,7 +92,7 @@ def _answers(found: dict[str, Any]) -> Answers:
 def identifier(found: Any, what: str) -> str:
     """The id of an instance, without `uuid:` before it. Raises UserError."""
     if not isinstance(found, str) or not _ID.fullmatch(found):
-        raise UserError(
+        raise Malformed(
             f"{what}: expected an id of 1 to {MOST_ID_CHARACTERS} printable ASCII characters, found {found!r:.100}"
         )
     bare = found

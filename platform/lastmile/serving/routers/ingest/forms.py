@@ -13,15 +13,14 @@ from lastmile.catalogue import Catalogue, Dataset, FormEntry
 from lastmile.contracts.form import Form
 from lastmile.contracts.names import normal_name
 from lastmile.contracts.partition import Partition
-from lastmile.errors import UserError
 from lastmile.ingestion.submissions.forms import kobo, odk
 from lastmile.ingestion.submissions.forms.decoding import decoded
 from lastmile.ingestion.submissions.forms.keeping import submit
 from lastmile.ingestion.submissions.forms.rows import Target
-from lastmile.ingestion.submissions.forms.version import MOST_ID_CHARACTERS, Version
+from lastmile.ingestion.submissions.forms.version import MOST_ID_CHARACTERS, Malformed, Version
 from lastmile.serving.door.permission import demand_dataset, may
 from lastmile.serving.intake.submitted import ACCEPTED, Submitted, submitted
-from lastmile.serving.schemas import Problem
+from lastmile.serving.problems import documented
 from lastmile.serving.state import Here, Serving
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
@@ -29,20 +28,22 @@ router = APIRouter(prefix="/api/v1", tags=["ingest"])
 MOST_SUBMISSIONS = 1_000
 FormName = Annotated[str, Path(max_length=128, pattern=r"^[^\x00/]+$", description="the form")]
 Uploader = Annotated[Principal, may("upload")]
-_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such form"}}
-_ID = {"type": "string", "minLength": 1, "maxLength": MOST_ID_CHARACTERS, "pattern": r"^[\x20-\x7e]*$"}
-_ID_OR_NONE = {"anyOf": [_ID, {"type": "null"}]}
+_UNKNOWN = documented({404: "No such form", 409: "No submission that could be stored"})
+_ID = {"type": ["string", "number"], "minLength": 1, "maxLength": MOST_ID_CHARACTERS, "pattern": r"^[\x20-\x7e]*$"}
+_ID_OR_NONE = {"type": ["string", "number", "null"], "maxLength": MOST_ID_CHARACTERS, "pattern": r"^[\x20-\x7e]*$"}
+_REVIEW = {"enum": [None, "received", "edited", "hasIssues", "approved", "rejected"]}
 _KOBO: dict[str, Any] = {
     "type": "object",
-    "required": ["_uuid"],
     "properties": {
-        "_uuid": _ID,
-        "meta/instanceID": _ID_OR_NONE,
         "meta/deprecatedID": _ID_OR_NONE,
         "meta/rootUuid": _ID_OR_NONE,
-        "_submission_time": {"type": ["string", "null"]},
-        "_validation_status": {"type": ["object", "null"]},
+        "_submission_time": {"description": "a time; of anything else, the day it came counts"},
+        "_validation_status": {"description": "an object with `uid` and `timestamp`, where there is any"},
     },
+    "anyOf": [
+        {"required": ["_uuid"], "properties": {"_uuid": _ID}},
+        {"required": ["meta/instanceID"], "properties": {"_uuid": {"type": "null"}, "meta/instanceID": _ID}},
+    ],
 }
 _ODK: dict[str, Any] = {
     "type": "object",
@@ -50,16 +51,10 @@ _ODK: dict[str, Any] = {
     "properties": {
         "__id": _ID,
         "__system": {
-            "type": "object",
-            "properties": {
-                "reviewState": {"enum": [None, "received", "edited", "hasIssues", "approved", "rejected"]},
-                "edits": {"type": "integer"},
-                "submissionDate": {"type": ["string", "null"]},
-                "updatedAt": {"type": ["string", "null"]},
-                "deletedAt": {"type": ["string", "null"]},
-            },
+            "description": "`submissionDate`, `updatedAt`, `edits`, `reviewState`, `deletedAt`",
+            "properties": {"reviewState": _REVIEW},
         },
-        "meta": {"type": "object", "properties": {"instanceID": _ID_OR_NONE}},
+        "meta": {"properties": {"instanceID": _ID_OR_NONE}},
     },
 }
 _PAGE = {
@@ -73,7 +68,11 @@ _EVENT = {
     "properties": {
         "type": {"type": "string", "pattern": r"^submission\."},
         "id": _ID,
-        "data": {"type": "object", "description": "`xml`, a submission as XML, or `reviewState`"},
+        "data": {
+            "type": "object",
+            "description": "`xml`, a submission as XML, or `reviewState`",
+            "properties": {"reviewState": _REVIEW},
+        },
     },
 }
 
@@ -148,9 +147,7 @@ def _submitted(name: str, body: bytes, request_id: str, principal: Principal, he
 def _versions(body: bytes, form: Form, parse: _Parse) -> list[Version]:
     try:
         versions = parse(decoded(body), datetime.now(UTC), form.repeats)
-        for one in versions:
-            one.dumped()
-    except UserError as error:
+    except Malformed as error:
         raise HTTPException(422, str(error)) from None
     if not 1 <= len(versions) <= MOST_SUBMISSIONS:
         raise HTTPException(422, f"expected 1 to {MOST_SUBMISSIONS:,} submissions, found {len(versions):,}")
