@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from checkout import PROJECT
-from end_to_end.installation import LASTMILE, Installation, answers, wait_for
+from end_to_end.installation import LASTMILE, Installation, wait_for
 
 from lastmile.embedded.processes import free_port
 from lastmile.operations.audit import violations
@@ -172,12 +173,19 @@ class Page:
         return done.stdout
 
 
+def is_ready(address):
+    try:
+        return httpx.get(f"{address}/api/v1/health/ready").json()["daemon"] == "ready"
+    except (httpx.HTTPError, KeyError):
+        return False
+
+
 def test_the_commands_of_the_page_on_the_api_lead_from_an_upload_to_a_prediction(installation, tmp_path):
     port = free_port()
     with (tmp_path / "up.log").open("w") as output:
         up = installation.start("up", "--port", str(free_port()), "--api-port", str(port), output=output)
     address = f"http://127.0.0.1:{port}"
-    wait_for(lambda: answers(f"{address}/api/v1/health/ready"), 300)
+    wait_for(lambda: is_ready(address), 300)
     page = Page(installation, tmp_path, address)
     signed, sent, followed, predicted, traced, uploaded, read = page.commands
     page.run(signed)

@@ -43,8 +43,8 @@ class Policy:
     wrong_type: Literal["quarantine", "rescue"] = "quarantine"
     #: A drop with the same bytes as another one of its partition that is loaded.
     same_content: Literal["skip", "load"] = "skip"
-    #: Share of bad rows over which the whole drop is quarantined and nothing of it is loaded. Records that were sent one
-    #: by one are each judged by themselves.
+    #: Share of bad rows over which the whole drop is quarantined and nothing of it is loaded. Records sent one by one
+    #: are each judged by themselves.
     max_bad_share: float = 0.2
 
 
