@@ -1,10 +1,14 @@
 """Whatever is killed while the platform is up, it goes on without anyone's help, and every drop is loaded once."""
 
+import itertools
 import json
 import os
+import re
 import signal
+import threading
 import time
 
+import httpx
 import psutil
 import psycopg
 from end_to_end.installation import wait_for
@@ -73,6 +77,65 @@ def test_a_killed_postgres_comes_back_and_the_next_drop_is_taken(platform):
     drop(platform, "after_postgres", 2023, 3)
     wait_for(lambda: loaded(platform, "after_postgres") != [0], 240)
     assert loaded(platform, "after_postgres") == [3]
+
+
+class Senders:
+    """Threads that send one record after another over HTTP, each until it is accepted; `accepted` are those."""
+
+    def __init__(self, platform, count=4):
+        (self.url,) = set(re.findall(r"API +(http://\S+)", platform.said.read_text()))
+        self.key = platform.run("keys", "create", "senders", "--role", "device", "--dataset", "lstk", "--quiet").strip()
+        self.accepted, self.refused, self.stopping = set(), [], threading.Event()
+        self.threads = [threading.Thread(target=self._send, args=[number]) for number in range(count)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _send(self, sender):
+        headers = {"Authorization": f"Bearer {self.key}"}
+        with httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=10) as client:
+            for number in itertools.count():
+                record = {"_id": f"{sender}-{number}", "hhid": f"sent_{sender}_{number}", "name": "hens", "n": 2}
+                while not self.stopping.is_set() and not self._is_accepted(client, record):
+                    time.sleep(0.2)
+                if self.stopping.is_set():
+                    return
+
+    def _is_accepted(self, client, record):
+        try:
+            answer = client.post("/datasets/lstk/records", params={"partition": "2022"}, json=record)
+        except httpx.HTTPError:
+            return False
+        if answer.status_code == 202:
+            self.accepted.add(record["hhid"])
+        elif answer.status_code != 503:
+            self.refused.append(answer.text)
+        return answer.status_code == 202
+
+
+def test_what_is_accepted_while_postgres_the_api_and_dagster_are_killed_is_loaded_once(platform):
+    with Senders(platform) as senders:
+        for name in ("daemon", "api", "code-server", "postgres"):
+            before = len(senders.accepted)
+            wait_for(lambda before=before: len(senders.accepted) > before + 20, 120)
+            if name == "postgres":
+                kill(psutil.Process(int((platform.home / "postgres/data/postmaster.pid").read_text().split()[0])))
+            else:
+                kill(service(platform, name))
+        before = len(senders.accepted)
+        wait_for(lambda: len(senders.accepted) > before + 20, 180)
+    assert senders.refused == []
+    sent = "SELECT hhid FROM raw.lstk WHERE hhid LIKE 'sent\\_%'"
+    wait_for(lambda: senders.accepted <= {*(platform.query(sent) or ())}, 300)
+    found = platform.query(sent)
+    assert len(found) == len({*found})
 
 
 def test_no_row_was_doubled_or_lost_and_what_came_back_is_told(platform):
