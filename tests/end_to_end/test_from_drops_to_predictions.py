@@ -165,7 +165,7 @@ class Page:
         self.commands = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
     def run(self, command):
-        script = f"set -euo pipefail; touch kept; . ./kept; {command}\ndeclare -px > kept"
+        script = f"set -eu; touch kept; . ./kept; {command}\ndeclare -px > kept"
         done = subprocess.run(
             ["bash", "-c", script], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300
         )
