@@ -4,11 +4,13 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lastmile.serving.parameters import MOST, NO_NUL
+
 #: Rows of one request, and entities looked up for one.
 MOST_ROWS, MOST_IDS = 10_000, 1_000
 
-Text = Annotated[str, Field(max_length=1_024, pattern=r"^[^\x00]*$")]
-Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Text = Annotated[str, Field(max_length=1_024, pattern=NO_NUL)]
+Whole = Annotated[int, Field(ge=-MOST, le=MOST)]
 Key = Text | Whole
 Entity = Annotated[dict[Text, Key], Field(min_length=1, max_length=16)]
 Row = dict[str, Any]

@@ -3,22 +3,22 @@
 import json
 from typing import Any
 
-from lastmile.errors import UserError
+from lastmile.errors import Malformed
 
 MOST_DEPTH = 64
 
 
 def decoded(body: bytes) -> Any:
-    """Raises UserError for what is no JSON."""
+    """Raises Malformed for what is no JSON."""
     try:
         found = _DECODER.decode(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise UserError(f"expected JSON in UTF-8; {error.reason} at byte {error.start}") from None
+        raise Malformed(f"expected JSON in UTF-8; {error.reason} at byte {error.start}") from None
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise UserError(f"expected JSON; {reason}") from None
+        raise Malformed(f"expected JSON; {reason}") from None
     if _depth(found) > MOST_DEPTH:
-        raise UserError(f"expected at most {MOST_DEPTH} objects and arrays in one another, found more")
+        raise Malformed(f"expected at most {MOST_DEPTH} objects and arrays in one another, found more")
     return found
 
 

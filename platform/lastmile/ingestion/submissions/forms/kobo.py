@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lastmile.contracts.form import Review
-from lastmile.errors import UserError
+from lastmile.errors import Malformed
 from lastmile.ingestion.submissions.forms.version import Answers, Version, identifier, moment, optional
 
 _OWN = ("_", "meta/", "formhub/")
@@ -21,7 +21,7 @@ _REVIEWS: dict[str, Review] = {
 
 
 def versions(found: Any, now: datetime) -> list[Version]:
-    """One submission, a list of them, or a page of the data API. Raises UserError."""
+    """One submission, a list of them, or a page of the data API. Raises Malformed."""
     if isinstance(found, dict) and "_uuid" not in found and isinstance(found.get("results"), list):
         found = found["results"]
     return [_version(one, now) for one in (found if isinstance(found, list) else [found])]
@@ -29,7 +29,7 @@ def versions(found: Any, now: datetime) -> list[Version]:
 
 def _version(found: Any, now: datetime) -> Version:
     if not isinstance(found, dict):
-        raise UserError(f"expected a submission of KoboToolbox, a JSON object; found {found!r:.100}")
+        raise Malformed(f"expected a submission of KoboToolbox, a JSON object; found {found!r:.100}")
     instance = identifier(found.get("_uuid") or found.get("meta/instanceID"), "_uuid")
     deprecates = optional(found.get("meta/deprecatedID"), "meta/deprecatedID")
     submitted = moment(found.get("_submission_time"), now)

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from lastmile.contracts.form import Review
-from lastmile.errors import UserError
+from lastmile.errors import Malformed
 from lastmile.ingestion.submissions.forms.version import Answers, Version, identifier, moment, optional
 from lastmile.ingestion.submissions.forms.xforms import answers_of_xml
 
@@ -30,7 +30,7 @@ _LINK = "@odata.navigationLink"
 
 
 def versions(found: Any, now: datetime, repeats: Collection[str] = ()) -> list[Version]:
-    """`repeats` are those of the form. Raises UserError for what is none of these."""
+    """`repeats` are those of the form. Raises Malformed for what is none of these."""
     if isinstance(found, dict):
         if "__id" in found:
             return [_submission(found, now)]
@@ -38,7 +38,7 @@ def versions(found: Any, now: datetime, repeats: Collection[str] = ()) -> list[V
             return [_submission(one, now) for one in found["value"]]
         if "type" in found:
             return [_event(found, now, repeats)]
-    raise UserError(
+    raise Malformed(
         "expected a submission of ODK Central's OData feed (with `__id`), a page of them (with `value`), or an event"
         f" (with `type`); found {found!r:.100}"
     )
@@ -46,7 +46,7 @@ def versions(found: Any, now: datetime, repeats: Collection[str] = ()) -> list[V
 
 def _submission(found: Any, now: datetime) -> Version:
     if not isinstance(found, dict):
-        raise UserError(f"expected a submission, a JSON object; found {found!r:.100}")
+        raise Malformed(f"expected a submission, a JSON object; found {found!r:.100}")
     root = identifier(found.get("__id"), "__id")
     system, meta = _object(found.get("__system")), _object(found.get("meta"))
     submitted = moment(system.get("submissionDate"), now)
@@ -66,7 +66,7 @@ def _submission(found: Any, now: datetime) -> Version:
 def _event(found: Mapping[str, Any], now: datetime, repeats: Collection[str]) -> Version:
     kind, data = str(found["type"]), _object(found.get("data"))
     if not kind.startswith("submission."):
-        raise UserError(f"expected an event of a submission, found {kind!r:.100}; send others elsewhere")
+        raise Malformed(f"expected an event of a submission, found {kind!r:.100}; send others elsewhere")
     named = identifier(found.get("id"), "id")
     if kind == "submission.delete":
         return Version(named, None, None, now, now, deleted=True, event=True)
@@ -78,13 +78,13 @@ def _event(found: Mapping[str, Any], now: datetime, repeats: Collection[str]) ->
         return Version(instance, root, deprecates, now, now, answers=answers, review=review, event=True)
     if "reviewState" in data:
         return Version(named, None, None, now, now, review=_review(data["reviewState"]), event=True)
-    raise UserError(f"{kind}: expected `xml` or `reviewState` in `data`, found {', '.join(data) or 'neither'}")
+    raise Malformed(f"{kind}: expected `xml` or `reviewState` in `data`, found {', '.join(data) or 'neither'}")
 
 
 def _review(found: Any) -> Review:
     state = str(found or "received").lower()
     if state not in _REVIEWS:
-        raise UserError(f"reviewState: expected {', '.join(_REVIEWS)} or null, found {found!r:.100}")
+        raise Malformed(f"reviewState: expected {', '.join(_REVIEWS)} or null, found {found!r:.100}")
     return _REVIEWS[state]
 
 

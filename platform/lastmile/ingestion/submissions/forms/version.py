@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from lastmile.contracts.form import Review
-from lastmile.errors import UserError
+from lastmile.errors import Malformed
 
 MOST_ID_CHARACTERS = 256
 _ID = re.compile(rf"[\x20-\x7e]{{1,{MOST_ID_CHARACTERS}}}")
@@ -48,11 +48,11 @@ class Version:
         return sorted({self.instance, *filter(None, (self.root, self.deprecates))})
 
     def dumped(self, option: int | None = None) -> bytes:
-        """Raises UserError for a text that is none."""
+        """Raises Malformed for a text that is none."""
         try:
             return orjson.dumps(self, option=option)
         except TypeError as error:
-            raise UserError(f"submission {self.instance}: expected JSON that can be stored; {error}") from None
+            raise Malformed(f"submission {self.instance}: expected JSON that can be stored; {error}") from None
 
     @property
     def digest(self) -> bytes:
@@ -84,9 +84,9 @@ def _answers(found: dict[str, Any]) -> Answers:
 
 
 def identifier(found: Any, what: str) -> str:
-    """The id of an instance, without `uuid:` before it. Raises UserError."""
+    """The id of an instance, without `uuid:` before it. Raises Malformed."""
     if not isinstance(found, str) or not _ID.fullmatch(found):
-        raise UserError(
+        raise Malformed(
             f"{what}: expected an id of 1 to {MOST_ID_CHARACTERS} printable ASCII characters, found {found!r:.100}"
         )
     bare = found

@@ -13,7 +13,7 @@ from lastmile.catalogue import Catalogue, Dataset, FormEntry
 from lastmile.contracts.form import Form
 from lastmile.contracts.names import normal_name
 from lastmile.contracts.partition import Partition
-from lastmile.errors import UserError
+from lastmile.errors import Malformed
 from lastmile.ingestion.submissions.forms import kobo, odk
 from lastmile.ingestion.submissions.forms.decoding import decoded
 from lastmile.ingestion.submissions.forms.keeping import submit
@@ -21,15 +21,15 @@ from lastmile.ingestion.submissions.forms.rows import Target
 from lastmile.ingestion.submissions.forms.version import MOST_ID_CHARACTERS, Version
 from lastmile.serving.door.permission import demand_dataset, may
 from lastmile.serving.intake.submitted import ACCEPTED, Submitted, submitted
-from lastmile.serving.schemas import Problem
+from lastmile.serving.problems import documented
 from lastmile.serving.state import Here, Serving
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
 
 MOST_SUBMISSIONS = 1_000
-FormName = Annotated[str, Path(max_length=128, pattern=r"^[^\x00/]+$", description="the form")]
+FormName = Annotated[str, Path(max_length=128, pattern=r"^[^\x00/]+$", description="the form", examples=["household"])]
 Uploader = Annotated[Principal, may("upload")]
-_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such form"}}
+_UNKNOWN = documented({404: "No such form"})
 _ID = {"type": "string", "minLength": 1, "maxLength": MOST_ID_CHARACTERS, "pattern": r"^[\x20-\x7e]*$"}
 _ID_OR_NONE = {"anyOf": [_ID, {"type": "null"}]}
 _KOBO: dict[str, Any] = {
@@ -138,7 +138,7 @@ def _submitted(name: str, body: bytes, request_id: str, principal: Principal, he
         demand_dataset(principal, dataset)
     versions = parse(decoded(body), datetime.now(UTC), form.repeats)
     if not 1 <= len(versions) <= MOST_SUBMISSIONS:
-        raise UserError(f"expected 1 to {MOST_SUBMISSIONS:,} submissions, found {len(versions):,}")
+        raise Malformed(f"expected 1 to {MOST_SUBMISSIONS:,} submissions, found {len(versions):,}")
     targets = {dataset: _target(known.datasets[dataset]) for dataset in form.datasets}
     with here.writing() as connection, connection.transaction():
         accepted, partition = submit(connection, form, targets, versions, principal.name)
