@@ -85,7 +85,7 @@ def test_an_experiment_is_started_listed_ramped_stopped_and_in_the_audit_log(kno
     assert started["basis"] == "200 rows"
     assert [one["name"] for one in client.get("/experiments?model=fields").json()] == ["learned"]
     assert posted(client, "/experiments/learned/ramp", share=0.5, why="fine so far")["share"] == 0.5
-    assert "one at a time" in posted(client, "/experiments", 422, **NEW | {"name": "other"})["detail"]
+    assert "one at a time" in posted(client, "/experiments", 409, **NEW | {"name": "other"})["detail"]
     assert posted(client, "/experiments/learned/stop", why="called off")["state"] == "stopped"
     assert "is stopped" in posted(client, "/experiments/learned/stop", 409, why="again")["detail"]
     events = client.get("/experiments/learned").json()["events"]

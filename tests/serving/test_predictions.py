@@ -111,7 +111,7 @@ def test_another_version_answers_on_request(client, known):
     ],
 )
 def test_a_row_that_the_schema_refuses_is_named_with_what_is_wrong(client, known, change, fault):
-    found = ask(client, rows=[known.row(1), known.row(2) | change], status=422)
+    found = ask(client, rows=[known.row(1), known.row(2) | change], status=409)
     assert found["errors"] == [{"row": 1, **fault}]
 
 

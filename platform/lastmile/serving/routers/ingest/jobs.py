@@ -136,6 +136,10 @@ async def follow(job: UUID, socket: WebSocket) -> None:
         task.cancel()
 
 
+#: It looks itself who follows, since it answers by closing.
+follow.permission = follower.permission  # type: ignore[attr-defined]  # see `demanded_by`
+
+
 async def _send(socket: WebSocket, here: Serving, now: Job, principal: Principal) -> None:
     seen = None
     with suppress(WebSocketDisconnect):
