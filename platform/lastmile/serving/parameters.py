@@ -17,6 +17,8 @@ MOST = 2**53
 
 Text = Annotated[str, Field(max_length=256, pattern=NO_NUL)]
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=NO_NUL)]
+#: Of fields that have a `Name` each: what pydantic says of them leaves others free.
+NAMED = {"propertyNames": {"minLength": 1, "maxLength": 256, "pattern": NO_NUL}}
 #: Of a table or a column.
 Identifier = Annotated[str, Field(max_length=63, pattern=NO_NUL)]
 Id = Annotated[int, Field(ge=1, le=MOST)]

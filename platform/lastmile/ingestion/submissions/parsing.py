@@ -90,7 +90,7 @@ def _id(place: int, found: Any) -> str | None:
 def _revision(place: int, found: Any) -> int | None:
     if found is None:
         return None
-    digits = _digits(found)[:20] if isinstance(found, _Number) else ""
+    digits = _digits(found)[:22].removesuffix(".0") if isinstance(found, _Number) else ""
     if not digits.isdecimal() or int(digits) > MOST_REVISION:
         raise Malformed(f"record {place}: expected in {REVISION} a whole number from 0 on, found {_shown(found)}")
     return int(digits)

@@ -33,11 +33,12 @@ _free = threading.BoundedSemaphore(_MOST)
 Analyst = Annotated[Principal, may("query")]
 
 
+#: Strict: a text that is too long is no number.
 Value = (
     Annotated[str, Field(max_length=10_000, pattern=NO_NUL)]
-    | Annotated[int, Field(ge=-MOST, le=MOST)]
-    | float
-    | bool
+    | Annotated[int, Field(strict=True, ge=-MOST, le=MOST)]
+    | Annotated[float, Field(strict=True)]
+    | Annotated[bool, Field(strict=True)]
     | None
 )
 

@@ -31,7 +31,7 @@ FormName = Annotated[str, Path(max_length=128, pattern=r"^[^\x00/]+$", descripti
 Uploader = Annotated[Principal, may("upload")]
 _UNKNOWN = documented({404: "No such form"})
 _ID = {"type": "string", "minLength": 1, "maxLength": MOST_ID_CHARACTERS, "pattern": r"^[\x20-\x7e]*$"}
-_ID_OR_NONE = {"anyOf": [_ID, {"type": "null"}]}
+_ID_OR_NONE = {"anyOf": [_ID | {"minLength": 0}, {"type": "null"}]}
 _KOBO: dict[str, Any] = {
     "type": "object",
     "required": ["_uuid"],
@@ -41,7 +41,7 @@ _KOBO: dict[str, Any] = {
         "meta/deprecatedID": _ID_OR_NONE,
         "meta/rootUuid": _ID_OR_NONE,
         "_submission_time": {"type": ["string", "null"]},
-        "_validation_status": {"type": ["object", "null"]},
+        "_validation_status": {"description": "an object with `uid`; anything else says nothing"},
     },
 }
 _ODK: dict[str, Any] = {
