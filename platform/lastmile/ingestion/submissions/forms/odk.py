@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from lastmile.contracts.form import Review
-from lastmile.errors import Malformed
+from lastmile.errors import Malformed, UserError
 from lastmile.ingestion.submissions.forms.version import Answers, Version, identifier, moment, optional
 from lastmile.ingestion.submissions.forms.xforms import answers_of_xml
 
@@ -78,13 +78,13 @@ def _event(found: Mapping[str, Any], now: datetime, repeats: Collection[str]) ->
         return Version(instance, root, deprecates, now, now, answers=answers, review=review, event=True)
     if "reviewState" in data:
         return Version(named, None, None, now, now, review=_review(data["reviewState"]), event=True)
-    raise Malformed(f"{kind}: expected `xml` or `reviewState` in `data`, found {', '.join(data) or 'neither'}")
+    raise UserError(f"{kind}: expected `xml` or `reviewState` in `data`, found {', '.join(data) or 'neither'}")
 
 
 def _review(found: Any) -> Review:
     state = str(found or "received").lower()
     if state not in _REVIEWS:
-        raise Malformed(f"reviewState: expected {', '.join(_REVIEWS)} or null, found {found!r:.100}")
+        raise UserError(f"reviewState: expected {', '.join(_REVIEWS)} or null, found {found!r:.100}")
     return _REVIEWS[state]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from lastmile.contracts.form import Review
-from lastmile.errors import Malformed
+from lastmile.errors import Malformed, UserError
 
 MOST_ID_CHARACTERS = 256
 _ID = re.compile(rf"[\x20-\x7e]{{1,{MOST_ID_CHARACTERS}}}")
@@ -96,7 +96,13 @@ def identifier(found: Any, what: str) -> str:
 
 
 def optional(found: Any, what: str) -> str | None:
-    return None if found in (None, "") else identifier(found, what)
+    """Raises UserError for one that is none."""
+    if found in (None, ""):
+        return None
+    try:
+        return identifier(found, what)
+    except Malformed as refused:  # what is no id of another submission does not make this one malformed
+        raise UserError(str(refused)) from None
 
 
 def moment(found: Any, otherwise: datetime) -> datetime:

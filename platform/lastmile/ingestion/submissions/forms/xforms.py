@@ -5,28 +5,28 @@ from collections.abc import Collection
 from xml.etree.ElementTree import Element, ParseError
 from xml.etree.ElementTree import fromstring as parsed
 
-from lastmile.errors import Malformed
+from lastmile.errors import UserError
 from lastmile.ingestion.submissions.forms.version import Answers, optional
 
 
 def answers_of_xml(text: str, repeats: Collection[str]) -> tuple[Answers, str | None, str | None]:
     """Answers, `instanceID` and `deprecatedID`. `repeats` are known ones: with one entry, one looks as a group does.
 
-    Raises Malformed.
+    Raises UserError.
     """
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise Malformed("xml: expected a submission without a document type")
+        raise UserError("xml: expected a submission without a document type")
     try:
         root = parsed(text.encode())  # noqa: S314  # it has no document type, so no entities
     except (ParseError, UnicodeEncodeError, ValueError) as error:
-        raise Malformed(f"xml: expected a submission as XML; {error}") from None
+        raise UserError(f"xml: expected a submission as XML; {error}") from None
     meta = next((one for one in root if _name(one) == "meta"), None)
     named = {_name(one): one.text for one in meta} if meta is not None else {}
     answers = Answers()
     try:
         _collect(root, "", answers, repeats, top=True)
     except RecursionError:
-        raise Malformed("xml: expected a submission; it is nested too deeply") from None
+        raise UserError("xml: expected a submission; it is nested too deeply") from None
     return (
         answers,
         optional(named.get("instanceID"), "meta/instanceID"),

@@ -30,18 +30,20 @@ MOST_SUBMISSIONS = 1_000
 FormName = Annotated[str, Path(max_length=128, pattern=r"^[^\x00/]+$", description="the form", examples=["household"])]
 Uploader = Annotated[Principal, may("upload")]
 _UNKNOWN = documented({404: "No such form"})
-_ID = {"type": "string", "minLength": 1, "maxLength": MOST_ID_CHARACTERS, "pattern": r"^[\x20-\x7e]*$"}
-_ID_OR_NONE = {"anyOf": [_ID | {"minLength": 0}, {"type": "null"}]}
+#: What comes from elsewhere is read as leniently as it can be: only what identifies a submission has to be as it must.
+_ID = {"type": ["string", "number"], "minLength": 1, "maxLength": MOST_ID_CHARACTERS, "pattern": r"^[\x20-\x7e]*$"}
+_ANOTHER = {"description": "an id, where there is one"}
+_TIME = {"description": "a time as ISO 8601"}
 _KOBO: dict[str, Any] = {
     "type": "object",
     "required": ["_uuid"],
     "properties": {
         "_uuid": _ID,
-        "meta/instanceID": _ID_OR_NONE,
-        "meta/deprecatedID": _ID_OR_NONE,
-        "meta/rootUuid": _ID_OR_NONE,
-        "_submission_time": {"type": ["string", "null"]},
-        "_validation_status": {"description": "an object with `uid`; anything else says nothing"},
+        "meta/instanceID": _ANOTHER,
+        "meta/deprecatedID": _ANOTHER,
+        "meta/rootUuid": _ANOTHER,
+        "_submission_time": _TIME,
+        "_validation_status": {"description": "an object with `uid` and `timestamp`"},
     },
 }
 _ODK: dict[str, Any] = {
@@ -49,17 +51,8 @@ _ODK: dict[str, Any] = {
     "required": ["__id"],
     "properties": {
         "__id": _ID,
-        "__system": {
-            "type": "object",
-            "properties": {
-                "reviewState": {"enum": [None, "received", "edited", "hasIssues", "approved", "rejected"]},
-                "edits": {"type": "integer"},
-                "submissionDate": {"type": ["string", "null"]},
-                "updatedAt": {"type": ["string", "null"]},
-                "deletedAt": {"type": ["string", "null"]},
-            },
-        },
-        "meta": {"type": "object", "properties": {"instanceID": _ID_OR_NONE}},
+        "__system": {"description": "an object with `reviewState`, `edits`, and times"},
+        "meta": {"description": "an object with `instanceID`"},
     },
 }
 _PAGE = {
@@ -73,7 +66,7 @@ _EVENT = {
     "properties": {
         "type": {"type": "string", "pattern": r"^submission\."},
         "id": _ID,
-        "data": {"type": "object", "description": "`xml`, a submission as XML, or `reviewState`"},
+        "data": {"description": "`xml`, a submission as XML, or `reviewState`"},
     },
 }
 

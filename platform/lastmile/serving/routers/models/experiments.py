@@ -22,7 +22,7 @@ router = APIRouter(prefix="/api/v1", tags=["models"])
 
 Reader = Annotated[Principal, may("read")]
 Deployer = Annotated[Principal, may("deploy")]
-Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
+Name = Annotated[Text, Path()]
 Share = Annotated[float, Field(gt=0, lt=1, description="of units that treatments get")]
 
 _ENGINE = "lastmile.serving.engine.experimenting"

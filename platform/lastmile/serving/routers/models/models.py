@@ -33,7 +33,7 @@ Reader = Annotated[Principal, may("read")]
 Deployer = Annotated[Principal, may("deploy")]
 Runner = Annotated[Principal, may("run")]
 Name = Annotated[Text, Path(examples=MODEL)]
-Number = Annotated[str, Path(pattern=r"^[1-9][0-9]{0,8}$", examples=["1"])]
+Number = Annotated[Text, Path(examples=["1"])]
 Version = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$", description="number of a version")]
 Why = Annotated[
     str, Field(min_length=1, max_length=1_024, pattern=r"^[^\x00]*\S[^\x00]*$", description="the reason, kept")

@@ -5,6 +5,7 @@ it is back where it is away.
 """
 
 import hashlib
+import re
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response
@@ -17,14 +18,16 @@ from lastmile.learning.registry.summary import versions_of_runs
 from lastmile.ledger.query import of_runs
 from lastmile.operations.daemon import daemon
 from lastmile.serving.door.permission import may
-from lastmile.serving.parameters import NO_NUL, Name
+from lastmile.serving.parameters import NO_NUL, Name, Text
 from lastmile.serving.state import Here, Serving
 
 router = APIRouter(prefix="/api/v1", tags=["process"])
 
 Reader = Annotated[Principal, may("read")]
 Runner = Annotated[Principal, may("run")]
-RunId = Annotated[str, Path(pattern=r"^([a-z]{8}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
+RunId = Annotated[Text, Path()]
+#: Of a backfill, of a run.
+_IDS = re.compile(r"[a-z]{8}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -219,9 +222,7 @@ def cancel(run: RunId, runner: Runner, here: Here, request: Request) -> Run:
 @router.get("/runs/{run}/results", summary="What a run made.")
 def results(run: RunId, reader: Reader, here: Here) -> Results:
     """Assets with their numbers, checks, and what it ingested and trained; also of one that is under way."""
-    found = here.engine("dagster").call(f"{_FOLLOWING}:results", run=run, most=_MOST_RESULTS)
-    if found is None:
-        raise _unknown(run)
+    found = _looked_up(here, run, "results", most=_MOST_RESULTS)
     with here.reading() as connection:
         drops = of_runs(connection, here.store.url, found["runs"], _MOST_RESULTS)
         versions = versions_of_runs(connection, found["runs"])
@@ -237,10 +238,15 @@ def results(run: RunId, reader: Reader, here: Here) -> Results:
 
 
 def found_run(here: Serving, run: str) -> dict[str, Any]:
-    found: dict[str, Any] | None = here.engine("dagster").call(f"{_FOLLOWING}:find", run=run)
+    return _looked_up(here, run, "find")
+
+
+def _looked_up(here: Serving, run: str, how: str, **more: Any) -> dict[str, Any]:
+    """Raises HTTPException (404)."""
+    found = here.engine("dagster").call(f"{_FOLLOWING}:{how}", run=run, **more) if _IDS.fullmatch(run) else None
     if found is None:
-        raise _unknown(run)
-    return found
+        raise HTTPException(404, f"there is no run {run:.100}; GET /api/v1/runs lists those there are")
+    return dict(found)
 
 
 def as_run(found: dict[str, Any], reader: Principal) -> Run:
@@ -272,7 +278,3 @@ def _audit(connection: Connection, principal: Principal, action: str, run: str, 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _unknown(run: str) -> HTTPException:
-    return HTTPException(404, f"there is no run {run}; GET /api/v1/runs lists those there are")
