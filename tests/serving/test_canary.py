@@ -169,10 +169,8 @@ def paths(known: Known) -> Iterator[str]:
 
 def shown(answer: httpx.Response) -> str:
     """All that is in it, its headers too; of a file its values."""
-    compressed = "parquet" in answer.headers.get("content-type", "") or "arrow" in answer.headers.get(
-        "content-type", ""
-    )
-    body = read(answer).write_json() if compressed and answer.status_code == 200 else answer.text
+    is_compressed = answer.is_success and "apache" in answer.headers.get("content-type", "")
+    body = read(answer).write_json() if is_compressed else answer.text
     return f"{dict(answer.headers)} {body}"
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from lastmile.serving.parameters import MOST, NAMED, NO_NUL, Name
 
@@ -10,7 +10,14 @@ from lastmile.serving.parameters import MOST, NAMED, NO_NUL, Name
 MOST_ROWS, MOST_IDS = 10_000, 1_000
 
 Text = Annotated[str, Field(max_length=1_024, pattern=NO_NUL)]
-Whole = Annotated[int, Field(ge=-MOST, le=MOST)]
+
+
+def _whole(found: Any) -> Any:
+    """JSON knows one kind of number: `1.0` is whole."""
+    return int(found) if isinstance(found, float) and found.is_integer() else found
+
+
+Whole = Annotated[int, BeforeValidator(_whole), Field(ge=-MOST, le=MOST)]
 Key = Text | Whole
 Entity = Annotated[dict[Name, Key], Field(min_length=1, max_length=16, json_schema_extra=NAMED)]
 Row = dict[str, Any]
