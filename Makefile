@@ -4,7 +4,7 @@ INSTALLED = .venv/.installed
 # Whole files, handed out one at a time, the longest first; a third worker has the two cores while others wait for servers.
 PYTEST = .venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test test-all soak bench bench-quick bench-latency bench-serving dbt-ci lint clean
+.PHONY: help run test test-all soak bench bench-quick bench-latency bench-serving dbt-ci openapi lint clean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -35,6 +35,9 @@ bench-serving: $(INSTALLED) ## the API under load, next to others that serve the
 
 dbt-ci: $(INSTALLED) ## build and test what a change of the dbt project touches, beside what is in use
 	@.venv/bin/lastmile dbt-ci
+
+openapi: $(INSTALLED) ## write what the API is, as docs/openapi.json; a test says what a change breaks
+	@.venv/bin/python -m lastmile.serving.openapi docs/openapi.json
 
 lint: $(INSTALLED) ## style and types only
 	@.venv/bin/ruff check --quiet

@@ -17,6 +17,10 @@ class UserError(Exception):
     """Printed as one line by the command line, without a traceback; the exit code is 1."""
 
 
+class Malformed(UserError):
+    """What was sent is not of the form that is expected there; the same again would be refused again."""
+
+
 class Unreachable(UserError):
     """What the platform stands on does not answer, or denies it: trying again later may help."""
 

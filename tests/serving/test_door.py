@@ -7,6 +7,7 @@ import sys
 
 import httpx
 import pytest
+from routes import every_route
 from serving.conftest import GENEROUS, running
 
 from lastmile.serving.app import make_app
@@ -103,19 +104,6 @@ def test_every_endpoint_says_whom_it_lets_in(here):
     routes = [route for route in every_route(make_app(here)) if hasattr(route, "dependant")]
     assert len(routes) > 20
     assert {demanded_by(route) for route in routes} >= {None, "read", "administer"}
-
-
-def every_route(app):
-    """With those of included routers."""
-    found, waiting = [], [app]
-    while waiting:
-        one = waiting.pop()
-        for route in getattr(one, "routes", ()) or ():
-            found.append(route)
-            waiting.append(route)
-        if router := getattr(one, "original_router", None) or getattr(one, "router", None):
-            waiting.append(router)
-    return found
 
 
 def test_who_was_known_stays_known_while_the_database_is_away(here, site, monkeypatch):

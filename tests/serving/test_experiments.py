@@ -85,7 +85,7 @@ def test_an_experiment_is_started_listed_ramped_stopped_and_in_the_audit_log(kno
     assert started["basis"] == "200 rows"
     assert [one["name"] for one in client.get("/experiments?model=fields").json()] == ["learned"]
     assert posted(client, "/experiments/learned/ramp", share=0.5, why="fine so far")["share"] == 0.5
-    assert "one at a time" in posted(client, "/experiments", 422, **NEW | {"name": "other"})["detail"]
+    assert "one at a time" in posted(client, "/experiments", 409, **NEW | {"name": "other"})["detail"]
     assert posted(client, "/experiments/learned/stop", why="called off")["state"] == "stopped"
     assert "is stopped" in posted(client, "/experiments/learned/stop", 409, why="again")["detail"]
     events = client.get("/experiments/learned").json()["events"]
@@ -108,18 +108,18 @@ def test_a_treatment_decided_for_is_promoted_and_answers(known, client):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "status"),
     [
-        {"size": None},
-        {"detect": 0.1},
-        {"share": 0.5},
-        {"unit": ["colour"]},
-        {"metric": "beauty"},
-        {"treatments": ["1"]},
+        ({"size": None}, 422),
+        ({"detect": 0.1}, 422),
+        ({"share": 0.5}, 409),
+        ({"unit": ["colour"]}, 409),
+        ({"metric": "beauty"}, 409),
+        ({"treatments": ["1"]}, 409),
     ],
 )
-def test_a_plan_that_cannot_be_meant_is_refused(client, change):
-    posted(client, "/experiments", 422, **NEW | change)
+def test_a_plan_that_cannot_be_meant_is_refused(client, change, status):
+    posted(client, "/experiments", status, **NEW | change)
 
 
 def test_who_may_not_deploy_changes_no_experiment(api):

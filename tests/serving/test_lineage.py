@@ -146,10 +146,10 @@ def test_personal_values_are_masked_but_those_given(made, viewer):
 @pytest.mark.parametrize(
     ("path", "params", "status", "said"),
     [
-        ("raw/visits", {}, 422, "say which row"),
+        ("raw/visits", {}, 409, "say which row"),
         ("raw/visits", {"key": "visit"}, 422, "expected String should match"),
-        ("raw/visits", {"line": 2}, 422, "which with `drop`"),
-        ("features/visits", {"drop": 2}, 422, "of another, say its key"),
+        ("raw/visits", {"line": 2}, 409, "which with `drop`"),
+        ("features/visits", {"drop": 2}, 409, "of another, say its key"),
         ("raw/visits", {"key": "nothing=1"}, 409, "has no column nothing"),
         ("raw/visits", {"key": "persons=many"}, 409, "not of its column's type"),
         ("raw/visits", {"key": "visit=' OR 1=1 --"}, 404, "no such row"),

@@ -77,7 +77,7 @@ def test_ten_sends_at_once_of_the_same_are_one(site: Site, api) -> None:
     assert len({answer.json()["job"] for answer in answers}) == 1
     assert sum("Idempotency-Replayed" in answer.headers for answer in answers) == 9
     other = api(f"/api/v1{RECORDS}", "POST", json=record | {"persons": 1}, headers=headers)
-    assert other.status_code == 422
+    assert other.status_code == 409
     ingested(site)
     assert site.visits() == ["v1"]
     assert site.query("SELECT count(*) AS n FROM access.audit WHERE action = 'submit records'") == [{"n": 1}]
@@ -105,8 +105,8 @@ def test_what_is_no_record_is_refused_with_the_reason(device: httpx.Client, body
 
 def test_another_dataset_partition_or_format_is_refused(device: httpx.Client) -> None:
     assert device.post("/datasets/other/records", json=GOOD).status_code == 403
-    assert device.post("/datasets/visits/records?partition=1999", json=GOOD).status_code == 422
-    assert device.post("/datasets/visits/records?partition=2020-01", json=GOOD).status_code == 422
+    assert device.post("/datasets/visits/records?partition=1999", json=GOOD).status_code == 409
+    assert device.post("/datasets/visits/records?partition=2020-01", json=GOOD).status_code == 409
     assert device.post(RECORDS, content="a,b", headers={"Content-Type": "text/csv"}).status_code == 415
 
 
@@ -121,7 +121,7 @@ def test_validated_at_once_rows_are_judged_as_their_drop_will_be(site: Site, dev
     only = device.post(f"{RECORDS}&validate=only", json=[GOOD, bad]).json()
     assert [row["valid"] for row in only["rows"]] == [True, False]
     refused = device.post(f"{RECORDS}&validate=now", json=[GOOD, bad, {"persons": 1}])
-    assert refused.status_code == 422
+    assert refused.status_code == 409
     faults = {row["line"]: row["violations"] for row in refused.json()["errors"]}
     assert set(faults) == {2, 3}
     assert {one["rule"] for one in faults[3]} == {"required"}

@@ -13,7 +13,7 @@ from psycopg import InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout, TooManyRequests
 from starlette.exceptions import HTTPException
 
-from lastmile.errors import Unreachable, UserError
+from lastmile.errors import Malformed, Unreachable, UserError
 from lastmile.serving.schemas import Problem
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,10 @@ def report_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
         return problem(422, "; ".join(map(_fault, error.errors())))
+
+    @app.exception_handler(Malformed)
+    async def malformed_for_a_room(_: Request, error: Malformed) -> JSONResponse:
+        return problem(422, str(error))
 
     @app.exception_handler(UserError)
     async def refused_by_a_room(_: Request, error: UserError) -> JSONResponse:

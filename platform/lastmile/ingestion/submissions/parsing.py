@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from lastmile.errors import UserError
+from lastmile.errors import Malformed
 
 #: Fields of a record that are about it and no columns of its row.
 ID, REVISION = "_id", "_revision"
 MOST_RECORDS = 10_000
 MOST_ID_CHARACTERS = 256
-_MOST = 2**63
+#: Nanoseconds since 1970 are below it, until 2116.
+MOST_REVISION = 2**62
 
 
 class Parsed(NamedTuple):
@@ -29,10 +30,10 @@ class Parsed(NamedTuple):
 
 
 def parse(body: bytes, is_lines: bool) -> list[Parsed]:
-    """The records of one JSON object, an array of objects, or lines of objects. Raises UserError."""
+    """The records of one JSON object, an array of objects, or lines of objects. Raises Malformed."""
     found = [_record(place, value) for place, value in enumerate(_values(body, is_lines), 1)]
     if not 1 <= len(found) <= MOST_RECORDS:
-        raise UserError(
+        raise Malformed(
             f"expected 1 to {MOST_RECORDS:,} records, found {len(found):,}; send them in several requests, or as a file"
         )
     return found
@@ -56,21 +57,21 @@ def _decoded(text: bytes, what: str) -> Any:
     try:
         return _DECODER.decode(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise UserError(f"{what}: expected UTF-8; {error.reason} at byte {error.start}") from None
+        raise Malformed(f"{what}: expected UTF-8; {error.reason} at byte {error.start}") from None
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise UserError(f"{what}: expected JSON: an object, an array of objects, or one a line; {reason}") from None
+        raise Malformed(f"{what}: expected JSON: an object, an array of objects, or one a line; {reason}") from None
 
 
 def _record(place: int, value: Any) -> Parsed:
     if not isinstance(value, dict):
-        raise UserError(f"record {place}: expected an object, found {_shown(value)}")
+        raise Malformed(f"record {place}: expected an object, found {_shown(value)}")
     record, revision = value.pop(ID, None), value.pop(REVISION, None)
     try:
         body = orjson.dumps(value)
         canonical = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:  # half a surrogate, or nested too deeply
-        raise UserError(f"record {place}: expected JSON that can be stored; {error}") from None
+        raise Malformed(f"record {place}: expected JSON that can be stored; {error}") from None
     return Parsed(_id(place, record), _revision(place, revision), body.decode(), canonical)
 
 
@@ -79,7 +80,7 @@ def _id(place: int, found: Any) -> str | None:
         return None
     text = found if isinstance(found, str) else _digits(found) if isinstance(found, _Number) else ""
     if not 1 <= len(text) <= MOST_ID_CHARACTERS or not text.isprintable():
-        raise UserError(
+        raise Malformed(
             f"record {place}: expected in {ID} a text of 1 to {MOST_ID_CHARACTERS} printable characters, such as a"
             f" UUID; found {_shown(found)}"
         )
@@ -89,9 +90,9 @@ def _id(place: int, found: Any) -> str | None:
 def _revision(place: int, found: Any) -> int | None:
     if found is None:
         return None
-    digits = _digits(found)[:20] if isinstance(found, _Number) else ""
-    if not digits.isdecimal() or int(digits) >= _MOST:
-        raise UserError(f"record {place}: expected in {REVISION} a whole number from 0 on, found {_shown(found)}")
+    digits = _digits(found)[:22].removesuffix(".0") if isinstance(found, _Number) else ""
+    if not digits.isdecimal() or int(digits) > MOST_REVISION:
+        raise Malformed(f"record {place}: expected in {REVISION} a whole number from 0 on, found {_shown(found)}")
     return int(digits)
 
 

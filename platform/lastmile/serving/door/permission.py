@@ -55,14 +55,16 @@ def open_to_all(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     return endpoint
 
 
-def demanded_by(route: Any) -> Permission | None:
-    """The permission that a route demands; None where it is open to all. Raises LookupError where it says neither."""
+def demanded_by(route: Any) -> str | None:
+    """The permission that a route demands, `|` between those of which any will do; None where it is open to all.
+    Raises LookupError where it says neither."""
     if getattr(route.endpoint, "open_to_all", False):
         return None
-    found = [call.permission for call in _calls(route.dependant) if hasattr(call, "permission")]
+    calls = [route.endpoint, *_calls(route.dependant)]
+    found = [call.permission for call in calls if hasattr(call, "permission")]
     if not found:
         raise LookupError(f"{route.path} says neither which permission it demands nor that it is open to all")
-    return cast("Permission", found[0])
+    return cast("str", found[0])
 
 
 def _calls(dependant: Any) -> list[Any]:

@@ -21,12 +21,13 @@ from lastmile.ingestion.submissions.accepting import accept, weight
 from lastmile.ingestion.submissions.gatherer import Gatherer
 from lastmile.ingestion.submissions.group_commit import GroupCommit
 from lastmile.serving.door.permission import demand_dataset
+from lastmile.serving.parameters import DATASET
 from lastmile.serving.state import Serving
 
 #: Records and requests of one commit.
 _MOST = 20_000
 
-Name = Annotated[str, Path(max_length=128, pattern=r"^[^\x00/]+$", description="the dataset")]
+Name = Annotated[str, Path(max_length=128, pattern=r"^[^\x00/]+$", description="the dataset", examples=DATASET)]
 PartitionKey = Annotated[
     str | None,
     Query(pattern=r"^[0-9]{4}(-[0-9]{2}){0,2}$", description="such as 2024 or 2024-03; unless given, the one of today"),
@@ -65,7 +66,7 @@ class Intake:
         self._gatherer.close()
 
     async def submit(self, submission: Submission, request_id: str) -> Accepted:
-        """What became of it, once it is durable. Raises HTTPException (422) where its idempotency key is another's."""
+        """What became of it, once it is durable. Raises HTTPException (409) where its idempotency key is another's."""
         rows = len(submission.records)
         entry = audit.Entry(
             submission.principal,
@@ -140,5 +141,5 @@ def partition_of(dataset: Dataset, given: str | None) -> str:
 
 def conflict() -> HTTPException:
     return HTTPException(
-        422, "this Idempotency-Key was used for another request before: send a new one with each new request"
+        409, "this Idempotency-Key was used for another request before: send a new one with each new request"
     )

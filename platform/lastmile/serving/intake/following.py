@@ -69,7 +69,7 @@ async def follower(connection: HTTPConnection) -> Principal:
     return demand(principal, "read" if principal and principal.may("read") else "upload")
 
 
-follower.permission = "upload"  # type: ignore[attr-defined]  # see `demanded_by`
+follower.permission = "read|upload"  # type: ignore[attr-defined]  # see `demanded_by`
 Follower = Annotated[Principal, Depends(follower)]
 
 

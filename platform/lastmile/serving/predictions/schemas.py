@@ -2,16 +2,29 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from lastmile.serving.parameters import MOST, NAMED, NO_NUL, Name
 
 #: Rows of one request, and entities looked up for one.
 MOST_ROWS, MOST_IDS = 10_000, 1_000
 
-Text = Annotated[str, Field(max_length=1_024, pattern=r"^[^\x00]*$")]
-Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Text = Annotated[str, Field(max_length=1_024, pattern=NO_NUL)]
+
+
+def _whole(found: Any) -> Any:
+    """JSON knows one kind of number: `1.0` is whole."""
+    return int(found) if isinstance(found, float) and found.is_integer() else found
+
+
+Whole = Annotated[int, BeforeValidator(_whole), Field(ge=-MOST, le=MOST)]
 Key = Text | Whole
-Entity = Annotated[dict[Text, Key], Field(min_length=1, max_length=16)]
+Entity = Annotated[dict[Name, Key], Field(min_length=1, max_length=16, json_schema_extra=NAMED)]
 Row = dict[str, Any]
+
+
+def _any_of(*names: str) -> dict[str, Any]:
+    return {"anyOf": [{"required": [name]} for name in names]}
 
 
 class Body(BaseModel):
@@ -22,9 +35,9 @@ class Body(BaseModel):
         strict=True,
         json_schema_extra={
             "oneOf": [
-                {"required": ["row"], "not": {"required": ["entities"]}},
-                {"required": ["rows"], "not": {"required": ["entity"]}},
-                {"required": ["ids"], "not": {"anyOf": [{"required": ["entity"]}, {"required": ["entities"]}]}},
+                {"required": ["row"], "not": _any_of("rows", "ids", "entities")},
+                {"required": ["rows"], "not": _any_of("row", "ids", "entity")},
+                {"required": ["ids"], "not": _any_of("row", "rows", "entity", "entities")},
             ]
         },
     )

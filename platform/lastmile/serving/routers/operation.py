@@ -20,6 +20,7 @@ from lastmile.operations.status import datasets, summary
 from lastmile.serving.door.permission import demand, open_to_all
 from lastmile.serving.health import ready
 from lastmile.serving.metrics import exposition
+from lastmile.serving.parameters import DATASET, After, Id, Text
 from lastmile.serving.schemas import Drop, DropWithEvents, Event, Page, Ready, Standing, Status
 from lastmile.serving.state import Here
 from lastmile.store import Missing
@@ -28,10 +29,6 @@ from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
 MOST_PER_PAGE = 1_000
 _LOOPBACK = ("127.0.0.1", "::1")
 _SWAGGER = "/docs/assets"
-
-#: No text of Postgres holds a NUL, so no drop can be requested by one.
-Name = Annotated[str | None, Query(pattern=r"^[^\x00]*$", max_length=1_024)]
-Id = Annotated[int, Path(ge=1, lt=2**63)]
 
 router = APIRouter(tags=["operation"])
 
@@ -83,7 +80,7 @@ def status(here: Here) -> Status:
 
 
 @router.get("/datasets/{name}", summary="How one dataset stands.", dependencies=[Monitoring])
-def dataset(name: str, here: Here) -> Standing:
+def dataset(name: Annotated[Text, Path(examples=DATASET)], here: Here) -> Standing:
     with here.reading() as connection:
         standing = datasets(connection, here.store.url)
     if name not in standing:
@@ -95,11 +92,11 @@ def dataset(name: str, here: Here) -> Standing:
 @router.get("/drops", summary="Drops, newest first, page by page.", dependencies=[Monitoring])
 def page(
     here: Here,
-    dataset: Name = None,
-    partition: Name = None,
+    dataset: Text | None = None,
+    partition: Text | None = None,
     state: State | None = None,
     limit: Annotated[int, Query(ge=1, le=MOST_PER_PAGE)] = 100,
-    after: Annotated[int | None, Query(ge=1, lt=2**63, description="`after` of the page before")] = None,
+    after: After = None,
 ) -> Page:
     wanted = ledger.DropFilter(dataset, partition, state)
     with here.reading() as connection:
@@ -108,7 +105,7 @@ def page(
 
 
 @router.get("/drops/{drop}", summary="One drop and all that happened to it.", dependencies=[Monitoring])
-def one(drop: Id, here: Here) -> DropWithEvents:
+def one(drop: Annotated[Id, Path(examples=[1])], here: Here) -> DropWithEvents:
     with here.reading() as connection:
         found = ledger.find(connection, here.store.url, drop)
         if found is None:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from lastmile.ingestion.submissions.forms.version import Malformed
+from lastmile.errors import Malformed
 
 MOST_DEPTH = 64
 

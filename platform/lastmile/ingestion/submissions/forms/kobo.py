@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lastmile.contracts.form import Review
-from lastmile.ingestion.submissions.forms.version import Answers, Malformed, Version, identifier, moment, optional
+from lastmile.errors import Malformed
+from lastmile.ingestion.submissions.forms.version import Answers, Version, identifier, moment, optional
 
 _OWN = ("_", "meta/", "formhub/")
 _REVIEWS: dict[str, Review] = {

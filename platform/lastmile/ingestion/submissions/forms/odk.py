@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from lastmile.contracts.form import Review
-from lastmile.errors import UserError
-from lastmile.ingestion.submissions.forms.version import Answers, Malformed, Version, identifier, moment, optional
+from lastmile.errors import Malformed, UserError
+from lastmile.ingestion.submissions.forms.version import Answers, Version, identifier, moment, optional
 from lastmile.ingestion.submissions.forms.xforms import answers_of_xml
 
 _REVIEWS: dict[str, Review] = {

@@ -9,13 +9,9 @@ from typing import Any
 import orjson
 
 from lastmile.contracts.form import Review
-from lastmile.errors import UserError
+from lastmile.errors import Malformed, UserError
 
 MOST_ID_CHARACTERS = 256
-
-
-class Malformed(UserError):
-    """What does not have the shape of a submission, whichever its answers are."""
 
 
 _ID = re.compile(rf"[\x20-\x7e]{{1,{MOST_ID_CHARACTERS}}}")
@@ -54,11 +50,11 @@ class Version:
         return sorted({self.instance, *filter(None, (self.root, self.deprecates))})
 
     def dumped(self, option: int | None = None) -> bytes:
-        """Raises UserError for a text that is none."""
+        """Raises Malformed for a text that is none."""
         try:
             return orjson.dumps(self, option=option)
         except TypeError as error:
-            raise UserError(f"submission {self.instance}: expected JSON that can be stored; {error}") from None
+            raise Malformed(f"submission {self.instance}: expected JSON that can be stored; {error}") from None
 
     @property
     def digest(self) -> bytes:
@@ -90,7 +86,7 @@ def _answers(found: dict[str, Any]) -> Answers:
 
 
 def identifier(found: Any, what: str) -> str:
-    """The id of an instance, without `uuid:` before it. Raises UserError."""
+    """The id of an instance, without `uuid:` before it. Raises Malformed."""
     if not isinstance(found, str) or not _ID.fullmatch(found):
         raise Malformed(
             f"{what}: expected an id of 1 to {MOST_ID_CHARACTERS} printable ASCII characters, found {found!r:.100}"
@@ -102,7 +98,13 @@ def identifier(found: Any, what: str) -> str:
 
 
 def optional(found: Any, what: str) -> str | None:
-    return None if found in (None, "") else identifier(found, what)
+    """Raises UserError for one that is none."""
+    if found in (None, ""):
+        return None
+    try:
+        return identifier(found, what)
+    except Malformed as refused:  # what is no id of another submission does not make this one malformed
+        raise UserError(str(refused)) from None
 
 
 def moment(found: Any, otherwise: datetime) -> datetime:

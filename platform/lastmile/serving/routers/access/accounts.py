@@ -10,12 +10,12 @@ from lastmile.access import audit, keys, users
 from lastmile.access.principal import Principal
 from lastmile.access.roles import Permission, Role
 from lastmile.serving.door.permission import may
+from lastmile.serving.parameters import Id, Moment, Name, Text
 from lastmile.serving.state import Here
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
 
 Admin = Annotated[Principal, may("administer")]
-Text = Annotated[str, Field(max_length=256, pattern=r"^[^\x00]*$")]
 
 
 class NewUser(BaseModel):
@@ -93,7 +93,7 @@ def add_user(given: NewUser, admin: Admin, here: Here) -> User:
 
 
 @router.patch("/users/{name}", summary="Change a user's role or password, disable or enable one.")
-def change_user(name: str, given: ChangedUser, admin: Admin, here: Here) -> User:
+def change_user(name: Name, given: ChangedUser, admin: Admin, here: Here) -> User:
     with here.writing() as connection, connection.transaction():
         user = users.named(connection, name)
         if given.role is not None:
@@ -130,7 +130,7 @@ def make_key(given: NewKey, admin: Admin, here: Here) -> MadeKey:
 
 
 @router.delete("/keys/{prefix}", summary="Revoke an API key.", status_code=204)
-def revoke_key(prefix: str, admin: Admin, here: Here) -> None:
+def revoke_key(prefix: Name, admin: Admin, here: Here) -> None:
     """It is void at once."""
     with here.writing() as connection:
         keys.revoke(connection, prefix, admin.name)
@@ -140,10 +140,10 @@ def revoke_key(prefix: str, admin: Admin, here: Here) -> None:
 def log(
     _: Admin,
     here: Here,
-    actor: Annotated[str | None, Query(max_length=256, pattern=r"^[^\x00]*$")] = None,
-    since: datetime | None = None,
+    actor: Text | None = None,
+    since: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    before: Annotated[int | None, Query(ge=1, lt=2**63, description="id of the last entry of the page before")] = None,
+    before: Annotated[Id | None, Query(description="id of the last entry of the page before")] = None,
 ) -> list[AuditEntry]:
     with here.reading() as connection:
         found: list[dict[str, Any]] = audit.entries(connection, limit, before, actor, since)

@@ -1,6 +1,6 @@
 """Signing in and out: the first admin, a name and a password, a refresh token."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from limits import parse
@@ -8,15 +8,13 @@ from pydantic import BaseModel, Field
 
 from lastmile.access import sessions, setup, users
 from lastmile.serving.door.permission import open_to_all
+from lastmile.serving.parameters import Text
 from lastmile.serving.state import Here
 
 if TYPE_CHECKING:
     from lastmile.access.principal import Principal
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
-
-#: Text of Postgres holds no NUL.
-Text = Annotated[str, Field(max_length=256, pattern=r"^[^\x00]*$")]
 
 
 class FirstAdmin(BaseModel):

@@ -17,6 +17,7 @@ from lastmile.ledger import state
 from lastmile.ledger.query import DropFilter, newest_drop, page
 from lastmile.operations.status import datasets
 from lastmile.serving.door.permission import may
+from lastmile.serving.parameters import DATASET, LAYER, TABLE, Text
 from lastmile.serving.reading.etags import UNCHANGED, tagged
 from lastmile.serving.schemas import Rows, Undecided
 from lastmile.serving.state import Here, Serving
@@ -24,7 +25,6 @@ from lastmile.serving.state import Here, Serving
 router = APIRouter(prefix="/api/v1", tags=["catalogue"])
 
 Reader = Annotated[Principal, may("read")]
-Name = Annotated[str, Path(max_length=256, pattern=r"^[^\x00]*$")]
 _LAST_DROPS = 5
 Entry = TypeVar("Entry")
 
@@ -84,6 +84,11 @@ class DatasetDetails(DatasetSummary):
     partitions: list[PartitionRows] = Field(description="those that drops came for, the newest first")
 
 
+FeatureSetName = Annotated[Text, Path(examples=["household_vulnerability"])]
+Schema = Annotated[Text, Path(examples=LAYER)]
+Table = Annotated[Text, Path(examples=TABLE)]
+
+
 @router.get("/datasets", summary="All datasets.", response_model=list[DatasetSummary], responses=UNCHANGED)
 def list_datasets(request: Request, _: Reader, here: Here) -> Response:
     """Contract in brief, owner, freshness, rows, backlog, last drops."""
@@ -95,7 +100,7 @@ def list_datasets(request: Request, _: Reader, here: Here) -> Response:
 
 
 @router.get("/datasets/{name}", summary="One dataset.", response_model=DatasetDetails, responses=UNCHANGED)
-def dataset(name: Name, request: Request, _: Reader, here: Here) -> Response:
+def dataset(name: Annotated[Text, Path(examples=DATASET)], request: Request, _: Reader, here: Here) -> Response:
     """Its contract column by column, its partitions with their rows, its last drops."""
     contract = named(here.catalogue().datasets, name, "dataset", "datasets")
     with here.reading() as connection:
@@ -110,7 +115,7 @@ def list_features(request: Request, _: Reader, here: Here) -> Response:
 
 
 @router.get("/features/{name}", summary="One feature set.", response_model=FeatureSetEntry, responses=UNCHANGED)
-def feature_set(name: Name, request: Request, _: Reader, here: Here) -> Response:
+def feature_set(name: FeatureSetName, request: Request, _: Reader, here: Here) -> Response:
     """What identifies a row, what it is made from, and each input with its bounds: the schema of predictions."""
     return tagged(request, named(here.catalogue().feature_sets, name, "feature set", "features"), FeatureSetEntry)
 
@@ -122,7 +127,13 @@ def list_relations(request: Request, _: Reader, here: Here) -> Response:
 
 
 @router.get("/relations/{schema}/{name}", summary="One relation.", response_model=Relation, responses=UNCHANGED)
-def relation(schema: Name, name: Name, request: Request, _: Reader, here: Here) -> Response:
+def relation(
+    schema: Annotated[Text, Path(examples=LAYER)],
+    name: Annotated[Text, Path(examples=TABLE)],
+    request: Request,
+    _: Reader,
+    here: Here,
+) -> Response:
     found = named(here.catalogue().relations, f"{schema}.{name}", "relation", "relations")
     return tagged(request, found, Relation)
 

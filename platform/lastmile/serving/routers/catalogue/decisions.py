@@ -18,16 +18,15 @@ from lastmile.quarantine import discard, release
 from lastmile.quarantine.query import Selection
 from lastmile.quarantine.selection import check_for_decision
 from lastmile.serving.door.permission import may
+from lastmile.serving.parameters import NAMED, NO_NUL, Id, Name
 from lastmile.serving.routers.catalogue.quarantine import counted, refuse_everything
 from lastmile.serving.state import Here
 
 router = APIRouter(prefix="/api/v1/quarantine", tags=["catalogue"])
 
 Decider = Annotated[Principal, may("release")]
-Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
-Number = Annotated[int, Field(ge=1, lt=2**63)]
 Why = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]*\S[^\x00]*$")]
-Cell = Annotated[str, Field(max_length=100_000, pattern=r"^[^\x00]*$")]
+Cell = Annotated[str, Field(max_length=100_000, pattern=NO_NUL)]
 _MOST = 10_000
 
 
@@ -38,10 +37,10 @@ class Chosen(BaseModel):
 
     dataset: Name | None = None
     partition: Name | None = None
-    drop: Number | None = None
+    drop: Id | None = None
     rule: Name | None = Field(default=None, description="rows that broke it")
     column: Name | None = Field(default=None, description="rows that broke a rule of it")
-    lines: Annotated[list[Number], Field(min_length=1, max_length=_MOST)] | None = Field(
+    lines: Annotated[list[Id], Field(min_length=1, max_length=_MOST)] | None = Field(
         default=None, description="of the drop"
     )
     why: Why
@@ -74,11 +73,11 @@ class Released(Decision):
 class CorrectedRow(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    drop: Number
-    line: Number
+    drop: Id
+    line: Id
     cells: Annotated[
-        dict[Name, Annotated[str, Field(max_length=100_000, pattern=r"^[^\x00]*$")]],
-        Field(min_length=1, max_length=500),
+        dict[Name, Cell],
+        Field(min_length=1, max_length=500, json_schema_extra=NAMED),
     ] = Field(description="new values by column, written as in the drop's file")
 
 

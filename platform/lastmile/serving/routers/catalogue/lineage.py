@@ -12,18 +12,18 @@ from lastmile.access.principal import Principal
 from lastmile.catalogue.tracing import LOADED, NoSuchTable, Tracer
 from lastmile.serving.door.permission import may
 from lastmile.serving.engine.asset_graph import AssetGraph, downstream, reached, upstream
+from lastmile.serving.parameters import LAYER, TABLE, Count, Id, Name
 from lastmile.serving.reading.masking import MASK, RESCUED, Veil, pseudonym, veil
 from lastmile.serving.state import Here, Serving
 
 router = APIRouter(prefix="/api/v1/lineage", tags=["catalogue"])
 
 Reader = Annotated[Principal, may("read")]
-Name = Annotated[str, Path(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 #: Of an asset that another code location makes, nothing is known but its key.
 _UNKNOWN: Mapping[str, Any] = {
     "upstream": [], "group": None, "kinds": [], "owners": [], "description": None, "partitioned": False
 }  # fmt: skip
-KeyPart = Annotated[str, Field(min_length=3, max_length=1_024, pattern=r"^[^=\x00]+=[^\x00]*$")]
+KeyPart = Annotated[str, Field(min_length=3, max_length=256, pattern=r"^[^=\x00]+=[^\x00]*$")]
 
 
 class Node(BaseModel):
@@ -98,7 +98,7 @@ async def lifespan(app: FastAPI, here: Serving) -> AsyncIterator[None]:
 
 @router.get("/assets/{path:path}", summary="What an asset is made from, and what is made from it.")
 def asset_lineage(
-    path: Name,
+    path: Annotated[Name, Path(examples=["marts/fct_household_year"])],
     _: Reader,
     request: Request,
     depth: Annotated[int, Query(ge=1, le=100, description="steps in each direction")] = 100,
@@ -118,16 +118,16 @@ def asset_lineage(
 
 @router.get("/rows/{layer}/{table}", summary="Where a row comes from.")
 def row_lineage(
-    layer: Name,
-    table: Name,
+    layer: Annotated[Name, Path(examples=LAYER)],
+    table: Annotated[Name, Path(examples=TABLE)],
     reader: Reader,
     here: Here,
     request: Request,
     key: Annotated[
-        list[KeyPart], Query(max_length=16, description="`column=value`, such as `hhid=KE_12`; again for more columns")
+        list[KeyPart], Query(max_length=8, description="`column=value`, such as `hhid=KE_12`; again for more columns")
     ] = [],  # noqa: B006  # FastAPI copies it
-    drop: Annotated[int | None, Query(ge=1, lt=2**63, description="of a loaded row, instead of its key")] = None,
-    line: Annotated[int | None, Query(ge=0, lt=2**63, description="of the drop's file")] = None,
+    drop: Annotated[Id | None, Query(description="of a loaded row, instead of its key")] = None,
+    line: Annotated[Count | None, Query(description="of the drop's file")] = None,
 ) -> RowLineage:
     """A loaded row (`raw`), a row of a mart or another relation of dbt, a feature row (`features`) or a prediction
     (`predictions`), traced to model version, feature row, relations, loaded rows, drops and lines.
@@ -164,14 +164,14 @@ def _wanted(layer: str, key: list[str], drop: int | None, line: int | None) -> d
     wanted = dict(one.split("=", 1) for one in key)
     if drop is not None:
         if layer not in LOADED:
-            raise HTTPException(422, "`drop` and `line` are those of a loaded row: of another, say its key")
+            raise HTTPException(409, "`drop` and `line` are those of a loaded row: of another, say its key")
         wanted["_drop_id"] = str(drop)
     if line is not None:
         if drop is None:
-            raise HTTPException(422, "`line` is one of a drop: say which with `drop`")
+            raise HTTPException(409, "`line` is one of a drop: say which with `drop`")
         wanted["_line"] = str(line)
     if not wanted:
-        raise HTTPException(422, "say which row: `key=column=value`, or of a loaded row `drop` and `line`")
+        raise HTTPException(409, "say which row: `key=column=value`, or of a loaded row `drop` and `line`")
     return wanted
 
 

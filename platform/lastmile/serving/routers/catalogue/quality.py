@@ -1,9 +1,9 @@
 """How good the data is, by rule over time and by drop, and what the checks of assets say."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from lastmile.access.principal import Principal
@@ -12,12 +12,13 @@ from lastmile.quarantine.query import Bucket, Selection
 from lastmile.quarantine.selection import check
 from lastmile.quarantine.trend import anomaly, rules_over_time, shares, usual
 from lastmile.serving.door.permission import may
+from lastmile.serving.parameters import DATASET, Day, Name, Text
 from lastmile.serving.state import Here
 
 router = APIRouter(prefix="/api/v1/quality", tags=["catalogue"])
 
 Reader = Annotated[Principal, may("read")]
-Name = Annotated[str | None, Query(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+DatasetName = Annotated[Name, Path(examples=DATASET)]
 _MOST = 5_000
 
 
@@ -65,11 +66,11 @@ class CheckResult(BaseModel):
 def rules(
     _: Reader,
     here: Here,
-    dataset: Name = None,
-    rule: Name = None,
-    column: Name = None,
-    first: Annotated[date | None, Query(alias="from", description="day")] = None,
-    last: Annotated[date | None, Query(alias="to", description="day, included")] = None,
+    dataset: Name | None = None,
+    rule: Name | None = None,
+    column: Name | None = None,
+    first: Annotated[Day | None, Query(alias="from", description="day")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="day, included")] = None,
     bucket: Bucket = "month",
 ) -> list[RuleOverTime]:
     """By the time the rows were quarantined at, or by `partition`; the newest first, 5,000 at most."""
@@ -81,7 +82,7 @@ def rules(
 
 
 @router.get("/datasets/{name}", summary="The share of bad rows, drop by drop.")
-def dataset_quality(name: str, _: Reader, here: Here, partition: Name = None) -> DatasetQuality:
+def dataset_quality(name: DatasetName, _: Reader, here: Here, partition: Name | None = None) -> DatasetQuality:
     """The newest 50 drops with rows."""
     if name not in here.catalogue().datasets:
         raise HTTPException(404, f"there is no dataset {name!r:.100}; GET /api/v1/datasets lists those there are")
@@ -98,9 +99,7 @@ def dataset_quality(name: str, _: Reader, here: Here, partition: Name = None) ->
 def checks(
     _: Reader,
     here: Here,
-    asset: Annotated[
-        str | None, Query(max_length=256, pattern=r"^[^\x00]*$", description="such as `cleaned/hhinfo`")
-    ] = None,
+    asset: Annotated[Text | None, Query(description="such as `cleaned/hhinfo`")] = None,
     passed: bool | None = None,
 ) -> list[CheckResult]:
     """Rows of a drop that break a check do not stop it: what is bad is quarantined. A check that failed with the

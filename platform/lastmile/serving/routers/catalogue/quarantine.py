@@ -13,14 +13,15 @@ from lastmile.quarantine import query
 from lastmile.quarantine.query import Selection
 from lastmile.quarantine.selection import check
 from lastmile.serving.door.permission import may
+from lastmile.serving.parameters import Id
+from lastmile.serving.parameters import Name as Label
 from lastmile.serving.schemas import Undecided
 from lastmile.serving.state import Here
 
 router = APIRouter(prefix="/api/v1/quarantine", tags=["catalogue"])
 
 Reader = Annotated[Principal, may("read")]
-Name = Annotated[str | None, Query(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
-DropId = Annotated[int | None, Query(ge=1, lt=2**63)]
+Name = Label | None
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 _PLACE = r"^[0-9]{1,18}-[0-9]{1,18}-(bad|duplicate)$"
 
@@ -124,7 +125,7 @@ def rows(
     here: Here,
     dataset: Name = None,
     partition: Name = None,
-    drop: DropId = None,
+    drop: Id | None = None,
     rule: Name = None,
     column: Name = None,
     discarded: bool = False,
@@ -152,7 +153,7 @@ def drops(
     partition: Name = None,
     discarded: bool = False,
     limit: Limit = 100,
-    before: Annotated[int | None, Query(ge=1, lt=2**63, description="`before` of the page before")] = None,
+    before: Annotated[Id | None, Query(description="`before` of the page before")] = None,
 ) -> QuarantinedDrops:
     """Nothing of them is loaded; the message says why."""
     selection = Selection(dataset, partition, store=here.store.url, discarded=discarded)
@@ -192,6 +193,6 @@ def refuse_everything(chosen: BaseModel) -> None:
     """Raises HTTPException where a decision names no part of what is quarantined, or lines without their drop."""
     named = chosen.model_dump(exclude_none=True)
     if "lines" in named and "drop" not in named:
-        raise HTTPException(422, "`lines` are those of one drop: say which with `drop`")
+        raise HTTPException(409, "`lines` are those of one drop: say which with `drop`")
     if not named.keys() & {"dataset", "partition", "drop", "rule", "column"}:
-        raise HTTPException(422, "say what: `drop`, `dataset`, `partition`, `rule` or `column`; GET /quarantine helps")
+        raise HTTPException(409, "say what: `drop`, `dataset`, `partition`, `rule` or `column`; GET /quarantine helps")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from lastmile.access.principal import Principal
 from lastmile.errors import UserError
 from lastmile.serving.door.permission import may
+from lastmile.serving.parameters import LAYER, NO_NUL, TABLE, Filters, Id, Identifier
 from lastmile.serving.reading.described import Described, described
 from lastmile.serving.reading.layers import LAYERS, Layer, relation, tables
 from lastmile.serving.reading.masking import veil
@@ -35,15 +36,24 @@ _PER_PAGE = 100
 PATIENCE = 10.0
 
 Reader = Annotated[Principal, may("read")]
-Name = Annotated[str, Path(max_length=63, pattern=r"^[^\x00]*$")]
-Text = Annotated[str, Query(max_length=2_048, pattern=r"^[^\x00]*$")]
+Name = Annotated[Identifier, Path(examples=TABLE)]
+InLayer = Annotated[Layer, Path(examples=LAYER)]
 Where = Annotated[
-    list[Annotated[str, Field(max_length=1_024, pattern=r"^[^\x00]*$")]],
+    Filters,
     Query(
-        max_length=20,
         description="`column.op.value`, repeated; op is one of eq, ne, lt, le, gt, ge, in (commas between values), like"
         " (begins with), is (null or notnull)",
         examples=[["country.eq.KE"]],
+    ),
+]
+
+
+AfterPage = Annotated[
+    str | None,
+    Query(
+        max_length=4_096,
+        pattern=r"^[A-Za-z0-9_=-]*$",
+        description="`after` of the page before, for the same query",
     ),
 ]
 
@@ -126,13 +136,23 @@ def rows(
     request: Request,
     principal: Reader,
     here: Here,
-    layer: Layer,
+    layer: InLayer,
     table: Name,
-    columns: Annotated[Text | None, Query(description="names with commas between; all if left out")] = None,
+    columns: Annotated[
+        str | None, Query(max_length=1_024, pattern=NO_NUL, description="with commas between; else all")
+    ] = None,
     where: Where = [],  # noqa: B006  # FastAPI copies it
-    sort: Annotated[Text | None, Query(description="names with commas between, `-` in front: descending")] = None,
-    limit: Annotated[int | None, Query(ge=1, lt=2**63, description="of a page 100; else all rows")] = None,
-    after: Annotated[Text | None, Query(description="`after` of the page before, for the same query")] = None,
+    sort: Annotated[
+        str | None,
+        Query(max_length=512, pattern=NO_NUL, description="columns; `-` in front: descending"),
+    ] = None,
+    limit: Annotated[Id | None, Query(description="of a page 100; else all rows")] = None,
+    after: Annotated[
+        str | None,
+        Query(
+            max_length=4_096, pattern=r"^[A-Za-z0-9_=-]*$", description="`after` of the page before, for the same query"
+        ),
+    ] = None,
     form: InForm = None,
 ) -> Response:
     """JSON is page by page, at most 10,000 rows each. Every other format is the whole selection as a stream, in no
@@ -180,7 +200,7 @@ def _streamed(
 
 
 @router.get("/data/{layer}/{table}/statistics", summary="What the columns of a table hold.")
-def summary(principal: Reader, here: Here, layer: Layer, table: Name) -> Summary:
+def summary(principal: Reader, here: Here, layer: InLayer, table: Name) -> Summary:
     """Of a large table from a sample: then `rows` is an estimate, and the columns are those of `looked_at` rows."""
     sees, found = veil(here, principal), here.catalogue()
     with here.reading(PATIENCE) as connection:

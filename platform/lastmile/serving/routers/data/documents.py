@@ -13,25 +13,21 @@ from lastmile.access import audit
 from lastmile.access.principal import Principal
 from lastmile.errors import UserError
 from lastmile.serving.door.permission import may
+from lastmile.serving.parameters import NO_NUL, Filters
 from lastmile.serving.reading.masking import MASK, Veil, veil
 from lastmile.serving.reading.negotiation import refusal
 from lastmile.serving.state import Here
 
 router = APIRouter(prefix="/api/v1", tags=["data"])
 
-_NO_NUL = r"^[^\x00]*$"
 Reader = Annotated[Principal, may("read")]
 Writer = Annotated[Principal, may("write")]
 Collection = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_-]{0,62}$", examples=["plots"])]
 #: Whatever an app calls them, in one part of a path.
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:~-]{1,200}$", examples=["plot-17"])]
-IfMatch = Annotated[
-    str | None, Header(alias="If-Match", min_length=1, max_length=200, description="ETag of what is changed")
-]
 Where = Annotated[
-    list[Annotated[str, Field(max_length=1_024, pattern=_NO_NUL)]],
+    Filters,
     Query(
-        max_length=20,
         description="`path.to.field.op.value`, repeated; op is one of eq, ne, lt, le, gt, ge, in, like (begins with),"
         " is (null or notnull)",
         examples=[["crop.name.eq.maize"]],
@@ -85,7 +81,7 @@ def page(
     collection: Collection,
     where: Where = [],  # noqa: B006  # FastAPI copies it
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    after: Annotated[str | None, Query(max_length=200, pattern=_NO_NUL, description="of the page before")] = None,
+    after: Annotated[str | None, Query(max_length=200, pattern=NO_NUL, description="of the page before")] = None,
 ) -> DocumentPage:
     """A collection that has none is empty: it begins with its first document."""
     sees = veil(here, principal)
@@ -150,14 +146,13 @@ def replace(
     here: Here,
     collection: Collection,
     id: Id,  # noqa: A002
-    if_match: IfMatch = None,
 ) -> Stored:
-    """Sent twice it is as sent once. With `If-Match` only the state with this ETag is replaced."""
+    """Sent twice it is as sent once. With a header `If-Match`, only the state with this ETag is replaced (else 412)."""
     sees = veil(here, principal)
     _refuse_masks(given, sees)
     with here.writing() as connection, connection.transaction():
         before = documents.find(connection, collection, id, lock=True)
-        _match(before, if_match)
+        _match(before, request.headers.get("if-match"))
         made = _put(connection, collection, id, given, principal, before)
         if made != before:
             _audit(connection, request, principal, "replace document", collection, id)
@@ -174,16 +169,16 @@ def change(
     here: Here,
     collection: Collection,
     id: Id,  # noqa: A002
-    if_match: IfMatch = None,
 ) -> Stored:
-    """A JSON merge patch (RFC 7396): members that are sent replace those there are, null removes one."""
+    """A JSON merge patch (RFC 7396): members that are sent replace those there are, null removes one. With a header
+    `If-Match`, only the state with this ETag is changed (else 412)."""
     sees = veil(here, principal)
     _refuse_masks(given, sees)
     with here.writing() as connection, connection.transaction():
         before = documents.find(connection, collection, id, lock=True)
         if before is None:
             raise _missing(collection, id)
-        _match(before, if_match)
+        _match(before, request.headers.get("if-match"))
         made = _put(connection, collection, id, documents.merged(before.body, given), principal, before)
         if made != before:
             _audit(connection, request, principal, "change document", collection, id)
@@ -197,13 +192,12 @@ def remove(
     here: Here,
     collection: Collection,
     id: Id,  # noqa: A002
-    if_match: IfMatch = None,
 ) -> None:
     with here.writing() as connection, connection.transaction():
         before = documents.find(connection, collection, id, lock=True)
         if before is None:
             raise _missing(collection, id)
-        _match(before, if_match)
+        _match(before, request.headers.get("if-match"))
         documents.delete(connection, collection, id)
         _audit(connection, request, principal, "delete document", collection, id)
 

@@ -1,11 +1,10 @@
 """Aggregations, and metrics over time."""
 
-import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 from lastmile.access.principal import Principal
 from lastmile.catalogue import Catalogue, Relation
@@ -14,12 +13,14 @@ from lastmile.errors import UserError
 from lastmile.learning.registry import series as models
 from lastmile.ledger import series as drops
 from lastmile.serving.door.permission import may
+from lastmile.serving.parameters import LAYER, NO_NUL, TABLE, Day, Identifier, Text
 from lastmile.serving.reading.layers import Layer, relation
 from lastmile.serving.reading.masking import Veil, veil
 from lastmile.serving.reading.negotiation import refusal
 from lastmile.serving.routers.data.data import PATIENCE, Where
 from lastmile.serving.state import Here
-from lastmile.warehouse.reading.aggregation import Part, aggregated, bucket, group, measure
+from lastmile.warehouse.reading.aggregation import Part as Grouped
+from lastmile.warehouse.reading.aggregation import aggregated, bucket, group, measure
 from lastmile.warehouse.reading.filters import condition, parse
 from lastmile.warehouse.reading.measures import Measure, over_time
 
@@ -27,17 +28,8 @@ router = APIRouter(prefix="/api/v1", tags=["data"])
 
 MOST_GROUPS = 10_000
 Reader = Annotated[Principal, may("read")]
-Text = Annotated[str, Field(max_length=256, pattern=r"^[^\x00]*$")]
-
-
-def _written_as_day(value: Any) -> Any:
-    """A number would be read as seconds since 1970."""
-    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        raise ValueError("a day such as 2024-01-31")
-    return value
-
-
-Day = Annotated[date | None, BeforeValidator(_written_as_day)]
+#: A column with what is done to it.
+Part = Annotated[str, Field(max_length=80, pattern=NO_NUL)]
 Unit = Literal["day", "week", "month"]
 
 
@@ -72,20 +64,20 @@ class Series(BaseModel):
 def aggregations(
     principal: Reader,
     here: Here,
-    layer: Layer,
-    table: Annotated[str, Query(max_length=63, pattern=r"^[^\x00]*$")],
+    layer: Annotated[Layer, Query(examples=LAYER)],
+    table: Annotated[Identifier, Query(examples=TABLE)],
     measured: Annotated[
-        list[Text],
+        list[Part],
         Query(
             alias="measure",
-            max_length=20,
+            max_length=10,
             description="count, or one of count, sum, mean, min, max, median, p90, distinct with `:column`; repeated",
             examples=[["count", "mean:hours"]],
         ),
     ] = ["count"],  # noqa: B006  # FastAPI copies it
-    by: Annotated[list[Text], Query(max_length=5, description="a column whose values are groups; repeated")] = [],  # noqa: B006
+    by: Annotated[list[Identifier], Query(max_length=5, description="a column whose values are groups; repeated")] = [],  # noqa: B006
     buckets: Annotated[
-        list[Text],
+        list[Part],
         Query(alias="bucket", max_length=2, description="hour, day, week, month, quarter or year with `:column`"),
     ] = [],  # noqa: B006
     where: Where = [],  # noqa: B006
@@ -104,7 +96,7 @@ def aggregations(
     return Aggregation(rows=[_plain(row) for row in rows], truncated=more)
 
 
-def _columns(parts: list[Part]) -> list[str]:
+def _columns(parts: list[Grouped]) -> list[str]:
     return [one.column.name for one in parts if one.column]
 
 
@@ -144,9 +136,9 @@ def metrics(principal: Reader, here: Here) -> list[MetricEntry]:
 def over(
     principal: Reader,
     here: Here,
-    name: Annotated[str, Path(max_length=128, pattern=r"^[^\x00]*$")],
-    start: Annotated[Day, Query(alias="from", description="first day")] = None,
-    end: Annotated[Day, Query(alias="to", description="first day after")] = None,
+    name: Annotated[str, Path(max_length=128, pattern=NO_NUL, examples=["rows_loaded"])],
+    start: Annotated[Day | None, Query(alias="from", description="first day")] = None,
+    end: Annotated[Day | None, Query(alias="to", description="first day after")] = None,
     unit: Annotated[Unit, Query(alias="bucket")] = "month",
     by: Annotated[Text | None, Query(description="dataset, model, or a column of the mart")] = None,
 ) -> Series:

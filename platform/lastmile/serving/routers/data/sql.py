@@ -13,6 +13,7 @@ from lastmile.access.principal import Principal
 from lastmile.access.secret import derived
 from lastmile.errors import Unreachable
 from lastmile.serving.door.permission import may
+from lastmile.serving.parameters import MOST, NO_NUL
 from lastmile.serving.reading.negotiation import FILES, MEDIA_TYPES, InForm, chosen, refusal
 from lastmile.serving.reading.tabular import written
 from lastmile.serving.state import Here, Serving
@@ -32,16 +33,24 @@ _free = threading.BoundedSemaphore(_MOST)
 Analyst = Annotated[Principal, may("query")]
 
 
+#: Strict: a text that is too long is no number.
+Value = (
+    Annotated[str, Field(max_length=10_000, pattern=NO_NUL)]
+    | Annotated[int, Field(strict=True, ge=-MOST, le=MOST)]
+    | Annotated[float, Field(strict=True)]
+    | Annotated[bool, Field(strict=True)]
+    | None
+)
+
+
 class Statement(BaseModel):
     sql: str = Field(
         max_length=50_000,
-        pattern=r"^[^\x00]*$",
+        pattern=NO_NUL,
         description="one query in Postgres' SQL, on the schemas of data",
         examples=["SELECT count(*) FROM raw.hhinfo"],
     )
-    parameters: list[Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00]*$")] | int | float | bool | None] = (
-        Field(default=[], max_length=100, description="values of $1, $2, ...")
-    )
+    parameters: list[Value] = Field(default=[], max_length=100, description="values of $1, $2, ...")
     limit: int = Field(default=LIMITS.rows, ge=1, le=LIMITS.rows, description="rows at most")
 
 

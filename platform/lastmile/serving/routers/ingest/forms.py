@@ -13,11 +13,12 @@ from lastmile.catalogue import Catalogue, Dataset, FormEntry
 from lastmile.contracts.form import Form
 from lastmile.contracts.names import normal_name
 from lastmile.contracts.partition import Partition
+from lastmile.errors import Malformed
 from lastmile.ingestion.submissions.forms import kobo, odk
 from lastmile.ingestion.submissions.forms.decoding import decoded
 from lastmile.ingestion.submissions.forms.keeping import submit
 from lastmile.ingestion.submissions.forms.rows import Target
-from lastmile.ingestion.submissions.forms.version import MOST_ID_CHARACTERS, Malformed, Version
+from lastmile.ingestion.submissions.forms.version import MOST_ID_CHARACTERS, Version
 from lastmile.serving.door.permission import demand_dataset, may
 from lastmile.serving.intake.submitted import ACCEPTED, Submitted, submitted
 from lastmile.serving.problems import documented

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, HTTPException, Query, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
 from psycopg import OperationalError
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 from lastmile.access.principal import Principal
 from lastmile.ingestion.submissions import jobs
@@ -28,6 +27,7 @@ from lastmile.serving.intake.following import (
     shown,
     shown_record,
 )
+from lastmile.serving.parameters import After, Count, Moment, Text
 from lastmile.serving.problems import documented
 from lastmile.serving.state import Here, Serving, serving
 
@@ -37,18 +37,7 @@ router = APIRouter(prefix="/api/v1", tags=["ingest"])
 _SECONDS = 1.0
 #: So often a stream says that it is still there.
 _SILENT_SECONDS = 15.0
-Text = Annotated[str | None, Query(max_length=256, pattern=r"^[^\x00]*$")]
-After = Annotated[int, Query(ge=0, lt=2**63, description="`after` of the page before")]
 _UNKNOWN = documented({404: "No such job, or not yours"})
-
-
-def _no_number(text: str) -> str:
-    if text.lstrip("+-").replace(".", "", 1).isdecimal():
-        raise ValueError("a date and time, such as 2024-05-01T08:00:00Z")
-    return text
-
-
-Moment = Annotated[datetime, BeforeValidator(_no_number)]
 
 
 class Jobs(BaseModel):
@@ -62,13 +51,13 @@ class Jobs(BaseModel):
 def list_jobs(
     principal: Follower,
     here: Here,
-    dataset: Text = None,
+    dataset: Text | None = None,
     kind: Kind | None = None,
     state: State | None = None,
-    by: Annotated[str | None, Query(max_length=256, pattern=r"^[^\x00]*$", description="who sent it")] = None,
+    by: Annotated[Text | None, Query(description="who sent it")] = None,
     since: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    after: Annotated[int | None, Query(ge=1, lt=2**63, description="`after` of the page before")] = None,
+    after: After = None,
 ) -> Jobs:
     """A device sees what it sent itself."""
     wanted = JobFilter(dataset, kind, state, only_of(principal) or by, since)
@@ -80,7 +69,11 @@ def list_jobs(
 
 @router.get("/jobs/{job}", summary="What became of one, with the violations of its records.", responses=_UNKNOWN)
 def one_job(
-    job: UUID, principal: Follower, here: Here, limit: Annotated[int, Query(ge=1, le=1_000)] = 100, after: After = 0
+    job: UUID,
+    principal: Follower,
+    here: Here,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    after: Annotated[Count, Query(description="`after` of the page before")] = 0,
 ) -> JobWithRecords:
     """Violations of a file's rows are in the quarantine, by its drop."""
     found = shown(found_job(here, job, principal))
@@ -141,6 +134,10 @@ async def follow(job: UUID, socket: WebSocket) -> None:
     _, others = await asyncio.wait((sending, ended), return_when=asyncio.FIRST_COMPLETED)
     for task in others:
         task.cancel()
+
+
+#: It looks itself who follows, since it answers by closing.
+follow.permission = follower.permission  # type: ignore[attr-defined]  # see `demanded_by`
 
 
 async def _send(socket: WebSocket, here: Serving, now: Job, principal: Principal) -> None:

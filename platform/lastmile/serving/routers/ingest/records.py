@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from lastmile.access.principal import Principal
 from lastmile.ingestion.submissions import Record, Submission
 from lastmile.ingestion.submissions.objects import lines
-from lastmile.ingestion.submissions.parsing import MOST_ID_CHARACTERS, MOST_RECORDS, Parsed, parse
+from lastmile.ingestion.submissions.parsing import MOST_ID_CHARACTERS, MOST_RECORDS, MOST_REVISION, Parsed, parse
 from lastmile.serving.door.permission import may
 from lastmile.serving.intake.accepting import (
     IdempotencyKey,
@@ -41,7 +41,7 @@ _ROW: dict[str, Any] = {
             "maxLength": MOST_ID_CHARACTERS,
             "pattern": r"^[\x20-\x7e]*$",
         },
-        "_revision": {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1},
+        "_revision": {"type": ["integer", "null"], "minimum": 0, "maximum": MOST_REVISION},
     },
 }
 _BODY: dict[str, Any] = {
@@ -64,8 +64,8 @@ _BODY: dict[str, Any] = {
     | {200: {"model": Feedback, "description": "With `validate=only`"}}
     | documented(
         {
+            409: "With `validate=now` records that break the contract, each with its faults; or a key used before",
             415: "Neither JSON nor JSON Lines",
-            422: "Not what was expected; with `validate=now` the faults of each row",
         }
     ),
     openapi_extra={"requestBody": _BODY},
@@ -100,7 +100,7 @@ async def send_records(
             return JSONResponse({"valid": is_valid, "rows": rows})
         if not is_valid:
             bad = [row for row in rows if not row["valid"]]
-            return problem(422, f"{len(bad):,} of {len(rows):,} records break the contract; none is stored", errors=bad)
+            return problem(409, f"{len(bad):,} of {len(rows):,} records break the contract; none is stored", errors=bad)
     job = uuid4()
     records = [
         Record(name, where, one.record or f"{job}/{place}", one.body, one.revision, canonical=one.canonical)
@@ -126,7 +126,7 @@ async def withdraw_record(
     request: Request,
     principal: Annotated[Principal, may("upload")],
     here: Here,
-    revision: Annotated[int | None, Query(ge=0, lt=2**63, description="as `_revision` of a record")] = None,
+    revision: Annotated[int | None, Query(ge=0, le=MOST_REVISION, description="as `_revision` of a record")] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Of an unknown record too, since its first revision may be on its way. A record comes back with a higher

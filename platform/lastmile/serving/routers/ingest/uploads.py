@@ -46,7 +46,9 @@ Uploader = Annotated[Principal, may("upload")]
 #: tus says the first; many clients of HTTP know only the other.
 _PIECES = ("application/offset+octet-stream", "application/octet-stream")
 Id = Annotated[UUID, Path(description="the upload; its job has the same id once the file has landed")]
-Bytes = Annotated[int, Header(ge=0, lt=2**63)]
+#: What any dataset may have of a file, unless its contract says otherwise.
+MOST_FILE_BYTES = 20 * 2**30
+Bytes = Annotated[int, Header(ge=0, le=MOST_FILE_BYTES)]
 _HEADERS: dict[str, Any] = {"Tus-Resumable": {"schema": {"type": "string"}}}
 _OFFSET = _HEADERS | {"Upload-Offset": {"schema": {"type": "integer"}, "description": "bytes that are stored"}}
 _PROBLEMS = documented({404: "No such upload, or it has expired", 412: "Another version of tus"})

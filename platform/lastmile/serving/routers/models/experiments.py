@@ -13,6 +13,8 @@ from lastmile.errors import UserError
 from lastmile.learning.experiments import experiment as kept
 from lastmile.learning.registry.events import Cause
 from lastmile.serving.door.permission import may
+from lastmile.serving.parameters import MOST, NO_NUL, Text
+from lastmile.serving.parameters import Name as Label
 from lastmile.serving.routers.models.models import Reason, Version, announce, as_things_stand
 from lastmile.serving.state import Here, Serving
 
@@ -20,8 +22,7 @@ router = APIRouter(prefix="/api/v1", tags=["models"])
 
 Reader = Annotated[Principal, may("read")]
 Deployer = Annotated[Principal, may("deploy")]
-Text = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
-Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
+Name = Annotated[Text, Path()]
 Share = Annotated[float, Field(gt=0, lt=1, description="of units that treatments get")]
 
 _ENGINE = "lastmile.serving.engine.experimenting"
@@ -36,7 +37,7 @@ class NewExperiment(Reason):
     )
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
-    model: Text
+    model: Label
     treatments: Annotated[list[Version], Field(min_length=1, max_length=10)]
     control: Version | None = Field(default=None, description="the version in use where none is named")
     mode: Literal["shadow", "split"] = Field(
@@ -44,10 +45,10 @@ class NewExperiment(Reason):
         description="shadow: all versions predict every unit, the control answers. split: units are assigned.",
     )
     share: Share | None = Field(default=None, description="of a split: of units that treatments get at first; a half")
-    unit: Annotated[list[Text], Field(min_length=1, max_length=16)] | None = Field(
+    unit: Annotated[list[Label], Field(min_length=1, max_length=16)] | None = Field(
         default=None, description="columns that identify what is assigned; the entity's where none are named"
     )
-    metric: Text | None = Field(default=None, description="the one that the model is promoted by where none is named")
+    metric: Label | None = Field(default=None, description="the one that the model is promoted by where none is named")
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     detect: Annotated[
         float,
@@ -58,8 +59,8 @@ class NewExperiment(Reason):
             description="smallest difference worth finding, in the metric's unit: gives the size",
         ),
     ]
-    size: Annotated[int, Field(default=None, ge=1, lt=2**63, description="rows with outcomes at which it is tested")]
-    hypothesis: Annotated[str, Field(max_length=1_024, pattern=r"^[^\x00]*$")] | None = None
+    size: Annotated[int, Field(default=None, ge=1, le=MOST, description="rows with outcomes at which it is tested")]
+    hypothesis: Annotated[str, Field(max_length=1_024, pattern=NO_NUL)] | None = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -158,9 +159,7 @@ def start(given: NewExperiment, who: Deployer, here: Here, request: Request) -> 
 
 
 @router.get("/experiments", summary="Experiments, the newest first.")
-def list_experiments(
-    _: Reader, here: Here, model: Annotated[str | None, Query(max_length=256, pattern=r"^[^\x00]*$")] = None
-) -> list[Experiment]:
+def list_experiments(_: Reader, here: Here, model: Text | None = None) -> list[Experiment]:
     with here.reading() as connection:
         return [Experiment.model_validate(one) for one in kept.experiments(connection, model)]
 

@@ -21,6 +21,7 @@ from lastmile.learning.registry import changing, deployments, judgements, traini
 from lastmile.learning.registry.events import Cause, history
 from lastmile.learning.registry.versions import ModelVersion, version_of, versions
 from lastmile.serving.door.permission import may
+from lastmile.serving.parameters import MODEL, Text
 from lastmile.serving.state import Here, Serving
 from lastmile.store import Missing
 
@@ -31,8 +32,8 @@ router = APIRouter(prefix="/api/v1", tags=["models"])
 Reader = Annotated[Principal, may("read")]
 Deployer = Annotated[Principal, may("deploy")]
 Runner = Annotated[Principal, may("run")]
-Name = Annotated[str, Path(max_length=256, pattern=r"^[^\x00]*$")]
-Number = Annotated[str, Path(pattern=r"^[1-9][0-9]{0,8}$")]
+Name = Annotated[Text, Path(examples=MODEL)]
+Number = Annotated[Text, Path(examples=["1"])]
 Version = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$", description="number of a version")]
 Why = Annotated[
     str, Field(min_length=1, max_length=1_024, pattern=r"^[^\x00]*\S[^\x00]*$", description="the reason, kept")
@@ -162,8 +163,8 @@ class Drift(BaseModel):
     test: str
     effect: float
     p_value: float
-    psi: float
-    critical_psi: float
+    psi: float | None = Field(description="null: endless")
+    critical_psi: float | None = Field(description="above it the PSI is by luck in one case of twenty; null: endless")
     missing_then: float
     missing_now: float
     adjusted_p: float

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from lastmile.access.principal import Principal
 from lastmile.serving.door.permission import demand, may
+from lastmile.serving.parameters import MODEL, Text
 from lastmile.serving.predictions.inputs import Unfit, shortened
 from lastmile.serving.predictions.loaded import Loaded
 from lastmile.serving.predictions.log import Log
@@ -60,7 +61,7 @@ async def _answer(request: Request) -> Response:
     except ValidationError as error:
         return problem(422, "expected an object with row, rows or ids", errors=_faults(error))
     except Unfit as unfit:
-        return problem(422, f"the rows are not as the features of {name} declare them", errors=unfit.faults)
+        return problem(409, f"the rows are not as the features of {name} declare them", errors=unfit.faults)
     request.app.state.predicted.answered(name, answered.counts, time.perf_counter() - began)
     return Response(orjson.dumps(answered.body), media_type="application/json")
 
@@ -82,7 +83,7 @@ router = APIRouter(prefix="/api/v1", tags=["models"], route_class=Straight)
     openapi_extra={"requestBody": {"content": {"application/json": {"example": _EXAMPLE}}}},
 )
 async def predict(
-    name: Annotated[str, Path(max_length=256)], body: Body, _: Annotated[Principal, may("predict")]
+    name: Annotated[Text, Path(examples=MODEL)], body: Body, _: Annotated[Principal, may("predict")]
 ) -> Predictions:
     """By the champion, a version, or as a running experiment assigns. Inputs are those of the model's feature set, with
     its types, bounds and levels; GET /models/{name} lists them. An entity that is not known has a `problem` instead of

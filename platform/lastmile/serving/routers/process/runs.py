@@ -5,6 +5,7 @@ it is back where it is away.
 """
 
 import hashlib
+import re
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response
@@ -17,14 +18,16 @@ from lastmile.learning.registry.summary import versions_of_runs
 from lastmile.ledger.query import of_runs
 from lastmile.operations.daemon import daemon
 from lastmile.serving.door.permission import may
+from lastmile.serving.parameters import NO_NUL, Name, Text
 from lastmile.serving.state import Here, Serving
 
 router = APIRouter(prefix="/api/v1", tags=["process"])
 
 Reader = Annotated[Principal, may("read")]
 Runner = Annotated[Principal, may("run")]
-Text = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
-RunId = Annotated[str, Path(pattern=r"^([a-z]{8}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
+RunId = Annotated[Text, Path()]
+#: Of a backfill, of a run.
+_IDS = re.compile(r"[a-z]{8}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -40,18 +43,18 @@ class NewRun(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    select: Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^[^\x00]*$")] | None = Field(
+    select: Annotated[str, Field(min_length=1, max_length=2_000, pattern=NO_NUL)] | None = Field(
         default=None, description="assets as Dagster's UI selects them, such as `marts/fct_household_year+`"
     )
-    datasets: Annotated[list[Text], Field(min_length=1, max_length=100)] | None = Field(
+    datasets: Annotated[list[Name], Field(min_length=1, max_length=100)] | None = Field(
         default=None, description="ingest what is pending of these, and make what is downstream"
     )
-    model: Text | None = Field(default=None, description="train it, judge it, promote it if it is better")
-    partition: Text | None = Field(default=None, description="such as `2019`; short for the same `from` and `to`")
-    first: Text | None = Field(default=None, alias="from", description="the first partition")
-    last: Text | None = Field(default=None, alias="to", description="the last partition")
+    model: Name | None = Field(default=None, description="train it, judge it, promote it if it is better")
+    partition: Name | None = Field(default=None, description="such as `2019`; short for the same `from` and `to`")
+    first: Name | None = Field(default=None, alias="from", description="the first partition")
+    last: Name | None = Field(default=None, alias="to", description="the last partition")
     redo: bool = Field(default=False, description="also ingest again drops that were ingested before")
-    why: Text = Field(default="by hand", description="shown with the run")
+    why: Name = Field(default="by hand", description="shown with the run")
 
 
 class Launched(BaseModel):
@@ -219,9 +222,7 @@ def cancel(run: RunId, runner: Runner, here: Here, request: Request) -> Run:
 @router.get("/runs/{run}/results", summary="What a run made.")
 def results(run: RunId, reader: Reader, here: Here) -> Results:
     """Assets with their numbers, checks, and what it ingested and trained; also of one that is under way."""
-    found = here.engine("dagster").call(f"{_FOLLOWING}:results", run=run, most=_MOST_RESULTS)
-    if found is None:
-        raise _unknown(run)
+    found = _looked_up(here, run, "results", most=_MOST_RESULTS)
     with here.reading() as connection:
         drops = of_runs(connection, here.store.url, found["runs"], _MOST_RESULTS)
         versions = versions_of_runs(connection, found["runs"])
@@ -237,10 +238,15 @@ def results(run: RunId, reader: Reader, here: Here) -> Results:
 
 
 def found_run(here: Serving, run: str) -> dict[str, Any]:
-    found: dict[str, Any] | None = here.engine("dagster").call(f"{_FOLLOWING}:find", run=run)
+    return _looked_up(here, run, "find")
+
+
+def _looked_up(here: Serving, run: str, how: str, **more: Any) -> dict[str, Any]:
+    """Raises HTTPException (404)."""
+    found = here.engine("dagster").call(f"{_FOLLOWING}:{how}", run=run, **more) if _IDS.fullmatch(run) else None
     if found is None:
-        raise _unknown(run)
-    return found
+        raise HTTPException(404, f"there is no run {run:.100}; GET /api/v1/runs lists those there are")
+    return dict(found)
 
 
 def as_run(found: dict[str, Any], reader: Principal) -> Run:
@@ -253,16 +259,16 @@ def _arguments(given: NewRun) -> dict[str, Any]:
     """What the engine is called with. Raises HTTPException where it is not said what, or of which partitions."""
     first, last = given.first, given.last
     if given.partition and (first or last):
-        raise HTTPException(422, "say either `partition`, or `from` and `to`")
+        raise HTTPException(409, "say either `partition`, or `from` and `to`")
     first, last = given.partition or first, given.partition or last
     if sum(one is not None for one in (given.select, given.datasets, given.model)) > 1:
-        raise HTTPException(422, "say one of `select`, `datasets` and `model`")
+        raise HTTPException(409, "say one of `select`, `datasets` and `model`")
     if given.model:
         if first or last or given.redo:
-            raise HTTPException(422, "a training has no partitions and nothing to redo: say only `model` and `why`")
+            raise HTTPException(409, "a training has no partitions and nothing to redo: say only `model` and `why`")
         return {"model": given.model}
     if (first is None) != (last is None) or (first is None and given.select is None):
-        raise HTTPException(422, "say which partitions: `from` and `to`, or `partition`; GET /datasets has them")
+        raise HTTPException(409, "say which partitions: `from` and `to`, or `partition`; GET /datasets has them")
     return {"select": given.select, "datasets": given.datasets, "first": first, "last": last, "redo": given.redo}
 
 
@@ -272,7 +278,3 @@ def _audit(connection: Connection, principal: Principal, action: str, run: str, 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _unknown(run: str) -> HTTPException:
-    return HTTPException(404, f"there is no run {run}; GET /api/v1/runs lists those there are")
