@@ -17,8 +17,6 @@ MOST = 2**53
 
 Text = Annotated[str, Field(max_length=256, pattern=NO_NUL)]
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=NO_NUL)]
-#: Of fields that have a `Name` each: what pydantic says of them leaves others free.
-NAMED = {"propertyNames": {"minLength": 1, "maxLength": 256, "pattern": NO_NUL}}
 #: Of a table or a column.
 Identifier = Annotated[str, Field(max_length=63, pattern=NO_NUL)]
 Id = Annotated[int, Field(ge=1, le=MOST)]
@@ -42,6 +40,12 @@ def _as_moment(value: Any) -> Any:
     if isinstance(value, datetime) or (isinstance(value, str) and _MOMENT.fullmatch(value)):
         return value
     raise ValueError("a date and time with its offset, such as 2024-05-01T08:00:00Z")
+
+
+def named(schema: dict[str, Any]) -> None:
+    """For an object whose fields have a `Name` each: as pydantic writes it, others would be free."""
+    schema["additionalProperties"] = next(iter(schema.pop("patternProperties").values()))
+    schema["propertyNames"] = {"minLength": 1, "maxLength": 256, "pattern": NO_NUL}
 
 
 Day = Annotated[date, BeforeValidator(_as_day)]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from lastmile.serving.parameters import MOST, NAMED, NO_NUL, Name
+from lastmile.serving.parameters import MOST, NO_NUL, Name, named
 
 #: Rows of one request, and entities looked up for one.
 MOST_ROWS, MOST_IDS = 10_000, 1_000
@@ -19,7 +19,7 @@ def _whole(found: Any) -> Any:
 
 Whole = Annotated[int, BeforeValidator(_whole), Field(ge=-MOST, le=MOST)]
 Key = Text | Whole
-Entity = Annotated[dict[Name, Key], Field(min_length=1, max_length=16, json_schema_extra=NAMED)]
+Entity = Annotated[dict[Name, Key], Field(min_length=1, max_length=16, json_schema_extra=named)]
 Row = dict[str, Any]
 
 

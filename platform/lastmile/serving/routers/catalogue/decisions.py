@@ -18,7 +18,7 @@ from lastmile.quarantine import discard, release
 from lastmile.quarantine.query import Selection
 from lastmile.quarantine.selection import check_for_decision
 from lastmile.serving.door.permission import may
-from lastmile.serving.parameters import NAMED, NO_NUL, Id, Name
+from lastmile.serving.parameters import NO_NUL, Id, Name, named
 from lastmile.serving.routers.catalogue.quarantine import counted, refuse_everything
 from lastmile.serving.state import Here
 
@@ -77,7 +77,7 @@ class CorrectedRow(BaseModel):
     line: Id
     cells: Annotated[
         dict[Name, Cell],
-        Field(min_length=1, max_length=500, json_schema_extra=NAMED),
+        Field(min_length=1, max_length=500, json_schema_extra=named),
     ] = Field(description="new values by column, written as in the drop's file")
 
 
