@@ -119,7 +119,8 @@ def test_a_treatment_decided_for_is_promoted_and_answers(known, client):
     ],
 )
 def test_a_plan_that_cannot_be_meant_is_refused(client, change, status):
-    posted(client, "/experiments", status, **NEW | change)
+    assert posted(client, "/experiments", status, **NEW | change)["detail"]
+    assert client.get("/experiments").json() == []
 
 
 def test_who_may_not_deploy_changes_no_experiment(api):

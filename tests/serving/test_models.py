@@ -97,7 +97,7 @@ def test_a_version_is_promoted_rolled_back_held_and_released_with_who_and_why(kn
 
 @pytest.mark.parametrize("body", [{}, {"why": " "}, {"why": "x", "version": "0"}, {"why": "x", "colour": "red"}])
 def test_a_change_without_reason_or_with_what_is_no_version_is_refused(engineer, body):
-    changed(engineer, "promote", 422, **{"version": "2", **body} if body != {"why": " "} else body)
+    assert changed(engineer, "promote", 422, **{"version": "2", **body} if body != {"why": " "} else body)
 
 
 def test_what_fails_is_not_in_the_audit_log(known, engineer):

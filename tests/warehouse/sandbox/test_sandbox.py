@@ -272,7 +272,7 @@ def test_other_roles_keep_what_is_withdrawn_from_everybody(owner, database_url):
         role_of(owner)
         with psycopg.connect(database_url, user="other_app", password="x") as app:
             app.execute("CREATE TEMP TABLE x (a int)")
-            app.execute("SELECT pg_notify('x', '')")
+            assert app.execute("SELECT pg_notify('x', '')").rowcount == 1
     finally:
         owner.execute("DROP OWNED BY other_app; DROP ROLE other_app")
 
