@@ -1,6 +1,8 @@
 """`lastmile api`: the HTTP API alone, alongside a platform that is up, or by itself."""
 
 import os
+import signal
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -51,7 +53,10 @@ def api(
         if secret:
             show_first_secret(console, secret)
         console.print(f"API  http://{host}:{chosen}   documentation at /docs   (Ctrl-C stops it)", highlight=False)
-        serve(here, chosen, host, PREDICTIONS if only_predictions else EVERYTHING)
+        # The server raises the signal that ended it once more: a database started for this must be stopped even so.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):
+            serve(here, chosen, host, PREDICTIONS if only_predictions else EVERYTHING)
 
 
 def show_first_secret(console: Console, secret: str) -> None:
