@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import socket
 import subprocess
 import sys
 
@@ -59,6 +60,22 @@ def test_a_body_over_the_limit_is_refused_whatever_its_header_says(strict, chunk
     headers = {"content-type": "application/json"}
     answer = httpx.post(f"{strict.url}/api/v1/auth/token", content=sent, headers=headers)
     assert (answer.status_code, "at most 1,000 bytes" in answer.json()["detail"]) == (413, True)
+
+
+def test_a_collection_called_like_a_stream_has_the_limit_of_a_body_too(strict):
+    client = strict.to("engineer")
+    for path in ("/documents/files", "/documents/uploads"):
+        assert client.post(path, json={"name": "x" * 2_000}).status_code == 413
+
+
+def test_a_body_that_makes_no_progress_is_given_up(here):
+    limits = dataclasses.replace(GENEROUS.limits, seconds=0.5)
+    other = Serving(here.settings, dataclasses.replace(GENEROUS, limits=limits), here.store, here.database_url)
+    with running(other) as api, socket.create_connection(("127.0.0.1", int(api.url.rpartition(":")[2]))) as line:
+        line.settimeout(10)
+        head = ("POST /api/v1/auth/token HTTP/1.1", "Host: x", "Content-Type: application/json", "Content-Length: 50")
+        line.sendall(("\r\n".join(head) + "\r\n\r\n{").encode())
+        assert line.recv(10_000).startswith(b"HTTP/1.1 408")
 
 
 def test_every_answer_has_the_security_headers_and_a_number_of_its_own(api):

@@ -34,6 +34,15 @@ def test_a_scrape_gives_state_rows_backlog_and_lag(site, api):
     assert value(found, "newest_drop_age_seconds") < 60
 
 
+def test_a_scrape_gives_the_records_accepted_and_those_that_wait(site, api, monkeypatch):
+    monkeypatch.setattr("lastmile.ingestion.submissions.gatherer.step", lambda *_: 0)
+    record = {"_id": "r1", "visit": "v1", "persons": 3}
+    assert api.to("device").post("/datasets/visits/records?partition=2020", json=record).status_code == 202
+    found = scraped(api("/metrics").text)
+    assert found["lastmile_records_accepted_total", ("dataset", "visits")] == 1
+    assert ("lastmile_records_waiting", ("dataset", "visits")) in found
+
+
 @pytest.mark.behaviour(number=20)
 def test_a_scrape_gives_the_lateness(site, api):
     site.arrive("first.csv", "v0,3,2,1,done")

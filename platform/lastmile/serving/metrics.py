@@ -1,6 +1,7 @@
 """How datasets and models stand, as Prometheus reads it. All are gauges: a newer object takes rows away."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -67,10 +68,26 @@ class _Monitoring(Collector):
             yield family
 
 
-def exposition(datasets: Mapping[str, Mapping[str, Any]], models: Sequence[Mapping[str, Any]] = ()) -> bytes:
-    """The text of a scrape, from what `lastmile.operations.status.datasets` and `learning.monitoring.found.newest`
-    say."""
+class _Waiting(Collector):
+    def __init__(self, records: Mapping[str, int]) -> None:
+        self._records = records
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily("lastmile_records_waiting", "Records accepted, in no drop yet.", labels=["dataset"])
+        for dataset, count in self._records.items():
+            family.add_metric([dataset], count)
+        yield family
+
+
+def exposition(
+    datasets: Mapping[str, Mapping[str, Any]],
+    models: Sequence[Mapping[str, Any]] = (),
+    records: Mapping[str, int] = MappingProxyType({}),
+) -> bytes:
+    """The text of a scrape, from what `lastmile.operations.status.datasets`, `learning.monitoring.found.newest` and
+    `submissions.gathering.waiting` say."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Standing(datasets))
+    registry.register(_Waiting(records))
     registry.register(_Monitoring(models))
     return generate_latest(registry)

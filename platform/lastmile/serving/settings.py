@@ -14,7 +14,7 @@ class Limits:
     rate: str = "500/second"
     sign_ins: str = "10/minute"
     bytes: int = 16 * 2**20
-    #: How long an answer may take to begin.
+    #: How long a body may make no progress.
     seconds: float = 60.0
 
 
@@ -47,7 +47,7 @@ class ApiSettings:
                 _rate("LASTMILE_RATE_LIMIT", usual.rate),
                 _rate("LASTMILE_SIGN_IN_LIMIT", usual.sign_ins),
                 _number("LASTMILE_MOST_BODY_BYTES", usual.bytes),
-                _number("LASTMILE_ANSWER_SECONDS", int(usual.seconds)),
+                _number("LASTMILE_BODY_SECONDS", int(usual.seconds)),
             ),
             tuple(filter(None, given("LASTMILE_CORS_ORIGINS", "").split(","))),
             _sign_in(),

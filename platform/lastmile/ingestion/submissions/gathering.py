@@ -150,6 +150,12 @@ def _place(connection: Connection, store: str, changes: Sequence[_Change]) -> No
     connection.execute(_RENUMBERED, [list(changed)])
 
 
+def waiting(connection: Connection) -> dict[str, int]:
+    """Records by dataset that were accepted and lie in no object yet."""
+    found = connection.execute("SELECT dataset, count(*) FROM submissions.records WHERE waiting GROUP BY 1")
+    return dict(found.fetchall())
+
+
 def _new_objects(rows: Iterable[_Row]) -> Iterator[tuple[str, str, str]]:
     """Give each row a new object and its line there; yields dataset, partition and key of these."""
 

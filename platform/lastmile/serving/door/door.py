@@ -4,11 +4,13 @@ Plain ASGI, since each prediction passes it: about 0.05 ms.
 """
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import anyio
 import anyio.to_thread
 import psycopg
 from fastapi import HTTPException
@@ -32,7 +34,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Their bodies are streamed to the store, within the dataset's own limit.
-STREAMED = ("/files", "/uploads")
+STREAMED = re.compile(r"/api/v1/(datasets/[^/]+/(files|uploads)|uploads/[^/]+)")
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -127,24 +129,31 @@ class Door:
         return problem(429, detail, headers={"Retry-After": "1"})
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
-        """The body, refused where it grows over the limit whatever its header said."""
-        if _is_streamed(scope):
-            return receive
-        most, size = self._here.api.limits.bytes, 0
+        """The body: refused where it grows over the limit whatever its header said, or makes no progress."""
+        limits, streamed = self._here.api.limits, _is_streamed(scope)
+        size, is_whole = 0, scope["type"] == "websocket"
 
         async def bounded() -> Message:
-            nonlocal size
-            message = await receive()
+            nonlocal size, is_whole
+            if is_whole:
+                return await receive()
+            with anyio.move_on_after(limits.seconds) as waited:
+                message = await receive()
+            if waited.cancelled_caught:
+                if streamed:
+                    return {"type": "http.disconnect"}  # what came is kept where an upload can go on
+                raise HTTPException(408, f"nothing more of the body came within {limits.seconds:g} s; send it again")
             size += len(message.get("body", b""))
-            if size > most:
-                raise HTTPException(413, too_large(most))
+            if size > limits.bytes and not streamed:
+                raise HTTPException(413, too_large(limits.bytes))
+            is_whole = not message.get("more_body", False)
             return message
 
         return bounded
 
 
 def _is_streamed(scope: Scope) -> bool:
-    return any(part in scope["path"] for part in STREAMED)
+    return STREAMED.fullmatch(scope["path"]) is not None
 
 
 def storage(redis_url: str | None) -> Any:

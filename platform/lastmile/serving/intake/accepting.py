@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple, cast
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Header, HTTPException, Path, Query
+from prometheus_client import CollectorRegistry, Counter
 from psycopg import Connection
 from starlette.requests import HTTPConnection
 
@@ -51,8 +52,9 @@ class Sent(NamedTuple):
 class Intake:
     """What the routers submit to."""
 
-    def __init__(self, here: Serving) -> None:
+    def __init__(self, here: Serving, registry: CollectorRegistry) -> None:
         self._here = here
+        self._accepted = Counter("lastmile_records_accepted", "Records accepted.", ["dataset"], registry=registry)
         self._commits: GroupCommit[Sent, Accepted] = GroupCommit(self._commit, lambda sent: weight(sent[0]), _MOST)
         self._gatherer = Gatherer(here.database_url, here.store, self.required, self._sweep)
 
@@ -91,6 +93,9 @@ class Intake:
             results = accept(connection, [one.submission for one in sent])
             new = [one.entry for one, result in zip(sent, results, strict=True) if result.job == one.submission.job]
             audit.record(connection, *new)
+        for one, result in zip(sent, results, strict=True):
+            if result.job == one.submission.job:
+                self._accepted.labels(one.submission.dataset).inc(len(one.submission.records))
         return results
 
     def _sweep(self, connection: Connection) -> None:
@@ -104,7 +109,7 @@ def upload_landed(connection: Connection, upload: uploads.Upload) -> None:
 @asynccontextmanager
 async def opened(app: FastAPI, here: Serving) -> AsyncIterator[None]:
     """The intake of the app, at `app.state.intake`."""
-    app.state.intake = intake = Intake(here)
+    app.state.intake = intake = Intake(here, app.state.observed.registry)
     intake.open()
     try:
         yield

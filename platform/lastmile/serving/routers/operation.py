@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from lastmile.access import users
+from lastmile.ingestion.submissions import gathering
 from lastmile.learning.monitoring.found import newest
 from lastmile.ledger import State
 from lastmile.ledger import query as ledger
@@ -69,7 +70,8 @@ def metrics(request: Request, here: Here) -> Response:
     """Datasets (backlog, lag, rows), models, and requests of this process."""
     with here.reading() as connection:
         standing, monitored = datasets(connection, here.store.url), newest(connection)
-    body = exposition(standing, monitored) + request.app.state.observed.exposition()
+        waiting = gathering.waiting(connection)
+    body = exposition(standing, monitored, waiting) + request.app.state.observed.exposition()
     return Response(body, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
