@@ -3,6 +3,7 @@
 # ///
 """The same pipeline by `mlflow models serve`, as its documentation says: `python serve_mlflow.py model.pkl <port>`."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import mlflow.sklearn
 with Path(sys.argv[1]).open("rb") as file:
     model = pickle.load(file)  # noqa: S301  # our own file
 
+# It starts uvicorn by its name.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 with TemporaryDirectory(prefix="lastmile-mlflow-") as folder:
     path = f"{folder}/model"
     mlflow.sklearn.save_model(model, path, serialization_format="pickle", pyfunc_predict_fn="predict_proba")

@@ -82,14 +82,22 @@ def contenders(settings: Settings, folder: Path) -> list[Server]:
     plain = json.loads(frame.to_json(orient="records"))[0]
     split = {"dataframe_split": json.loads(frame.to_json(orient="split", index=False))}
     ours = json.dumps({"row": _given(row)})
-    of_mlflow = python_for(PEERS / "serve_mlflow.py")
+    of_mlflow = PEERS / "serve_mlflow.py"
     return [
         *(_ours(settings, name, options, key, ours) for name, options in ((OURS, []), (SMALL, ["--only-predictions"]))),
-        _peer(FASTAPI, Path(sys.executable), "serve_fastapi", folder, "/ready", "/predict", json.dumps(plain)),
+        _peer(
+            FASTAPI,
+            Path(sys.executable),
+            Path(__file__).parent / "plain_app.py",
+            folder,
+            "/ready",
+            "/predict",
+            json.dumps(plain),
+        ),
         _peer(
             MLFLOW,
+            python_for(of_mlflow),
             of_mlflow,
-            "serve_mlflow",
             folder,
             "/ping",
             "/invocations",
@@ -130,9 +138,9 @@ def _ours(settings: Settings, name: str, options: Sequence[str], key: str, body:
     )
 
 
-def _peer(name: str, python: Path, script: str, folder: Path, ready: str, path: str, body: str) -> Server:
+def _peer(name: str, python: Path, script: Path, folder: Path, ready: str, path: str, body: str) -> Server:
     port = free_port()
-    command = [str(python), str(PEERS / f"{script}.py"), str(folder / "model.pkl"), str(port)]
+    command = [str(python), str(script), str(folder / "model.pkl"), str(port)]
     code = {"PYTHONPATH": f"{PROJECT / 'platform'}:{PROJECT}", "OMP_NUM_THREADS": "1"}
     return Server(name, command, port, ready, path, body, {}, code)
 

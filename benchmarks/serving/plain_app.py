@@ -1,6 +1,6 @@
 """A plain FastAPI app around the scikit-learn pipeline, as one writes it first: a row, a frame, `predict_proba`.
 
-python serve_fastapi.py model.pkl <port>
+python plain_app.py model.pkl <port>
 """
 
 import pickle
