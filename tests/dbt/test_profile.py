@@ -6,7 +6,7 @@ import jinja2
 import pytest
 import yaml
 from checkout import PROJECT
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lastmile.warehouse.dbt.profile import own_schema, profile
@@ -64,6 +64,7 @@ def test_what_follows_lastmile_dbt_is_given_to_dbt_and_its_exit_code_is_returned
 
 
 @settings(max_examples=30)
+@example(password="\x85")
 @given(password=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
 def test_any_password_is_what_dbt_reads(password):
     assert rendered(profile("dev", {"PGPASSWORD": password}), "dev")["password"] == password

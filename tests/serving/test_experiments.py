@@ -132,7 +132,9 @@ def test_who_may_not_deploy_changes_no_experiment(api):
 
 def test_a_split_answers_each_unit_by_its_version_always_and_logs_it_once(known, client):
     begun(client, mode="split", share=0.5)
-    ids = [f"field {number}" for number in range(10)]  # whose level is not known yet
+    some = "(SELECT field FROM online.fields WHERE yield_level IS {} NULL ORDER BY field LIMIT {})"
+    both = f"{some.format('', 30)} UNION ALL {some.format('NOT', 2)}"
+    ids = [one for (one,) in known.connection.execute(both).fetchall()]
     first = predicted(client, ids=ids)["predictions"]
     plan = named(known.connection, "learned")
     expected = [assigned(plan.salt, one, 0.5, "1", ["2"]) for one in ids]

@@ -44,7 +44,7 @@ def profile(target: str, address: Mapping[str, str] = {}, schema: str = "dbt_dev
     schemas = {"prod": "public", "dev": _variable("DBT_SCHEMA", schema), "ci": _variable("DBT_SCHEMA", schema)}
     outputs = {name: {**postgres, "schema": own} for name, own in schemas.items()}
     profiles = {"lastmile": {"target": target, "outputs": outputs}}
-    return HEADER + str(yaml.safe_dump(profiles, sort_keys=False, width=999, allow_unicode=True))
+    return HEADER + str(yaml.safe_dump(profiles, sort_keys=False, width=999))
 
 
 def write_profile(database_url: str) -> Path:
