@@ -54,6 +54,8 @@ class Tally:
     """The loads of one contender by connections, one for each round; megabytes after each."""
 
     loads: dict[int, list[Load]] = field(default_factory=dict)
+    #: Of the most connections, each of which sends once a second.
+    paced: list[Load] = field(default_factory=list)
     resident_mb: list[float] = field(default_factory=list)
     failed: str | None = None
 
@@ -171,6 +173,8 @@ def _round(server: Server, running: Running, tally: Tally, seconds: float) -> No
     for connections in CONNECTIONS:
         if connections <= _MOST_CONNECTIONS.get(server.name, max(CONNECTIONS)):
             tally.loads.setdefault(connections, []).append(load(url, connections, seconds, server.headers, server.body))
+    if server.name in (OURS, SMALL):
+        tally.paced.append(load(url, max(CONNECTIONS), seconds, server.headers, server.body, pause_ms=1_000))
     tally.resident_mb.append(running.resident_mb())
 
 
@@ -179,6 +183,9 @@ def predictions_table(tallies: Mapping[str, Tally]) -> results.Found:
     for name, tally in tallies.items():
         if tally.failed:
             rows.append({"what": name, "note": tally.failed})
+        if tally.paced:
+            paced = {"connections": f"{max(CONNECTIONS):,}, once a second", **_medians(tally.paced)}
+            rows.append({"what": name, **paced, "MB": statistics.median(tally.resident_mb)})
         for connections, found in tally.loads.items():
             base = [one.per_second for one in tallies[MLFLOW].loads.get(connections, [])]
             ratios = [one.per_second / other for one, other in zip(found, base, strict=False)]
@@ -194,7 +201,8 @@ def predictions_table(tallies: Mapping[str, Tally]) -> results.Found:
     return results.Found(
         "Predictions of one household, one a request",
         rows,
-        "Each connection sends its next request when it is answered; wrk has one of the two cores. Medians of rounds.",
+        "Each connection sends its next request when it is answered, unless said otherwise; wrk has one of the two cores."
+        " Medians of rounds.",
     )
 
 

@@ -2,6 +2,7 @@
 local given = os.getenv("LOAD")
 local body = given:match('"body": "(.*)", "unique"')
 local unique = given:match('"unique": true') ~= nil
+local pause = tonumber(given:match('"pause": (%d+)'))
 if body then
   body = body:gsub('\\"', '"'):gsub('\\\\', '\\')
   wrk.method = "POST"
@@ -12,6 +13,12 @@ end
 local count, seed = 0, 0
 function setup(thread)
   thread:set("seed", math.floor(os.time() % 100000) * 1000)
+end
+
+if pause > 0 then
+  function delay()
+    return pause
+  end
 end
 
 function request()

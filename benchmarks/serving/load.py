@@ -40,11 +40,13 @@ def load(
     headers: Mapping[str, str],
     body: str | None = None,
     unique: bool = False,
+    pause_ms: int = 0,
 ) -> Load:
-    """GET, or POST of the body, in which `@@` is another text each time where it is `unique`. Raises Failed."""
+    """GET, or POST of the body, in which `@@` is another text each time where it is `unique`; each connection pauses
+    for so long before it sends. Raises Failed."""
     words = [found_wrk(), "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(_SCRIPT)]
     words += [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-    given = json.dumps({"body": body, "unique": unique})
+    given = json.dumps({"body": body, "unique": unique, "pause": pause_ms})
     done = subprocess.run(
         [*words, url], capture_output=True, text=True, check=False, env={"LOAD": given, "PATH": "/usr/bin:/bin"}
     )

@@ -3,6 +3,7 @@
 `PARTS` says what there is; a process that only predicts has the parts `predictions`, and imports nothing of the others.
 """
 
+import gc
 import importlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -99,6 +100,8 @@ def _lifespan(here: Serving, identities: Identities, modules: Sequence[Any]) -> 
             for module in modules:
                 if lifespan := getattr(module, "lifespan", None):
                     await stack.enter_async_context(lifespan(app, here))
+            gc.collect()
+            gc.freeze()  # what is here stays: to look through it again and again would hold up answers
             yield
 
     return opened
