@@ -184,7 +184,7 @@ def predictions_table(tallies: Mapping[str, Tally]) -> results.Found:
         if tally.failed:
             rows.append({"what": name, "note": tally.failed})
         if tally.paced:
-            paced = {"connections": f"{max(CONNECTIONS):,}, once a second", **_medians(tally.paced)}
+            paced = {"connections": f"{max(CONNECTIONS):,}, about once a second", **_medians(tally.paced)}
             rows.append({"what": name, **paced, "MB": statistics.median(tally.resident_mb)})
         for connections, found in tally.loads.items():
             base = [one.per_second for one in tallies[MLFLOW].loads.get(connections, [])]
@@ -201,8 +201,8 @@ def predictions_table(tallies: Mapping[str, Tally]) -> results.Found:
     return results.Found(
         "Predictions of one household, one a request",
         rows,
-        "Each connection sends its next request when it is answered, unless said otherwise; wrk has one of the two cores."
-        " Medians of rounds.",
+        "Each connection sends its next request when it is answered, unless said otherwise. wrk has one of the two"
+        " cores. Medians of rounds.",
     )
 
 

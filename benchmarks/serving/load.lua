@@ -17,7 +17,7 @@ end
 
 if pause > 0 then
   function delay()
-    return pause
+    return math.random(0, 2 * pause) -- else all send in the same moment
   end
 end
 

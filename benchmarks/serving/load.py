@@ -43,7 +43,7 @@ def load(
     pause_ms: int = 0,
 ) -> Load:
     """GET, or POST of the body, in which `@@` is another text each time where it is `unique`; each connection pauses
-    for so long before it sends. Raises Failed."""
+    for about so long before it sends. Raises Failed."""
     words = [found_wrk(), "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(_SCRIPT)]
     words += [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
     given = json.dumps({"body": body, "unique": unique, "pause": pause_ms})
