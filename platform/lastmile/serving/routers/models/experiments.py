@@ -15,7 +15,8 @@ from lastmile.learning.registry.events import Cause
 from lastmile.serving.door.permission import may
 from lastmile.serving.parameters import MOST, NO_NUL, Text
 from lastmile.serving.parameters import Name as Label
-from lastmile.serving.routers.models.models import Reason, Version, announce, as_things_stand
+from lastmile.serving.routers.models.models import announce, as_things_stand
+from lastmile.serving.routers.models.schemas import Reason, Version
 from lastmile.serving.state import Here, Serving
 
 router = APIRouter(prefix="/api/v1", tags=["models"])
