@@ -23,7 +23,7 @@ REQUIRED = {"visit": ("visit",)}
 
 
 def visit(record: str, year: str = "2020", **more: Any) -> Record:
-    """The visit of that number; its fields beside."""
+    """The visit of that number; with its fields."""
     about = {name: more.pop(name) for name in ("revision", "withdrawn", "owner") if name in more}
     body = {"visit": record, "persons": 3, "hours": 2.5, "travel_hours": 1, "outcome": "done"} | more
     return Record("visits", year, record, orjson.dumps(body).decode(), **about)

@@ -4,7 +4,7 @@ import dataclasses
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -98,4 +98,13 @@ class NoDagster:
         pass
 
 
-Ask = Callable[..., httpx.Response]
+@pytest.fixture
+def engineer(api: Api) -> Iterator[httpx.Client]:
+    with api.to("engineer") as client:
+        yield client
+
+
+@pytest.fixture
+def viewer(api: Api) -> Iterator[httpx.Client]:
+    with api.to("viewer") as client:
+        yield client

@@ -86,18 +86,6 @@ def made(here, site, graph):
     return site
 
 
-@pytest.fixture
-def engineer(api):
-    with api.to("engineer") as client:
-        yield client
-
-
-@pytest.fixture
-def viewer(api):
-    with api.to("viewer") as client:
-        yield client
-
-
 def test_a_prediction_goes_back_to_its_version_its_feature_row_and_its_line(made, engineer):
     found = engineer.get("/lineage/rows/predictions/outcome", params={"key": "visit=v2"}).json()
     steps = {step["table"]: step for step in found["steps"]}

@@ -18,7 +18,7 @@ from lastmile.serving.state import Serving
 
 @pytest.fixture(scope="module")
 def issuer():
-    """A provider's process: whoever names a subject on its page is signed in as that."""
+    """A provider's process: a subject that is named on its page is signed in."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--user", "ada@example.org"]

@@ -8,18 +8,6 @@ BAD = ("v1,1,1,1,done", "v2,-1,1,1,Maria Lopez", "v3,99,1,1,done", "v4,1,1,1,don
 
 
 @pytest.fixture
-def engineer(api):
-    with api.to("engineer") as client:
-        yield client
-
-
-@pytest.fixture
-def viewer(api):
-    with api.to("viewer") as client:
-        yield client
-
-
-@pytest.fixture
 def arrived(site):
     """One drop with two bad rows of six."""
     site.arrive("a.csv", *BAD)

@@ -69,18 +69,6 @@ def instance(here, tmp_path, monkeypatch):
         yield instance
 
 
-@pytest.fixture
-def engineer(api):
-    with api.to("engineer") as client:
-        yield client
-
-
-@pytest.fixture
-def viewer(api):
-    with api.to("viewer") as client:
-        yield client
-
-
 def failed_run(instance):
     @dg.asset
     def broken():

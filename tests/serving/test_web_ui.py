@@ -103,7 +103,7 @@ def test_each_role_does_in_the_web_ui_what_it_may(web_ui, site):
     users.add(site.connection, "vera", "viewer", PASSWORD, "test")
     users.add(site.connection, "emil", "engineer", PASSWORD, "test")
 
-    # From then on a browser is sent to the page, and a program is told.
+    # From then on a browser is sent to the page, and a program refused.
     page = httpx.get(f"{web_ui}/runs", headers={"accept": "text/html"})
     assert (page.status_code, page.headers["location"]) == (303, "/lastmile/sign-in?next=/runs")
     assert httpx.post(f"{web_ui}/graphql", json={"query": RUNS}).status_code == 401

@@ -1,4 +1,4 @@
-"""Attacks by SQL: each is refused by the role alone, with nobody reading the statement, and by the fence alone."""
+"""Attacks by SQL: each is refused by the role alone, with the statement unread, and by the fence alone."""
 
 import time
 
@@ -93,7 +93,7 @@ ATTACKS = {
     "vacuum": "VACUUM",
     "other database": "SELECT dblink('dbname=postgres', 'SELECT 1')",
 }
-#: The role reads these too, since whoever reads a table may; they are of no use to it.
+#: The role reads these too, since all who read a table may; they are of no use to it.
 PERSONAL_ATTACKS = {
     "a column": "SELECT hhid FROM marts.fct",
     "a star": "SELECT * FROM marts.fct",

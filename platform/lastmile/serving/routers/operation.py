@@ -18,7 +18,7 @@ from lastmile.learning.monitoring.found import newest
 from lastmile.ledger import State
 from lastmile.ledger import query as ledger
 from lastmile.operations.status import datasets, summary
-from lastmile.serving.door.permission import demand, open_to_all
+from lastmile.serving.door.permission import demand, is_local, open_to_all
 from lastmile.serving.health import ready
 from lastmile.serving.metrics import exposition
 from lastmile.serving.parameters import DATASET, After, Id, Text
@@ -28,7 +28,6 @@ from lastmile.store import Missing
 from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
 
 MOST_PER_PAGE = 1_000
-_LOOPBACK = ("127.0.0.1", "::1")
 _SWAGGER = "/docs/assets"
 
 router = APIRouter(tags=["operation"])
@@ -37,8 +36,7 @@ router = APIRouter(tags=["operation"])
 def monitoring(request: Request, here: Here) -> None:
     """Lets in who may read, and this machine's own addresses while there is no user."""
     principal = request.scope.get("principal")
-    is_local = request.client is not None and request.client.host in _LOOPBACK
-    if principal is None and is_local:
+    if principal is None and is_local(request):
         with here.reading() as connection:
             if not users.exist(connection):
                 return

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 import anyio.to_thread
 import psycopg
 from limits.aio.strategies import MovingWindowRateLimiter
 from psycopg_pool import PoolTimeout
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 
 from lastmile.access import audit, sessions, users
@@ -22,12 +23,12 @@ from lastmile.access.principal import Principal
 from lastmile.errors import Unreachable
 from lastmile.serving.door.door import App, Message, Receive, Scope, Send, storage
 from lastmile.serving.door.identity import Identities, credential_of
+from lastmile.serving.door.permission import is_local
 from lastmile.serving.problems import NO_DATABASE, problem
 from lastmile.serving.state import Serving
 from lastmile.serving.web_ui.mutations import mutations
-from lastmile.serving.web_ui.sign_in import COOKIE, PATHS, SignInPages
+from lastmile.serving.web_ui.sign_in import COOKIE, PATHS, SignInPages, is_of_this_site
 
-_LOOPBACK = ("127.0.0.1", "::1")
 #: What is sent to Dagster's GraphQL at once; its largest requests name thousands of partitions.
 _MOST_BYTES = 16 * 2**20
 #: Paths that say more of a run than its page does, or report events of assets.
@@ -97,7 +98,7 @@ class Guard:
         return found if known else await anyio.to_thread.run_sync(self._identities.find, credential)
 
     async def _is_open(self, scope: Scope) -> bool:
-        if (scope.get("client") or ("",))[0] not in _LOOPBACK:
+        if not is_local(HTTPConnection(scope)):
             return False
         if not self._has_users:
             self._has_users = await anyio.to_thread.run_sync(self._look_for_users)
@@ -139,8 +140,8 @@ def _refusal(scope: Scope, headers: Headers, principal: Principal | None) -> Res
     if not principal.may("read"):
         return problem(403, f"the role {principal.role} may not read")
     changes = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
-    if changes and (origin := headers.get("origin")) and urlsplit(origin).netloc != headers.get("host"):
-        return problem(403, f"a page of {origin} may not act here")
+    if changes and not is_of_this_site(headers):
+        return problem(403, f"a page of {headers['origin']} may not act here")
     if any(part in scope["path"] for part in _FOR_RUNNERS) and not principal.may("run"):
         return problem(403, f"the role {principal.role} may not see or report that")
     return None

@@ -9,6 +9,7 @@ import anyio.to_thread
 from jinja2 import Environment
 from limits import parse
 from limits.aio.strategies import RateLimiter
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -43,7 +44,7 @@ class SignInPages:
         following = own_path(request.query_params.get("next", "/"))
         if request.method == "GET":
             return _page(self._here, following)
-        if request.method != "POST" or not _is_own(request):
+        if request.method != "POST" or not is_of_this_site(request.headers):
             return problem(405, "sign in with the form of this page")
         if not await self._limiter.hit(self._rate, "sign in", request.client.host if request.client else "unknown"):
             return _page(self._here, following, "Too many attempts: wait a minute.", 429)
@@ -61,7 +62,7 @@ class SignInPages:
 
     async def _sign_out(self, request: Request) -> Response:
         session = sessions.session_of(self._here.secret, request.cookies.get(COOKIE, ""), sessions.WEB_UI)
-        if session and request.method == "POST" and _is_own(request):
+        if session and request.method == "POST" and is_of_this_site(request.headers):
             await anyio.to_thread.run_sync(self._end, session)
         answer = RedirectResponse(PATHS[0], 303)
         answer.delete_cookie(COOKIE)
@@ -84,9 +85,10 @@ def own_path(following: str) -> str:
     return following if _OWN_PATH.fullmatch(following) else "/"
 
 
-def _is_own(request: Request) -> bool:
-    origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+def is_of_this_site(headers: Headers) -> bool:
+    """Browsers say of which page a request is; programs say nothing."""
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
 def _page(here: Serving, following: str, fault: str = "", status: int = 200) -> HTMLResponse:
