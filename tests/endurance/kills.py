@@ -1,0 +1,84 @@
+"""Random kills through the day: any process of the platform but `up` itself, as an out-of-memory killer would."""
+
+import json
+import os
+import random
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+
+import psutil
+from end_to_end.installation import Installation
+
+SERVICES = ("code-server", "daemon", "webserver", "api", "watcher")
+_MODULES = {
+    "lastmile.serving ": "api",
+    "lastmile.operations.watching": "watcher",
+    "lastmile.cli.progress": "progress",
+    "multiprocessing.resource_tracker": "resource-tracker",
+}
+
+
+class Kills:
+    """Kills one at a time, on average every `seconds`, until `stop`. What was killed is counted in `done`."""
+
+    def __init__(self, platform: Installation, seconds: float, seed: int) -> None:
+        self._platform, self._seconds, self._random = platform, seconds, random.Random(seed)
+        self.done: Counter[str] = Counter()
+        #: Seconds since the start, and what.
+        self.at: list[tuple[float, str]] = []
+        self._since = time.monotonic()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._repeat)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _repeat(self) -> None:
+        # What dies again and again within a minute of its start is given up by `up`, rightly: not so often.
+        while not self._stopped.wait(self._seconds * self._random.uniform(0.5, 1.5)):
+            self._kill()
+
+    def _kill(self) -> None:
+        victim = self._random.choice((*SERVICES, "worker", "worker", "postgres", "connection"))
+        with suppress(psutil.Error, OSError, ProcessLookupError):
+            found = self._processes(victim)
+            if found:
+                os.kill(self._random.choice(found).pid, signal.SIGKILL)
+                self.done[victim] += 1
+                self.at.append((time.monotonic() - self._since, victim))
+
+    def _processes(self, victim: str) -> list[psutil.Process]:
+        if victim in SERVICES:
+            started = json.loads((self._platform.home / "processes.json").read_text())
+            return [psutil.Process(one["pid"]) for one in started if one["name"] == victim][-1:]
+        found = processes(self._platform)
+        if victim == "postgres":  # the whole server
+            return [one for one in found if "-D" in one.cmdline() and kind_of(one) == "postgres"]
+        if victim == "connection":  # the server ends all other sessions, too, and recovers
+            return [one for one in found if one.cmdline()[:1] and "postgres: lastmile" in one.cmdline()[0]]
+        return [one for one in found if kind_of(one) == "worker"]
+
+
+def processes(platform: Installation) -> list[psutil.Process]:
+    """Those of the platform, with the sessions of its Postgres."""
+    own = platform.processes()
+    servers = [one for one in own if one.name().startswith("postgres")]
+    return [*own, *(session for server in servers for session in server.children())]
+
+
+def kind_of(process: psutil.Process) -> str:
+    """What a process of the platform is: a worker bears the number of its run."""
+    name, words = process.name(), " ".join(process.cmdline())
+    if re.match("[0-9a-f]{8}-", name):
+        return "worker"
+    if name.startswith("postgres"):
+        return "postgres"
+    return next((kind for module, kind in _MODULES.items() if module in words), name.replace(" ", "-"))
