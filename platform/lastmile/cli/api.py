@@ -35,12 +35,16 @@ def api(
     from lastmile.embedded.services import environment
     from lastmile.serving.app import EVERYTHING, PREDICTIONS
     from lastmile.serving.server import serve
-    from lastmile.serving.settings import ApiSettings
     from lastmile.serving.state import Serving
+    from lastmile.settings.all import check
+    from lastmile.settings.api import ApiSettings
+    from lastmile.settings.start import warn_of_unknown
     from lastmile.store import open_store
     from lastmile.warehouse.connections import connect
     from lastmile.warehouse.migrate import migrate
 
+    warn_of_unknown()
+    check()
     settings, console = Settings.from_environment(), Console()
     chosen = choose(port, API_PORT, "--port")
     store = open_store(settings)

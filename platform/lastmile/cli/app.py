@@ -7,6 +7,7 @@ import typer
 from lastmile.cli.api import api
 from lastmile.cli.backfill import backfill
 from lastmile.cli.clean import clean
+from lastmile.cli.config import config
 from lastmile.cli.contract import contract
 from lastmile.cli.dbt import dbt
 from lastmile.cli.dbt_ci import dbt_ci
@@ -44,6 +45,7 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
+app.add_typer(config, name="config")
 app.add_typer(contract, name="contract")
 app.add_typer(models, name="models")
 app.add_typer(experiments, name="experiments")

@@ -8,6 +8,7 @@ import argparse
 from lastmile.serving.app import EVERYTHING, PREDICTIONS
 from lastmile.serving.server import HOST, serve
 from lastmile.serving.state import Serving
+from lastmile.settings.start import check_at_start
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(prog="python -m lastmile.serving", description=__doc__)
@@ -15,4 +16,5 @@ if __name__ == "__main__":
     arguments.add_argument("--host", default=HOST)
     arguments.add_argument("--only-predictions", action="store_true")
     given = arguments.parse_args()
+    check_at_start()
     serve(Serving.from_environment(), given.port, given.host, PREDICTIONS if given.only_predictions else EVERYTHING)

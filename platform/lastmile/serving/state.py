@@ -19,8 +19,8 @@ from lastmile.access.secret import secret
 from lastmile.catalogue import Catalogue
 from lastmile.catalogue.published import read
 from lastmile.serving.engine import Engine
-from lastmile.serving.settings import ApiSettings
 from lastmile.settings import Settings
+from lastmile.settings.api import ApiSettings
 from lastmile.store import Store, open_store
 from lastmile.warehouse.connections import CLIENT, database_url
 
