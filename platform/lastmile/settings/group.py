@@ -1,11 +1,11 @@
 """How a group of settings is declared, and read from the environment with every fault named at once.
 
     @dataclass(frozen=True)
-    class BackupSettings:
-        url: str | None = variable("LASTMILE_BACKUP_URL", "Where backups are kept.", None, example="s3://b/backups")
-        keep_days: int = variable("LASTMILE_BACKUP_KEEP_DAYS", "How long backups are kept.", 30, check=at_least(1))
+    class Limits:
+        rate: str = variable("LASTMILE_RATE_LIMIT", "Requests of one principal.", "500/second", check=_rate)
+        bytes: int = variable("LASTMILE_MOST_BODY_BYTES", "The longest body.", 2**24, check=at_least(1))
 
-    settings = load(BackupSettings)
+    limits = load(Limits)
 
 Where the text of a variable comes from is said by `given`, how it becomes a value by `conversion`. What holds between
 the variables of a group is checked in its `__post_init__`, which raises UserError.
