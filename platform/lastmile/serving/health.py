@@ -19,6 +19,8 @@ from lastmile.warehouse.migrate import is_current
 
 async def ready(here: Serving) -> dict[str, str]:
     """Raises Unavailable with what does not answer, and why."""
+    if here.is_draining:
+        raise Unavailable("this process is about to end; another one answers")
     found: dict[str, str] = {}
     await _answers("the database", lambda: found.update(_database(here)))
     await _answers("the store", lambda: _store(here.store))

@@ -42,6 +42,8 @@ class Serving:
         self._catalogue, self._looked_at = Catalogue(), 0.0
         self._looking = threading.Lock()
         self._engines: dict[str, Engine] = {}
+        #: The process is about to end: what it answers still is the last on its connection.
+        self.is_draining = False
 
     @classmethod
     def from_environment(cls) -> "Serving":
