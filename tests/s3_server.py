@@ -1,4 +1,4 @@
-"""A server that speaks S3 and SQS, in memory, on 127.0.0.1 only."""
+"""A server that speaks S3, SQS and Secrets Manager, in memory, on 127.0.0.1 only."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ def s3_server_at(folder: Path) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     quiet = {
-        "SERVICES": "s3,sqs",
+        "SERVICES": "s3,sqs,secretsmanager",
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": "ERROR",

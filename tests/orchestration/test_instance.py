@@ -49,9 +49,9 @@ def test_a_cluster_names_no_folder_and_leaves_the_launcher_to_the_deployment(dag
 
 
 def test_the_profile_comes_from_the_environment_and_a_misspelt_one_is_refused(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert Settings.from_environment().profile == "single"
     monkeypatch.setenv("LASTMILE_PROFILE", "clutser")
-    with pytest.raises(UserError, match="LASTMILE_PROFILE: expected cluster or single; found 'clutser'"):
-        write_dagster_yaml(Settings.from_environment().profile, tmp_path)
+    with pytest.raises(UserError, match="LASTMILE_PROFILE is 'clutser': expected cluster or single"):
+        Settings.from_environment()

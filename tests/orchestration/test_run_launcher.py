@@ -23,7 +23,6 @@ from dagster_private import (
 )
 
 from lastmile.orchestration.forks.owner import ForkServer
-from lastmile.orchestration.runs import launcher as run_launcher
 from lastmile.orchestration.runs import worker_processes
 from lastmile.orchestration.runs.worker_processes import WorkerProcesses
 from lastmile.orchestration.runs.workers import WORKER_TAG, end_all, end_lost, record_worker, worker_of
@@ -284,7 +283,7 @@ def test_cancelling_asks_the_worker_to_stop(instance, worker):
 
 
 def test_a_worker_deaf_to_cancelling_is_killed_after_a_while(instance, worker, monkeypatch):
-    monkeypatch.setattr(run_launcher, "GRACE_SECONDS", 0.2)
+    monkeypatch.setenv("LASTMILE_GRACE_SECONDS", "1")
     process = worker(DEAF)
     assert instance.run_launcher.terminate(working_run(instance, process))
     assert process.wait(10) == -signal.SIGKILL

@@ -20,9 +20,9 @@ from lastmile.catalogue.published import publish
 from lastmile.errors import UserError
 from lastmile.serving.app import make_app
 from lastmile.serving.server import configured
-from lastmile.serving.settings import ApiSettings, Limits
 from lastmile.serving.state import Serving
 from lastmile.settings import Settings
+from lastmile.settings.api import ApiSettings, Limits
 
 #: Tests send as fast as they can.
 GENEROUS = ApiSettings(Limits(rate="100000/second", sign_ins="1000/second"))

@@ -13,8 +13,8 @@ from serving.conftest import GENEROUS, running
 
 from lastmile.serving.app import make_app
 from lastmile.serving.door.permission import demanded_by
-from lastmile.serving.settings import ApiSettings, Limits
 from lastmile.serving.state import Serving
+from lastmile.settings.api import ApiSettings, Limits
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from end_to_end.installation import wait_for
 from serving.conftest import GENEROUS, running
 
 from lastmile.serving.routers.access.organisation import name_of, role_of
-from lastmile.serving.settings import SignIn
 from lastmile.serving.state import Serving
+from lastmile.settings.api import SignIn
 
 
 @pytest.fixture(scope="module")

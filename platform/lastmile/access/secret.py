@@ -12,20 +12,15 @@ from contextlib import suppress
 
 from lastmile.errors import UserError
 from lastmile.settings import Settings
+from lastmile.settings.access import AccessSettings
+from lastmile.settings.group import load
 
 _FILE = "secret"
-#: Of a secret given by a person: what is shorter can be guessed.
-_SHORTEST = 32
 
 
 def secret(settings: Settings) -> bytes:
     """Raises UserError where the one given is too short, or the file cannot be read or made."""
-    if given := os.environ.get("LASTMILE_SECRET"):
-        if len(given) < _SHORTEST:
-            raise UserError(
-                f"LASTMILE_SECRET has {len(given)} characters, expected at least {_SHORTEST}; make one with"
-                " `python -c 'import secrets; print(secrets.token_hex(32))'`"
-            )
+    if given := load(AccessSettings).secret:
         return given.encode()
     file = settings.home / _FILE
     try:

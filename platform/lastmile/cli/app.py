@@ -7,6 +7,7 @@ import typer
 from lastmile.cli.api import api
 from lastmile.cli.backfill import backfill
 from lastmile.cli.clean import clean
+from lastmile.cli.config import config
 from lastmile.cli.contract import contract
 from lastmile.cli.dbt import dbt
 from lastmile.cli.dbt_ci import dbt_ci
@@ -17,6 +18,7 @@ from lastmile.cli.drop import drop
 from lastmile.cli.env import env
 from lastmile.cli.experiments import experiments
 from lastmile.cli.features import features
+from lastmile.cli.health import health
 from lastmile.cli.init import init
 from lastmile.cli.keys import keys
 from lastmile.cli.models import models
@@ -40,10 +42,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    init, up, down, reload, status, drop, sample, backfill, api, env, clean, doctor, dbt_ci, dbt_sources,
+    init, up, down, reload, status, health, drop, sample, backfill, api, env, clean, doctor, dbt_ci, dbt_sources,
 ):  # fmt: skip
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
+app.add_typer(config, name="config")
 app.add_typer(contract, name="contract")
 app.add_typer(models, name="models")
 app.add_typer(experiments, name="experiments")

@@ -58,6 +58,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """All findings, in the order in which to correct what is wrong."""
     from lastmile.embedded.database import database
 
+    yield _look("settings", _settings, settings)
     yield _look("home", _home, settings)
     yield _look("disk space", _disk_space, settings)
     yield _look("contracts", _contracts, settings)
@@ -90,6 +91,14 @@ def _table(findings: list[Finding]) -> Table:
     for finding in findings:
         table.add_row(finding.check, "[green]ok[/]" if finding.ok else "[red]wrong[/]", Text(finding.found))
     return table
+
+
+def _settings(_: Settings) -> str:
+    from lastmile.settings.all import all_faults, known, unknown
+
+    if found := [*all_faults(), *unknown()]:
+        raise UserError("; ".join(found))
+    return f"all {len(known())} can be used; `lastmile config show` lists them"
 
 
 def _home(settings: Settings) -> str:

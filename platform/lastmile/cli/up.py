@@ -36,7 +36,11 @@ def up(
     from lastmile.cli.progress.live import show_work, wait_for_work
     from lastmile.cli.sample import fill_empty_landing
     from lastmile.embedded.session import session
+    from lastmile.settings.all import check
+    from lastmile.settings.start import warn_of_unknown
 
+    warn_of_unknown()
+    check()
     settings, console = Settings.from_environment(), Console()
     ports = None if once else _ports(port, api_port)
     console.print(f"starting the platform in {settings.home} ...")

@@ -18,9 +18,14 @@ def given_url(settings: Settings) -> str | None:
     return None if is_own else url
 
 
+def find_url(settings: Settings) -> str | None:
+    """The database given, else the embedded server that runs; None where there is neither."""
+    return given_url(settings) or postgres.running(settings.postgres_folder)
+
+
 def running_url(settings: Settings) -> str:
     """The database given, else the embedded server that runs. Raises UserError where there is neither."""
-    url = given_url(settings) or postgres.running(settings.postgres_folder)
+    url = find_url(settings)
     if url is None:
         raise UserError(
             f"no database: none runs in {settings.home} and LASTMILE_DATABASE_URL is not set."

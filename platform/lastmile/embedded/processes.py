@@ -20,8 +20,11 @@ from pathlib import Path
 from lastmile.errors import UserError
 from lastmile.orchestration.forks.client import fork
 from lastmile.process import Process
+from lastmile.settings.group import load
+from lastmile.settings.shutdown import Shutdown
 
-_GRACE_SECONDS = 15.0
+#: Longer than what a process itself may take to end in order.
+_MARGIN_SECONDS = 5.0
 #: A killed process takes a moment to be gone.
 _GONE_SECONDS = 5.0
 
@@ -53,11 +56,14 @@ def start(
 
 
 def stop(processes: Sequence[Process]) -> None:
-    """End the process groups: terminated, then killed after a while. Every process of the groups is gone afterwards."""
+    """End the process groups: terminated, then killed after the grace. Every process of the groups is gone afterwards:
+    the workers of runs too, which have the grace to finish a drop and to end their run."""
+    shutdown = load(Shutdown)
+    grace = shutdown.grace_seconds + shutdown.drain_seconds + _MARGIN_SECONDS
     for process in processes:
         _signal_group(process, signal.SIGTERM)
-    deadline = time.monotonic() + _GRACE_SECONDS
-    while time.monotonic() < deadline and any(process.is_alive() for process in processes):
+    deadline = time.monotonic() + grace
+    while time.monotonic() < deadline and any(process.group() for process in processes):
         _reap(processes)
         time.sleep(0.1)
     for process in processes:

@@ -19,6 +19,7 @@ from lastmile.embedded.processes import stop_recorded
 from lastmile.embedded.services import environment, prepare_dagster_home, services
 from lastmile.embedded.supervisor import Database, Say, Supervisor
 from lastmile.errors import UserError
+from lastmile.operations.health.endpoints import note
 from lastmile.orchestration.activity import Activity, activity
 from lastmile.orchestration.runs.changes import Standing, standing
 from lastmile.orchestration.runs.connection_pool import keep_connections
@@ -165,7 +166,8 @@ def _start(
     write_profile(url)
     link_macros(Project.current().dbt_project)
     prepare_dagster_home(settings)
-    code_server, daemon, *pages = services(settings, ports)
+    code_server, daemon, *pages = started = services(settings, ports)
+    note(settings.home, {service.name: service.port for service in started if service.port})
     with ThreadPoolExecutor(1) as pool:
         ready = pool.submit(before_daemon)
         make_ready(url, variables)  # the first that needs Dagster's schema makes tables in it

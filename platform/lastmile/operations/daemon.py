@@ -6,14 +6,14 @@ from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
 #: A daemon that has not been heard of for so long is away.
-_AWAY_SECONDS = 120.0
+AWAY_SECONDS = 120.0
 
 
 def daemon(connection: Connection) -> Literal["ready", "away"]:
     """Away, it starts nothing; what is requested meanwhile is made when it is back. Not to be called in a transaction:
     where Dagster keeps its storage elsewhere, the query fails."""
     seconds = last_heartbeat_seconds(connection)
-    return "away" if seconds is None or seconds > _AWAY_SECONDS else "ready"
+    return "away" if seconds is None or seconds > AWAY_SECONDS else "ready"
 
 
 def last_heartbeat_seconds(connection: Connection) -> float | None:

@@ -35,6 +35,7 @@ from lastmile.orchestration.resources import platform_from_environment
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
 from lastmile.orchestration.unrouted import unrouted_definitions
 from lastmile.settings import Settings
+from lastmile.settings.all import check
 
 T = TypeVar("T")
 
@@ -43,8 +44,9 @@ def definitions(assets: str) -> dg.Definitions:
     """Everything that the package `assets` declares, and what carries it.
 
     A declaration that cannot be used costs itself alone: an asset `broken/<file>` is in its place, and the file in the
-    installation's home that `status` and `reload` read says why.
+    installation's home that `status` and `reload` read says why. Raises UserError where a setting cannot be used.
     """
+    check()
     contracts = load_contracts(assets)
     folder, broken = usable_project(contracts)
     warehouse: list[dg.AssetsDefinition] = []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lastmile.settings import Settings
+from lastmile.settings.given import resolved
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -76,8 +77,10 @@ class Platform(dg.ConfigurableResource[Any]):
 
 
 def _value(field: str | None) -> str | None:
-    """Dagster puts in the value before a run; in a notebook the field is the variable still."""
-    return field.get_value() if isinstance(field, dg.EnvVar) else field
+    """Dagster puts in the value before a run; in a notebook the field is the variable still. Either may refer to a
+    secret that is kept elsewhere."""
+    text = field.get_value() if isinstance(field, dg.EnvVar) else field
+    return resolved("a resource", text) if text else None
 
 
 #: The fields of a Platform and the variables that they come from, where those are set.

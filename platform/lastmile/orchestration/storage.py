@@ -19,8 +19,12 @@ from lastmile.orchestration.dagster_compat.storage import (
     DagsterSqliteStorage,
     DagsterStorage,
 )
+from lastmile.settings import Settings
+from lastmile.settings.group import load
+from lastmile.settings.surroundings import Surroundings
+from lastmile.warehouse.connections import dagster_url
 
-_URL, _FOLDER = "LASTMILE_DAGSTER_URL", "LASTMILE_DAGSTER_TEMPORARY"
+_FOLDER = "LASTMILE_DAGSTER_TEMPORARY"
 
 
 class PlatformStorage(DagsterStorage, ConfigurableClass):
@@ -37,14 +41,22 @@ class PlatformStorage(DagsterStorage, ConfigurableClass):
         config_value: Any,  # noqa: ARG003
     ) -> DagsterStorage[DagsterInstance]:
         """Raises UserError where a process of an installation, which is one with a DAGSTER_HOME, has no address."""
-        if url := os.environ.get(_URL):
+        if url := _url():
             return DagsterPostgresStorage(url, inst_data=inst_data)
         if os.environ.get("DAGSTER_HOME"):
             raise UserError(
-                f"no database for Dagster: {_URL} is not set. `lastmile up` sets it for what it starts; for another"
-                ' program run `eval "$(lastmile env)"` first.'
+                "no database for Dagster: neither LASTMILE_DATABASE_URL nor LASTMILE_DAGSTER_URL is set. `lastmile up`"
+                ' sets both for what it starts; for another program run `eval "$(lastmile env)"` first.'
             )
         return DagsterSqliteStorage(_temporary_folder(), inst_data=inst_data)
+
+
+def _url() -> str | None:
+    """The address given, else the platform's own database; None where definitions are only looked at."""
+    if given := load(Surroundings).dagster_url:
+        return given
+    database = load(Settings).given_database_url if os.environ.get("DAGSTER_HOME") else None
+    return dagster_url(database) if database else None
 
 
 def _temporary_folder() -> str:

@@ -9,19 +9,18 @@ from psycopg_pool import PoolTimeout
 
 from lastmile.errors import UserError
 from lastmile.ledger import query as ledger
-from lastmile.operations.daemon import last_heartbeat_seconds
+from lastmile.operations.daemon import AWAY_SECONDS, last_heartbeat_seconds
 from lastmile.serving.problems import Unavailable
 from lastmile.serving.state import SECONDS, Serving
 from lastmile.store import Store
 from lastmile.store.stored_object import translated_errors
 from lastmile.warehouse.migrate import is_current
 
-#: A daemon that has not been heard of for so long is away.
-_DAEMON_SECONDS = 120.0
-
 
 async def ready(here: Serving) -> dict[str, str]:
     """Raises Unavailable with what does not answer, and why."""
+    if here.is_draining:
+        raise Unavailable("this process is about to end; another one answers")
     found: dict[str, str] = {}
     await _answers("the database", lambda: found.update(_database(here)))
     await _answers("the store", lambda: _store(here.store))
@@ -46,7 +45,7 @@ def _database(here: Serving) -> dict[str, str]:
             raise Unavailable("the database is not ready: it has other migrations than this code; restart with `up`")
     except (Error, PoolTimeout, UserError) as error:
         raise Unavailable(f"the database is not ready: {error}") from None
-    away = seconds is None or seconds > _DAEMON_SECONDS
+    away = seconds is None or seconds > AWAY_SECONDS
     return {"database": "ready", "migrations": "ready", "daemon": "away" if away else "ready"}
 
 

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from lastmile.serving.app import make_app
-from lastmile.serving.settings import ApiSettings
 from lastmile.serving.state import Serving
 from lastmile.settings import Settings
+from lastmile.settings.api import ApiSettings
 from lastmile.store import open_store
 
 Schema = Mapping[str, Any]

@@ -19,8 +19,8 @@ from lastmile.access.secret import secret
 from lastmile.catalogue import Catalogue
 from lastmile.catalogue.published import read
 from lastmile.serving.engine import Engine
-from lastmile.serving.settings import ApiSettings
 from lastmile.settings import Settings
+from lastmile.settings.api import ApiSettings
 from lastmile.store import Store, open_store
 from lastmile.warehouse.connections import CLIENT, database_url
 
@@ -42,6 +42,8 @@ class Serving:
         self._catalogue, self._looked_at = Catalogue(), 0.0
         self._looking = threading.Lock()
         self._engines: dict[str, Engine] = {}
+        #: The process is about to end: what it answers still is the last on its connection.
+        self.is_draining = False
 
     @classmethod
     def from_environment(cls) -> "Serving":

@@ -1,29 +1,30 @@
 """How a group of settings is declared, and read from the environment with every fault named at once.
 
     @dataclass(frozen=True)
-    class BackupSettings:
-        url: str | None = variable("LASTMILE_BACKUP_URL", "Where backups are kept.", None, example="s3://b/backups")
-        keep_days: int = variable("LASTMILE_BACKUP_KEEP_DAYS", "How long backups are kept.", 30, check=at_least(1))
+    class Limits:
+        rate: str = variable("LASTMILE_RATE_LIMIT", "Requests of one principal.", "500/second", check=_rate)
+        bytes: int = variable("LASTMILE_MOST_BODY_BYTES", "The longest body.", 2**24, check=at_least(1))
 
-    settings = load(BackupSettings)
+    limits = load(Limits)
 
-A variable `X` may be in a file, for mounted secrets: `X_FILE` names it. Types other than text and paths are converted
-by pydantic, which is imported only where such a variable is set.
+Where the text of a variable comes from is said by `given`, how it becomes a value by `conversion`. What holds between
+the variables of a group is checked in its `__post_init__`, which raises UserError.
 """
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar, get_type_hints
 
 from lastmile.errors import UserError
+from lastmile.settings.conversion import convert
+from lastmile.settings.given import Given, given, without_password
 
 Declared = TypeVar("Declared")
 #: Says what is expected where a value cannot be; None where it can.
 Check = Callable[[Any], str | None]
 _KEY = "variable"
-_PLAIN = (str, str | None, Path, Path | None)
+DEFAULT = "default"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Effective:
     variable: Variable
     value: Any
     source: str
+    #: Secret, or kept where secrets are.
+    hidden: bool = False
 
 
 def variable(
@@ -64,20 +67,44 @@ def at_least(least: float) -> Check:
     return lambda value: None if value >= least else f"expected a number of {least:g} or more"
 
 
+def one_of(*names: str) -> Check:
+    """One of these names."""
+    return lambda value: None if value in names else f"expected {' or '.join(names)}"
+
+
+def begins_with(*starts: str) -> Check:
+    """Addresses of these kinds."""
+    return lambda value: None if value.startswith(starts) else f"expected it to begin with {' or '.join(starts)}"
+
+
 def load(group: type[Declared], environ: Mapping[str, str] = os.environ) -> Declared:
     """The group as the environment sets it. Raises UserError naming every variable that cannot be what it is."""
-    found, faults = _read(group, environ)
-    if faults:
-        raise UserError("; ".join(faults))
+    found, faulty = _read(group, environ)
+    if faulty:
+        raise UserError("; ".join(faulty))
     return group(**{name: one.value for name, one in found.items()})
 
 
 def effective(group: type[Any], environ: Mapping[str, str] = os.environ) -> list[Effective]:
-    """The settings of the group, each with where it is from. Raises UserError as `load` does."""
-    found, faults = _read(group, environ)
-    if faults:
-        raise UserError("; ".join(faults))
-    return list(found.values())
+    """The settings of the group, each with where it is from, as its `from_environment` completes them where it has
+    one. Raises UserError as `load` does."""
+    found, faulty = _read(group, environ)
+    if faulty:
+        raise UserError("; ".join(faulty))
+    complete = getattr(group, "from_environment", lambda environ: load(group, environ))(environ)
+    return [replace(one, value=getattr(complete, name)) for name, one in found.items()]
+
+
+def faults(group: type[Any], environ: Mapping[str, str] = os.environ) -> list[str]:
+    """What cannot be, one sentence each."""
+    found, faulty = _read(group, environ)
+    if faulty:
+        return faulty
+    try:
+        group(**{name: one.value for name, one in found.items()})
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
 def variables(group: type[Any]) -> Iterator[Variable]:
@@ -85,59 +112,36 @@ def variables(group: type[Any]) -> Iterator[Variable]:
     return (one.metadata[_KEY] for one in fields(group) if _KEY in one.metadata)
 
 
+def defaults(group: type[Any]) -> dict[str, Any]:
+    """The value of each of its variables where that is not set."""
+    return {one.metadata[_KEY].name: one.default for one in fields(group) if _KEY in one.metadata}
+
+
 def _read(group: type[Any], environ: Mapping[str, str]) -> tuple[dict[str, Effective], list[str]]:
-    types, found, faults = get_type_hints(group), {}, []
+    types, found, faulty = get_type_hints(group), {}, []
     for one in fields(group):
         if _KEY not in one.metadata:
             continue
         declared: Variable = one.metadata[_KEY]
         try:
-            given = _given(declared.name, environ)
-            if given is None:
-                found[one.name] = Effective(declared, one.default, "default")
+            text = given(declared.name, environ)
+            if text is None:
+                found[one.name] = Effective(declared, one.default, DEFAULT, declared.secret)
             else:
-                text, source = given
-                found[one.name] = Effective(declared, _value(declared, types[one.name], text, source), source)
+                found[one.name] = _effective(declared, types[one.name], text)
         except UserError as error:
-            faults.append(str(error))
-    return found, faults
+            faulty.append(str(error))
+    return found, faulty
 
 
-def _given(name: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
-    """The text of a variable and where it is from; None where it is not set, or empty."""
-    if text := environ.get(name):
-        return text, "environment"
-    if not (file := environ.get(f"{name}_FILE")):
-        return None
-    try:
-        return Path(file).expanduser().read_text().strip(), f"file {file}"
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{name}_FILE names {file}, which cannot be read: {error}; correct the path") from None
-
-
-def _value(declared: Variable, kind: Any, text: str, source: str) -> Any:
-    shown = "its value" if declared.secret else repr(text)
-    where = declared.name if source == "environment" else f"{declared.name} ({source})"
-    value, expected = _converted(kind, text)
+def _effective(declared: Variable, kind: Any, text: Given) -> Effective:
+    value, expected = convert(kind, text.text)
     if expected is None and declared.check:
         expected = declared.check(value)
+    hidden = declared.secret or text.hidden
     if expected is not None:
+        found = "cannot be used" if hidden else f"is {without_password(text.text)!r}"
+        where = "" if text.source == "environment" else f" (from {text.source})"
         hint = f", such as {declared.example}" if declared.example else ""
-        raise UserError(f"{where} is {shown}: {expected}{hint}")
-    return value
-
-
-def _converted(kind: Any, text: str) -> tuple[Any, str | None]:
-    """The value, or what was expected instead."""
-    if kind in _PLAIN:
-        return (Path(text).expanduser() if kind in (Path, Path | None) else text), None
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        if getattr(kind, "__origin__", None) is tuple:  # one text each, separated by commas
-            return TypeAdapter(kind).validate_python(
-                tuple(part.strip() for part in text.split(",") if part.strip())
-            ), None
-        return TypeAdapter(kind).validate_strings(text), None
-    except ValidationError as error:
-        return None, error.errors()[0]["msg"].replace("Input should be", "expected")
+        raise UserError(f"{declared.name} {found}{where}: {expected}{hint}")
+    return Effective(declared, value, text.source, hidden)

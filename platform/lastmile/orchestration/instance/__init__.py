@@ -6,14 +6,9 @@
 import shutil
 from pathlib import Path
 
-from lastmile.errors import UserError
-
 _FOLDER = Path(__file__).parent
 
 
 def write_dagster_yaml(profile: str, home: Path) -> None:
-    """Put the profile's settings into `home` as dagster.yaml. Raises UserError for a profile that there is not."""
-    profiles = sorted(file.stem for file in _FOLDER.glob("*.yaml"))
-    if profile not in profiles:
-        raise UserError(f"LASTMILE_PROFILE: expected {' or '.join(profiles)}; found {profile!r}")
+    """Put the profile's settings into `home` as dagster.yaml."""
     shutil.copyfile(_FOLDER / f"{profile}.yaml", home / "dagster.yaml")

@@ -9,8 +9,10 @@ import sys
 import traceback
 
 from lastmile.orchestration.runs.daemon import run
+from lastmile.settings.start import check_at_start
 
 if __name__ == "__main__":
+    check_at_start()
     code = 1
     try:
         run(sys.argv[1])

@@ -28,9 +28,8 @@ from lastmile.orchestration.dagster_compat.launching import (
 from lastmile.orchestration.runs.worker_processes import Worker, WorkerProcesses
 from lastmile.orchestration.runs.workers import end, record_worker, worker_of
 from lastmile.process import Process
-
-#: A canceled run's worker has this long to end by itself.
-GRACE_SECONDS = 20.0
+from lastmile.settings.group import load
+from lastmile.settings.shutdown import Shutdown
 
 log = logging.getLogger(__name__)
 
@@ -106,10 +105,11 @@ def _how(code: int | None) -> str:
 
 
 def _stop(worker: Process) -> None:
-    """Signal it to end, then kill it. It is not waited for, since only its parent may learn how it ended."""
+    """Signal it to end, then kill it once the grace is over. It is not waited for, since only its parent may learn how
+    it ended."""
     with suppress(ProcessLookupError):
         os.kill(worker.pid, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
+        deadline = time.monotonic() + load(Shutdown).grace_seconds
         while worker.is_alive():
             if time.monotonic() > deadline:
                 os.kill(worker.pid, signal.SIGKILL)

@@ -11,13 +11,11 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from lastmile.operations.health.database import WORKER_TAG
 from lastmile.process import Process
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
-
-#: Hidden in the UI, whose event log shows the number anyway.
-WORKER_TAG = ".dagster/lastmile_worker"
 
 
 def record_worker(instance: "DagsterInstance", run_id: str, pid: int) -> None:

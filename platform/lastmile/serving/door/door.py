@@ -68,9 +68,11 @@ class Door:
                 status = message["status"]
                 own = {name for name, _ in message.get("headers", ())}
                 added = [pair for pair in SECURITY_HEADERS if pair[0] not in own]
+                last = [(b"connection", b"close")] if self._here.is_draining else []
                 message["headers"] = [
                     *message.get("headers", ()),
                     *added,
+                    *last,
                     (b"x-request-id", scope["request_id"].encode()),
                 ]
             await send(message)

@@ -10,8 +10,10 @@ from lastmile.orchestration.code_reload import await_code_server
 from lastmile.orchestration.dagster_compat.webserver import serve
 from lastmile.serving.state import Serving
 from lastmile.serving.web_ui.guard import guarded
+from lastmile.settings.start import check_at_start
 
 if __name__ == "__main__":
+    check_at_start()
     workspace, *options = sys.argv[1:]
     here = Serving.from_environment()
     await_code_server(Path(workspace))

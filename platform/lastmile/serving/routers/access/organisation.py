@@ -21,9 +21,9 @@ from lastmile.access import sessions, users
 from lastmile.access.roles import USER_ROLES, Role
 from lastmile.access.secret import derived
 from lastmile.serving.door.door import Receive, Scope, Send
-from lastmile.serving.settings import SignIn
 from lastmile.serving.state import Serving
 from lastmile.serving.web_ui.sign_in import own_path, with_cookie
+from lastmile.settings.api import SignIn
 
 log = logging.getLogger(__name__)
 

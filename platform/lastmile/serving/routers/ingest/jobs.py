@@ -157,11 +157,12 @@ async def _ended(socket: WebSocket) -> None:
 
 
 async def _states(here: Serving, now: Job, principal: Principal) -> AsyncIterator[Job | None]:
-    """The job, about once a second, until it is settled; None while the database does not answer."""
+    """The job, about once a second, until it is settled or this process is to end; None while the database does not
+    answer."""
     found: Job | None = now
     while True:
         yield found
-        if found is not None and found.is_settled:
+        if here.is_draining or (found is not None and found.is_settled):
             return
         await asyncio.sleep(_SECONDS)
         try:

@@ -27,7 +27,7 @@ _ALIVE_AFTER = 15
 )
 async def events(run: RunId, reader: Reader, here: Here) -> StreamingResponse:
     """Each event is a `state` with the run as JSON; the last one has a state that is final. What was missed while
-    disconnected is in the first event."""
+    disconnected is in the first event: where the stream ends before that, connect again."""
     found = await anyio.to_thread.run_sync(found_run, here, run)
     return StreamingResponse(
         _followed(here, run, found, reader), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
@@ -37,7 +37,7 @@ async def events(run: RunId, reader: Reader, here: Here) -> StreamingResponse:
 async def _followed(here: Serving, run: str, found: dict[str, Any], reader: Principal) -> AsyncIterator[str]:
     yield _event(found, reader)
     silent = 0
-    while found["state"] not in ENDED:
+    while found["state"] not in ENDED and not here.is_draining:
         await anyio.sleep(_LOOKED_SECONDS)
         now = await anyio.to_thread.run_sync(found_run, here, run)
         silent = silent + 1 if now == found else 0
