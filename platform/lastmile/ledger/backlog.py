@@ -43,22 +43,32 @@ def at_a_glance(connection: Connection) -> tuple[int, int]:
 
 
 def waiting_in(
-    connection: Connection, store: str, datasets: Sequence[str], first: str, last: str, keys: int
-) -> list[tuple[str, str, str, int, list[str]]]:
-    """By dataset: first and last partition with drops waiting, from `first` to `last`, their number, keys of the first.
+    connection: Connection, store: str, datasets: Sequence[str], first: str, last: str, keys: int, traces: int
+) -> list[tuple[str, str, str, int, list[str], list[str]]]:
+    """By dataset: first and last partition with drops waiting, from `first` to `last`, their number, keys of the first,
+    places of the first in their traces.
 
     What waits is what `pending` says.
     """
     return connection.execute(
         f"""
-        SELECT dataset, min(partition), max(partition), count(*), (array_agg(key ORDER BY id))[:%(keys)s]
+        SELECT dataset, min(partition), max(partition), count(*), (array_agg(key ORDER BY id))[:%(keys)s],
+            coalesce((array_agg(traceparent ORDER BY id) FILTER (WHERE traceparent IS NOT NULL))[:%(traces)s], '{{}}')
         FROM ledger.drops
         WHERE store = %(store)s AND dataset = ANY(%(datasets)s) AND partition BETWEEN %(first)s AND %(last)s
           AND ({PENDING} OR {REQUESTED} OR {TO_FILL}) AND not_before <= clock_timestamp() + %(wait)s
           AND (claim IS NULL OR {HOLDER_IS_GONE})
         GROUP BY dataset ORDER BY dataset
         """,
-        {"store": store, "datasets": list(datasets), "first": first, "last": last, "keys": keys, "wait": LONGEST_WAIT},
+        {
+            "store": store,
+            "datasets": list(datasets),
+            "first": first,
+            "last": last,
+            "keys": keys,
+            "traces": traces,
+            "wait": LONGEST_WAIT,
+        },  # fmt: skip
     ).fetchall()
 
 

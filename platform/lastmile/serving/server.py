@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import uvicorn
 from fastapi import FastAPI
 
+from lastmile import telemetry
 from lastmile.serving.app import EVERYTHING, make_app
 from lastmile.serving.state import Serving
 
@@ -20,6 +21,7 @@ def configured(app: FastAPI, port: int, host: str = HOST) -> uvicorn.Config:
         host=host,
         port=port,
         log_level="warning",
+        log_config=None,  # the process's own
         access_log=False,
         server_header=False,
         date_header=False,
@@ -31,4 +33,5 @@ def configured(app: FastAPI, port: int, host: str = HOST) -> uvicorn.Config:
 
 def serve(here: Serving, port: int, host: str = HOST, parts: Sequence[str] = EVERYTHING) -> None:
     """Returns after SIGTERM or Ctrl-C, when open requests are answered."""
+    telemetry.start("api")
     uvicorn.Server(configured(make_app(here, parts), port, host)).run()
