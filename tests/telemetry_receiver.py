@@ -33,6 +33,7 @@ class Receiver:
     url: str
     spans: list[Received] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
+    flush: Callable[[], Any] = lambda: None
 
     def named(self, name: str, **attributes: Any) -> list[Received]:
         return [
@@ -105,3 +106,22 @@ def _spans(request: ExportTraceServiceRequest) -> Iterator[Received]:
 
 def _values(attributes: Any) -> dict[str, Any]:
     return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in attributes}
+
+
+@contextmanager
+def tracing(process: str = "test", **settings: Any) -> Iterator[Receiver]:
+    """This process's spans are sent to a collector, which has all of them once `flush` has been called."""
+    from lastmile.settings.telemetry import TelemetrySettings
+    from lastmile.telemetry.spans import listen, mute
+    from lastmile.telemetry.traces import Traces, provider
+
+    with receiving() as receiver:
+        sent = provider(process, TelemetrySettings(endpoint=receiver.url, **settings))
+        receiver.flush = sent.force_flush
+        traces = Traces(sent.get_tracer("tests"))
+        listen(traces)
+        try:
+            yield receiver
+        finally:
+            mute(traces)
+            sent.shutdown()
