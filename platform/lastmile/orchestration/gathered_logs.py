@@ -33,8 +33,10 @@ def gathered(
         of_runs = sorted({str(line.ids["run"]) for line in recorded if "run" in line.ids})
         new = [line for line in recorded[shown:] if wanted.has(line)]
         shown = len(recorded)
-        new += runs.new_lines(wanted, key, of_runs) if runs else []
-        yield sorted([*files.new_lines(wanted), *new], key=lambda line: line.at)
+        of_dagster = runs.new_lines(wanted, key, of_runs) if runs else []
+        known = {(line.ids["run"], line.message) for line in of_dagster}  # what Dagster recorded may be logged as well
+        logged = [one for one in files.new_lines(wanted) if (one.ids.get("run"), one.message) not in known]
+        yield sorted([*logged, *new, *of_dagster], key=lambda line: line.at)
         if not follow:
             return
         time.sleep(_LOOKED_SECONDS)

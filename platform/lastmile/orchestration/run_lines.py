@@ -62,9 +62,10 @@ def _is_wanted(line: Line, wanted: Wanted, key: str | None) -> bool:
 def _line(run: str, step: str | None, at: datetime, text: str) -> Line:
     event: dict[str, Any] = json.loads(text)
     recorded = event.get("dagster_event") or {}
-    message = event.get("user_message") or recorded.get("message") or recorded.get("event_type_value") or ""
+    kind = str(recorded.get("event_type_value", ""))
+    message = event.get("user_message") or recorded.get("message") or kind.replace("PIPELINE_", "run ").lower()
     error = _error((recorded.get("event_specific_data") or {}).get("error") or event.get("error_info"))
-    is_failure = str(recorded.get("event_type_value", "")).endswith("FAILURE") or error is not None
+    is_failure = kind.endswith("FAILURE") or error is not None
     level = "error" if is_failure else "info" if recorded else _NAMES.get(event.get("level", 20), "info")
     about = {"run": run, **({"step": step} if step else {})}
     return Line(at.replace(tzinfo=at.tzinfo or UTC), level, "dagster", message.strip(), about, error)
