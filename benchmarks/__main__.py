@@ -16,7 +16,23 @@ from benchmarks.bench import Bench
 from benchmarks.site import opened
 from benchmarks.surveys import Surveys
 
-SECTIONS = ("peers", "growth", "dirt", "stores", "formats", "small", "imports", "sensor", "training", "wide", "profile")
+SECTIONS = (
+    "peers", "growth", "dirt", "stores", "formats", "small", "imports", "sensor", "training", "wide", "profile",
+    "tracing",
+)  # fmt: skip
+    "peers",
+    "growth",
+    "dirt",
+    "stores",
+    "formats",
+    "small",
+    "imports",
+    "sensor",
+    "training",
+    "wide",
+    "profile",
+    "tracing",
+)
 
 
 def main(
