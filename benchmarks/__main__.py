@@ -20,19 +20,6 @@ SECTIONS = (
     "peers", "growth", "dirt", "stores", "formats", "small", "imports", "sensor", "training", "wide", "profile",
     "tracing",
 )  # fmt: skip
-    "peers",
-    "growth",
-    "dirt",
-    "stores",
-    "formats",
-    "small",
-    "imports",
-    "sensor",
-    "training",
-    "wide",
-    "profile",
-    "tracing",
-)
 
 
 def main(
