@@ -15,6 +15,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from lastmile import telemetry
 from lastmile.serving.app import EVERYTHING, make_app
 from lastmile.serving.port import bound, listeners, replace
 from lastmile.serving.state import Serving
@@ -33,6 +34,7 @@ def configured(app: FastAPI, port: int, host: str = HOST, grace_seconds: float =
         host=host,
         port=port,
         log_level="warning",
+        log_config=None,  # the process's own
         access_log=False,
         server_header=False,
         date_header=False,
@@ -47,6 +49,7 @@ def serve(
 ) -> None:
     """Returns after SIGTERM or Ctrl-C, when open requests are answered. Where it is `replacing`, the process that
     answers on the port ends when this one does. Raises UserError where it cannot listen."""
+    telemetry.start("api")
     shutdown = load(Shutdown)
     before = listeners(port) if replacing else []
     config = configured(make_app(here, parts), port, host, shutdown.grace_seconds)

@@ -6,6 +6,7 @@ It is imported while the code server loads the code, and answers once that is th
 import sys
 from pathlib import Path
 
+from lastmile import telemetry
 from lastmile.orchestration.code_reload import await_code_server
 from lastmile.orchestration.dagster_compat.webserver import serve
 from lastmile.serving.state import Serving
@@ -14,6 +15,7 @@ from lastmile.settings.start import check_at_start
 
 if __name__ == "__main__":
     check_at_start()
+    telemetry.start("webserver")
     workspace, *options = sys.argv[1:]
     here = Serving.from_environment()
     await_code_server(Path(workspace))
