@@ -7,6 +7,8 @@ from fastapi import FastAPI
 
 from lastmile.serving.app import EVERYTHING, make_app
 from lastmile.serving.state import Serving
+from lastmile.telemetry.metrics import Work
+from lastmile.telemetry.spans import listen
 
 HOST = "127.0.0.1"
 #: How long open requests are waited for at the end.
@@ -31,4 +33,6 @@ def configured(app: FastAPI, port: int, host: str = HOST) -> uvicorn.Config:
 
 def serve(here: Serving, port: int, host: str = HOST, parts: Sequence[str] = EVERYTHING) -> None:
     """Returns after SIGTERM or Ctrl-C, when open requests are answered."""
-    uvicorn.Server(configured(make_app(here, parts), port, host)).run()
+    app = make_app(here, parts)
+    listen(Work(app.state.observed.registry))
+    uvicorn.Server(configured(app, port, host)).run()
