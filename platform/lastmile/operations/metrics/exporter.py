@@ -37,14 +37,15 @@ class _Read(Collector):
         yield from self._reading()
 
 
-def serve(settings: Settings, port: int) -> "WSGIServer":
-    """Answer `/metrics` on 127.0.0.1 from a thread, until the process ends or the server is shut down."""
-    server, _ = start_http_server(port, HOST, registry(settings))
+def serve(settings: Settings, port: int, host: str = HOST) -> "WSGIServer":
+    """Answer `/metrics` from a thread, until the process ends or the server is shut down."""
+    server, _ = start_http_server(port, host, registry(settings))
     return server
 
 
 def registry(settings: Settings, seconds: float = _SECONDS) -> CollectorRegistry:
-    """All that is scraped here; what was read from Postgres is shown for so many seconds. The state is read first, since it raises counters that are shown next."""
+    """All that is scraped here; what was read from Postgres is shown for so many seconds. The state is read first,
+    since it raises counters that are shown next."""
     found = CollectorRegistry(auto_describe=False)
     counters = CollectorRegistry(auto_describe=False)
     found.register(State(database_url(settings), parts(settings.store_url.rstrip("/"), counters, seconds)))

@@ -61,11 +61,11 @@ class Runs:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._runs, self._steps = Recent(_ENDED), Recent(_STEPS)
         self._seconds = Histogram(
-            "lastmile_run_seconds", "How long runs took, from start to end.", ["job", "by", "state"],
+            "lastmile_run_seconds", "How long runs took, from start to end.", ["job_name", "by", "state"],
             buckets=_BUCKETS, registry=registry,
         )  # fmt: skip
         self._queued = Histogram(
-            "lastmile_run_queued_seconds", "How long runs waited, from request to start.", ["job", "by"],
+            "lastmile_run_queued_seconds", "How long runs waited, from request to start.", ["job_name", "by"],
             buckets=_BUCKETS, registry=registry,
         )  # fmt: skip
         self._step_seconds = Histogram(
@@ -80,7 +80,9 @@ class Runs:
         oldest = dict.fromkeys(STATES[:5], 0) | dict(connection.execute(_OLDEST).fetchall())
         yield gauge("runs_oldest_seconds", "Age of the oldest run in the state; 0: none is.", ["state"], oldest.items())
         failures = connection.execute(_IN_A_ROW.encode()).fetchall()
-        yield gauge("run_failures_in_a_row", "Runs that failed since the last that succeeded.", ["job", "by"], failures)
+        yield gauge(
+            "run_failures_in_a_row", "Runs that failed since the last that succeeded.", ["job_name", "by"], failures
+        )
         self._start_at_zero((job, by) for job, by, _ in failures)
         self._count_runs(connection)
         self._count_steps(connection)
