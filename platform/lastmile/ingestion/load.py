@@ -4,7 +4,8 @@ Whatever kills it, nothing of the drop is visible before the commit and all of i
 published before the commit, under a name unique to its claim, and counts only once the ledger's row names it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -38,6 +39,7 @@ from lastmile.quarantine.corrections import corrected_cells
 from lastmile.quarantine.discard import discarded_lines
 from lastmile.quarantine.rows import Kind, delete_rows, quarantine_rows
 from lastmile.store import Missing, Pinned, Store, StoredObject, Upload
+from lastmile.telemetry.spans import span
 from lastmile.warehouse.drop_tables import LARGE_BYTES, DropTable
 
 
@@ -130,7 +132,7 @@ def _load_drop(
         load.drop_table = create_drop_table(connection, contract.name, load.provenance())
     if deduplicates(contract):
         index_keys(connection, contract, [drop.partition], except_keys=[drop.key])
-    with connection.transaction():
+    with transaction(connection, contract.name):
         ledger.lock_claims(connection, drop)
         if not pinned.is_whole and ledger.lock_unlike_others(connection, drop):
             outcome, stale = _load_file(load, store, pinned, is_compared=False)
@@ -151,10 +153,21 @@ def _load_drop(
         if outcome.state in ("superseded", "duplicate"):
             _delete_rows_and_quarantine(connection, drop)
             stale += _existing([drop.cleaned_key])
-        ledger.settle(connection, [Settled(drop, outcome, pinned.sha256)], run_id)
+        with span("db.settle", dataset=contract.name, drops=1):
+            ledger.settle(connection, [Settled(drop, outcome, pinned.sha256)], run_id)
     for key in stale:
         store.delete(key)
     return outcome
+
+
+@contextmanager
+def transaction(connection: Connection, dataset: str) -> Iterator[None]:
+    """A transaction whose commit is a span."""
+    with ExitStack() as stack:
+        stack.enter_context(connection.transaction())
+        yield
+        with span("ingest.commit", dataset=dataset):
+            stack.close()
 
 
 def begin(connection: Connection, contract: Contract, drop: Drop, run_id: str) -> Load:
@@ -200,7 +213,7 @@ def load_batches(load: Load, reader: Reader, part: Path, written: Callable[[], N
     A batch is encoded, sent and written while the next one is read and validated. `written` is called whenever the file
     has grown.
     """
-    plan = Plan(load.contract, reader.header, NumberFormat.of(reader.format))
+    dataset, plan = load.contract.name, Plan(load.contract, reader.header, NumberFormat.of(reader.format))
     copy = RowCopy(load.connection, load.contract, load.provenance(), load.drop_table)
     with (
         ParquetFile(part) as parquet,
@@ -211,16 +224,25 @@ def load_batches(load: Load, reader: Reader, part: Path, written: Callable[[], N
     ):
 
         def encode_and_send(rows: pl.DataFrame, rejected: Sequence[Rejected]) -> None:
-            sending.call(partial(copy_stream.send, rows["_line"], copy.encoded(rows), rejected))
+            with span("ingest.encode", dataset=dataset, rows=rows.height) as done:
+                encoded = copy.encoded(rows)
+                done(bytes=sum(map(len, encoded)))
+            sending.call(partial(send, rows["_line"], encoded, rejected))
+
+        def send(lines: pl.Series, encoded: Sequence[bytes], rejected: Sequence[Rejected]) -> None:
+            with span("ingest.copy", dataset=dataset, rows=len(lines), bytes=sum(map(len, encoded))):
+                copy_stream.send(lines, encoded, rejected)
 
         def write(rows: pl.DataFrame) -> None:
-            parquet.write(rows)
+            with span("ingest.parquet", dataset=dataset, rows=rows.height):
+                parquet.write(rows)
             written()
 
-        for read in prefetched(reader.batches(rows_at_once(len(plan.change.rescued)))):
-            batch = with_corrections(read, load.corrections) if load.corrections else read
-            validated = plan.validate(batch).without_discarded(batch, load.discarded)
-            rows, duplicates = _deduplicated(load, batch, load.placed(validated.valid))
+        for read in prefetched(_read(dataset, reader.batches(rows_at_once(len(plan.change.rescued))))):
+            with span("ingest.validate", dataset=dataset, rows=read.records):
+                batch = with_corrections(read, load.corrections) if load.corrections else read
+                validated = plan.validate(batch).without_discarded(batch, load.discarded)
+                rows, duplicates = _deduplicated(load, batch, load.placed(validated.valid))
             load.read += batch.records
             rejected: list[Rejected] = [(validated.bad, "bad"), (duplicates, duplicate_kind(load.contract))]
             for found in rejected:
@@ -230,6 +252,15 @@ def load_batches(load: Load, reader: Reader, part: Path, written: Callable[[], N
     return plan.change.as_json()
 
 
+def _read(dataset: str, batches: Iterator[RawBatch]) -> Iterator[RawBatch]:
+    while True:
+        with span("ingest.read", dataset=dataset) as done:
+            if (batch := next(batches, None)) is None:
+                return
+            done(rows=batch.records)
+        yield batch
+
+
 def reject_table_duplicates(load: Load, reader: Reader, part: Path, lines: Sequence[int] | None = None) -> None:
     """Quarantine loaded rows, or those of `lines`, whose key the partition has already; also removed from `part`.
 
@@ -237,7 +268,8 @@ def reject_table_duplicates(load: Load, reader: Reader, part: Path, lines: Seque
     """
     if not deduplicates(load.contract) or not load.loaded:
         return
-    duplicates = delete_table_duplicates(load.connection, load.contract, load.drop.id, load.first_day, lines)
+    with span("db.duplicates", dataset=load.contract.name, drops=1):
+        duplicates = delete_table_duplicates(load.connection, load.contract, load.drop.id, load.first_day, lines)
     if duplicates.height:
         kind = duplicate_kind(load.contract)
         texts = raw_texts(reader, duplicates["line"])
@@ -257,7 +289,9 @@ def _load_file(load: Load, store: Store, pinned: Pinned, is_compared: bool = Tru
     connection, contract, drop = load.connection, load.contract, load.drop
     if not drop.is_new:
         load.discarded, load.corrections = discarded_lines(connection, drop.id), corrected_cells(connection, drop.id)
-    reader = open_drop(pinned.source, drop.key, contract)
+    with span("ingest.detect", dataset=contract.name) as detected:
+        reader = open_drop(pinned.source, drop.key, contract)
+        detected(format=reader.format.get("format"))
     if contract.may_gain_columns:  # before rows are locked: other loads may wait to add columns too
         load.contract = with_added_columns(connection, contract, reader.header)
     load.note_partitions([drop.id])
@@ -281,7 +315,8 @@ def _load_file(load: Load, store: Store, pinned: Pinned, is_compared: bool = Tru
             load.note_partitions([drop.id])
             found = replace(found, format=reader.format | {"partitions": sorted(load.partitions)})
         if load.loaded:
-            upload.publish()
+            with span("ingest.publish", dataset=contract.name):
+                upload.publish()
     done = replace(
         found,
         loaded=load.loaded,

@@ -5,11 +5,13 @@ same: one that is exceptional in any way (unreadable, with another version or a 
 table has) is excluded and ingested individually, in its turn. So the order is preserved, and with it the result.
 """
 
+import time
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import accumulate, groupby
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from lastmile import ledger
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch
 from lastmile.ingestion.dedup import deduplicates, drops_with_table_duplicates, duplicate_kind, duplicates_in_drop
-from lastmile.ingestion.load import cleaned_key
+from lastmile.ingestion.load import cleaned_key, transaction
 from lastmile.ingestion.small_drops import DropRead
 from lastmile.ingestion.validation import Plan
 from lastmile.ingestion.validation.rules import is_by_row
@@ -29,6 +31,7 @@ from lastmile.ledger import Outcome, Settled
 from lastmile.ledger.drop_tables import index_keys
 from lastmile.quarantine.rows import copy_rows
 from lastmile.store import Store
+from lastmile.telemetry.spans import in_context, joining, record, span
 
 #: More would save nothing, and all of it is read again where a worker dies.
 MAX_BATCH_DROPS = 100
@@ -61,21 +64,43 @@ def load_batch(
     connection: Connection, store: Store, contract: Contract, drops: Sequence[DropRead], folder: Path, run_id: str
 ) -> list[Outcome]:
     """Load these drops in one transaction. Raises NotBatchable, or any other error, with nothing of them loaded."""
-    validated = _validated(contract, drops)
+    began, since, dataset = time.time(), time.perf_counter(), contract.name
+    size = sum(one.drop.size for one in drops)
+    with span("ingest.batch", dataset=dataset, drops=len(drops), bytes=size) as done:
+        outcomes = _load_batch(connection, store, contract, drops, folder, run_id)
+        done(rows=sum(outcome.read for outcome in outcomes))
+        seconds = time.perf_counter() - since
+        for one, outcome in zip(drops, outcomes, strict=True):
+            with joining(one.drop.traceparent) as links:
+                record("ingest.drop", began, seconds, links=links, **one.drop.sent, **outcome.counts)
+    return outcomes
+
+
+def _load_batch(
+    connection: Connection, store: Store, contract: Contract, drops: Sequence[DropRead], folder: Path, run_id: str
+) -> list[Outcome]:
+    dataset = contract.name
+    with span("ingest.validate", dataset=dataset, rows=sum(one.batch.records for one in drops)):
+        validated = _validated(contract, drops)
     if deduplicates(contract):
         index_keys(connection, contract, {one.drop.partition for one in drops}, except_keys=[])
-    with ThreadPoolExecutor(1, thread_name_prefix="write") as pool, connection.transaction():
-        writing = pool.submit(_written, validated.valid, folder)
+    with ThreadPoolExecutor(1, thread_name_prefix="write") as pool, transaction(connection, dataset):
+        writing = pool.submit(in_context(partial(_written, dataset, validated.valid, folder)))
         ledger.lock_claims(connection, *(one.drop for one in drops))
         if found := ledger.not_batchable(connection, [one.drop for one in drops], [one.sha256 for one in drops]):
             raise NotBatchable(found)
         _copy(connection, contract, drops, validated, run_id)
-        if repeated := drops_with_table_duplicates(connection, contract, [one.drop for one in drops]):
+        with span("db.duplicates", dataset=dataset, drops=len(drops)):
+            repeated = drops_with_table_duplicates(connection, contract, [one.drop for one in drops])
+        if repeated:
             raise NotBatchable(repeated)
-        _publish(store, drops, writing.result())
+        files = writing.result()
+        with span("ingest.publish", dataset=dataset):
+            _publish(store, drops, files)
         outcomes = list(_outcomes(contract, drops, validated))
         settled = [Settled(one.drop, outcome, one.sha256) for one, outcome in zip(drops, outcomes, strict=True)]
-        ledger.settle(connection, settled, run_id)
+        with span("db.settle", dataset=dataset, drops=len(settled)):
+            ledger.settle(connection, settled, run_id)
     return outcomes
 
 
@@ -175,7 +200,12 @@ def _copy(
     days = pl.Series([contract.partition.window(one.drop.partition)[0] for one in drops], dtype=pl.Date)
     position = validated.valid["_position"]
     with RowCopy(connection, contract, {"_run_id": run_id, "_loaded_at": datetime.now(UTC)}) as copy:
-        copy.write(validated.valid.with_columns(_drop_id=ids.gather(position), _partition_start=days.gather(position)))
+        rows = validated.valid.with_columns(_drop_id=ids.gather(position), _partition_start=days.gather(position))
+        with span("ingest.encode", dataset=contract.name, rows=rows.height) as done:
+            encoded = copy.encoded(rows)
+            done(bytes=sum(map(len, encoded)))
+        with span("ingest.copy", dataset=contract.name, rows=rows.height, bytes=sum(map(len, encoded))):
+            copy.send(encoded)
     partitions = pl.Series([one.drop.partition for one in drops], dtype=pl.String)
     for rows, kind in ((validated.bad, "bad"), (validated.duplicate, "duplicate")):
         if rows.height:
@@ -187,16 +217,17 @@ def _copy(
             )
 
 
-def _written(valid: pl.DataFrame, folder: Path) -> list[tuple[int, Path]]:
+def _written(dataset: str, valid: pl.DataFrame, folder: Path) -> list[tuple[int, Path]]:
     """The cleaned file of each drop that has valid rows, in the folder, with the position of its drop."""
     valid = valid.sort("_position", maintain_order=True)
     tables = as_table(valid.drop("_position"))
     by_drop = valid["_position"].rle().struct.unnest()
     files, first = [], 0
-    for rows, position in by_drop.iter_rows():
-        files.append((int(position), folder / f"{position}.parquet"))
-        files[-1][1].write_bytes(small_parquet(tables.slice(first, rows)))
-        first += rows
+    with span("ingest.parquet", dataset=dataset, rows=valid.height):
+        for rows, position in by_drop.iter_rows():
+            files.append((int(position), folder / f"{position}.parquet"))
+            files[-1][1].write_bytes(small_parquet(tables.slice(first, rows)))
+            first += rows
     return files
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import partial
 from threading import Condition, Event, Lock
 
 import polars as pl
@@ -18,6 +19,7 @@ from lastmile.contracts.contract import Contract
 from lastmile.ingestion.worker import MAX_DROPS, Report, ingest_pending
 from lastmile.ledger import Drop, Outcome
 from lastmile.store import Store
+from lastmile.telemetry.spans import in_context
 
 #: Drops in progress at any time; a larger one runs alone, and needs no more memory: it is read in batches.
 BUDGET_BYTES = 64 * 1024 * 1024
@@ -98,7 +100,7 @@ def ingest_in_parallel(
 
     with ThreadPoolExecutor(len(shares), "partitions") as pool:
         try:
-            ingested = [pool.submit(ingest, share) for share in shares]
+            ingested = [pool.submit(in_context(partial(ingest, share))) for share in shares]
             failed = [error for future in ingested if (error := future.exception())]
         except BaseException:
             stopping.set()

@@ -10,6 +10,8 @@ from itertools import islice
 from types import TracebackType
 from typing import Self, TypeVar
 
+from lastmile.telemetry.spans import in_context
+
 Item = TypeVar("Item")
 
 
@@ -30,6 +32,7 @@ class Stage:
 
     def call(self, work: Callable[[], object]) -> None:
         """Execute the work after all earlier calls."""
+        work = in_context(work)
         if self._first is None and not self._in_flight:
             self._first = work
             return
@@ -62,6 +65,6 @@ def prefetched(items: Iterator[Item]) -> Iterator[Item]:
     yield waiting.pop(0)
     with ThreadPoolExecutor(1, thread_name_prefix="read") as pool:
         while waiting:
-            following = pool.submit(lambda: list(islice(items, 1)))
+            following = pool.submit(in_context(lambda: list(islice(items, 1))))
             yield waiting.pop()
             waiting = following.result()

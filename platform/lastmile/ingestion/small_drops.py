@@ -20,6 +20,7 @@ from lastmile.ingestion.readers import open_drop
 from lastmile.ingestion.validation import Plan
 from lastmile.ledger import Drop
 from lastmile.store import HeldFile, Store
+from lastmile.telemetry.spans import span
 
 #: Cells held in memory; a few kilobytes of a compressed file may expand to very many.
 _MAX_HELD_BYTES = 64 * 1024 * 1024
@@ -69,15 +70,22 @@ def read_batch(
     """
     opened: list[_Opened] = []
     held = 0.0
-    with ThreadPoolExecutor(_PARALLEL_REQUESTS) as pool:
+    size = sum(drop.size for drop in drops)
+    with (
+        span("ingest.fetch", dataset=contract.name, drops=len(drops), bytes=size),
+        ThreadPoolExecutor(_PARALLEL_REQUESTS) as pool,
+    ):
         fetches = [pool.submit(store.hold, object_of(drop), folder / str(drop.id)) for drop in drops]
         for drop, fetch in zip(drops, fetches, strict=True):
             one = _attempted(partial(_open, contract, drop, fetch))
             held += one.size if one else 0
             if one and held <= _MAX_HELD_BYTES:
                 opened.append(one)
-    read = (_attempted(partial(_read, contract, one, plans)) for one in _parsed_together(opened))
-    return {one.drop.id: one for one in read if one}
+    with span("ingest.read", dataset=contract.name, drops=len(drops)) as done:
+        read = (_attempted(partial(_read, contract, one, plans)) for one in _parsed_together(opened))
+        found = {one.drop.id: one for one in read if one}
+        done(rows=sum(one.batch.records for one in found.values()))
+    return found
 
 
 def _attempted(work: Callable[[], Result]) -> Result | None:

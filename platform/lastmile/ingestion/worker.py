@@ -9,7 +9,7 @@ counted against a drop, and every claim is released for the next worker.
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -31,7 +31,8 @@ from lastmile.ingestion.release import release_rows
 from lastmile.ingestion.schema_evolution.rescued_values import fill_columns
 from lastmile.ingestion.small_drops import DropRead, Plans, read_batch
 from lastmile.ledger import ClaimLost, Drop, Outcome, RequestRefused
-from lastmile.store import Changed, Denied, Missing, Store
+from lastmile.store import Changed, Denied, Missing, Pinned, Store
+from lastmile.telemetry.spans import about, joining, span
 from lastmile.warehouse.tables import ensure_table
 
 logger = logging.getLogger(__name__)
@@ -144,7 +145,14 @@ def ingest_drop(connection: Connection, store: Store, contract: Contract, drop: 
     for the next worker, with no attempt counted.
     """
     try:
-        return _ingest(connection, store, contract, drop, run_id)
+        with (
+            about(**drop.ids),
+            joining(drop.traceparent) as links,
+            span("ingest.drop", links=links, **drop.sent) as done,
+        ):
+            outcome = _ingest(connection, store, contract, drop, run_id)
+            done(**(outcome.counts if outcome else {"state": "requeued"}))
+            return outcome
     except ClaimLost as lost:
         logger.warning("%s", lost)
         return None
@@ -175,7 +183,7 @@ def _load_or_release(connection: Connection, store: Store, contract: Contract, d
     _expect_allowed_size(drop, contract)
     with (
         TemporaryDirectory(prefix="lastmile-") as folder,
-        store.pinned(object_of(drop), Path(folder) / "drop") as pinned,
+        _pinned(store, drop, Path(folder) / "drop") as pinned,
     ):
         ingest = release_rows if drop.retake else load_drop
         try:
@@ -183,6 +191,14 @@ def _load_or_release(connection: Connection, store: Store, contract: Contract, d
         except Exception:
             pinned.expect_unchanged()  # a change may be the cause
             raise
+
+
+@contextmanager
+def _pinned(store: Store, drop: Drop, to: Path) -> Iterator[Pinned]:
+    with ExitStack() as stack:
+        with span("ingest.fetch", dataset=drop.dataset, bytes=drop.size):
+            pinned = stack.enter_context(store.pinned(object_of(drop), to))
+        yield pinned
 
 
 def _expect_allowed_size(drop: Drop, contract: Contract) -> None:
@@ -202,6 +218,7 @@ def _settle_failed(connection: Connection, drop: Drop, run_id: str, error: Excep
             _decline_request(connection, drop, run_id, str(error))
             return None
         case Unreadable():
+            logger.warning("drop %s (%s) cannot be read: %s", drop.id, drop.key, error)
             return _retry(connection, drop, run_id, Outcome("quarantined", message=str(error)))
         case Refused():
             return settle_without_rows(connection, drop, run_id, Outcome("quarantined", message=str(error)))

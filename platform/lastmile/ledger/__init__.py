@@ -5,7 +5,7 @@ write must still own, so a worker that lost its claim cannot commit. A claim is 
 worker is gone (a killed worker's socket closes at once) or its lease has run out, whichever comes first.
 """
 
-from lastmile.ledger.backlog import inventory, next_due, now, pending
+from lastmile.ledger.backlog import inventory, now, pending
 from lastmile.ledger.claims import (
     LEASE,
     LONGEST_WAIT,
@@ -14,6 +14,7 @@ from lastmile.ledger.claims import (
     claim_next,
     fail_exhausted,
     lock_claims,
+    next_due,
     release_claim,
     requeue,
 )

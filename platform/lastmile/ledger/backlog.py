@@ -1,15 +1,13 @@
 """What waits to be ingested, and when; and every drop there is, as the ledger has it."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from lastmile.ledger.claims import HOLDER_IS_GONE, LONGEST_WAIT, OWN_SESSION, PENDING, REQUESTED, TO_FILL
-
-_PAUSE = timedelta(milliseconds=200)
+from lastmile.ledger.claims import HOLDER_IS_GONE, LONGEST_WAIT, PENDING, REQUESTED, TO_FILL
 
 
 def pending(connection: Connection, store: str) -> list[tuple[str, str, int, int]]:
@@ -45,22 +43,32 @@ def at_a_glance(connection: Connection) -> tuple[int, int]:
 
 
 def waiting_in(
-    connection: Connection, store: str, datasets: Sequence[str], first: str, last: str, keys: int
-) -> list[tuple[str, str, str, int, list[str]]]:
-    """By dataset: first and last partition with drops waiting, from `first` to `last`, their number, keys of the first.
+    connection: Connection, store: str, datasets: Sequence[str], first: str, last: str, keys: int, traces: int
+) -> list[tuple[str, str, str, int, list[str], list[str]]]:
+    """By dataset: first and last partition with drops waiting, from `first` to `last`, their number, keys of the first,
+    places of the first in their traces.
 
     What waits is what `pending` says.
     """
     return connection.execute(
         f"""
-        SELECT dataset, min(partition), max(partition), count(*), (array_agg(key ORDER BY id))[:%(keys)s]
+        SELECT dataset, min(partition), max(partition), count(*), (array_agg(key ORDER BY id))[:%(keys)s],
+            coalesce((array_agg(traceparent ORDER BY id) FILTER (WHERE traceparent IS NOT NULL))[:%(traces)s], '{{}}')
         FROM ledger.drops
         WHERE store = %(store)s AND dataset = ANY(%(datasets)s) AND partition BETWEEN %(first)s AND %(last)s
           AND ({PENDING} OR {REQUESTED} OR {TO_FILL}) AND not_before <= clock_timestamp() + %(wait)s
           AND (claim IS NULL OR {HOLDER_IS_GONE})
         GROUP BY dataset ORDER BY dataset
         """,
-        {"store": store, "datasets": list(datasets), "first": first, "last": last, "keys": keys, "wait": LONGEST_WAIT},
+        {
+            "store": store,
+            "datasets": list(datasets),
+            "first": first,
+            "last": last,
+            "keys": keys,
+            "traces": traces,
+            "wait": LONGEST_WAIT,
+        },  # fmt: skip
     ).fetchall()
 
 
@@ -76,26 +84,6 @@ def arrivals(connection: Connection, store: str, places: Sequence[tuple[str, str
         [store, list(datasets), list(partitions)],
     ).fetchone()
     return (found[0], found[1]) if found and found[0] else None
-
-
-def next_due(
-    connection: Connection, store: str, dataset: str, partitions: Sequence[str], run_id: str
-) -> datetime | None:
-    """When the first drop that was put back may be tried again, or one that the run holds elsewhere is to be checked.
-
-    Many workers can carry out one run. A drop of one that died is free as soon as its session is seen to be gone, which
-    may be a moment after all the others found nothing to claim.
-    """
-    row = connection.execute(
-        f"""
-        SELECT min(CASE WHEN claim IS NULL THEN not_before ELSE clock_timestamp() + %(pause)s END) FROM ledger.drops
-        WHERE store = %(store)s AND dataset = %(dataset)s AND partition = ANY(%(partitions)s) AND (
-            (state = 'discovered' OR retake IS NOT NULL OR {TO_FILL}) AND claim IS NULL
-            OR claim IS NOT NULL AND run_id = %(run_id)s AND claim_backend <> {OWN_SESSION})
-        """,
-        {"store": store, "dataset": dataset, "partitions": list(partitions), "run_id": run_id, "pause": _PAUSE},
-    ).fetchone()
-    return row[0] if row else None
 
 
 def now(connection: Connection) -> datetime:

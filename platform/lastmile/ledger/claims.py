@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from lastmile.ledger.drops import ClaimLost, Drop
 from lastmile.ledger.events import record_event
+from lastmile.telemetry.spans import span
 
 #: Far longer than any load; it only matters where a dead session is not noticed (a cut network, a pooler).
 LEASE = timedelta(minutes=30)
@@ -19,6 +20,7 @@ MOST_ATTEMPTS = 10
 SMALL, MOST_BYTES = 256 * 1024, 8 * 1024 * 1024
 #: Drops due within this time are waited for by the run at work; for later ones another run is requested in time.
 LONGEST_WAIT = timedelta(seconds=30)
+_PAUSE = timedelta(milliseconds=200)
 
 #: A session of pg_stat_activity, distinct from all there ever were; and our own.
 _SESSION = "pid || ' ' || backend_start"
@@ -75,9 +77,11 @@ def claim(
         "lease": LEASE, "run_id": run_id, "store": store, "dataset": dataset, "partitions": list(partitions),
         "redo_before": redo_before, "small": SMALL, "most_bytes": MOST_BYTES,
     }  # fmt: skip
-    for which in (PENDING, REQUESTED, TO_FILL, *([SETTLED_BEFORE] if redo_before else [])):
-        if drops := _claim(connection, which, sought | {"most": most if which == PENDING else 1}):
-            return drops
+    with span("db.claim", dataset=dataset) as done:
+        for which in (PENDING, REQUESTED, TO_FILL, *([SETTLED_BEFORE] if redo_before else [])):
+            if drops := _claim(connection, which, sought | {"most": most if which == PENDING else 1}):
+                done(drops=len(drops))
+                return drops
     return []
 
 
@@ -109,7 +113,7 @@ def _claim(connection: Connection, which: str, sought: dict[str, Any]) -> list[D
                 FROM ordered
                 WHERE drops.id = ordered.id AND (number = 1 OR are_many AND bytes <= %(most_bytes)s)
                 RETURNING drops.id, dataset, partition, key, drops.size, modified_at, attempts, claim, state,
-                    cleaned_key, retake, refill, {IS_NEW} AS is_new, coalesce((
+                    cleaned_key, retake, refill, {IS_NEW} AS is_new, traceparent, coalesce((
                         SELECT same.version FROM ledger.drops same
                         WHERE same.store = drops.store AND same.key = drops.key AND same.state = 'duplicate'
                           AND same.id > drops.id AND same.sha256 = drops.sha256 ORDER BY same.id DESC LIMIT 1
@@ -124,15 +128,36 @@ def _claim(connection: Connection, which: str, sought: dict[str, Any]) -> list[D
         ).fetchall()
 
 
+def next_due(
+    connection: Connection, store: str, dataset: str, partitions: Sequence[str], run_id: str
+) -> datetime | None:
+    """When the first drop that was put back may be tried again, or one that the run holds elsewhere is to be checked.
+
+    Many workers can carry out one run. A drop of one that died is free as soon as its session is seen to be gone, which
+    may be a moment after all the others found nothing to claim.
+    """
+    row = connection.execute(
+        f"""
+        SELECT min(CASE WHEN claim IS NULL THEN not_before ELSE clock_timestamp() + %(pause)s END) FROM ledger.drops
+        WHERE store = %(store)s AND dataset = %(dataset)s AND partition = ANY(%(partitions)s) AND (
+            (state = 'discovered' OR retake IS NOT NULL OR {TO_FILL}) AND claim IS NULL
+            OR claim IS NOT NULL AND run_id = %(run_id)s AND claim_backend <> {OWN_SESSION})
+        """,
+        {"store": store, "dataset": dataset, "partitions": list(partitions), "run_id": run_id, "pause": _PAUSE},
+    ).fetchone()
+    return row[0] if row else None
+
+
 def lock_claims(connection: Connection, *drops: Drop) -> None:
     """Lock the rows of drops until the transaction ends. Raises ClaimLost where another worker holds one."""
-    held = connection.execute(
-        """
-        SELECT id FROM ledger.drops JOIN unnest(%s::bigint[], %s::uuid[]) AS mine (id, claim) USING (id, claim)
-        ORDER BY id FOR UPDATE OF drops
-        """,
-        [[drop.id for drop in drops], [drop.claim for drop in drops]],
-    ).fetchall()
+    with span("db.lock", drops=len(drops)):
+        held = connection.execute(
+            """
+            SELECT id FROM ledger.drops JOIN unnest(%s::bigint[], %s::uuid[]) AS mine (id, claim) USING (id, claim)
+            ORDER BY id FOR UPDATE OF drops
+            """,
+            [[drop.id for drop in drops], [drop.claim for drop in drops]],
+        ).fetchall()
     for drop in drops:
         if (drop.id,) not in held:
             raise ClaimLost(f"drop {drop.id} ({drop.key}) is held by another worker now")

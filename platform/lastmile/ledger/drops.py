@@ -8,6 +8,7 @@ from uuid import UUID
 from lastmile.store.landing import GATHERED
 
 State = Literal["discovered", "claimed", "loaded", "quarantined", "duplicate", "superseded", "missing", "failed"]
+_NOT_LOADED = ("quarantined", "missing", "failed")
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class ListedDrop:
     """An object of the landing area as listed. `problem` says why no contract fits it, if none does.
 
     It is read `settle` after it was entered at the earliest. `partition_end` is the first day after its partition.
+    `traceparent` is its place in a trace.
     """
 
     dataset: str
@@ -26,6 +28,7 @@ class ListedDrop:
     problem: str | None = None
     partition_end: date | None = None
     settle: timedelta = timedelta(0)
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,24 @@ class Drop:
     refill: list[str] | None = None
     #: Never settled before: nothing of it can be in the table or quarantined.
     is_new: bool = False
+    #: Its place in a trace.
+    traceparent: str | None = None
 
     @property
     def is_gathered(self) -> bool:
         """Whether it is made of single records, of many senders: no bad share of it says anything of the others."""
         return self.key.split("/", 3)[-1].startswith(GATHERED)
+
+    @property
+    def ids(self) -> dict[str, Any]:
+        """What log lines about it carry."""
+        return {"drop": self.id, "dataset": self.dataset}
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """What a span of its work begins with."""
+        about = {"partition": self.partition, "key": self.key, "bytes": self.size, "attempt": self.attempts}
+        return self.ids | about
 
     @property
     def requested(self) -> Literal["released", "filled"] | None:
@@ -82,6 +98,13 @@ class Outcome:
     contract_version: str | None = None
     cleaned_key: str | None = None
     message: str | None = None
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """What the span of the drop ends with."""
+        counts = {"loaded": self.loaded, "quarantined": self.quarantined, "duplicate": self.duplicate}
+        found: dict[str, Any] = {"state": self.state, "rows": self.read, **counts}
+        return found if self.state not in _NOT_LOADED else {**found, "problem": self.message}
 
 
 class ClaimLost(Exception):

@@ -6,6 +6,7 @@ from psycopg import Connection
 
 from lastmile.ledger.claims import FREE, HOLDER_IS_GONE
 from lastmile.ledger.drops import ListedDrop
+from lastmile.telemetry.spans import span
 
 
 def register(connection: Connection, store: str, found: Iterable[ListedDrop]) -> int:
@@ -18,21 +19,23 @@ def register(connection: Connection, store: str, found: Iterable[ListedDrop]) ->
     """
     rows = list(found)
     columns = [[getattr(row, name) for row in rows] for name in ListedDrop.__dataclass_fields__]
-    with connection.transaction():
+    with span("db.register", drops=len(rows)), connection.transaction():
         cursor = connection.execute(
             """
             WITH listed AS (
                 SELECT DISTINCT ON (key, version) * FROM unnest(
                     %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[],
-                    %s::date[], %s::interval[]
-                ) AS listed (dataset, partition, key, version, size, modified_at, problem, partition_end, settle)
+                    %s::date[], %s::interval[], %s::text[]
+                ) AS listed
+                    (dataset, partition, key, version, size, modified_at, problem, partition_end, settle, traceparent)
             ), entered AS (
                 INSERT INTO ledger.drops AS d
                     (store, dataset, partition, key, version, size, modified_at, state, message, partition_end,
-                     not_before, occurrence)
+                     not_before, occurrence, traceparent)
                 SELECT %s, listed.dataset, listed.partition, key, version, listed.size, listed.modified_at,
                        CASE WHEN problem IS NULL THEN 'discovered' ELSE 'failed' END, problem, listed.partition_end,
-                       clock_timestamp() + settle, coalesce(known.occurrence + known.has_returned::int, 1)
+                       clock_timestamp() + settle, coalesce(known.occurrence + known.has_returned::int, 1),
+                       listed.traceparent
                 FROM listed LEFT JOIN LATERAL (
                     SELECT occurrence, state = 'failed' AND settled_at IS NULL AND discarded_at IS NULL AS is_refused,
                            state IN ('superseded', 'missing')
@@ -80,15 +83,16 @@ def refuse(connection: Connection, store: str, dataset: str, partition: str, pro
     return cursor.rowcount
 
 
-def unsettled(connection: Connection, store: str, versions: Sequence[tuple[str, str]]) -> set[int]:
-    """Positions of those keys and versions that `register` or `record_back` may have something to do about.
+def unsettled(connection: Connection, store: str, versions: Sequence[tuple[str, str]]) -> dict[int, bool]:
+    """Positions of those keys and versions that `register` or `record_back` may have something to do about, and whether
+    each becomes a new drop.
 
     Most of a listing is known already: this looks it up with no more than its names.
     """
     keys, named = ([pair[part] for pair in versions] for part in (0, 1))
     found = connection.execute(
         """
-        SELECT place - 1
+        SELECT place - 1, known.id IS NULL OR known.state IN ('superseded', 'missing')
         FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS listed (key, version, place)
         LEFT JOIN ledger.drops known
             ON known.store = %s AND known.key = listed.key AND known.version = listed.version
@@ -98,4 +102,4 @@ def unsettled(connection: Connection, store: str, versions: Sequence[tuple[str, 
         [keys, named, store],
         prepare=False,
     )
-    return {place for (place,) in found.fetchall()}
+    return dict(found.fetchall())

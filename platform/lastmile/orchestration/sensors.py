@@ -15,6 +15,7 @@ from lastmile.orchestration.drops.requests import Place, run_requests
 from lastmile.orchestration.placeholders import verdicts
 from lastmile.orchestration.resources import Platform
 from lastmile.orchestration.unrouted import UnroutedReport
+from lastmile.telemetry.spans import span
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -47,18 +48,22 @@ def landing_sensor(assets: dg.AssetSelection, every_seconds: int, broken: Sequen
         for verdict in unreported:
             context.instance.report_runless_asset_event(verdict)
         contracts, store = platform.contracts(), platform.store()
-        with platform.connect() as connection:
-            new = _register_new_drops(context, platform, connection, store, contracts)
-            waiting = refuse_unroutable(connection, store.url, contracts, pending(connection, store.url))
-            report.update(context.instance, connection, store.url, contracts)
+        with span("run.tick", sensor="landing") as done:
+            with platform.connect() as connection:
+                new = _register_new_drops(context, platform, connection, store, contracts)
+                waiting = refuse_unroutable(connection, store.url, contracts, pending(connection, store.url))
+                report.update(context.instance, connection, store.url, contracts)
 
-            def found(places: Sequence[Place]) -> tuple[datetime, datetime] | None:
-                return arrivals(connection, store.url, places)
+                def found(places: Sequence[Place]) -> tuple[datetime, datetime] | None:
+                    return arrivals(connection, store.url, places)
 
-            graph = context.repository_def.asset_graph if context.repository_def else None
-            requests = list(run_requests(context.instance, graph, _loaded(context, contracts), waiting, found))
-        context.log.info(f"{new} new drops, {sum(count for *_, count, _ in waiting)} pending")
-        yield from with_causes(platform, requests[:_MOST_RUNS])
+                graph = context.repository_def.asset_graph if context.repository_def else None
+                requests = list(run_requests(context.instance, graph, _loaded(context, contracts), waiting, found))
+            left = sum(count for *_, count, _ in waiting)
+            caused = list(with_causes(platform, requests[:_MOST_RUNS]))
+            done(new=new, pending=left, runs=len(caused))
+        context.log.info(f"{new} new drops, {left} pending")
+        yield from caused
         if not requests:
             yield dg.SkipReason(
                 "no drops are pending" if not waiting else "runs for the partitions with pending drops are under way"

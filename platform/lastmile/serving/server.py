@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import uvicorn
 from fastapi import FastAPI
 
+from lastmile import telemetry
 from lastmile.serving.app import EVERYTHING, make_app
 from lastmile.serving.state import Serving
 from lastmile.telemetry.metrics import Work
@@ -22,6 +23,7 @@ def configured(app: FastAPI, port: int, host: str = HOST) -> uvicorn.Config:
         host=host,
         port=port,
         log_level="warning",
+        log_config=None,  # the process's own
         access_log=False,
         server_header=False,
         date_header=False,
@@ -33,6 +35,7 @@ def configured(app: FastAPI, port: int, host: str = HOST) -> uvicorn.Config:
 
 def serve(here: Serving, port: int, host: str = HOST, parts: Sequence[str] = EVERYTHING) -> None:
     """Returns after SIGTERM or Ctrl-C, when open requests are answered."""
+    telemetry.start("api")
     app = make_app(here, parts)
     listen(Work(app.state.observed.registry))
     uvicorn.Server(configured(app, port, host)).run()

@@ -14,6 +14,8 @@ SUBJECTS = ("dataset", "model")
 #: Combinations of labels of one process; what is beyond counts as `other`.
 MOST = 500
 _OTHER = "other"
+#: The error of work that failed though nothing was raised, such as a drop that is quarantined whole.
+_REPORTED = "reported"
 #: From a commit of a hundred microseconds to a training of an hour.
 _BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 120, 600, 3600)
 
@@ -52,8 +54,9 @@ class Work:
         spent.observe(seconds)
         rows.inc(_number(attributes, "rows"))
         size.inc(_number(attributes, "bytes"))
-        if error is not None:
-            self._errors.labels(*labels, self._error(labels, type(error).__name__)).inc()
+        if error is not None or attributes.get("problem"):
+            kind = type(error).__name__ if error else _REPORTED
+            self._errors.labels(*labels, self._error(labels, kind)).inc()
 
     def _labels(self, name: str, attributes: Mapping[str, Any]) -> Labels:
         labels = (name, *(str(attributes.get(subject) or "") for subject in SUBJECTS))

@@ -12,6 +12,7 @@ from psycopg import Connection
 
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.discovery.routing import locate
+from lastmile.ingestion.discovery.tracing import traced
 from lastmile.ledger import register, unsettled
 from lastmile.ledger.presence import (
     present,
@@ -23,6 +24,7 @@ from lastmile.ledger.presence import (
 )
 from lastmile.store import Store, StoredObject
 from lastmile.store.landing import LANDING, is_unfinished, printable
+from lastmile.telemetry.spans import span
 
 _PAGE = 5_000
 
@@ -40,6 +42,13 @@ def discover(connection: Connection, store: Store, contracts: Mapping[str, Contr
 
     What could not be listed, and of the whole landing area what is gone, is recorded.
     """
+    with span("ingest.discover", prefix=prefix) as done:
+        new = _discover(connection, store, contracts, prefix)
+        done(new=new)
+    return new
+
+
+def _discover(connection: Connection, store: Store, contracts: Mapping[str, Contract], prefix: str) -> int:
     unlisted: dict[str, str] = {}
     objects = store.list(prefix, lambda key, why: unlisted.__setitem__(printable(key), why))
     tally = _register(connection, store, contracts, objects)
@@ -74,13 +83,16 @@ def _register_page(
     tally: _Tally,
 ) -> None:
     versions = [(printable(listed.key), listed.version) for listed in page]
-    places = sorted(unsettled(connection, store.url, versions))
+    unknown = unsettled(connection, store.url, versions)
+    places = sorted(unknown)
     tally.present += len(page) - len(places)
     if not places:
         return
     record_back(connection, store.url, [versions[place] for place in places])
-    found = [locate(page[place], contracts, store.quiet_period) for place in places]
-    tally.new += register(connection, store.url, found)
+    found = {place: locate(page[place], contracts, store.quiet_period) for place in places}
+    new = [place for place, drop in found.items() if unknown[place] and not drop.problem]
+    found |= zip(new, traced(connection, store.url, [found[place] for place in new]), strict=True)
+    tally.new += register(connection, store.url, found.values())
     tally.present += present_among(connection, store.url, [versions[place][0] for place in places])
 
 

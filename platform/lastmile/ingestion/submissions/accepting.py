@@ -11,11 +11,14 @@ from uuid import UUID
 from psycopg import Connection
 
 from lastmile.ingestion.submissions.submission import Accepted, Record, Submission
+from lastmile.telemetry.spans import span
 
 _JOBS = """
-INSERT INTO submissions.jobs (id, kind, dataset, partition, principal, idempotency_key, fingerprint, records, bytes)
+INSERT INTO submissions.jobs
+    (id, kind, dataset, partition, principal, idempotency_key, fingerprint, records, bytes, traceparent)
 SELECT * FROM unnest(
-    %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::bigint[], %s::bigint[]
+    %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::bigint[], %s::bigint[],
+    %s::text[]
 ) ON CONFLICT DO NOTHING RETURNING id
 """
 _RECORDS = """
@@ -48,11 +51,12 @@ JOIN unnest(%s::text[], %s::text[]) AS given (principal, idempotency_key) USING 
 
 def accept(connection: Connection, submissions: Sequence[Submission]) -> list[Accepted]:
     """What became of each, in their order. Call it in a transaction: what it gives holds once that is committed."""
-    connection.execute("SELECT pg_advisory_xact_lock(hashtext('submissions.records'))")
-    new = _insert_jobs(connection, submissions)
-    accepted = [one for one in submissions if one.job in new]
-    repeated = _insert_records(connection, accepted)
-    known = _known(connection, [one for one in submissions if one.job not in new])
+    with span("db.accept", records=sum(len(one.records) for one in submissions)):
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('submissions.records'))")
+        new = _insert_jobs(connection, submissions)
+        accepted = [one for one in submissions if one.job in new]
+        repeated = _insert_records(connection, accepted)
+        known = _known(connection, [one for one in submissions if one.job not in new])
     return [
         Accepted(one.job, len(one.records), repeated.get(one.job, 0))
         if one.job in new
@@ -63,10 +67,13 @@ def accept(connection: Connection, submissions: Sequence[Submission]) -> list[Ac
 
 def _insert_jobs(connection: Connection, submissions: Sequence[Submission]) -> set[UUID]:
     rows = [
-        (s.job, s.kind, s.dataset, s.partition, s.principal, s.idempotency_key, s.fingerprint, len(s.records), s.bytes)
+        (
+            *(s.job, s.kind, s.dataset, s.partition, s.principal, s.idempotency_key, s.fingerprint),
+            *(len(s.records), s.bytes, s.traceparent),
+        )
         for s in submissions
     ]
-    return {job for (job,) in connection.execute(_JOBS, _columns(rows, 9)).fetchall()}
+    return {job for (job,) in connection.execute(_JOBS, _columns(rows, 10)).fetchall()}
 
 
 def _insert_records(connection: Connection, submissions: Sequence[Submission]) -> dict[UUID, int]:

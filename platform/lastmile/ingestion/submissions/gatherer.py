@@ -13,6 +13,7 @@ from psycopg import Connection
 from lastmile.ingestion.submissions import gathering, objects
 from lastmile.ingestion.submissions.objects import Required
 from lastmile.store import Store
+from lastmile.telemetry.spans import record
 from lastmile.warehouse.connections import connect
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,10 @@ class Gatherer:
 
 def step(connection: Connection, store: Store, required: Required, between: Callable[[], None] = lambda: None) -> None:
     """Gather all that waits, and write what changed."""
-    while gathering.gather(connection, store.url) >= gathering.MOST:
-        pass
+    records = 0
+    while (found := gathering.gather(connection, store.url)) >= gathering.MOST:
+        records += found
     between()
-    objects.write(connection, store, required)
+    began, since = time.time(), time.perf_counter()
+    if written := objects.write(connection, store, required):
+        record("submissions.gather", began, time.perf_counter() - since, records=records + found, objects=written)

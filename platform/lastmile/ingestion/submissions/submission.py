@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from lastmile.telemetry import spans
+
 Kind = Literal["records", "file", "form"]
 
 
@@ -50,7 +52,10 @@ class Record:
 
 @dataclass(frozen=True)
 class Submission:
-    """One request: all of its records are accepted, or none. Owners come before what they own."""
+    """One request: all of its records are accepted, or none. Owners come before what they own.
+
+    `traceparent` is its place in a trace, unless given that of the work that makes it.
+    """
 
     job: UUID
     kind: Kind
@@ -61,6 +66,7 @@ class Submission:
     records: list[Record] = field(repr=False)
     idempotency_key: str | None = None
     bytes: int = 0
+    traceparent: str | None = field(default_factory=spans.traceparent)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from lastmile.learning.training.folds import FEWEST_ROWS, folds
 from lastmile.learning.training.preparation import prepare
 from lastmile.ledger import loaded_ids
 from lastmile.store import Store
+from lastmile.telemetry.spans import span
 
 #: Rows that the export must agree on.
 _PARITY_ROWS = 5_000
@@ -43,9 +44,12 @@ def train(
     known = labelled(model, rows)
     made_of = {"recipe": recipe(model, declared.code_version), "rows": content(known)}
     version = latest(connection, model.name)
-    if version is None or not version.made_from(made_of["rows"], made_of["recipe"]):
-        version = register(connection, store, _candidate(connection, store, declared, known, made_of, cause))
-    return version, judged(connection, store, model, version, cause.run_id)
+    with span("learning.train", model=model.name, rows=len(known)) as done:
+        if version is None or not version.made_from(made_of["rows"], made_of["recipe"]):
+            version = register(connection, store, _candidate(connection, store, declared, known, made_of, cause))
+        found = judged(connection, store, model, version, cause.run_id)
+        done(version=version.version, decision=found.decision)
+    return version, found
 
 
 def _candidate(
@@ -61,7 +65,8 @@ def _candidate(
         folds(model, known)  # raises TooLittleData, with what there is
     drops = loaded_ids(connection, store.url, model.features.datasets)  # before others come while it is trained
     prepared = prepare(model, known)
-    trained = train_and_evaluate(model, prepared.rows)
+    with span("learning.evaluate", model=model.name, rows=len(prepared.rows)):
+        trained = train_and_evaluate(model, prepared.rows)
     return Candidate(
         name=model.name,
         estimator=trained.estimator,

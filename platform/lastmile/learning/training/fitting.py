@@ -19,6 +19,7 @@ from lastmile.learning.declarations.feature_set import FeatureSet
 from lastmile.learning.declarations.model import Classification, Model
 from lastmile.learning.registry.onnx_session import MISSING
 from lastmile.learning.training.narrowing import narrowed
+from lastmile.telemetry.spans import span
 
 SEED = 0
 
@@ -76,7 +77,7 @@ def fit_as(model: Model, rows: pd.DataFrame, names: list[str], parameters: dict[
     estimator = narrowed(declared_estimator(model), names).set_params(**parameters)
     groups = {"groups": rows[model.features.group].astype(str).to_numpy()}
     known = groups if "groups" in inspect.signature(estimator.fit).parameters else {}
-    with one_thread():
+    with one_thread(), span("learning.fit", model=model.name, rows=len(rows)):
         estimator.fit(inputs(model.features, rows, names), learned(model, rows), **known)
     if not hasattr(estimator, "feature_names_in_"):  # scikit-learn's own have it, composites may not
         estimator.feature_names_in_ = np.array(names, dtype=object)

@@ -13,6 +13,7 @@ from dagster._daemon.controller import create_daemons_from_instance as _daemons
 from dagster._daemon.daemon import DagsterDaemon, SchedulerDaemon
 
 from lastmile.orchestration.dagster_compat.pacing import set_constant, watch_code_servers_less_often
+from lastmile.telemetry.logs import adopt
 
 #: Waits on behalf of a loop, named by its daemon's type, where Dagster would wait for so many seconds.
 Wait = Callable[[str, float], None]
@@ -53,6 +54,7 @@ def run_daemon(
     with controller.daemon_controller_from_instance(
         instance, target, gen_daemons=lambda of: paced(_daemons(of), wait), log_level="warning"
     ) as daemons:
+        adopt()  # its loggers, which it has just set up
         context: Any = daemons._workspace_process_context
         context.add_state_subscriber(LocationStateSubscriber(lambda _: on_reload()))
         try:

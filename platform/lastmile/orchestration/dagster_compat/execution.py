@@ -1,8 +1,9 @@
 """Carrying out a run in the process that is there, and letting signals end a process in order."""
 
 import os
+from collections.abc import Callable
 
-from dagster import DagsterInstance
+from dagster import DagsterEvent, DagsterInstance
 from dagster._core.events import EngineEventData
 from dagster._grpc.impl import core_execute_run
 from dagster._utils.hosted_user_process import recon_job_from_origin
@@ -11,8 +12,9 @@ from dagster._utils.interrupts import capture_interrupts
 __all__ = ["capture_interrupts", "execute_run"]
 
 
-def execute_run(instance: DagsterInstance, run_id: str) -> None:
-    """Carry out the run to its end, which Dagster has written to its storage when this returns or raises.
+def execute_run(instance: DagsterInstance, run_id: str, follow: Callable[[DagsterEvent], None]) -> None:
+    """Carry out the run to its end, which Dagster has written to its storage when this returns or raises; `follow` is
+    called with each event, that of a step's start before the step begins.
 
     Raises ValueError where there is no such run, or it does not say where its code is.
     """
@@ -21,5 +23,5 @@ def execute_run(instance: DagsterInstance, run_id: str) -> None:
         raise ValueError(f"no run {run_id} that says where its code is")
     pid = os.getpid()
     instance.report_engine_event(f"Started process for run (pid: {pid}).", run, EngineEventData.in_process(pid))
-    for _ in core_execute_run(recon_job_from_origin(run.job_code_origin), run, instance, inject_env_vars=False):
-        pass
+    for event in core_execute_run(recon_job_from_origin(run.job_code_origin), run, instance, inject_env_vars=False):
+        follow(event)

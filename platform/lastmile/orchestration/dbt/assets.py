@@ -31,6 +31,7 @@ from lastmile.orchestration.conditions import (
 )
 from lastmile.orchestration.dagster_compat.dbt import DbtCommand
 from lastmile.orchestration.dbt.project import project_folder
+from lastmile.orchestration.dbt.traced import record_node
 from lastmile.orchestration.dbt.translator import Manifest, Translator, asset_key, column_lineage
 from lastmile.orchestration.dbt.unusable import (
     MATERIALIZED,
@@ -43,6 +44,7 @@ from lastmile.orchestration.drops.metadata import digest
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
+from lastmile.telemetry.spans import span
 from lastmile.warehouse.dbt.artifacts import DOCUMENTATION
 from lastmile.warehouse.dbt.project import MANIFEST
 
@@ -168,7 +170,8 @@ def _build(context: dg.AssetExecutionContext, dbt: DbtCommand, platform: Platfor
     command = [*_QUIETLY, "--no-write-json", "build", "--exclude-resource-type", "unit_test", *options]
     with _connected(platform) as connection, _target() as folder:
         try:
-            yield from _stream(dbt.cli(command, context=context, target_path=folder), context, platform)
+            with span("dbt.command", command="build", options=" ".join(options)):
+                yield from _stream(dbt.cli(command, context=context, target_path=folder), context, platform)
         except DagsterDbtCliRuntimeError as error:
             if _is_cut(connection):
                 raise dg.RetryRequested(max_retries=2, seconds_to_wait=5) from error
@@ -180,6 +183,7 @@ def _stream(running: DbtCliInvocation, context: dg.AssetExecutionContext, platfo
     """What dagster-dbt makes of dbt's events, and more: the rows that dbt's own statement reports, so they cost no
     query; the columns each column is derived from; some of the rows that fail a test."""
     for event in running.stream_raw_events():
+        record_node(event.raw_event)
         for result in event.to_default_asset_events(
             running.manifest, running.dagster_dbt_translator, context, running.target_path
         ):

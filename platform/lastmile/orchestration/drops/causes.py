@@ -7,6 +7,7 @@ import dagster as dg
 from lastmile.orchestration.failures import RANGE
 from lastmile.orchestration.resources import Platform
 from lastmile.orchestration.runs.cause import CAUSE_TAG, NAMED, shortened
+from lastmile.orchestration.runs.traced import MOST, trace_tags
 
 
 def with_causes(platform: Platform, requests: Sequence[dg.RunRequest]) -> Iterator[dg.RunRequest]:
@@ -20,12 +21,14 @@ def with_causes(platform: Platform, requests: Sequence[dg.RunRequest]) -> Iterat
         for request in requests:
             datasets = [key.path[-1] for key in request.asset_selection or () if key.path[0] == "cleaned"]
             first, last = (request.partition_key or request.tags[tag] for tag in RANGE)
-            found = waiting_in(connection, store, datasets, first, last, NAMED)
-            cause = "; ".join(_said(*one) for one in found)
+            found = waiting_in(connection, store, datasets, first, last, NAMED, MOST)
+            cause = "; ".join(_said(*one) for *one, _ in found)
+            traces = [trace for *_, of_dataset in found for trace in of_dataset][:MOST]
+            traced = trace_tags(traces, drops=sum(count for _, _, _, count, *_ in found), cause=shortened(cause))
             yield dg.RunRequest(
                 asset_selection=request.asset_selection,
                 partition_key=request.partition_key,
-                tags={**request.tags, CAUSE_TAG: shortened(cause)},
+                tags={**request.tags, CAUSE_TAG: shortened(cause), **traced},
             )
 
 

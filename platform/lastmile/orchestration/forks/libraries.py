@@ -12,7 +12,7 @@ from lastmile.orchestration.forks.threads import refuse_threads
 LIBRARIES = (
     "dagster", "dagster_dbt", "dagster_postgres", "dbt.graph.cli",
     "dbt.graph.selector", "obstore", "pandera.backends.polars.builtin_checks", "pandera.polars", "pgpq", "polars",
-    "psycopg", "yaml",
+    "prometheus_client", "psycopg", "yaml",
 )  # fmt: skip
 
 gc.disable()  # collecting while everything stays costs a tenth of the imports; what is forked collects again

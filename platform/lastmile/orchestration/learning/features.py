@@ -38,6 +38,7 @@ from lastmile.orchestration.learning.shared import (
 from lastmile.orchestration.partitions import in_few_runs, overlapping, partitions_of
 from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
+from lastmile.telemetry.spans import span
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -93,8 +94,10 @@ def feature_asset(declared: Declared[FeatureSet], partitioned: Container[dg.Asse
         with platform.connect() as connection:
             for partition in context.partition_keys:
                 window = features.partition.window(partition)
-                with snapshot(connection, features):
+                known = {"features": features.name, "partition": partition}
+                with span("learning.features", **known) as done, snapshot(connection, features):
                     rows, count = build(connection, features, window), expected(connection, features, window)
+                    done(rows=len(rows))
                 incomplete += [] if len(rows) == count else [f"{partition}: {len(rows)} rows, {count} entities"]
                 context.add_asset_metadata(_metadata(features, rows), key, partition)
                 parts[partition] = rows

@@ -26,6 +26,7 @@ from lastmile.orchestration.learning.shared import (
 from lastmile.orchestration.partitions import in_few_runs, partitions_of
 from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
+from lastmile.telemetry.spans import span
 
 _COMPLETE, _CHAMPION = "complete", "by_the_champion"
 _CHECKS = {
@@ -87,7 +88,8 @@ def prediction_asset(declared: Declared[Model]) -> dg.AssetsDefinition:
             return
         wanted = explaining(model, version.scores.get("importance", {}))
         background = parquet(platform.store(), version.snapshot_key, wanted)
-        found = predicted_by(model, version, estimator, rows, background)
+        with span("learning.predict", model=model.name, version=version.version, rows=len(rows)):
+            found = predicted_by(model, version, estimator, rows, background)
         contents = []
         for partition, window in ((name, model.features.partition.window(name)) for name in context.partition_keys):
             days = found[model.features.partition_column]

@@ -21,6 +21,7 @@ from lastmile.orchestration.learning.shared import (
 )
 from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
+from lastmile.telemetry.spans import span
 
 _CHECK = "predictions_are_by_the_champion"
 _DESCRIPTION = "All predictions that the page shows are by the version of their model that is in use."
@@ -54,7 +55,7 @@ def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
         from lastmile.learning.report_data import ReportData
 
         store, made_at = platform.store(), datetime.now(UTC)
-        with platform.connect() as connection, connection.transaction():
+        with span("learning.report", report=report.name), platform.connect() as connection, connection.transaction():
             # All it shows is of one moment, whatever is made meanwhile.
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             contents = report.contents(ReportData(connection, store.url))

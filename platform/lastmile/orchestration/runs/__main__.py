@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 
+from lastmile import telemetry
 from lastmile.orchestration.runs.daemon import run
 
 if __name__ == "__main__":
@@ -18,6 +19,7 @@ if __name__ == "__main__":
     except BaseException:
         traceback.print_exc()
     finally:
+        telemetry.end()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

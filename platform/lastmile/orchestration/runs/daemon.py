@@ -19,6 +19,7 @@ from threading import Thread
 from dagster import DagsterInstance
 from psycopg import Connection
 
+from lastmile import telemetry
 from lastmile.orchestration.code_reload import await_code_server
 from lastmile.orchestration.dagster_compat.daemon import run_daemon
 from lastmile.orchestration.dagster_compat.execution import capture_interrupts
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 def run(workspace: str) -> None:
     """Work until interrupted by SIGINT or SIGTERM."""
+    telemetry.start("daemon")
     settings, pace = Settings.from_environment(), Pace()
     with capture_interrupts(), DagsterInstance.get() as instance:
         keep_connections(instance)

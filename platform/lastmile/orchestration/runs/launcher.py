@@ -25,9 +25,11 @@ from lastmile.orchestration.dagster_compat.launching import (
     RunLauncher,
     WorkerStatus,
 )
+from lastmile.orchestration.runs.traced import carried
 from lastmile.orchestration.runs.worker_processes import Worker, WorkerProcesses
 from lastmile.orchestration.runs.workers import end, record_worker, worker_of
 from lastmile.process import Process
+from lastmile.telemetry.spans import about, continuing, span
 
 #: A canceled run's worker has this long to end by itself.
 GRACE_SECONDS = 20.0
@@ -57,12 +59,13 @@ class LocalRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
     def launch_run(self, context: LaunchRunContext) -> None:
         run_id = context.dagster_run.run_id
-        worker = self._processes.start(run_id)
-        try:
-            record_worker(self._instance, run_id, worker.pid)
-        except BaseException:
-            worker.kill()
-            raise
+        with about(run=run_id), continuing(carried(context.dagster_run)), span("run.launch", run=run_id):
+            worker = self._processes.start(run_id)
+            try:
+                record_worker(self._instance, run_id, worker.pid)
+            except BaseException:
+                worker.kill()
+                raise
         Thread(target=self._end_with, args=(worker, run_id), name=f"end of {run_id}", daemon=True).start()
 
     def _end_with(self, worker: Worker, run_id: str) -> None:

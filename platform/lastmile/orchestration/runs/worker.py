@@ -9,10 +9,12 @@ import sys
 
 from dagster import DagsterInstance
 
+from lastmile import telemetry
 from lastmile.orchestration.dagster_compat.execution import capture_interrupts, execute_run
 from lastmile.orchestration.pools import TRAINING
 from lastmile.orchestration.runs.cause import record_cause
 from lastmile.orchestration.runs.connection_pool import keep_connections
+from lastmile.orchestration.runs.traced import work_of
 from lastmile.orchestration.runs.workers import record_worker
 
 _NICE = 10
@@ -20,12 +22,15 @@ _NICE = 10
 
 def work(run_id: str) -> None:
     """Carry out the run to its end; SIGTERM and SIGINT end it in order, as a canceled one."""
+    telemetry.start("worker")
     with capture_interrupts(), DagsterInstance.get() as instance:
         keep_connections(instance)  # a run stores hundreds of events, and logging in costs 10 ms
         record_worker(instance, run_id, os.getpid())
         record_cause(instance, run_id)
         give_way(instance, run_id)
-        execute_run(instance, run_id)
+        if run := instance.get_run_by_id(run_id):
+            with work_of(run) as follow:
+                execute_run(instance, run_id, follow)
 
 
 def give_way(instance: DagsterInstance, run_id: str) -> None:

@@ -24,6 +24,7 @@ from lastmile.access.principal import Principal
 from lastmile.serving.door.identity import Identities, credential_of
 from lastmile.serving.problems import NO_DATABASE, problem, too_large
 from lastmile.serving.state import Serving
+from lastmile.telemetry.spans import about, continuing, span
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,19 @@ class Door:
             await self._app(scope, receive, send)
             return
         scope["request_id"] = secrets.token_hex(8)
-        began, status = time.perf_counter(), 500
         headers = dict(scope["headers"])
+        if scope["type"] == "websocket" or scope["path"].startswith(_PROBES):
+            await self._passed(scope, receive, send, headers)
+            return
+        sent = headers.get(b"traceparent", b"").decode("latin-1")
+        known = {"method": scope["method"], "request": scope["request_id"]}
+        with about(request=scope["request_id"]), continuing(sent), span("serving.request", **known) as done:
+            route, status = await self._passed(scope, receive, send, headers)
+            done(route=route, status=status, **({"problem": f"status {status}"} if status >= 500 else {}))
+
+    async def _passed(self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes]) -> tuple[str, int]:
+        """Answer it; its route, and the status of the answer."""
+        began, status = time.perf_counter(), 500
 
         async def with_headers(message: Message) -> None:
             nonlocal status
@@ -87,6 +99,7 @@ class Door:
         finally:
             route = getattr(scope.get("route"), "path", "none")
             self._observe(route, scope.get("method", "WEBSOCKET"), status, time.perf_counter() - began)
+        return route, status
 
     async def _refused(self, scope: Scope, headers: dict[bytes, bytes]) -> Response | None:
         """Why the request goes no further; else its principal is in the scope."""

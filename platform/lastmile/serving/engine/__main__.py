@@ -8,8 +8,10 @@ from typing import Any
 
 import orjson
 
+from lastmile import telemetry
 from lastmile.errors import Unreachable, UserError
 from lastmile.project import Project
+from lastmile.telemetry.spans import continuing, span
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +20,7 @@ def main() -> None:
     # What libraries print must not stand among the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    telemetry.start("engine")
     if project := Project.find():
         project.make_importable()
     for line in sys.stdin.buffer:
@@ -28,7 +31,8 @@ def main() -> None:
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     module, _, function = request["function"].partition(":")
     try:
-        return {"result": getattr(importlib.import_module(module), function)(**request["arguments"])}
+        with continuing(request.get("traceparent")), span("serving.engine", function=function):
+            return {"result": getattr(importlib.import_module(module), function)(**request["arguments"])}
     except Unreachable as error:
         return {"error": str(error), "kind": "unreachable"}
     except UserError as error:

@@ -14,6 +14,7 @@ from typing import IO, Any
 import orjson
 
 from lastmile.errors import Unreachable, UserError
+from lastmile.telemetry.spans import traceparent
 
 
 class Engine:
@@ -29,7 +30,9 @@ class Engine:
         if not self._lock.acquire(timeout=self._patience):
             raise Unreachable(f"the {self.name} engine has been busy for {self._patience:.0f} s; try again")
         try:
-            return self._answer(self._called({"function": function, "arguments": arguments}))
+            return self._answer(
+                self._called({"function": function, "arguments": arguments, "traceparent": traceparent()})
+            )
         finally:
             self._lock.release()
 

@@ -11,8 +11,10 @@ from lastmile.orchestration.backfills import REDO_TAG, Backfill
 from lastmile.orchestration.dagster_compat.backfills import assets_of_backfill, backfill_tagged
 from lastmile.orchestration.launches import WHO_TAG, Wanted, launches, training
 from lastmile.orchestration.runs.cause import CAUSE_TAG, shortened
+from lastmile.orchestration.runs.traced import trace_tags
 from lastmile.serving.engine.connected import connected
 from lastmile.settings import Settings
+from lastmile.telemetry.spans import traceparent
 
 #: By which a repeated request finds what it launched, and whether it is the same request.
 KEY_TAG, REQUEST_TAG = "lastmile/idempotency", "lastmile/request"
@@ -59,7 +61,8 @@ def _requested(requests: Sequence[partial[Backfill]], key: str | None, request: 
         for number, one in enumerate(requests):
             tags = {KEY_TAG: f"{key}/{number}", REQUEST_TAG: request} if key else {}
             known = _known(instance, tags)
-            made = known or one(instance, workspace, tags={**one.keywords["tags"], **tags}).backfill_id
+            traced = trace_tags([here] if (here := traceparent()) else [])
+            made = known or one(instance, workspace, tags={**one.keywords["tags"], **tags, **traced}).backfill_id
             assets = [asset.to_user_string() for asset in assets_of_backfill(instance, made)]
             found.append({"id": made, "assets": sorted(assets), "is_new": known is None})
         return found

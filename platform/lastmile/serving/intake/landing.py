@@ -10,6 +10,7 @@ from lastmile.ingestion.upload import checked_name
 from lastmile.serving.intake.accepting import conflict
 from lastmile.serving.state import Serving
 from lastmile.store.landing import GATHERED, LANDING
+from lastmile.telemetry.spans import span
 
 
 def key_of(dataset: str, partition: str, name: str) -> str:
@@ -33,6 +34,12 @@ def new_key(dataset: str, partition: str, job: UUID, given: str) -> str:
 
 def land(here: Serving, file: Path, sent: Submission, key: str, sha256: str, entry: audit.Entry) -> Accepted:
     """Its job, once the file lies there. What was sent before with the same idempotency key lands once."""
+    about = {"dataset": sent.dataset, "partition": sent.partition, "bytes": sent.bytes, "job": str(sent.job)}
+    with span("serving.land", **about):
+        return _land(here, file, sent, key, sha256, entry)
+
+
+def _land(here: Serving, file: Path, sent: Submission, key: str, sha256: str, entry: audit.Entry) -> Accepted:
     with here.writing() as connection, connection.transaction():
         accepted = jobs.begin_file(connection, sent, here.store.url, key, sha256)
         if accepted.conflicting:

@@ -28,6 +28,7 @@ from lastmile.serving.problems import NO_DATABASE, problem
 from lastmile.serving.state import Serving
 from lastmile.serving.web_ui.mutations import mutations
 from lastmile.serving.web_ui.sign_in import COOKIE, PATHS, SignInPages, is_of_this_site
+from lastmile.telemetry.logs import adopt
 
 #: What is sent to Dagster's GraphQL at once; its largest requests name thousands of partitions.
 _MOST_BYTES = 16 * 2**20
@@ -62,6 +63,7 @@ class Guard:
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[None]:
+        adopt()  # uvicorn's loggers, which it has set up by now
         self._here.open()
         self._identities.open()
         try:

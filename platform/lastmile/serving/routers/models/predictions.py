@@ -23,6 +23,7 @@ from lastmile.serving.predictions.predicting import Predicting
 from lastmile.serving.predictions.schemas import Body, Predictions
 from lastmile.serving.problems import problem
 from lastmile.serving.state import Serving
+from lastmile.telemetry.spans import span
 
 #: Reading so much takes as long as many predictions.
 _LARGE_BYTES = 100_000
@@ -53,7 +54,9 @@ async def _answer(request: Request) -> Response:
     try:
         sent = await request.body()
         body = _read(sent) if len(sent) < _LARGE_BYTES else await anyio.to_thread.run_sync(_read, sent)
-        answered = await predicting.answer(name, body, principal, request.scope["request_id"], began)
+        with span("serving.predict", model=name[:100]) as done:
+            answered = await predicting.answer(name, body, principal, request.scope["request_id"], began)
+            done(rows=sum(answered.counts.values()), version=", ".join(answered.counts))
     except ClientDisconnect:
         return Response(status_code=400)  # nothing reads it
     except orjson.JSONDecodeError as error:
