@@ -68,7 +68,7 @@ def waiting_in(
             "keys": keys,
             "traces": traces,
             "wait": LONGEST_WAIT,
-        },  # fmt: skip
+        },
     ).fetchall()
 
 

@@ -3,6 +3,7 @@
 A new domain, or a new file in one, needs no edit anywhere: everything is found in the assets package.
 """
 
+import sys
 from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 import dagster as dg
 
+from lastmile import telemetry
 from lastmile.contracts import Contract, load_contracts
 from lastmile.contracts.broken import Broken, Declarations, publish
 from lastmile.contracts.loading import load_forms
@@ -18,6 +20,7 @@ from lastmile.learning.declarations.model import Model
 from lastmile.orchestration.assembly import Part, assembled
 from lastmile.orchestration.catalogue import publish_catalogue
 from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
+from lastmile.orchestration.dagster_compat.execution import process_of
 from lastmile.orchestration.dbt.assets import documentation_asset, usable_warehouse
 from lastmile.orchestration.dbt.project import dbt_resource, usable_project
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
@@ -45,6 +48,8 @@ def definitions(assets: str) -> dg.Definitions:
     A declaration that cannot be used costs itself alone: an asset `broken/<file>` is in its place, and the file in the
     installation's home that `status` and `reload` read says why.
     """
+    if process := process_of(sys.argv):
+        telemetry.start(process)
     contracts = load_contracts(assets)
     folder, broken = usable_project(contracts)
     warehouse: list[dg.AssetsDefinition] = []

@@ -29,7 +29,7 @@ class _Begun:
 
 
 def start(process: str) -> None:
-    """Log, count and trace as this process: `api`, `daemon`, `worker`. Only the first call in a process does anything."""
+    """Log, count and trace as this process: `api`, `daemon`, `worker`. Only the first call of a process matters."""
     if _Begun.process is not None:
         return
     from lastmile.telemetry import logs, metrics_files

@@ -1,7 +1,7 @@
 """Carrying out a run in the process that is there, and letting signals end a process in order."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dagster import DagsterEvent, DagsterInstance
 from dagster._core.events import EngineEventData
@@ -10,6 +10,12 @@ from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
 __all__ = ["capture_interrupts", "execute_run"]
+
+
+def process_of(words: Sequence[str]) -> str | None:
+    """What a process is that is one of Dagster's own commands and loads our code; None for any other."""
+    commands = {"grpc": "code-server", "execute_run": "worker", "execute_step": "worker"}
+    return commands.get(words[2]) if words[1:2] == ["api"] and len(words) > 2 else None
 
 
 def execute_run(instance: DagsterInstance, run_id: str, follow: Callable[[DagsterEvent], None]) -> None:

@@ -22,7 +22,7 @@ def with_causes(platform: Platform, requests: Sequence[dg.RunRequest]) -> Iterat
             datasets = [key.path[-1] for key in request.asset_selection or () if key.path[0] == "cleaned"]
             first, last = (request.partition_key or request.tags[tag] for tag in RANGE)
             found = waiting_in(connection, store, datasets, first, last, NAMED, MOST)
-            cause = "; ".join(_said(*one) for *one, _ in found)
+            cause = "; ".join(_said(*one[:5]) for one in found)
             traces = [trace for *_, of_dataset in found for trace in of_dataset][:MOST]
             traced = trace_tags(traces, drops=sum(count for _, _, _, count, *_ in found), cause=shortened(cause))
             yield dg.RunRequest(

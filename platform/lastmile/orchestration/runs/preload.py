@@ -15,8 +15,7 @@ from lastmile.orchestration.forks.threads import refuse_threads
 LIBRARIES = (
     "dagster", "dagster_dbt", "dagster_postgres", "dbt.adapters.postgres", "dbt.cli.main", "obstore", "pandas",
     "pandera.polars", "pgpq", "polars", "prometheus_client", "psycopg", "pyarrow.parquet", "python_calamine",
-    "sklearn.ensemble",
-    "sklearn.model_selection", "sklearn.tree", "skops.io",
+    "sklearn.ensemble", "sklearn.model_selection", "sklearn.tree", "skops.io",
 )  # fmt: skip
 
 

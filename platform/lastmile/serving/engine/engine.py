@@ -30,9 +30,8 @@ class Engine:
         if not self._lock.acquire(timeout=self._patience):
             raise Unreachable(f"the {self.name} engine has been busy for {self._patience:.0f} s; try again")
         try:
-            return self._answer(
-                self._called({"function": function, "arguments": arguments, "traceparent": traceparent()})
-            )
+            request = {"function": function, "arguments": arguments, "traceparent": traceparent()}
+            return self._answer(self._called(request))
         finally:
             self._lock.release()
 
