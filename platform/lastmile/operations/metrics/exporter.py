@@ -7,7 +7,13 @@ comes from files in the home: of processes on other machines, as in a cluster, t
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Metric, ProcessCollector, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Metric,
+    ProcessCollector,
+    disable_created_metrics,
+    start_http_server,
+)
 from prometheus_client.registry import Collector
 
 from lastmile.operations.metrics import machine
@@ -46,6 +52,7 @@ def serve(settings: Settings, port: int, host: str = HOST) -> "WSGIServer":
 def registry(settings: Settings, seconds: float = _SECONDS) -> CollectorRegistry:
     """All that is scraped here; what was read from Postgres is shown for so many seconds. The state is read first,
     since it raises counters that are shown next."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody reads
     found = CollectorRegistry(auto_describe=False)
     counters = CollectorRegistry(auto_describe=False)
     found.register(State(database_url(settings), parts(settings.store_url.rstrip("/"), counters, seconds)))

@@ -18,8 +18,8 @@ from lastmile.warehouse.connections import CLIENT
 
 #: Prometheus gives up after ten.
 PATIENCE_SECONDS = 6.0
-_OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=5s -c idle_in_transaction_session_timeout=10s"
-_OWN: dict[str, str | int] = {"application_name": "lastmile metrics", "connect_timeout": 3, "options": _OPTIONS}
+OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=5s -c idle_in_transaction_session_timeout=10s"
+_OWN: dict[str, str | int] = {"application_name": "lastmile metrics", "connect_timeout": 3, "options": OPTIONS}
 
 log = logging.getLogger(__name__)
 
