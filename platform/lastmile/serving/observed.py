@@ -1,6 +1,6 @@
 """What a process of the API counts of itself, for Prometheus: requests by route and status, and how long they took."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -9,6 +9,7 @@ class Observed:
     """The metrics of one process. Further ones are made on its `registry`."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody reads
         self.registry = CollectorRegistry(auto_describe=False)
         self._requests = Counter(
             "lastmile_api_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry

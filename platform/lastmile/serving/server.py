@@ -21,6 +21,8 @@ from lastmile.serving.port import bound, listeners, replace
 from lastmile.serving.state import Serving
 from lastmile.settings.group import load
 from lastmile.settings.shutdown import Shutdown
+from lastmile.telemetry.metrics import Work
+from lastmile.telemetry.spans import listen
 
 HOST = "127.0.0.1"
 #: Connections accepted just before the end have this long to send their request.
@@ -52,7 +54,9 @@ def serve(
     telemetry.start("api")
     shutdown = load(Shutdown)
     before = listeners(port) if replacing else []
-    config = configured(make_app(here, parts), port, host, shutdown.grace_seconds)
+    app = make_app(here, parts)
+    listen(Work(app.state.observed.registry))
+    config = configured(app, port, host, shutdown.grace_seconds)
     Server(config, here, shutdown.drain_seconds, before).run([bound(host, port, shared=bool(before))])
 
 

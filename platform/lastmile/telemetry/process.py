@@ -1,4 +1,4 @@
-"""What each process of an installation begins with: its logs, and its traces where they are to be sent.
+"""What each process of an installation begins with: its logs, its counts, and its traces where they are to be sent.
 
 Nothing of it may be inherited by a fork: threads send the traces. So a process begins it itself, after its fork.
 """
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: What is left to be sent when a process ends is waited for so long.
 _LAST_SECONDS = 5.0
+#: Processes that Prometheus asks themselves.
+_SCRAPED = ("api", "watcher")
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +29,16 @@ class _Begun:
 
 
 def start(process: str) -> None:
-    """Log and trace as this process: `api`, `daemon`, `worker`. Only the first call in a process does anything."""
+    """Log, count and trace as this process: `api`, `daemon`, `worker`. Only the first call of a process matters."""
     if _Begun.process is not None:
         return
-    from lastmile.telemetry import logs
+    from lastmile.telemetry import logs, metrics_files
 
     _Begun.process = process
     settings = load(TelemetrySettings)
     logs.configure(process, Settings.from_environment().home / "logs", settings)
+    if process not in _SCRAPED:
+        metrics_files.start(process)
     if settings.url is None:
         return
     from lastmile.telemetry.spans import listen

@@ -14,7 +14,7 @@ from lastmile.settings.telemetry import TelemetrySettings
 LIBRARIES = (
     "dagster", "dagster_dbt", "dagster_postgres", "dbt.graph.cli",
     "dbt.graph.selector", "obstore", "pandera.backends.polars.builtin_checks", "pandera.polars", "pgpq", "polars",
-    "psycopg", "yaml",
+    "prometheus_client", "psycopg", "yaml",
 )  # fmt: skip
 
 #: Where traces are sent: 0.2 CPU-s of each run otherwise.

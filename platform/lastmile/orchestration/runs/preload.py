@@ -16,8 +16,8 @@ from lastmile.settings.telemetry import TelemetrySettings
 
 LIBRARIES = (
     "dagster", "dagster_dbt", "dagster_postgres", "dbt.adapters.postgres", "dbt.cli.main", "obstore", "pandas",
-    "pandera.polars", "pgpq", "polars", "psycopg", "pyarrow.parquet", "python_calamine", "sklearn.ensemble",
-    "sklearn.model_selection", "sklearn.tree", "skops.io",
+    "pandera.polars", "pgpq", "polars", "prometheus_client", "psycopg", "pyarrow.parquet", "python_calamine",
+    "sklearn.ensemble", "sklearn.model_selection", "sklearn.tree", "skops.io",
 )  # fmt: skip
 
 
