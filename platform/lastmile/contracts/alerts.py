@@ -82,6 +82,8 @@ class Route:
         if self.severity not in SEVERITIES:
             raise ValueError(f"severity is {self.severity!r}; expected one of {', '.join(SEVERITIES)}")
         if isinstance(self.channels, str) or isinstance(self.escalate_to, str):
-            raise ValueError('channels and escalate_to are tuples of names, such as ("survey-team",)')
+            raise ValueError(  # noqa: TRY004  # as the other faults of a declaration
+                'channels and escalate_to are tuples of names, such as ("survey-team",)'
+            )
         if bool(self.escalate_after) != bool(self.escalate_to):
             raise ValueError("escalate_after and escalate_to are declared together, or neither")

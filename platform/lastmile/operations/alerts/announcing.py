@@ -67,7 +67,9 @@ class Announcing:
         """Since the last message about any of them."""
         return self.now - max(one.announced_at or self.now for one in known)
 
-    def _announced(self, about: Sequence[Alert], what: What, all_of_group: Sequence[Alert]) -> tuple[list[Alert], Message]:
+    def _announced(
+        self, about: Sequence[Alert], what: What, all_of_group: Sequence[Alert]
+    ) -> tuple[list[Alert], Message]:
         route = self._route(all_of_group)
         changed = [replace(one, announced_at=self.now, channels=_with(one, route.channels)) for one in about]
         return changed, self._message(what, about, route.channels)
@@ -84,9 +86,7 @@ class Announcing:
             and self.now - (one.fired_at or self.now) >= route.escalate_after
         ]
         if overdue:
-            changed = [
-                replace(one, escalated_at=self.now, channels=_with(one, route.escalate_to)) for one in overdue
-            ]
+            changed = [replace(one, escalated_at=self.now, channels=_with(one, route.escalate_to)) for one in overdue]
             yield changed, self._message("escalated", overdue, route.escalate_to)
 
     def _recovered(self, group: Sequence[Alert]) -> Iterator[tuple[list[Alert], Message]]:

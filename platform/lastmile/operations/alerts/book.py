@@ -16,6 +16,8 @@ _KEEP = f"""
     INSERT INTO operations.alerts ({", ".join(_COLUMNS)}) VALUES ({", ".join(f"%({name})s" for name in _COLUMNS)})
     ON CONFLICT (rule, subject, part) DO UPDATE SET {_KEPT}
 """
+#: Changes of state that are events: a pending one that goes away was nothing.
+_EVENTS = {("pending", "firing"), ("recovered", "firing"), ("firing", "recovered")}
 #: How long history and delivered messages are kept.
 KEPT = timedelta(days=90)
 
@@ -40,12 +42,11 @@ def keep(connection: Connection, before: Mapping[Key, Alert], after: Mapping[Key
 
 def events(before: Mapping[Key, Alert], changed: Iterable[Alert]) -> list[tuple[str, Alert]]:
     """What happened to alerts, in words: each became firing or recovered, or was escalated."""
-    found = []
+    found: list[tuple[str, Alert]] = []
     for alert in changed:
         old = before.get(alert.key)
-        if alert.state != "pending" and (old is None or old.state != alert.state):
-            if not (alert.state == "recovered" and old is not None and old.state == "pending"):
-                found.append((alert.state, alert))
+        if (old.state if old else "pending", alert.state) in _EVENTS:
+            found.append((alert.state, alert))
         if alert.escalated_at and (old is None or not old.escalated_at):
             found.append(("escalated", alert))
     return found
@@ -76,7 +77,9 @@ def acknowledge(connection: Connection, rule: str, subject: str, part: str | Non
     return found
 
 
-def history(connection: Connection, limit: int, rule: str | None = None, subject: str | None = None) -> list[dict[str, Any]]:
+def history(
+    connection: Connection, limit: int, rule: str | None = None, subject: str | None = None
+) -> list[dict[str, Any]]:
     """What happened, the newest first."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
@@ -95,8 +98,8 @@ def forget(connection: Connection, now: datetime) -> None:
     connection.execute("DELETE FROM operations.alert_events WHERE at < %s", [before])
     connection.execute("DELETE FROM operations.alert_silences WHERE until < %s", [before])
     connection.execute(
-        "DELETE FROM operations.alert_messages WHERE made_at < %s AND NOT EXISTS (SELECT FROM operations.alert_deliveries"
-        " WHERE message = alert_messages.id AND delivered_at IS NULL)",
+        "DELETE FROM operations.alert_messages WHERE made_at < %s AND NOT EXISTS ("
+        "SELECT FROM operations.alert_deliveries WHERE message = alert_messages.id AND delivered_at IS NULL)",
         [before],
     )
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 def declared_rules(contracts: "Iterable[Contract]", models: "Iterable[Model]") -> list[Rule]:
     """The rules of all of them."""
-    return [*(rule for one in contracts for rule in of_dataset(one)), *(rule for one in models for rule in of_model(one))]
+    return [
+        *(rule for one in contracts for rule in of_dataset(one)),
+        *(rule for one in models for rule in of_model(one)),
+    ]
 
 
 def of_dataset(contract: "Contract") -> Iterator[Rule]:

@@ -79,7 +79,7 @@ def _settling(alert: Alert, rule: Rule) -> timedelta:
     lasting = timedelta(seconds=rule.lasting)
     if not alert.flaps:
         return lasting
-    return max(lasting, _SETTLING) * 2 ** min(alert.flaps, _MOST_DOUBLINGS)
+    return max(lasting, _SETTLING) * 2.0 ** min(alert.flaps, _MOST_DOUBLINGS)
 
 
 def _ended(alert: Alert, now: datetime) -> Alert:

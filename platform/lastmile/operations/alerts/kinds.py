@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 #: How a value is written.
-Unit = Literal["duration", "share", "drops", "columns", "inputs", "partitions", "score", "deviations", "failures", "answer"]
+Unit = Literal[
+    "duration", "share", "drops", "columns", "inputs", "partitions", "score", "deviations", "failures", "answer"
+]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,13 @@ from lastmile.operations.alerts.kinds import KINDS, written
 from lastmile.operations.alerts.rule import PLATFORM
 
 _MOST_LISTED = 10
-_SAID = {"firing": "", "repeated": "still: ", "escalated": "not acknowledged: ", "recovered": "over: ", "test": "test: "}
+_SAID = {
+    "firing": "",
+    "repeated": "still: ",
+    "escalated": "not acknowledged: ",
+    "recovered": "over: ",
+    "test": "test: ",
+}
 
 
 def title(what: What, about: Sequence[Alert], severity: Severity) -> str:

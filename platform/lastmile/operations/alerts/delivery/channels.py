@@ -1,7 +1,7 @@
 """Channels: names that routes say, and the addresses behind them, which are secrets; sending by apprise.
 
-    LASTMILE_ALERTS_CHANNELS='survey-team=mailtos://user:password@example.org?to=ada@example.org
-                              on-call=json://alerts.example.org/lastmile'
+LASTMILE_ALERTS_CHANNELS='survey-team=mailtos://user:password@example.org?to=ada@example.org
+                          on-call=json://alerts.example.org/lastmile'
 """
 
 import re
@@ -47,11 +47,13 @@ def send(address: str, message: Message, attachments: Sequence[Path] = ()) -> st
     service = apprise.Apprise.instantiate(address)
     if service is None:
         return "its address is none that apprise knows a service for; see LASTMILE_ALERTS_CHANNELS"
-    with apprise.LogCapture(level=apprise.logging.WARNING) as log:
+    with apprise.LogCapture(level=apprise.logging.WARNING) as log:  # type: ignore[no-untyped-call]
         accepted = service.notify(
             title=message.title,
             body=f"{message.body}\nmessage {message.id}",
-            notify_type=apprise.NotifyType.SUCCESS if message.what == "recovered" else apprise.NotifyType(_TYPES[message.severity]),
+            notify_type=apprise.NotifyType.SUCCESS
+            if message.what == "recovered"
+            else apprise.NotifyType(_TYPES[message.severity]),
             body_format=apprise.NotifyFormat.TEXT,
             attach=[str(file) for file in attachments] or None,
         )

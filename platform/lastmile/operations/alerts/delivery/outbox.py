@@ -25,7 +25,7 @@ _DELIVERY = """
     ON CONFLICT (message, channel) DO UPDATE SET delivered_at = excluded.delivered_at
         WHERE alert_deliveries.delivered_at IS NULL AND excluded.delivered_at IS NOT NULL
 """
-_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=15)
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT = 10.0, timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -70,21 +70,26 @@ def delivered(connection: Connection, delivery: Delivery, now: datetime) -> None
 
 
 def failed(connection: Connection, delivery: Delivery, why: str, now: datetime) -> None:
-    """It is tried again, after twice as long each time."""
+    """It is tried again, after twice as long each time; so are the others of the channel then."""
+    at = now + wait(delivery.attempts)
     connection.execute(
-        "UPDATE operations.alert_deliveries SET next_at = %s, attempts = attempts + 1, error = %s"
-        " WHERE (message, channel) = (%s, %s)",
-        [now + wait(delivery.attempts), why, delivery.message.id, delivery.channel],
+        "UPDATE operations.alert_deliveries SET attempts = attempts + 1, error = %s WHERE (message, channel) = (%s, %s)",
+        [why, delivery.message.id, delivery.channel],
+    )
+    connection.execute(
+        "UPDATE operations.alert_deliveries SET next_at = %s"
+        " WHERE channel = %s AND delivered_at IS NULL AND next_at < %s",
+        [at, delivery.channel, at],
     )
 
 
 def wait(attempts: int) -> timedelta:
     """After so many attempts before this one."""
-    return min(_FIRST_WAIT * 2 ** min(attempts, 10), _LONGEST_WAIT)
+    return min(timedelta(seconds=_FIRST_WAIT_SECONDS * 2.0 ** min(attempts, 10)), _LONGEST_WAIT)
 
 
 def undelivered(connection: Connection) -> list[dict[str, Any]]:
-    """By channel: messages that were tried and have not arrived, the age of the oldest in seconds, and the last error."""
+    """By channel: messages that were tried and have not arrived, the age of the oldest in seconds, the last error."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
