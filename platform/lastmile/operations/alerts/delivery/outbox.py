@@ -73,7 +73,8 @@ def failed(connection: Connection, delivery: Delivery, why: str, now: datetime) 
     """It is tried again, after twice as long each time; so are the others of the channel then."""
     at = now + wait(delivery.attempts)
     connection.execute(
-        "UPDATE operations.alert_deliveries SET attempts = attempts + 1, error = %s WHERE (message, channel) = (%s, %s)",
+        "UPDATE operations.alert_deliveries SET attempts = attempts + 1, error = %s"
+        " WHERE (message, channel) = (%s, %s)",
         [why, delivery.message.id, delivery.channel],
     )
     connection.execute(
