@@ -103,8 +103,9 @@ def _lines(found: "Standing") -> list[str]:
     lines = [
         f"silence {one.id} until {one.until:%Y-%m-%d %H:%M} UTC by {one.by}: {one.comment}" for one in found.silences
     ]
-    for row in found.undelivered:
-        lines.append(f"{row['messages']} messages do not arrive at {row['channel']}: {row['error']}")
+    lines += [
+        f"{row['messages']} messages do not arrive at {row['channel']}: {row['error']}" for row in found.undelivered
+    ]
     if found.evaluated_seconds is None:
         lines.append("alerts were never evaluated: the watcher comes with `lastmile up`")
     elif found.evaluated_seconds > 120:

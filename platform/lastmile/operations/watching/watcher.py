@@ -151,8 +151,8 @@ class Watcher:
         return found | {(rule, PLATFORM): readings for rule, readings in local.items()}
 
     def _announcing(self, routes: list[Route], now: datetime) -> Announcing:
-        """Without any route, everything goes to every channel."""
-        used = routes or [Route(channels=tuple(self._channels))]
+        """Without any route, everything goes to every channel; without any channel, alerts are listed only."""
+        used = routes if routes and self._channels else [Route(channels=tuple(self._channels))]
         return Announcing(used, self._silences, self._watched.timing, now, self._watched.alerting.runbook)
 
     def _without_database(self, local: dict[str, list[Reading]]) -> None:
