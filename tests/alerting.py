@@ -48,7 +48,7 @@ class Watch:
 
     def pass_by(self, minutes: float) -> None:
         """So much time, in looks that are enough to fire and to recover."""
-        self.look(8, timedelta(minutes=minutes) / 8)
+        self.look(5, timedelta(minutes=minutes) / 5)
 
 
 def watch(settings: Settings, channels: str | None = None, **limits: Any) -> Watch:

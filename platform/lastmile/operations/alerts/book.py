@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg import Connection
@@ -15,6 +15,10 @@ _KEPT = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not i
 _KEEP = f"""
     INSERT INTO operations.alerts ({", ".join(_COLUMNS)}) VALUES ({", ".join(f"%({name})s" for name in _COLUMNS)})
     ON CONFLICT (rule, subject, part) DO UPDATE SET {_KEPT}
+"""
+_RECORD = """
+    INSERT INTO operations.alert_events (at, rule, subject, part, owner, severity, event, value, text)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 #: Changes of state that are events: a pending one that goes away was nothing.
 _EVENTS = {("pending", "firing"), ("recovered", "firing"), ("firing", "recovered")}
@@ -36,8 +40,7 @@ def keep(connection: Connection, before: Mapping[Key, Alert], after: Mapping[Key
     with connection.cursor() as cursor:
         cursor.executemany("DELETE FROM operations.alerts WHERE (rule, subject, part) = (%s, %s, %s)", list(gone))
         cursor.executemany(_KEEP, [asdict(one) | {"channels": list(one.channels)} for one in changed])
-    for event, alert in events(before, changed):
-        record(connection, event, alert, now)
+    record(connection, events(before, changed), now)
 
 
 def events(before: Mapping[Key, Alert], changed: Iterable[Alert]) -> list[tuple[str, Alert]]:
@@ -52,12 +55,11 @@ def events(before: Mapping[Key, Alert], changed: Iterable[Alert]) -> list[tuple[
     return found
 
 
-def record(connection: Connection, event: str, alert: Alert, at: datetime) -> None:
-    connection.execute(
-        "INSERT INTO operations.alert_events (at, rule, subject, part, owner, severity, event, value, text)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [at, *alert.key, alert.owner, alert.severity, event, alert.value, alert.text],
-    )
+def record(connection: Connection, happened: Iterable[tuple[str, Alert]], at: datetime) -> None:
+    """Add to the history."""
+    rows = [[at, *one.key, one.owner, one.severity, event, one.value, one.text] for event, one in happened]
+    with connection.cursor() as cursor:
+        cursor.executemany(_RECORD, rows)
 
 
 def acknowledge(connection: Connection, rule: str, subject: str, part: str | None, by: str) -> list[Alert]:
@@ -72,8 +74,7 @@ def acknowledge(connection: Connection, rule: str, subject: str, part: str | Non
             """,
             {"rule": rule, "subject": subject, "part": part, "by": by},
         ).fetchall()
-        for alert in found:
-            record(connection, f"acknowledged by {by}", alert, alert.acknowledged_at or alert.since)
+        record(connection, [(f"acknowledged by {by}", one) for one in found], datetime.now(UTC))
     return found
 
 

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 #: Rules that are judged without Postgres.
 LOCAL = {"database_dead", "api_dead", "web_ui_dead", "code_server_dead", "store_unreachable", "disk"}
+#: What comes up with us is given so long.
+STARTS = timedelta(minutes=5)
 _STATEMENT_SECONDS, _CUT_SECONDS = 20, 60.0
 _LOCK = "SELECT pg_try_advisory_lock(hashtext('operations.watcher'))"
 
@@ -69,6 +71,18 @@ class Watched:
         )
 
 
+class Starting:
+    """What has not been seen alive yet is starting, for some minutes: nothing is known of it."""
+
+    def __init__(self, until: datetime) -> None:
+        self._until, self._seen = until, set[str]()
+
+    def covers(self, rule: str, is_alive: bool, now: datetime) -> bool:
+        if is_alive:
+            self._seen.add(rule)
+        return rule not in self._seen and now < self._until
+
+
 class Watcher:
     """`look` is called every few seconds; `say` gets a line for whatever happens."""
 
@@ -81,6 +95,7 @@ class Watcher:
         self._silences: list[Silence] = []
         self._retry_at: dict[tuple[str, str], tuple[datetime, int]] = {}
         self._forgot_at: datetime | None = None
+        self._starting = Starting(self._clock() + STARTS)
 
     def look(self) -> None:
         """Evaluate every rule that can be judged now, and send what is due."""
@@ -97,7 +112,11 @@ class Watcher:
                 self._without_database({**found, "database_dead": [Reading(1, "", said)]})
 
     def _local(self) -> dict[str, list[Reading]]:
-        found = {rule: [reading] for rule, reading in processes(self._watched.addresses)}
+        found = {
+            rule: [reading]
+            for rule, reading in processes(self._watched.addresses)
+            if not self._starting.covers(rule, reading.value == 0, self._clock())
+        }
         found["disk"] = [disk(self._watched.settings.home)]
         if read := list(self._objects.readings()):
             found["store_unreachable"] = read
@@ -148,6 +167,9 @@ class Watcher:
             found.setdefault((rule, subject), []).append(reading)
         for rule, reading in platform(connection, store):
             found.setdefault((rule, PLATFORM), []).append(reading)
+            is_fresh = reading.value < self._watched.limits.daemon_seconds
+            if rule == "daemon_dead" and self._starting.covers(rule, is_fresh, self._clock()):
+                del found[rule, PLATFORM]
         return found | {(rule, PLATFORM): readings for rule, readings in local.items()}
 
     def _announcing(self, routes: list[Route], now: datetime) -> Announcing:

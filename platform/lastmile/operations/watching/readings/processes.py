@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lastmile.operations.alerts.rule import Reading
 
-_SECONDS = 5.0
+_SECONDS = 3.0
 #: What a client of HTTP/2 says first, with empty settings; a server that lives answers with its own.
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 _SETTINGS, _HEADER = 4, 9
