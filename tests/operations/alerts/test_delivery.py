@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -67,13 +68,13 @@ def test_a_channel_that_is_down_gets_its_messages_once_when_it_is_back(bad_drop,
     here = watch(settings, f"team={hook.address}")
     here.pass_by(10)
     assert hook.received == []
-    (lost,) = outbox.undelivered(bad_drop.connection)
+    (lost,) = outbox.undelivered(bad_drop.connection, datetime.now(UTC))
     assert lost["channel"] == "team"
     assert "503" in lost["error"]
     hook.status = 200
     here.pass_by(20)
     assert hook.titles == ["[warning] bad_share: visits 2020"]
-    assert outbox.undelivered(bad_drop.connection) == []
+    assert outbox.undelivered(bad_drop.connection, datetime.now(UTC)) == []
 
 
 def test_a_channel_that_stays_down_keeps_no_other_waiting(bad_drop, settings, hook):
@@ -131,12 +132,10 @@ def test_without_a_channel_alerts_are_listed_only(bad_drop, settings):
     (message,) = outbox.messages(bad_drop.connection, 10)
     assert (message["channels"], message["title"]) == ([], "[warning] bad_share: visits 2020")
     assert any("listed only" in line for line in here.said)
-    assert outbox.undelivered(bad_drop.connection) == []
+    assert outbox.undelivered(bad_drop.connection, datetime.now(UTC)) == []
 
 
 def test_a_silence_keeps_back_what_fits_until_it_is_lifted(bad_drop, settings, hook):
-    from datetime import UTC, datetime, timedelta
-
     until = datetime.now(UTC) + timedelta(days=1)
     made = silence(bad_drop.connection, until, "known", "ada", rule="bad_*", subject="visits")
     here = watch(settings, f"team={hook.address}")
@@ -182,5 +181,5 @@ def test_an_address_of_no_known_service_is_found():
 def test_an_error_does_not_show_the_password_of_the_channel(bad_drop, settings):
     here: Watch = watch(settings, "team=json://ada:very-secret-word@127.0.0.1:9/x")
     here.pass_by(10)
-    (lost,) = outbox.undelivered(bad_drop.connection)
+    (lost,) = outbox.undelivered(bad_drop.connection, datetime.now(UTC))
     assert "very-secret-word" not in lost["error"] + "".join(here.said)

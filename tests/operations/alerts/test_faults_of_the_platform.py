@@ -208,7 +208,8 @@ def test_a_disk_that_is_nearly_full_is_one_alert_until_there_is_room(here, title
     assert titles() == ["[critical] over: disk: platform"]
 
 
-def test_a_store_that_is_gone_is_one_alert_until_it_is_back(here, titles, store, settings):
+def test_a_store_that_is_gone_is_one_alert_until_it_is_back(here, titles, store, settings, monkeypatch):
+    monkeypatch.setattr("lastmile.operations.watching.readings.objects._EVERY_SECONDS", 0)
     folder = settings.home / "store"
     assert titles() == []
     folder.rename(settings.home / "away")

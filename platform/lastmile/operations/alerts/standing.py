@@ -33,6 +33,6 @@ def standing(connection: Connection) -> Standing:
         sorted(found, key=lambda one: (one.state != "firing", -rank(one.severity), one.key)),
         [one.key for one in found if is_silenced(kept, one, now)],
         kept,
-        undelivered(connection),
+        undelivered(connection, now),
         book.last_seen_seconds(connection),
     )

@@ -165,7 +165,7 @@ class Watcher:
         found: Readings = {(rule.name, rule.subject): [] for rule in rules if rule.name not in LOCAL}
         for rule, subject, reading in (*datasets(connection, store), *models(connection)):
             found.setdefault((rule, subject), []).append(reading)
-        for rule, reading in platform(connection, store):
+        for rule, reading in platform(connection, store, self._clock()):
             found.setdefault((rule, PLATFORM), []).append(reading)
             is_fresh = reading.value < self._watched.limits.daemon_seconds
             if rule == "daemon_dead" and self._starting.covers(rule, is_fresh, self._clock()):

@@ -89,16 +89,17 @@ def wait(attempts: int) -> timedelta:
     return min(timedelta(seconds=_FIRST_WAIT_SECONDS * 2.0 ** min(attempts, 10)), _LONGEST_WAIT)
 
 
-def undelivered(connection: Connection) -> list[dict[str, Any]]:
+def undelivered(connection: Connection, now: datetime) -> list[dict[str, Any]]:
     """By channel: messages that were tried and have not arrived, the age of the oldest in seconds, the last error."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
-            SELECT channel, count(*) AS messages, extract(epoch FROM now() - min(made_at))::float8 AS seconds,
+            SELECT channel, count(*) AS messages, extract(epoch FROM %s - min(made_at))::float8 AS seconds,
                 (array_agg(error ORDER BY next_at DESC))[1] AS error
             FROM operations.alert_deliveries JOIN operations.alert_messages ON id = message
             WHERE delivered_at IS NULL AND attempts > 0 GROUP BY channel ORDER BY channel
-            """
+            """,
+            [now],
         ).fetchall()
 
 

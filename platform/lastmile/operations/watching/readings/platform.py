@@ -1,6 +1,7 @@
 """The installation itself, by Postgres: runs, waiting drops, the daemon, backups, messages that do not arrive."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from psycopg import Connection
 
@@ -37,14 +38,14 @@ _BACKUP = """
 _ASSETS = "__ASSET_JOB"
 
 
-def platform(connection: Connection, store: str) -> Iterator[tuple[str, Reading]]:
+def platform(connection: Connection, store: str, now: datetime) -> Iterator[tuple[str, Reading]]:
     """Rule and reading. Not to be called in a transaction, see `last_heartbeat_seconds`."""
     if (seconds := last_heartbeat_seconds(connection)) is not None:
         yield "daemon_dead", Reading(seconds, "", "the age of its last heartbeat")
     for row in backlog(connection, store):
         yield "backlog", Reading(row["backlog"], row["dataset"])
         yield "lag", Reading(row["lag_seconds"], row["dataset"], f"{row['backlog']:,} drops wait")
-    for row in undelivered(connection):
+    for row in undelivered(connection, now):
         yield "undelivered", Reading(row["seconds"], row["channel"], f"{row['messages']} messages: {row['error']}")
     if _exists(connection, "dagster.event_logs"):
         yield from _failures(connection)
