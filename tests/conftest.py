@@ -113,6 +113,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "LASTMILE_ASSETS",
         "LASTMILE_REDIS_URL",
         "LASTMILE_MLFLOW_URL",
+        "LASTMILE_ALERTS_CHANNELS",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LASTMILE_HOME", str(tmp_path / "home"))

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from lastmile.cli.alerts import alerts
 from lastmile.cli.api import api
 from lastmile.cli.backfill import backfill
 from lastmile.cli.clean import clean
@@ -48,6 +49,7 @@ for command in (
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
 app.add_typer(config, name="config")
+app.add_typer(alerts, name="alerts")
 app.add_typer(contract, name="contract")
 app.add_typer(models, name="models")
 app.add_typer(experiments, name="experiments")

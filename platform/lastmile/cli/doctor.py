@@ -76,6 +76,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     except UserError as error:
         yield Finding("database", False, str(error))
     yield _look("dagster", _dagster, settings)
+    yield _look("alerts", _alerts, settings)
     yield _look("web UI", _web_ui, settings)
 
 
@@ -196,6 +197,25 @@ def _dagster(settings: Settings) -> str:
     project = Project.current()
     _try_to_write(settings.dagster_home)
     return f"{project.definitions} of {project.folder}; its home is {settings.dagster_home}"
+
+
+def _alerts(settings: Settings) -> str:
+    from lastmile.contracts.loading import load_routes
+    from lastmile.operations.alerts.delivery.channels import channels, unusable
+    from lastmile.settings.alerts import AlertSettings
+    from lastmile.settings.group import load
+
+    known, (routes, broken) = channels(load(AlertSettings)), load_routes(settings.assets)
+    if broken:
+        raise UserError("; ".join(map(str, broken)))
+    if bad := unusable(known):
+        raise UserError(f"no service that apprise knows fits the address of {', '.join(bad)}; `lastmile alerts test`")
+    named = {name for route in routes for name in (*route.channels, *route.escalate_to)}
+    if known and (unknown := sorted(named - known.keys())):
+        raise UserError(f"routes name {', '.join(unknown)}, which LASTMILE_ALERTS_CHANNELS does not have")
+    if not known:
+        return "no channel is configured, so alerts are listed only: `lastmile alerts list`, docs/alerts.md"
+    return f"channels {', '.join(known)}; try them with `lastmile alerts test`"
 
 
 def _web_ui(settings: Settings) -> str:

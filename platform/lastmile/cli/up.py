@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from lastmile.embedded.ports import API_PORT, UI_PORT, Ports, choose
+from lastmile.embedded.ports import API_PORT, UI_PORT, WATCH_PORT, Ports, choose
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ def up(
     api_port: Annotated[
         int | None,
         typer.Option(help=f"Port of the HTTP API (default: {API_PORT}, or the next free one)", min=1, max=65535),
+    ] = None,
+    watch_port: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Port of the watcher, which alerts (default: {WATCH_PORT}, or the next free one)", min=1, max=65535
+        ),
     ] = None,
 ) -> None:
     """Start the platform and carry every waiting drop to predictions and a report.
@@ -42,7 +48,7 @@ def up(
     warn_of_unknown()
     check()
     settings, console = Settings.from_environment(), Console()
-    ports = None if once else _ports(port, api_port)
+    ports = None if once else _ports(port, api_port, watch_port)
     console.print(f"starting the platform in {settings.home} ...")
     try:
         with session(settings, ports, fill_empty_landing) as running:
@@ -80,8 +86,10 @@ def _show_addresses(console: Console, ports: Ports) -> None:
         f"API     http://127.0.0.1:{ports.api}   (/docs, /status, /drops, /metrics, /dbt)",
         highlight=False,
     )
+    console.print(f"watcher http://127.0.0.1:{ports.watch}   (/metrics; `lastmile alerts list`)", highlight=False)
 
 
-def _ports(ui: int | None, api: int | None) -> Ports:
+def _ports(ui: int | None, api: int | None, watch: int | None) -> Ports:
     chosen = choose(ui, UI_PORT, "--port")
-    return Ports(chosen, choose(api, API_PORT, "--api-port", used=(chosen,)))
+    api = choose(api, API_PORT, "--api-port", used=(chosen,))
+    return Ports(chosen, api, choose(watch, WATCH_PORT, "--watch-port", used=(chosen, api)))

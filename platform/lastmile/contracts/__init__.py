@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lastmile.contracts.alerts import Alert, Alerts, Route
     from lastmile.contracts.contract import Contract, Misdeclared
     from lastmile.contracts.fields import Json, column, field
     from lastmile.contracts.form import Form
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from lastmile.contracts.settings import Arrival, Format, Limits, Policy
 
 __all__ = [
+    "Alert",
+    "Alerts",
     "Arrival",
     "Contract",
     "Form",
@@ -25,12 +28,14 @@ __all__ = [
     "Misdeclared",
     "Partition",
     "Policy",
+    "Route",
     "column",
     "field",
     "load_contracts",
 ]
 
 _MODULES = {
+    "alerts": ("Alert", "Alerts", "Route"),
     "contract": ("Contract", "Misdeclared"),
     "fields": ("Json", "column", "field"),
     "form": ("Form",),

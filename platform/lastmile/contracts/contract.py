@@ -33,6 +33,7 @@ from typing import cast
 import pandera.polars as pa
 import polars as pl
 
+from lastmile.contracts.alerts import Alerts
 from lastmile.contracts.casts import PLAIN, NumberFormat, Reading
 from lastmile.contracts.checks import Compiled, RowCheck, allowed_values, compiled
 from lastmile.contracts.declaration import faults
@@ -69,6 +70,7 @@ class Contract:
     arrival: Arrival = field(default_factory=Arrival)
     limits: Limits = field(default_factory=Limits)
     tags: Mapping[str, str] = field(default_factory=dict)
+    alerts: Alerts = field(default_factory=Alerts)
 
     def __post_init__(self) -> None:
         found = list(faults(self))

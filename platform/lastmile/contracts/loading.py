@@ -10,9 +10,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+from lastmile.contracts.alerts import Route
 from lastmile.contracts.broken import Broken, Declarations, broken_by
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.form import Form, check
+
+#: The file that says where alerts go.
+_ALERTING = "alerting"
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -37,6 +41,22 @@ def load_forms(assets: str, contracts: Mapping[str, Contract]) -> Declarations[F
         return form
 
     return load(assets, "forms", "form", Form, checked)
+
+
+def load_routes(assets: str) -> tuple[tuple[Route, ...], list[Broken]]:
+    """The variable `routes` of the package's file `alerting.py`, in order; none where there is no such file, or where
+    it cannot be used, which is said."""
+    name, broken = f"{assets}.{_ALERTING}", list[Broken]()
+    if _ALERTING not in _inside(importlib.import_module(assets)):
+        return (), broken
+    module = _try_import(assets, "routes", name, broken)
+    if module is None:
+        return (), broken
+    found = getattr(module, "routes", None)
+    if isinstance(found, tuple) and all(isinstance(one, Route) for one in found):
+        return found, broken
+    why = f"expected a variable `routes`, a tuple of Route; found {found!r}"
+    return (), [Broken("route", str(_file(module).relative_to(_root(assets))), why)]
 
 
 def load(

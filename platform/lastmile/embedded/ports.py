@@ -1,4 +1,4 @@
-"""Where the platform answers on this machine: the ports of the web UI and the API, given or found free."""
+"""Where the platform answers on this machine: the ports of the web UI, the API and the watcher, given or found free."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from lastmile.errors import UserError
 
 UI_PORT = 3000
 API_PORT = 3100
+WATCH_PORT = 3200
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Ports:
 
     ui: int
     api: int
+    watch: int
 
 
 def choose(given: int | None, default: int, option: str, used: Container[int] = ()) -> int:

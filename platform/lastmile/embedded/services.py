@@ -117,7 +117,7 @@ class Service:
 
 
 def services(settings: Settings, ports: Ports | None) -> list[Service]:
-    """Code server, daemon and, with `ports`, the webserver and the API.
+    """Code server, daemon and, with `ports`, the webserver, the API and the watcher.
 
     Daemon and webserver wait for the code server, whose port stays the same when it is started again. The webserver's
     reload button needs a code server that can be reloaded, which costs a second process; without the UI the plain kind
@@ -136,7 +136,14 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
         webserver = [workspace, *_address(ports.ui)]
         found.append(Service("webserver", "lastmile.serving.web_ui", webserver, ports.ui, is_forked=True))
         found.append(Service("api", "lastmile.serving", [str(ports.api)], ports.api))
+        found.append(Service("watcher", "lastmile.operations.watching", _watched(ports, port), ports.watch))
     return found
+
+
+def _watched(ports: Ports, code_server: int) -> list[str]:
+    here = "http://127.0.0.1"
+    others = ["--api", f"{here}:{ports.api}", "--web-ui", f"{here}:{ports.ui}"]
+    return [str(ports.watch), *others, "--code-server", f"127.0.0.1:{code_server}"]
 
 
 def _address(port: int) -> list[str]:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lastmile.learning.declarations.alerts import ModelAlerts
     from lastmile.learning.declarations.feature_set import FeatureSet
     from lastmile.learning.declarations.field import field
     from lastmile.learning.declarations.model import (
@@ -32,6 +33,7 @@ __all__ = [
     "Floor",
     "Grouped",
     "Model",
+    "ModelAlerts",
     "Promotion",
     "Regression",
     "Report",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "declarations.alerts": ("ModelAlerts",),
     "declarations.feature_set": ("FeatureSet",),
     "declarations.field": ("field",),
     "declarations.model": (

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,13 @@ from psycopg.errors import UndefinedTable
 
 from lastmile.catalogue.describing import catalogue
 from lastmile.catalogue.published import publish
-from lastmile.contracts import Contract, Form
+from lastmile.contracts import Contract, Form, Route
 from lastmile.errors import UserError
 from lastmile.learning.declarations.feature_set import FeatureSet
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.declarations.model import Model
+from lastmile.operations.alerts.declared import declared_rules
+from lastmile.operations.alerts.published import publish as publish_alerts
 from lastmile.settings import Settings
 from lastmile.warehouse.connections import connect
 from lastmile.warehouse.dbt.project import MANIFEST
@@ -28,6 +30,7 @@ def publish_catalogue(
     models: Mapping[str, Declared[Model]],
     dbt_project: Path | None,
     forms: Mapping[str, Form],
+    routes: Sequence[Route] = (),
 ) -> None:
     """A no-op where no database is configured, as when definitions are only checked, or it has no tables yet."""
     url = Settings.from_environment().given_database_url
@@ -40,9 +43,11 @@ def publish_catalogue(
         _manifest(dbt_project) if dbt_project else None,
         forms.values(),
     )
+    rules = declared_rules(contracts.values(), [one.value for one in models.values()])
     try:
         with connect(url) as connection:
             publish(connection, found)
+            publish_alerts(connection, rules, routes)
     except (UserError, UndefinedTable) as error:
         log.warning("the catalogue is not published: %s", error)
 

@@ -14,7 +14,7 @@ import dagster as dg
 from lastmile import telemetry
 from lastmile.contracts import Contract, load_contracts
 from lastmile.contracts.broken import Broken, Declarations, publish
-from lastmile.contracts.loading import load_forms
+from lastmile.contracts.loading import load_forms, load_routes
 from lastmile.learning.declarations.loading import Declared, load_features, load_models, load_reports
 from lastmile.learning.declarations.model import Model
 from lastmile.orchestration.assembly import Part, assembled
@@ -66,8 +66,10 @@ def definitions(assets: str) -> dg.Definitions:
     broken += unfit
     forms = load_forms(assets, contracts)
     broken += forms.broken
+    routes, unfit_routes = load_routes(assets)
+    broken += unfit_routes
     publish(Settings.from_environment().home, broken)
-    publish_catalogue(contracts, load_features(assets), models, folder, forms)
+    publish_catalogue(contracts, load_features(assets), models, folder, forms, routes)
     return dg.Definitions.merge(whole, placeholders(broken)) if broken else whole
 
 

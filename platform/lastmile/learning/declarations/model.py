@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from lastmile.learning.declarations.alerts import ModelAlerts
 from lastmile.learning.declarations.feature_set import FeatureSet
 
 
@@ -169,6 +170,7 @@ class Model:
     most_inputs: int | None = None
     #: Who may use its predictions, and for what; shown on its card.
     users: str = "Everyone with access to the platform."
+    alerts: ModelAlerts = field(default_factory=ModelAlerts)
 
     def __post_init__(self) -> None:
         faults = self.task.faults()

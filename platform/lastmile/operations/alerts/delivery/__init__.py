@@ -1,0 +1,1 @@
+"""Messages on their way: kept in Postgres until their channel has them."""

@@ -1,0 +1,57 @@
+"""The watcher as a process: `python -m lastmile.operations.watching 3200`, as `lastmile up` and an image start it.
+
+It answers `/metrics` on that port, evaluates alerts every `LASTMILE_ALERTS_SECONDS`, and ends on SIGTERM after the look
+it is at. One that hangs ends itself: what keeps it up starts it again.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import traceback
+from datetime import UTC, datetime
+
+from lastmile.operations.metrics.exporter import serve
+from lastmile.operations.watching.readings.processes import Addresses
+from lastmile.operations.watching.watcher import Watched, Watcher
+from lastmile.settings import Settings
+from lastmile.settings.alerts import AlertSettings, PlatformLimits
+from lastmile.settings.group import load
+
+#: No look lasts so long.
+_HANGS_SECONDS = 300.0
+_HUNG = 70
+
+
+def watch(port: int, addresses: Addresses) -> None:
+    """Until SIGTERM."""
+    settings, alerting, stop = Settings.from_environment(), load(AlertSettings), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    watcher = Watcher(Watched(settings, alerting, load(PlatformLimits), addresses), say)
+    serve(settings, port)
+    while not stop.is_set():
+        hanging = threading.Timer(_HANGS_SECONDS, os._exit, [_HUNG])
+        hanging.daemon = True
+        hanging.start()
+        try:
+            watcher.look()
+        except Exception:  # the next look may do better, and a watcher that is gone warns of nothing
+            say(traceback.format_exc())
+        hanging.cancel()
+        stop.wait(alerting.seconds)
+
+
+def say(line: str) -> None:
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(prog="python -m lastmile.operations.watching", description=__doc__)
+    arguments.add_argument("port", type=int)
+    arguments.add_argument("--api", help="watched as well, such as http://127.0.0.1:3100")
+    arguments.add_argument("--web-ui", help="such as http://127.0.0.1:3000")
+    arguments.add_argument("--code-server", help="such as 127.0.0.1:4000")
+    given = arguments.parse_args()
+    watch(given.port, Addresses(given.api, given.web_ui, given.code_server))

@@ -1,0 +1,1 @@
+"""What the watcher looks at: the values that rules are held against."""
