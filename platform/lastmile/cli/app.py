@@ -23,6 +23,7 @@ from lastmile.cli.health import health
 from lastmile.cli.init import init
 from lastmile.cli.keys import keys
 from lastmile.cli.logs import logs
+from lastmile.cli.migrate import migrate
 from lastmile.cli.models import models
 from lastmile.cli.quarantine import quarantine
 from lastmile.cli.reload import reload
@@ -44,7 +45,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    init, up, down, reload, status, health, logs, drop, sample, backfill, api, env, clean, doctor, dbt_ci, dbt_sources,
+    init, up, down, reload, status, health, logs, drop, sample, backfill, api, env, clean, doctor, migrate, dbt_ci,
+    dbt_sources,
 ):  # fmt: skip
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)

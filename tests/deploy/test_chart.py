@@ -1,0 +1,188 @@
+"""The chart as three installations get it: valid, careful, and what the engine needs."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from deploy.tools import CHECKS, DEPLOY, run
+
+CHART = DEPLOY / "chart"
+ENVIRONMENTS = ("dev", "staging", "production")
+#: A stream, as an installation that has some declares one.
+STREAM = """
+streams:
+  - {name: clicks, args: [lastmile, stream, clicks], topic: clicks, group: lastmile, bootstrapServers: "b-1:9098",
+     lag: 10000, min: 1, max: 8}
+"""
+#: How long the API answers what is open, and the pause before (serving/server.py, chart/templates/_serving.tpl).
+API_SECONDS = 20 + 10
+#: Kinds that come from KEDA, which kubernetes-validate does not know.
+FOREIGN = {"ScaledObject"}
+
+Manifest = dict[str, Any]
+
+
+def rendered(*values: Path, code: int = 0) -> Any:
+    said = run("python", CHECKS / "render.py", CHART, "lastmile", *values, code=code)
+    return json.loads(said) if code == 0 else said
+
+
+@pytest.fixture(scope="module")
+def installations(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Manifest]]:
+    streams = tmp_path_factory.mktemp("values") / "streams.yaml"
+    streams.write_text(STREAM)
+    return {name: rendered(CHART / "values" / f"{name}.yaml", streams) for name in ENVIRONMENTS}
+
+
+@pytest.fixture(params=ENVIRONMENTS)
+def manifests(request: pytest.FixtureRequest, installations: dict[str, list[Manifest]]) -> list[Manifest]:
+    return installations[request.param]
+
+
+@pytest.fixture
+def files(installations: dict[str, list[Manifest]], tmp_path: Path) -> list[Path]:
+    """All that an installation consists of, a file for each."""
+    for name, found in installations.items():
+        known = (one for one in found if one["kind"] not in FOREIGN)
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump_all(known))
+    return sorted(tmp_path.glob("*.yaml"))
+
+
+def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
+    for one in manifests:
+        if one["kind"] in ("Deployment", "Job"):
+            yield one["metadata"]["name"], one["spec"]["template"]["spec"]
+
+
+def named(manifests: list[Manifest], kind: str) -> dict[str, Manifest]:
+    return {one["metadata"]["name"]: one for one in manifests if one["kind"] == kind}
+
+
+def test_every_manifest_is_what_kubernetes_accepts(files: list[Path]) -> None:
+    said = run("kubernetes-validate", "--strict", "-k", "1.31", *files)
+    assert said.count("passed") > 80
+
+
+def test_checkov_finds_nothing_that_has_no_reason(files: list[Path]) -> None:
+    named_files = [word for file in files for word in ("-f", file)]
+    said = run("checkov", "--config-file", CHECKS / "checkov.yaml", "--quiet", "--compact", "-o", "json", *named_files)
+    summary = json.loads(said)["summary"]
+    assert summary["failed"] == 0
+    assert summary["passed"] > 1_500
+
+
+def test_every_container_is_no_root_and_writes_to_its_own_volumes_only(manifests: list[Manifest]) -> None:
+    for name, pod in pods(manifests):
+        assert pod["securityContext"]["runAsNonRoot"], name
+        for container in pod["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"], name
+            assert container["resources"]["limits"]["memory"], name
+            written = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+            assert {"/tmp", "/var/lib/lastmile"} <= written, name
+
+
+def test_every_process_that_stays_says_whether_it_lives_and_is_ready(manifests: list[Manifest]) -> None:
+    staying = [one for one in manifests if one["kind"] == "Deployment"]
+    assert len(staying) >= 7
+    for one in staying:
+        (container,) = one["spec"]["template"]["spec"]["containers"]
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            assert container[probe], one["metadata"]["name"]
+
+
+def test_no_process_is_killed_while_it_still_finishes_what_it_began(manifests: list[Manifest]) -> None:
+    found = dict(pods(manifests))
+    for name in ("lastmile-api", "lastmile-predictions"):
+        assert found[name]["terminationGracePeriodSeconds"] > API_SECONDS
+    dagster = yaml.safe_load(named(manifests, "ConfigMap")["lastmile-dagster"]["data"]["dagster.yaml"])
+    runs = dagster["run_launcher"]["config"]["run_k8s_config"]["pod_spec_config"]
+    assert runs["termination_grace_period_seconds"] > dagster["run_monitoring"]["cancel_timeout_seconds"]
+    assert found["lastmile-stream-clicks"]["terminationGracePeriodSeconds"] == runs["termination_grace_period_seconds"]
+
+
+def test_secrets_are_referred_to_and_never_there(manifests: list[Manifest]) -> None:
+    assert "Secret" not in {one["kind"] for one in manifests}
+    for name, pod in pods(manifests):
+        sources = [source for container in pod["containers"] for source in container["envFrom"]]
+        assert any(source.get("secretRef", {}).get("name", "").startswith("lastmile-") for source in sources), name
+
+
+def test_the_database_is_migrated_before_a_new_version_starts(manifests: list[Manifest]) -> None:
+    job = named(manifests, "Job")["lastmile-migrations"]
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["lastmile", "migrate"]
+    # What it refers to is there before it is.
+    account = job["spec"]["template"]["spec"]["serviceAccountName"]
+    (settings,) = [source["configMapRef"]["name"] for source in container["envFrom"] if "configMapRef" in source]
+    for kind, name in (("ServiceAccount", account), ("ConfigMap", settings)):
+        before = named(manifests, kind)[name]["metadata"]["annotations"]
+        assert int(before["helm.sh/hook-weight"]) < int(job["metadata"]["annotations"]["helm.sh/hook-weight"])
+
+
+def test_production_names_its_images_by_digest(installations: dict[str, list[Manifest]]) -> None:
+    images = [container["image"] for _, pod in pods(installations["production"]) for container in pod["containers"]]
+    assert len(images) > 7
+    assert all("@sha256:" in image for image in images)
+
+
+def test_what_pods_refer_to_is_there(manifests: list[Manifest]) -> None:
+    accounts, maps = named(manifests, "ServiceAccount"), named(manifests, "ConfigMap")
+    for name, pod in pods(manifests):
+        assert pod["serviceAccountName"] in accounts, name
+        for volume in pod["volumes"]:
+            if "configMap" in volume:
+                assert volume["configMap"]["name"] in maps, name
+    workloads = named(manifests, "Deployment")
+    for scaled in [*named(manifests, "HorizontalPodAutoscaler").values(), *named(manifests, "ScaledObject").values()]:
+        assert scaled["spec"]["scaleTargetRef"]["name"] in workloads
+
+
+def test_each_service_finds_its_pods_by_labels_and_their_port_by_name(manifests: list[Manifest]) -> None:
+    workloads = [one["spec"]["template"] for one in named(manifests, "Deployment").values()]
+    for name, service in named(manifests, "Service").items():
+        wanted = service["spec"]["selector"].items()
+        (found,) = [pod for pod in workloads if wanted <= pod["metadata"]["labels"].items()]
+        ports = {port["name"] for container in found["spec"]["containers"] for port in container["ports"]}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports, name
+
+
+def test_consumers_of_streams_are_scaled_by_their_lag(manifests: list[Manifest]) -> None:
+    (trigger,) = named(manifests, "ScaledObject")["lastmile-stream-clicks"]["spec"]["triggers"]
+    assert trigger["type"] == "kafka"
+    assert trigger["metadata"]["lagThreshold"] == "10000"
+
+
+def test_production_scales_with_its_load_and_dev_has_no_streams() -> None:
+    production = rendered(CHART / "values" / "production.yaml")
+    assert set(named(production, "HorizontalPodAutoscaler")) == {"lastmile-api", "lastmile-predictions"}
+    assert not named(rendered(CHART / "values" / "dev.yaml"), "ScaledObject")
+
+
+@pytest.mark.parametrize("missing", ["secret", "store.url", "images.platform"])
+def test_what_an_installation_must_say_is_demanded_by_name(missing: str, tmp_path: Path) -> None:
+    values = yaml.safe_load((CHART / "values" / "dev.yaml").read_text())
+    match missing:
+        case "secret":
+            del values["secret"]
+        case "store.url":
+            del values["store"]
+        case _:
+            values["images"]["platform"]["tag"] = ""
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
+    assert f"{missing}: expected" in rendered(tmp_path / "values.yaml", code=1)
+
+
+def test_dagster_is_set_up_as_the_profile_of_clusters_says() -> None:
+    profile = DEPLOY.parent / "lastmile" / "orchestration" / "instance" / "cluster.yaml"
+    assert (CHART / "files" / "dagster.yaml").read_text() == profile.read_text()
+
+
+def test_the_version_of_dagsters_own_chart_is_the_locked_one() -> None:
+    from importlib.metadata import version
+
+    (dependency,) = yaml.safe_load((CHART / "Chart.yaml").read_text())["dependencies"]
+    assert dependency["version"] == version("dagster")
