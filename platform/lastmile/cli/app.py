@@ -6,6 +6,7 @@ import typer
 
 from lastmile.cli.api import api
 from lastmile.cli.backfill import backfill
+from lastmile.cli.backup import backup
 from lastmile.cli.clean import clean
 from lastmile.cli.contract import contract
 from lastmile.cli.dbt import dbt
@@ -23,6 +24,7 @@ from lastmile.cli.models import models
 from lastmile.cli.quarantine import quarantine
 from lastmile.cli.reload import reload
 from lastmile.cli.rescued import rescued
+from lastmile.cli.restore import restore
 from lastmile.cli.sample import sample
 from lastmile.cli.status import status
 from lastmile.cli.unrouted import unrouted
@@ -40,10 +42,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    init, up, down, reload, status, drop, sample, backfill, api, env, clean, doctor, dbt_ci, dbt_sources,
+    init, up, down, reload, status, drop, sample, backfill, api, env, clean, restore, doctor, dbt_ci, dbt_sources,
 ):  # fmt: skip
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
+app.add_typer(backup, name="backup")
 app.add_typer(contract, name="contract")
 app.add_typer(models, name="models")
 app.add_typer(experiments, name="experiments")

@@ -1,0 +1,90 @@
+"""A logical export by pg_dump, of any Postgres: what a managed one needs, or a change to another major version."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+
+from lastmile.errors import UserError
+from lastmile.operations.backup.parts import read, write
+from lastmile.operations.backup.repository import Progress, Repository
+from lastmile.warehouse.connections import connect, libpq_environment
+from lastmile.warehouse.programs import program
+
+_BLOCK = 2**20
+#: Owners and grants are of the server that it came from.
+_PLAIN = ("--no-owner", "--no-privileges")
+
+
+def export(repository: Repository, url: str, name: str, progress: Progress) -> tuple[tuple[str, ...], int]:
+    """The whole database as of one moment, in pg_dump's own format; the keys of its parts, and its bytes."""
+    command: list[str | Path] = [
+        program("pg_dump"),
+        "--format=custom",
+        "--compress=none",
+        "--no-owner",
+        "--no-privileges",
+    ]
+    count = 0
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, env=libpq_environment(url), stdout=subprocess.PIPE, stderr=said)
+
+        def blocks() -> Iterator[bytes]:
+            nonlocal count
+            while process.stdout and (block := process.stdout.read(_BLOCK)):
+                count += len(block)
+                progress("database", count, None)
+                yield block
+
+        try:
+            keys = write(repository, f"{name}/part", blocks())
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.wait()
+        if process.returncode:
+            said.seek(0)
+            raise UserError(f"pg_dump failed: {said.read().decode(errors='replace').strip().splitlines()[-1]}")
+    return tuple(keys), count
+
+
+def load(repository: Repository, parts: Sequence[str], url: str, total: int, progress: Progress) -> None:
+    """Put an export into a database that has nothing in it, all of it or nothing. Raises UserError otherwise."""
+    with connect(url) as connection:
+        ((tables,),) = connection.execute(
+            "SELECT count(*) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p')"
+            " AND nspname !~ '^pg_' AND nspname <> 'information_schema'"
+        ).fetchall()
+    if tables:
+        raise UserError(f"the database has {tables} tables already: name an empty one in LASTMILE_DATABASE_URL")
+    command: list[str | Path] = [
+        program("pg_restore"),
+        "--single-transaction",
+        "--no-owner",
+        "--no-privileges",
+        "--exit-on-error",
+    ]
+    environment = libpq_environment(url)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [*command, "--dbname", environment["PGDATABASE"]], env=environment, stdin=subprocess.PIPE, stderr=said
+        )
+        done = 0
+        try:
+            for part in read(repository, parts):
+                if process.stdin:
+                    process.stdin.write(part)
+                done += len(part)
+                progress("database", done, total)
+            if process.stdin:
+                process.stdin.close()
+        except BrokenPipeError:
+            pass
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.wait()
+        if process.returncode:
+            said.seek(0)
+            raise UserError(f"pg_restore failed: {said.read().decode(errors='replace').strip().splitlines()[0]}")
