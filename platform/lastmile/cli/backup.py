@@ -96,12 +96,9 @@ def list_backups(as_json: AsJson = False) -> None:
         print(json.dumps({"backups": [asdict(one) for one in found], "log_until": until}, default=str))
         return
     numbers = (Column(name, justify="right") for name in ("bytes", "stored"))
-    table = Table("id", "kind", "builds on", "ended", *numbers, "encrypted", "migration", box=None)
+    table = Table(Column("id", no_wrap=True), *numbers, "encrypted", "builds on", box=None)
     for one in found:
-        ended, sizes = f"{one.ended_at:%Y-%m-%d %H:%M:%S}Z", (decimal(one.bytes), decimal(one.stored_bytes))
-        table.add_row(
-            one.id, one.kind, one.parent or "", ended, *sizes, "yes" if one.is_encrypted else "no", one.revision
-        )
+        table.add_row(one.id, decimal(one.bytes), decimal(one.stored_bytes), _yes(one.is_encrypted), one.parent or "")
     console = Console()
     console.print(table if found else "no backups yet; make one with `lastmile backup`")
     if until:

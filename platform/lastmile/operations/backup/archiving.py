@@ -100,14 +100,7 @@ class Archiver:
             for file in self.spool.iterdir():
                 file.unlink()
             logger.error(_GAP)
-        command: list[str | Path] = [
-            program("pg_receivewal"),
-            "-D",
-            self.spool,
-            f"--slot={SLOT}",
-            "--no-loop",
-            "--status-interval=1",
-        ]
+        options = [f"--directory={self.spool}", f"--slot={SLOT}", "--no-loop", "--status-interval=1"]
         environment = {**libpq_environment(self.url), "PGAPPNAME": SLOT, "LC_ALL": "C"}
         self._receiver = subprocess.Popen(
             [program("pg_receivewal"), *options], env=environment, stdin=subprocess.DEVNULL

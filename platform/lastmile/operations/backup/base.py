@@ -16,6 +16,7 @@ from typing import IO, Any
 from psycopg import Connection
 
 from lastmile.errors import UserError
+from lastmile.operations.backup.manifest import NAME
 from lastmile.operations.backup.parts import write
 from lastmile.operations.backup.repository import Progress, Repository
 from lastmile.warehouse.connections import connect, libpq_environment
@@ -47,18 +48,8 @@ def take(repository: Repository, url: str, name: str, earlier: bytes | None, pro
     Raises NoSummaries where that is not known, UserError where the server or the store fails.
     """
     with connect(url) as connection, _log_kept(connection), tempfile.TemporaryDirectory() as folder:
-        command: list[str | Path] = [
-            program("pg_basebackup"),
-            "-D",
-            "-",
-            "-Ft",
-            "-X",
-            "fetch",
-            "-c",
-            "fast",
-            "-l",
-            "lastmile",
-        ]
+        options = ["-D", "-", "-Ft", "-X", "fetch", "-c", "fast", "-l", "lastmile", CHECKSUMS]
+        command = [str(program("pg_basebackup")), *options]
         if earlier is not None:
             (Path(folder) / "manifest").write_bytes(earlier)
             command.append(f"--incremental={folder}/manifest")
@@ -102,7 +93,7 @@ class _Tar:
         try:
             with tarfile.open(fileobj=self, mode="r|", bufsize=_BLOCK) as tar:  # type: ignore[call-overload]
                 for member in tar:
-                    if member.name == "backup_manifest" and (file := tar.extractfile(member)):
+                    if member.name == NAME and (file := tar.extractfile(member)):
                         self.manifest = file.read()
                     tar.members = []  # else it remembers each file
                     yield from self._passed_on()

@@ -19,6 +19,7 @@ from pathlib import Path
 from lastmile.errors import UserError
 from lastmile.operations.backup import log as archive
 from lastmile.operations.backup.catalogue import Backup
+from lastmile.operations.backup.manifest import CHECKSUMS, expect_as_in_manifest
 from lastmile.operations.backup.parts import as_file, read
 from lastmile.operations.backup.repository import Progress, Repository
 from lastmile.warehouse.programs import program
@@ -44,10 +45,10 @@ def lay_out(repository: Repository, wanted: Sequence[Backup], folder: Path, prog
         done = _extract(repository, one, place, progress, done, total)
     if len(wanted) > 1:
         progress("combining", 0, None)
-        _run("pg_combinebackup", "--link", "--no-sync", *places, "-o", data)
+        _run("pg_combinebackup", "--link", "--no-sync", CHECKSUMS, *places, "-o", data)
         shutil.rmtree(earlier)
     progress("verifying", 0, None)
-    _run("pg_verifybackup", "--quiet", data)
+    expect_as_in_manifest(data)
     data.chmod(0o700)
 
 
