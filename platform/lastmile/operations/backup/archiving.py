@@ -18,12 +18,12 @@ from datetime import datetime
 from pathlib import Path
 
 import psycopg
-from psycopg import Connection
 
 from lastmile.errors import UserError
 from lastmile.operations.backup import log as archive
 from lastmile.operations.backup.history import objects_alone, record_archive
 from lastmile.operations.backup.repository import Repository, open_repository, silent
+from lastmile.operations.backup.slot import SLOT, ensure_slot, received
 from lastmile.operations.backup.snapshots import take
 from lastmile.settings import Settings
 from lastmile.settings.backup import BackupSettings
@@ -33,7 +33,6 @@ from lastmile.telemetry.spans import span
 from lastmile.warehouse.connections import connect, database_url, libpq_environment
 from lastmile.warehouse.programs import program
 
-SLOT = "lastmile_archive"
 _STEP_SECONDS = 0.5
 #: How often the database is told how far the log is archived, where nothing changes.
 _RECORD_SECONDS = 60.0
@@ -95,7 +94,7 @@ class Archiver:
         if self._receiver is not None and self._receiver.poll() is None:
             return
         with connect(self.url) as connection:
-            lost = _ensure_slot(connection)
+            lost = ensure_slot(connection)
         if lost:
             for file in self.spool.iterdir():
                 file.unlink()
@@ -155,7 +154,7 @@ class Archiver:
             logger.warning("%s", problem or "the log is archived again")
         try:
             with connect(self.url) as connection:
-                record_archive(connection, _received(connection), self.objects_at, self._spooled(), problem)
+                record_archive(connection, received(connection), self.objects_at, self._spooled(), problem)
         except (UserError, psycopg.Error):
             return
         self._recorded, self._record_due = problem, time.monotonic() + _RECORD_SECONDS
@@ -166,26 +165,6 @@ class Archiver:
             with suppress(FileNotFoundError):
                 total += file.stat().st_size
         return total
-
-
-def _ensure_slot(connection: Connection) -> bool:
-    """The slot by which the server keeps what is not received yet; whether it was given up and is made anew."""
-    found = connection.execute("SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", [SLOT]).fetchone()
-    lost = found is not None and found[0] == "lost"
-    if lost:
-        connection.execute("SELECT pg_drop_replication_slot(%s)", [SLOT])
-    if found is None or lost:
-        connection.execute("SELECT pg_create_physical_replication_slot(%s, true)", [SLOT])
-    return lost
-
-
-def _received(connection: Connection) -> str:
-    ((place,),) = connection.execute(
-        "SELECT coalesce((SELECT write_lsn FROM pg_stat_replication WHERE application_name = %s LIMIT 1),"
-        " (SELECT restart_lsn FROM pg_replication_slots WHERE slot_name = %s), '0/0')::text",
-        [SLOT, SLOT],
-    ).fetchall()
-    return str(place)
 
 
 def _copy_objects(settings: Settings, archiver: Archiver, seconds: float, stopped: threading.Event) -> None:

@@ -16,9 +16,10 @@ from typing import IO, Any
 from psycopg import Connection
 
 from lastmile.errors import UserError
-from lastmile.operations.backup.manifest import NAME
+from lastmile.operations.backup.manifest import CHECKSUMS, NAME
 from lastmile.operations.backup.parts import write
 from lastmile.operations.backup.repository import Progress, Repository
+from lastmile.operations.backup.slot import ensure_slot
 from lastmile.warehouse.connections import connect, libpq_environment
 from lastmile.warehouse.programs import program
 
@@ -55,15 +56,13 @@ def take(repository: Repository, url: str, name: str, earlier: bytes | None, pro
             command.append(f"--incremental={folder}/manifest")
         total = None if earlier is not None else _size(connection)
         with tempfile.TemporaryFile() as said:
-            process = subprocess.Popen(command, env=_environment(url), stdout=subprocess.PIPE, stderr=said)
-            try:
-                tar = _Tar(process.stdout, progress, total)  # type: ignore[arg-type]
-                parts = write(repository, f"{name}/part", tar.blocks())
-            except BaseException:
-                process.kill()
-                raise
-            finally:
-                process.wait()
+            with subprocess.Popen(command, env=_environment(url), stdout=subprocess.PIPE, stderr=said) as process:
+                try:
+                    tar = _Tar(process.stdout, progress, total)  # type: ignore[arg-type]
+                    parts = write(repository, f"{name}/part", tar.blocks())
+                except BaseException:
+                    process.kill()
+                    raise
             if process.returncode:
                 said.seek(0)
                 _fail(said.read().decode(errors="replace"))
@@ -118,6 +117,7 @@ def system_of(connection: Connection) -> str:
 @contextmanager
 def _log_kept(connection: Connection) -> Iterator[None]:
     """Meanwhile the server removes no log that the backup needs; the slot goes with the session."""
+    ensure_slot(connection)  # from the first backup on the archiver finds the log without a gap
     name = f"backup_{connection.info.backend_pid}"
     connection.execute("SELECT pg_create_physical_replication_slot(%s, true, true)", [name])
     yield

@@ -85,6 +85,11 @@ def segment_at(timeline: int, place: str) -> str:
     return segment(timeline, bytes_at(place) // SEGMENT_BYTES)
 
 
+def segment_after(timeline: int, place: str) -> str:
+    """The first segment that begins at this place or later: a backup that ends there holds all before it."""
+    return segment(timeline, (bytes_at(place) - 1) // SEGMENT_BYTES + 1)
+
+
 def bytes_at(place: str) -> int:
     high, low = place.split("/")
     return (int(high, 16) << 32) + int(low, 16)

@@ -3,6 +3,7 @@
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from lastmile.errors import UserError
 from lastmile.operations.backup.parts import read, write
@@ -20,22 +21,20 @@ def export(repository: Repository, url: str, name: str, progress: Progress) -> t
     command = [program("pg_dump"), "--format=custom", "--compress=none", *_PLAIN]
     count = 0
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, env=libpq_environment(url), stdout=subprocess.PIPE, stderr=said)
+        with subprocess.Popen(command, env=libpq_environment(url), stdout=subprocess.PIPE, stderr=said) as process:
 
-        def blocks() -> Iterator[bytes]:
-            nonlocal count
-            while process.stdout and (block := process.stdout.read(_BLOCK)):
-                count += len(block)
-                progress("database", count, None)
-                yield block
+            def blocks() -> Iterator[bytes]:
+                nonlocal count
+                while process.stdout and (block := process.stdout.read(_BLOCK)):
+                    count += len(block)
+                    progress("database", count, None)
+                    yield block
 
-        try:
-            keys = write(repository, f"{name}/part", blocks())
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            process.wait()
+            try:
+                keys = write(repository, f"{name}/part", blocks())
+            except BaseException:
+                process.kill()
+                raise
         if process.returncode:
             said.seek(0)
             raise UserError(f"pg_dump failed: {said.read().decode(errors='replace').strip().splitlines()[-1]}")
@@ -54,25 +53,25 @@ def load(repository: Repository, parts: Sequence[str], url: str, total: int, pro
     command = [program("pg_restore"), "--single-transaction", "--exit-on-error", *_PLAIN]
     environment = libpq_environment(url)
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [*command, "--dbname", environment["PGDATABASE"]], env=environment, stdin=subprocess.PIPE, stderr=said
-        )
-        done = 0
-        try:
-            for part in read(repository, parts):
-                if process.stdin:
-                    process.stdin.write(part)
-                done += len(part)
-                progress("database", done, total)
-            if process.stdin:
-                process.stdin.close()
-        except BrokenPipeError:
-            pass
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            process.wait()
+        ) as process:
+            try:
+                _feed(process, read(repository, parts), total, progress)
+            except BaseException:
+                process.kill()
+                raise
         if process.returncode:
             said.seek(0)
             raise UserError(f"pg_restore failed: {said.read().decode(errors='replace').strip().splitlines()[0]}")
+
+
+def _feed(process: "subprocess.Popen[bytes]", parts: Iterator[bytes], total: int, progress: Progress) -> None:
+    """Write to the program until it has all, or ends."""
+    done = 0
+    with suppress(BrokenPipeError):
+        for part in parts:
+            if process.stdin:
+                process.stdin.write(part)
+            done += len(part)
+            progress("database", done, total)

@@ -85,7 +85,7 @@ def fetched(repository: Repository, backup: Backup, log: Path, progress: Progres
 
     Raises UserError at once where a segment is missing.
     """
-    first = archive.segment_at(backup.timeline, backup.start)
+    first = archive.segment_after(backup.timeline, backup.end)
     there = archive.archived(repository)
     log.mkdir(parents=True, exist_ok=True)
     for name, key in there.histories.items():
@@ -123,7 +123,7 @@ def fetched(repository: Repository, backup: Backup, log: Path, progress: Progres
 def reach(repository: Repository, backup: Backup) -> datetime | None:
     """Until when the archived log goes from this backup on without a gap: when its last segment was stored."""
     there = archive.archived(repository)
-    names = _without_gaps(there, archive.segment_at(backup.timeline, backup.start))
+    names = _without_gaps(there, archive.segment_after(backup.timeline, backup.end))
     return there.until if names else None
 
 
@@ -133,7 +133,7 @@ def home_files(repository: Repository, backup: Backup) -> dict[str, str]:
 
 
 def _without_gaps(there: archive.Archived, first: str) -> list[str]:
-    """Segments to replay. Those of the backup itself need not be there, since it holds them."""
+    """Segments to replay, from that one on to the first that is missing."""
     gaps = there.gaps(first)
     names = there.from_segment(first)
     if not gaps:

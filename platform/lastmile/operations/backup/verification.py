@@ -61,7 +61,7 @@ def _gaps(repository: Repository, known: Sequence[Backup]) -> list[str]:
     physical = [one for one in known if one.kind != "logical"]
     if not physical:
         return []
-    first = archive.segment_at(physical[-1].timeline, physical[-1].start)
+    first = archive.segment_after(physical[-1].timeline, physical[-1].end)
     return [
         f"the log has a gap at segment {name}: moments after it cannot be restored until the next backup"
         for name in archive.archived(repository).gaps(first)[:3]
