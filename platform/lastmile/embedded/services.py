@@ -6,11 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lastmile.embedded.database import given_url
 from lastmile.embedded.ports import Ports
 from lastmile.embedded.processes import free_port
 from lastmile.orchestration.instance import write_dagster_yaml
 from lastmile.project import Project
 from lastmile.settings import Settings
+from lastmile.settings.backup import BackupSettings
+from lastmile.settings.group import load
 from lastmile.warehouse.connections import dagster_url, libpq_environment
 
 LOCATION = "lastmile"
@@ -117,7 +120,8 @@ class Service:
 
 
 def services(settings: Settings, ports: Ports | None) -> list[Service]:
-    """Code server, daemon and, with `ports`, the webserver, the API and the watcher.
+    """Code server, daemon, the archiver of the database's log where there are backups of the embedded one, and, with
+    `ports`, the webserver, the API and the watcher.
 
     Daemon and webserver wait for the code server, whose port stays the same when it is started again. The webserver's
     reload button needs a code server that can be reloaded, which costs a second process; without the UI the plain kind
@@ -132,6 +136,8 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
         else Service("code-server", "lastmile.orchestration.code_server", [str(port), *code], port, is_forked=True),
         Service("daemon", "lastmile.orchestration.runs", [workspace], outlived=True, is_forked=True),
     ]
+    if load(BackupSettings).url and not given_url(settings):
+        found.append(Service("archiver", "lastmile.operations.backup.archiving", []))
     if ports is not None:
         webserver = [workspace, *_address(ports.ui)]
         found.append(Service("webserver", "lastmile.serving.web_ui", webserver, ports.ui, is_forked=True))

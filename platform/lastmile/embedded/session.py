@@ -18,6 +18,7 @@ from lastmile.embedded.ports import Ports
 from lastmile.embedded.processes import stop_recorded
 from lastmile.embedded.services import environment, prepare_dagster_home, services
 from lastmile.embedded.supervisor import Database, Say, Supervisor
+from lastmile.embedded.unfinished import expect_whole
 from lastmile.errors import UserError
 from lastmile.operations.health.endpoints import note
 from lastmile.orchestration.activity import Activity, activity
@@ -128,6 +129,7 @@ def session(
 
     left_over, began = settings.home / "processes.json", time.time()
     with exclusive(settings), _stoppable():
+        expect_whole(settings.home)
         stop_recorded(left_over)
         store = open_store(settings)
         with fork_server(settings) as forks, parsed_ahead(settings), database(settings) as url:

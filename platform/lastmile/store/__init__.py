@@ -1,7 +1,7 @@
 """Objects: landing area, cleaned files, model artifacts, reports; in S3, GCS, Azure or a folder, with one API."""
 
 from lastmile.store.arriving import ArrivingFile, Pinned, Source
-from lastmile.store.backends import open_store
+from lastmile.store.backends import open_at, open_store
 from lastmile.store.held import HeldFile
 from lastmile.store.objects import Store
 from lastmile.store.stored_object import Changed, Denied, Missing, StoredObject
@@ -19,5 +19,6 @@ __all__ = [
     "Store",
     "StoredObject",
     "Upload",
+    "open_at",
     "open_store",
 ]

@@ -22,17 +22,21 @@ _RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
 
 
 def open_store(settings: Settings, s3_options: Mapping[str, str] | None = None) -> Store:
-    """The installation's store.
+    """The installation's store; see `open_at`, whose S3 options `s3_options` (obstore's names) override."""
+    return open_at(settings.store_url, "LASTMILE_STORE_URL", s3_options)
 
-    Credentials and endpoints come from the cloud's usual variables (AWS_..., GOOGLE_..., AZURE_...), which
-    `s3_options` (obstore's names) override for S3. Raises UserError for an invalid URL; no bucket is contacted yet.
+
+def open_at(url: str, variable: str, s3_options: Mapping[str, str] | None = None) -> Store:
+    """The store at an address, which `variable` is set to.
+
+    Credentials and endpoints come from the cloud's usual variables (AWS_..., GOOGLE_..., AZURE_...). Raises UserError
+    for an invalid URL; no bucket is contacted yet.
     """
-    url = settings.store_url.rstrip("/")
     try:
-        return Store(url, _backend(settings.store_url, s3_options or {}))
+        return Store(url.rstrip("/"), _backend(url, s3_options or {}))
     except (BaseError, OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
-        raise UserError(f"LASTMILE_STORE_URL {url!r} cannot be used: {reason}") from error
+        raise UserError(f"{variable} {url.rstrip('/')!r} cannot be used: {reason}") from error
 
 
 def _backend(url: str, s3_options: Mapping[str, str]) -> ObjectStore:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -162,6 +162,13 @@ class Store:
                 obstore.delete(self.backend, key)
             except (NotFoundError, FileNotFoundError):
                 return
+
+    def dated(self, key: str, modified_at: datetime) -> StoredObject:
+        """The object now stored under a key, a file with the time of its last change."""
+        if isinstance(self.backend, LocalStore):
+            moment = round(modified_at.timestamp() * 1_000_000) * 1_000
+            os.utime(_file(self.backend, key), ns=(moment, moment))
+        return self.head(key)
 
     def exists(self, key: str) -> bool:
         try:

@@ -57,13 +57,28 @@ def is_current(url: str) -> bool:
 
     Raises UserError where the database is unreachable.
     """
-    last = max(file.name.partition("_")[0] for file in (_SCRIPTS / "versions").glob("[0-9]*_*.py"))
+    last = newest_revision()
     with connect(url) as connection:
         try:
             found = connection.execute(f"SELECT version_num FROM {VERSION_SCHEMA}.alembic_version").fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
             return False
     return found == [(last,)]
+
+
+def newest_revision() -> str:
+    """The newest revision that this code knows."""
+    return max(file.name.partition("_")[0] for file in (_SCRIPTS / "versions").glob("[0-9]*_*.py"))
+
+
+def revision_of(url: str) -> str:
+    """The newest revision applied; empty where none is. Raises UserError where the database is unreachable."""
+    with connect(url) as connection:
+        try:
+            found = connection.execute(f"SELECT max(version_num) FROM {VERSION_SCHEMA}.alembic_version").fetchone()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+            return ""
+    return str(found[0] or "") if found else ""
 
 
 def _pending(connection: "Connection") -> list[str]:

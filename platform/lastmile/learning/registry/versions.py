@@ -107,6 +107,13 @@ def versions(connection: Connection, name: str, most: int | None = None) -> list
         return cursor.execute(query, [name, most]).fetchall()
 
 
+def every_version(connection: Connection) -> list[ModelVersion]:
+    """Of all models, by name, the newest first."""
+    query = "SELECT * FROM registry.model_versions ORDER BY name, version::int DESC"
+    with connection.cursor(row_factory=class_row(ModelVersion)) as cursor:
+        return cursor.execute(query).fetchall()
+
+
 def version_of(connection: Connection, name: str, version: str) -> ModelVersion:
     """Raises UserError where there is none, with those there are."""
     known = versions(connection, name)
