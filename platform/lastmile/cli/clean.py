@@ -20,7 +20,7 @@ from lastmile.settings import Settings
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from lastmile.operations.retention import Tally
+    from lastmile.operations.retention.objects import Tally
     from lastmile.store import Store
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -43,7 +43,7 @@ def clean(
 
     Example: lastmile clean --dataset hhinfo --older-than 90d --dry-run
     """
-    from lastmile.operations.retention import orphans, survey
+    from lastmile.operations.retention.objects import orphans, survey
 
     settings, console = Settings.from_environment(), Console()
     ages = _ages(settings, dataset, None if older_than is None else parse_age(older_than))
@@ -98,8 +98,8 @@ def _ages(settings: Settings, dataset: str | None, given: timedelta | None) -> d
 def _remove(
     connection: "Connection", store: "Store", ages: Mapping[str, timedelta | None], objects: int, console: Console
 ) -> None:
-    from lastmile.operations.retention import clean as clean_landing
-    from lastmile.operations.retention import sweep
+    from lastmile.operations.retention.objects import clean as clean_landing
+    from lastmile.operations.retention.objects import sweep
 
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("removing", total=objects)

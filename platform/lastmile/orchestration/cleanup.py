@@ -7,7 +7,7 @@ from lastmile.orchestration.resources import Platform
 
 @dg.op(description="Removes what has been loaded for longer than its contract keeps it, and cleaned files of no drop.")
 def clean_up(context: dg.OpExecutionContext, platform: Platform) -> None:
-    from lastmile.operations.retention import clean, sweep
+    from lastmile.operations.retention.objects import clean, sweep
 
     store = platform.store()
     with platform.connect() as connection:
