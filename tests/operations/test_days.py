@@ -16,7 +16,8 @@ def days_ago(site, name, days):
     """As if the drop had been found, and all that happened to it been done, so many days ago."""
     past = f"- interval '{days} days'"
     site.connection.execute(
-        f"UPDATE ledger.drops SET discovered_at = discovered_at {past}, settled_at = settled_at {past} WHERE key LIKE %s",
+        f"UPDATE ledger.drops SET discovered_at = discovered_at {past}, settled_at = settled_at {past}"
+        " WHERE key LIKE %s",
         [f"%{name}"],
     )
     site.connection.execute(
@@ -27,7 +28,8 @@ def days_ago(site, name, days):
 
 def figures(site):
     return site.query(
-        "SELECT day, partition, drops, loaded, quarantined, rows_read, rows_loaded, rows_quarantined, lag_seconds > 0 AS lag"
+        "SELECT day, partition, drops, loaded, quarantined, rows_read, rows_loaded, rows_quarantined,"
+        " lag_seconds > 0 AS lag"
         " FROM operations.daily_drops ORDER BY day, partition"
     )
 
@@ -71,7 +73,8 @@ def test_a_partition_predicted_again_later_leaves_the_earlier_day_as_it_was(site
         site.query(
             "INSERT INTO registry.predictions (name, partition_start, model_name, model_version, rows, predicted_at)"
             " VALUES ('m', '2020-01-01', 'm', '1', %s, now() - %s * interval '1 day')"
-            " ON CONFLICT (name, partition_start) DO UPDATE SET rows = excluded.rows, predicted_at = excluded.predicted_at"
+            " ON CONFLICT (name, partition_start) DO UPDATE SET rows = excluded.rows,"
+            " predicted_at = excluded.predicted_at"
             " RETURNING name",
             rows, days_ago,
         )  # fmt: skip

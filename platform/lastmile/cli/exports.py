@@ -67,17 +67,14 @@ def run(name: Annotated[str, typer.Argument(help="The export's name.")], as_json
     with opened(settings) as (connection, store), Progress(transient=True, console=Console(stderr=True)) as progress:
         published = read(connection)
         if not published.datasets:
-            raise UserError(
-                "which columns are personal is not published yet: `lastmile up` publishes it; start it once"
-            )
+            raise UserError("which columns are personal is not published yet: `lastmile up` does so; start it once")
         task = progress.add_task("exporting", total=None)
         here = Installation(settings, load(ExportSettings), store, published.personal)
-        done = carry_out(
-            connection,
-            declared[name],
-            here,
-            progress=lambda so_far, of: progress.update(task, completed=so_far, total=of),
-        )
+
+        def show(done: int, of: int) -> None:
+            progress.update(task, completed=done, total=of)
+
+        done = carry_out(connection, declared[name], here, progress=show)
     if as_json:
         print(json.dumps(vars(done)))
         return

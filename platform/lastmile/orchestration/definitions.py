@@ -18,7 +18,7 @@ from lastmile.learning.declarations.model import Model
 from lastmile.operations.exports.declaration import Export, load_exports
 from lastmile.orchestration.assembly import Part, assembled
 from lastmile.orchestration.catalogue import publish_catalogue
-from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
+from lastmile.orchestration.cleanup import clean_up, nightly_clean_up
 from lastmile.orchestration.dbt.assets import documentation_asset, usable_warehouse
 from lastmile.orchestration.dbt.project import dbt_resource, usable_project
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
@@ -33,6 +33,7 @@ from lastmile.orchestration.learning.reports import report_asset
 from lastmile.orchestration.learning.retraining import retraining_sensor
 from lastmile.orchestration.placeholders import placeholders
 from lastmile.orchestration.resources import platform_from_environment
+from lastmile.orchestration.scheduled.days import daily_figures, nightly_figures
 from lastmile.orchestration.scheduled.exports import export_asset, export_schedule
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
 from lastmile.orchestration.unrouted import unrouted_definitions
@@ -121,15 +122,15 @@ def _platform(
     """The warehouse, and what is not of any domain: sensors, jobs, resources."""
     platform = platform_from_environment()
     return dg.Definitions(
-        assets=[*warehouse, documentation_asset(warehouse)] if folder else [],
+        assets=[daily_figures, *([*warehouse, documentation_asset(warehouse)] if folder else [])],
         sensors=[
             landing_sensor(dg.AssetSelection.all(), 4, broken),
             automation_sensor(every_seconds=1),
             verdict_sensor(every_seconds=30),
             retraining_sensor(dg.AssetSelection.all(), models, every_seconds=5),
         ],
-        jobs=[clean_landing],
-        schedules=[nightly_clean_up],
+        jobs=[clean_up],
+        schedules=[nightly_clean_up, nightly_figures],
         resources={
             "platform": platform,
             **({"dbt": dbt_resource(contracts, folder)} if folder else {}),

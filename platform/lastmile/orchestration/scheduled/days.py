@@ -30,9 +30,7 @@ def daily_figures(context: dg.AssetExecutionContext, platform: Platform) -> None
     with platform.connect() as connection:
         for key in context.partition_keys:
             found = aggregate(connection, store, date.fromisoformat(key), context.run.run_id)
-            context.add_output_metadata(found, partition_key=key) if len(context.partition_keys) > 1 else (
-                context.add_output_metadata(found)
-            )
+            context.add_asset_metadata(found, partition_key=key)
 
 
 @dg.schedule(
