@@ -7,7 +7,7 @@ import pytest
 from lastmile.ingestion.discovery import listing
 from lastmile.ingestion.discovery.listing import discover
 from lastmile.ledger.presence import gone, unlisted
-from lastmile.operations.retention import clean
+from lastmile.operations.retention.objects import clean
 from lastmile.store import Denied
 
 pytestmark = pytest.mark.every_store

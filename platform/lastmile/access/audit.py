@@ -40,3 +40,25 @@ def entries(
             " AND (%(since)s::timestamptz IS NULL OR at >= %(since)s) ORDER BY id DESC LIMIT %(limit)s",
             {"before": before, "actor": actor, "since": since, "limit": limit},
         ).fetchall()
+
+
+def forget(connection: Connection, before: datetime) -> int:
+    """Remove entries that are older than the installation is to keep them, and record that.
+
+    The table refuses to be changed. Its owner lifts that for this one transaction, in which nothing else can write to
+    it; where it is busy for seconds, nothing is removed.
+    """
+    with connection.transaction():
+        connection.execute("SET LOCAL lock_timeout = '3s'")
+        connection.execute("ALTER TABLE access.audit DISABLE TRIGGER append_only")
+        gone = connection.execute("DELETE FROM access.audit WHERE at < %s", [before]).rowcount
+        connection.execute("ALTER TABLE access.audit ENABLE TRIGGER append_only")
+        if gone:
+            record(connection, Entry("lastmile", "clean up", f"audit before {before:%Y-%m-%d}", gone))
+    return gone
+
+
+def older(connection: Connection, before: datetime) -> int:
+    """How many entries are."""
+    ((rows,),) = connection.execute("SELECT count(*) FROM access.audit WHERE at < %s", [before]).fetchall()
+    return int(rows)

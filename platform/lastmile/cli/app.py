@@ -19,6 +19,7 @@ from lastmile.cli.down import down
 from lastmile.cli.drop import drop
 from lastmile.cli.env import env
 from lastmile.cli.experiments import experiments
+from lastmile.cli.exports import exports
 from lastmile.cli.features import features
 from lastmile.cli.health import health
 from lastmile.cli.init import init
@@ -58,6 +59,7 @@ app.add_typer(backup, name="backup")
 app.add_typer(contract, name="contract")
 app.add_typer(models, name="models")
 app.add_typer(experiments, name="experiments")
+app.add_typer(exports, name="exports")
 app.add_typer(features, name="features")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(rescued, name="rescued")

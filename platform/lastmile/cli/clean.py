@@ -13,6 +13,8 @@ from rich.table import Column, Table
 
 from lastmile.cli.connection import opened
 from lastmile.cli.options import Dataset, Yes, agreed
+from lastmile.cli.past import clean_past as _remove_past
+from lastmile.cli.past import surveyed
 from lastmile.cli.status import duration
 from lastmile.errors import UserError
 from lastmile.settings import Settings
@@ -20,7 +22,7 @@ from lastmile.settings import Settings
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from lastmile.operations.retention import Tally
+    from lastmile.operations.retention.objects import Tally
     from lastmile.store import Store
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -41,9 +43,12 @@ def clean(
     than the ledger knows. A drop whose object is gone cannot be re-ingested. Cleaned files left by killed attempts go
     too.
 
+    Without --dataset and --older-than also what of the past is older than it is kept: Dagster's runs, events and ticks,
+    logs, old editions of reports, files of model versions that were never in use (LASTMILE_KEEP_...).
+
     Example: lastmile clean --dataset hhinfo --older-than 90d --dry-run
     """
-    from lastmile.operations.retention import orphans, survey
+    from lastmile.operations.retention.objects import orphans, survey
 
     settings, console = Settings.from_environment(), Console()
     ages = _ages(settings, dataset, None if older_than is None else parse_age(older_than))
@@ -53,13 +58,20 @@ def clean(
         objects = sum(tally.objects for tally in found.values())
         console.print(table(found, ages))
         console.print(f"{len(left)} cleaned files, {decimal(sum(file.size for file in left))}, belong to no drop")
-        if dry_run or not (objects or left):
+        past = surveyed(connection, settings, store) if dataset is None and older_than is None else {}
+        for what, count in past.items():
+            console.print(f"{what}: {count}", highlight=False)
+        if dry_run or not (objects or left or any(past.values())):
             console.print("nothing was removed" if dry_run else "there is nothing to remove")
             return
         agreed(
-            f"Remove {objects} objects and {len(left)} files for good?", yes, instead=", or only look with --dry-run"
+            f"Remove {objects} objects, {len(left)} files and {sum(past.values()):,} rows and files of the past for good?",
+            yes,
+            instead=", or only look with --dry-run",
         )
         _remove(connection, store, ages, objects, console)
+        if past:
+            _remove_past(connection, settings, store, console)
 
 
 def table(found: "Mapping[str, Tally]", ages: Mapping[str, timedelta | None]) -> Table:
@@ -98,8 +110,8 @@ def _ages(settings: Settings, dataset: str | None, given: timedelta | None) -> d
 def _remove(
     connection: "Connection", store: "Store", ages: Mapping[str, timedelta | None], objects: int, console: Console
 ) -> None:
-    from lastmile.operations.retention import clean as clean_landing
-    from lastmile.operations.retention import sweep
+    from lastmile.operations.retention.objects import clean as clean_landing
+    from lastmile.operations.retention.objects import sweep
 
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("removing", total=objects)

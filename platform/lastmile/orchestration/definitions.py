@@ -17,9 +17,10 @@ from lastmile.contracts.broken import Broken, Declarations, publish
 from lastmile.contracts.loading import load_forms, load_routes
 from lastmile.learning.declarations.loading import Declared, load_features, load_models, load_reports
 from lastmile.learning.declarations.model import Model
+from lastmile.operations.exports.declaration import Export, load_exports
 from lastmile.orchestration.assembly import Part, assembled
 from lastmile.orchestration.catalogue import publish_catalogue
-from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
+from lastmile.orchestration.cleanup import clean_up, nightly_clean_up
 from lastmile.orchestration.dagster_compat.execution import process_of
 from lastmile.orchestration.dbt.assets import documentation_asset, usable_warehouse
 from lastmile.orchestration.dbt.project import dbt_resource, usable_project
@@ -35,6 +36,8 @@ from lastmile.orchestration.learning.reports import report_asset
 from lastmile.orchestration.learning.retraining import retraining_sensor
 from lastmile.orchestration.placeholders import placeholders
 from lastmile.orchestration.resources import platform_from_environment
+from lastmile.orchestration.scheduled.days import daily_figures, nightly_figures
+from lastmile.orchestration.scheduled.exports import export_asset, export_schedule
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
 from lastmile.orchestration.unrouted import unrouted_definitions
 from lastmile.settings import Settings
@@ -59,10 +62,12 @@ def definitions(assets: str) -> dg.Definitions:
         warehouse, unusable = usable_warehouse(contracts, folder)
         broken += unusable
     models = load_models(assets)
-    parts, misdeclared = _parts(assets, contracts, models, _partitioned(warehouse))
+    exports = load_exports(assets)
+    parts, misdeclared = _parts(assets, contracts, models, exports, _partitioned(warehouse))
     broken += misdeclared
     base = dg.Definitions.merge(_platform(contracts, models, warehouse, folder, broken), unrouted_definitions())
     whole, unfit = assembled(base, parts)
+    whole = dg.Definitions.merge(whole, dg.Definitions(schedules=_schedules(exports, unfit)))
     broken += unfit
     forms = load_forms(assets, contracts)
     broken += forms.broken
@@ -82,18 +87,26 @@ def _parts(
     assets: str,
     contracts: Declarations[Contract],
     models: Declarations[Declared[Model]],
+    exports: Declarations[Export],
     partitioned: Container[dg.AssetKey],
 ) -> tuple[list[Part], list[Broken]]:
-    """Datasets, feature sets, models with their predictions, and reports; and the files that declare none."""
+    """Datasets, feature sets, models with their predictions, reports and exports; and the files that declare none."""
     features, reports = load_features(assets), load_reports(assets)
     parts = [
         *_parts_of("contract", contracts, _dataset_assets),
         *_parts_of("feature", features, lambda one: [feature_asset(one, partitioned)]),
         *_parts_of("model", models, _model_assets),
         *_parts_of("report", reports, lambda one: [report_asset(one)]),
+        *_parts_of("export", exports, lambda one: [export_asset(one)]),
     ]
-    found = [one for declared in (contracts, features, models, reports) for one in declared.broken]
+    found = [one for declared in (contracts, features, models, reports, exports) for one in declared.broken]
     return parts, list({(one.file, one.why): one for one in found}.values())
+
+
+def _schedules(exports: Declarations[Export], unfit: Sequence[Broken]) -> list[dg.ScheduleDefinition]:
+    """Of the exports that became assets."""
+    left_out = {one.file for one in unfit}
+    return [export_schedule(one) for name, one in exports.items() if exports.files[name] not in left_out]
 
 
 def _dataset_assets(contract: Contract) -> list[dg.AssetsDefinition]:
@@ -118,15 +131,15 @@ def _platform(
     """The warehouse, and what is not of any domain: sensors, jobs, resources."""
     platform = platform_from_environment()
     return dg.Definitions(
-        assets=[*warehouse, documentation_asset(warehouse)] if folder else [],
+        assets=[daily_figures, *([*warehouse, documentation_asset(warehouse)] if folder else [])],
         sensors=[
             landing_sensor(dg.AssetSelection.all(), 4, broken),
             automation_sensor(every_seconds=1),
             verdict_sensor(every_seconds=30),
             retraining_sensor(dg.AssetSelection.all(), models, every_seconds=5),
         ],
-        jobs=[clean_landing],
-        schedules=[nightly_clean_up],
+        jobs=[clean_up],
+        schedules=[nightly_clean_up, nightly_figures],
         resources={
             "platform": platform,
             **({"dbt": dbt_resource(contracts, folder)} if folder else {}),

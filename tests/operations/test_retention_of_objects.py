@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from lastmile.errors import UserError
-from lastmile.operations import retention
+from lastmile.operations.retention import alone, objects
 from lastmile.store import removal
 
 pytestmark = pytest.mark.behaviour(number=30)
@@ -13,7 +13,7 @@ AT_ONCE = timedelta(0)
 
 
 def clean(site, age=AT_ONCE):
-    return retention.clean(site.connection, site.store, "visits", age)
+    return objects.clean(site.connection, site.store, "visits", age)
 
 
 def left(site):
@@ -96,15 +96,15 @@ def test_a_version_that_comes_at_the_very_moment_stays_and_is_ingested(site, mon
         site.put_rows("a.csv", "v2,3,2,1,done")
 
     if site.store.keeps_versions:
-        listed = retention._removals
+        listed = objects._removals
 
         def listed_just_before_it_comes(*arguments):
-            monkeypatch.setattr(retention, "_removals", listed)
+            monkeypatch.setattr(objects, "_removals", listed)
             judged = listed(*arguments)
             site.put_rows("a.csv", "v2,3,2,1,done")
             return judged
 
-        monkeypatch.setattr(retention, "_removals", listed_just_before_it_comes)
+        monkeypatch.setattr(objects, "_removals", listed_just_before_it_comes)
     else:
         monkeypatch.setattr(removal, "_expect_version", look_just_before_it_comes)
     tally = clean(site)
@@ -174,7 +174,7 @@ def test_a_clean_up_killed_between_writing_down_and_removing_is_finished_by_the_
             raise KeyboardInterrupt
         removal.remove(store, listed, older)
 
-    monkeypatch.setattr(retention, "remove", dies)
+    monkeypatch.setattr(objects, "remove", dies)
     with pytest.raises(KeyboardInterrupt):
         clean(site)
     assert left(site) == ["1.csv", "2.csv"]
@@ -189,13 +189,13 @@ def test_a_clean_up_killed_between_writing_down_and_removing_is_finished_by_the_
 def test_a_survey_of_a_clean_up_changes_nothing(site):
     site.arrive("a.csv", "v1,3,2,1,done")
     before = site.drops()
-    assert retention.survey(site.connection, site.store, "visits", AT_ONCE).objects == 1
+    assert objects.survey(site.connection, site.store, "visits", AT_ONCE).objects == 1
     assert (left(site), site.drops()) == (["a.csv"], before)
 
 
 def test_two_clean_ups_at_once_are_refused(site, new_connection):
     site.arrive("a.csv", "v1,3,2,1,done")
-    with retention._alone(new_connection()), pytest.raises(UserError, match="another clean-up is under way"):
+    with alone.alone(new_connection()), pytest.raises(UserError, match="another clean-up is under way"):
         clean(site)
     assert clean(site).objects == 1
 
@@ -217,7 +217,7 @@ def test_cleaned_files_that_no_loaded_drop_names_are_swept_once_old(site, monkey
     orphan, foreign = f"{named[:-8]}dead.parquet", "cleaned/visits/partition=2020/drop=999-00000000.parquet"
     for key in (orphan, foreign):
         site.store.put(key, b"x")
-    assert retention.sweep(site.connection, site.store, "visits").objects == 0
-    monkeypatch.setattr(retention, "_ORPHANED_AFTER", -timedelta(hours=1))
-    assert retention.sweep(site.connection, site.store, "visits").objects == 1
+    assert objects.sweep(site.connection, site.store, "visits").objects == 0
+    monkeypatch.setattr(objects, "_ORPHANED_AFTER", -timedelta(hours=1))
+    assert objects.sweep(site.connection, site.store, "visits").objects == 1
     assert {listed.key for listed in site.store.list("cleaned/")} == {named, foreign}

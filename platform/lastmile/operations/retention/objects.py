@@ -1,4 +1,4 @@
-"""Retention: objects whose rows are safely in the warehouse leave the landing area, and orphaned cleaned files go.
+"""Objects: those whose rows are safely in the warehouse leave the landing area, and orphaned cleaned files go.
 
 The ledger decides, and outlives what it describes. An object goes only while the version in the store is the key's
 newest in the ledger, that version (or the one it is a duplicate of) is loaded, no row of it is undecided (to release
@@ -8,7 +8,6 @@ killed in between, the next clean-up finds the object still listed, and removes 
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
@@ -16,8 +15,8 @@ from itertools import islice
 from psycopg import Connection
 
 from lastmile import ledger
-from lastmile.errors import UserError
 from lastmile.ledger.removal import UNDECIDED, Removal, lock_keys, orphaned, record_removal, removals
+from lastmile.operations.retention.alone import alone
 from lastmile.quarantine.query import with_undecided_rows
 from lastmile.store import Changed, Missing, Store, StoredObject
 from lastmile.store.landing import LANDING
@@ -69,7 +68,7 @@ def clean(
     `connection` must be in autocommit mode. Raises UserError where the store is out of reach, or another is at it.
     """
     tally = Tally()
-    with _alone(connection):
+    with alone(connection):
         restore_interrupted(store)
         for page in _pages(store, dataset):
             for removal in _announce(connection, store, page, age):
@@ -140,16 +139,3 @@ def _drop_id(key: str) -> int | None:
     """The drop that a cleaned file's name says it is of: `drop=<id>-<claim>.parquet`."""
     number = key.rpartition("/drop=")[2].partition("-")[0]
     return int(number) if number.isdecimal() and len(number) < 19 else None
-
-
-@contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    """One clean-up at a time: a second would put back what the first has moved away."""
-    lock = "(hashtextextended('clean-up', 30))"
-    (free,) = connection.execute(f"SELECT pg_try_advisory_lock{lock}").fetchone() or (False,)
-    if not free:
-        raise UserError("another clean-up is under way; wait until it is done")
-    try:
-        yield
-    finally:
-        connection.execute(f"SELECT pg_advisory_unlock{lock}")

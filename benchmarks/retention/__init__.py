@@ -1,0 +1,1 @@
+"""How large a year of history makes the database, with retention and without."""

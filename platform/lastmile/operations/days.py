@@ -1,0 +1,70 @@
+"""What happened on each day, in tables that stay small: for those who plan, for dbt, and for the time after retention.
+
+A day is aggregated when it is over, and again when drops that were found on it have changed since: that happens weeks
+later, when rows are released or a file is re-ingested. Aggregating a day again replaces it, in one transaction. Only
+predictions of a partition that was predicted again on a later day are nowhere else any more; those stay as they are.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from psycopg import Connection, sql
+
+from lastmile.learning.registry import days as registry
+from lastmile.ledger import days as ledger
+
+
+def due(connection: Connection, store: str, today: date | None = None) -> list[date]:
+    """Days that are over and were never aggregated, or have changed since; from the first day with a drop on."""
+    changed = ledger.changes(connection, store)
+    if not changed:
+        return []
+    first, over = min(changed), today or datetime.now(UTC).date()
+    done = dict(connection.execute("SELECT day, aggregated_at FROM operations.days").fetchall())
+    days = (first + timedelta(days=number) for number in range((over - first).days))
+    return [day for day in days if day not in done or (day in changed and changed[day] > done[day])]
+
+
+def aggregate(connection: Connection, store: str, day: date, run_id: str | None = None) -> Mapping[str, int]:
+    """Write the day's rows anew; drops, rows and predictions of it."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 23))", [f"day {day}"])
+        connection.execute(
+            "INSERT INTO operations.days (day, run_id) VALUES (%s, %s)"
+            " ON CONFLICT (day) DO UPDATE SET aggregated_at = clock_timestamp(), run_id = excluded.run_id",
+            [day, run_id],
+        )
+        connection.execute("DELETE FROM operations.daily_drops WHERE day = %s", [day])
+        connection.execute("DELETE FROM operations.daily_answers WHERE day = %s", [day])
+        predicted = registry.predicted(connection, day)
+        models = [(day, one["model"], one["partition_start"]) for one in predicted]
+        with connection.cursor() as cursor:
+            again = "DELETE FROM operations.daily_predictions WHERE (day, model, partition_start) = (%s, %s, %s)"
+            cursor.executemany(again, sorted(set(models)))
+        drops, answers = ledger.of_day(connection, store, day), registry.answered(connection, day)
+        for table, rows in (("daily_drops", drops), ("daily_predictions", predicted), ("daily_answers", answers)):
+            _insert(connection, table, day, rows)
+    return {
+        "drops": _sum(drops, "drops"),
+        **{part: _sum(drops, part) for part in ("rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate")},
+        "predictions": _sum(predicted, "predictions"),
+        "answers": _sum(answers, "answers"),
+    }
+
+
+def _sum(rows: Iterable[Mapping[str, Any]], name: str) -> int:
+    return sum(int(row[name] or 0) for row in rows)
+
+
+def _insert(connection: Connection, table: str, day: date, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        return
+    columns = ["day", *rows[0]]
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        sql.Identifier("operations", table),
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, [(day, *row.values()) for row in rows])
