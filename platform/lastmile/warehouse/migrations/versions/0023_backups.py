@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0023"
-down_revision = "0019"
+down_revision = "0022"
 
 BACKUPS = """
 CREATE SCHEMA IF NOT EXISTS operations;
