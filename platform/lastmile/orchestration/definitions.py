@@ -18,6 +18,7 @@ from lastmile.learning.declarations.model import Model
 from lastmile.orchestration.assembly import Part, assembled
 from lastmile.orchestration.catalogue import publish_catalogue
 from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
+from lastmile.orchestration.dagster_compat.executor import interruptible_executor
 from lastmile.orchestration.dbt.assets import documentation_asset, usable_warehouse
 from lastmile.orchestration.dbt.project import dbt_resource, usable_project
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
@@ -126,5 +127,5 @@ def _platform(
             "features": FeatureIOManager(platform=platform),
             "predictions": PredictionIOManager(platform=platform),
         },
-        executor=dg.in_process_executor,
+        executor=interruptible_executor,
     )
