@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterRun, JobDefinition
+from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.definitions.selector import InstigatorSelector
+from dagster._core.execution.api import execute_run_iterator
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.launcher import LaunchRunContext
@@ -50,6 +52,7 @@ __all__ = [
     "RunOpConcurrency",
     "StepFailureData",
     "add_tick",
+    "carried_out",
     "controller",
     "create_run_for_test",
     "dagster_api_pb2",
@@ -80,6 +83,16 @@ def origin_of(port: int) -> RemoteRepositoryOrigin:
     """The repository of the code server at that port."""
     location = GrpcServerCodeLocationOrigin(host="127.0.0.1", port=port, location_name="lastmile")
     return RemoteRepositoryOrigin(location, "__repository__")
+
+
+def carried_out(instance: DagsterInstance, job: JobDefinition) -> DagsterRun:
+    """A run of the job in this process, at its end."""
+    run = instance.create_run_for_job(job)
+    for _ in execute_run_iterator(InMemoryJob(job), run, instance):
+        pass
+    found = instance.get_run_by_id(run.run_id)
+    assert found
+    return found
 
 
 def add_tick(instance: DagsterInstance, sensor: str, status: str, error: str | None = None) -> None:

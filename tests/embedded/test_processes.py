@@ -93,6 +93,22 @@ def test_stopping_ends_the_whole_group(family):
     assert not leader.is_alive()
 
 
+def test_what_a_dead_leader_had_started_has_the_grace_to_finish(popen, tmp_path):
+    finished = tmp_path / "finished"
+    worker = (
+        "import signal, sys, time; from pathlib import Path\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), Path({str(finished)!r}).touch(), sys.exit()))\n"
+        "print(flush=True); time.sleep(60)"
+    )
+    leader = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {worker!r}]); time.sleep(60)"
+    started = popen(leader, start_new_session=True, stdout=subprocess.PIPE)
+    started.stdout.readline()  # the worker's: it is there
+    process = Process.of("leader", started.pid)
+    stop([process])
+    assert finished.exists()
+    assert process.group() == []
+
+
 def test_what_runs_is_written_down_whole_or_not_at_all(tmp_path, monkeypatch):
     file = tmp_path / "processes.json"
     remember([Process("daemon", 1, 2.0)], file)

@@ -16,7 +16,7 @@ from psycopg import Connection
 
 from lastmile import ledger
 from lastmile.contracts.contract import Contract
-from lastmile.ingestion.worker import MAX_DROPS, Report, ingest_pending
+from lastmile.ingestion.worker import MAX_DROPS, Report, Stopped, ingest_pending
 from lastmile.ledger import Drop, Outcome
 from lastmile.store import Store
 from lastmile.telemetry.spans import in_context
@@ -51,8 +51,11 @@ class Budget:
                 self._freed.notify_all()
 
 
-class _Stopped(Exception):
-    """Another thread failed, or the run is cancelled: drops not begun are left for the next run."""
+def _raise_first(failed: Sequence[BaseException]) -> None:
+    """That of a thread which was stopped for another one's says nothing."""
+    for error in failed:
+        if not isinstance(error, Stopped):
+            raise error
 
 
 def ingest_in_parallel(
@@ -68,7 +71,7 @@ def ingest_in_parallel(
     """As `ingest_pending`, for `threads` partitions at a time; each thread has a connection from `connect`.
 
     The default is the number of polars' threads: the machine's cores, unless configured otherwise. The first error is
-    raised once the drops in progress on the other threads are finished.
+    raised once the drops in progress on the other threads are finished; so is an interrupt of this one.
     """
     threads = min(threads or min(pl.thread_pool_size(), _MAX_THREADS), len(partitions))
     with connect() as connection:
@@ -85,15 +88,20 @@ def ingest_in_parallel(
     @contextmanager
     def reserve(drops: Sequence[Drop]) -> Iterator[None]:
         with budget.reserve(_EXPANSION * sum(drop.size for drop in drops)):
-            if stopping.is_set():
-                raise _Stopped
+            proceed()
             yield
+
+    def proceed() -> None:
+        if stopping.is_set():
+            raise Stopped("the run is to end")
 
     def ingest(share: Sequence[str]) -> list[Outcome]:
         try:
             with connect() as connection:
                 limit = None if redo else MAX_DROPS // len(shares)
-                return ingest_pending(connection, store, contract, share, run_id, redo, report_in_turn, limit, reserve)
+                return ingest_pending(
+                    connection, store, contract, share, run_id, redo, report_in_turn, limit, reserve, proceed
+                )
         except BaseException:
             stopping.set()
             raise
@@ -105,7 +113,5 @@ def ingest_in_parallel(
         except BaseException:
             stopping.set()
             raise
-    for error in failed:
-        if not isinstance(error, _Stopped):
-            raise error
+    _raise_first(failed)
     return [outcome for future in ingested for outcome in future.result()]

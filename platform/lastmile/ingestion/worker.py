@@ -48,6 +48,12 @@ MAX_DROPS = 2_000
 
 Report = Callable[[Drop, Outcome], None]
 Reserve = Callable[[Sequence[Drop]], AbstractContextManager[None]]
+#: Raises Stopped where nothing more is to begin.
+Proceed = Callable[[], None]
+
+
+class Stopped(UserError):
+    """The process is to end, or another thread failed: drops not begun are left for the next run."""
 
 
 def ingest_pending(
@@ -60,11 +66,13 @@ def ingest_pending(
     report: Report = lambda drop, outcome: None,
     limit: int | None = None,
     reserve: Reserve = lambda drops: nullcontext(),
+    proceed: Proceed = lambda: None,
 ) -> list[Outcome]:
     """Ingest the pending drops of the partitions, at most `limit` or MAX_DROPS. Returns their outcomes.
 
     `report` is called with each drop and its outcome. `reserve` is a context around the ingestion of drops that were
-    claimed together, such as a reservation of memory; what it raises is raised.
+    claimed together, such as a reservation of memory; what it raises is raised. `proceed` is called before each drop or
+    micro-batch; what it raises leaves the others unclaimed.
 
     With `redo`, drops settled before now, or before the given time, are re-ingested too; all of them unless `limit` is
     given, since the next run would not continue them.
@@ -82,14 +90,20 @@ def ingest_pending(
         if not drops and not _wait_for_next(connection, store, contract, partitions, run_id):
             break
         with reserve(drops):
-            for drop, outcome in _ingest_in_order(connection, store, contract, drops, run_id, plans):
+            for drop, outcome in _ingest_in_order(connection, store, contract, drops, run_id, plans, proceed):
                 outcomes.append(outcome)
                 report(drop, outcome)
     return outcomes
 
 
 def _ingest_in_order(
-    connection: Connection, store: Store, contract: Contract, drops: Sequence[Drop], run_id: str, plans: Plans
+    connection: Connection,
+    store: Store,
+    contract: Contract,
+    drops: Sequence[Drop],
+    run_id: str,
+    plans: Plans,
+    proceed: Proceed,
 ) -> Iterator[tuple[Drop, Outcome]]:
     """Ingest claimed drops, neighbours as a micro-batch where possible; an error leaves none of them claimed."""
     left = list(drops)
@@ -97,6 +111,7 @@ def _ingest_in_order(
         with TemporaryDirectory(prefix="lastmile-") as folder:
             read = read_batch(store, contract, drops, Path(folder), plans) if len(drops) > 1 else {}
             while left:
+                proceed()
                 ready = [read[drop.id] for drop in takewhile(lambda drop: drop.id in read, left)]
                 if len(ready) > 1:
                     outcomes = _try_batch(connection, store, contract, ready, Path(folder), run_id, read)

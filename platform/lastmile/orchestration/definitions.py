@@ -22,6 +22,7 @@ from lastmile.orchestration.assembly import Part, assembled
 from lastmile.orchestration.catalogue import publish_catalogue
 from lastmile.orchestration.cleanup import clean_up, nightly_clean_up
 from lastmile.orchestration.dagster_compat.execution import process_of
+from lastmile.orchestration.dagster_compat.executor import interruptible_executor
 from lastmile.orchestration.dbt.assets import documentation_asset, usable_warehouse
 from lastmile.orchestration.dbt.project import dbt_resource, usable_project
 from lastmile.orchestration.drops.assets import cleaned_assets, raw_asset
@@ -146,5 +147,5 @@ def _platform(
             "features": FeatureIOManager(platform=platform),
             "predictions": PredictionIOManager(platform=platform),
         },
-        executor=dg.in_process_executor,
+        executor=interruptible_executor,
     )

@@ -4,8 +4,11 @@ Before anything else it writes its number and start time to the run, so every ru
 whether its worker lives, by any process that comes later and without anything having been kept in memory.
 """
 
+import atexit
 import os
 import sys
+import traceback
+from typing import NoReturn
 
 from dagster import DagsterInstance
 
@@ -41,5 +44,21 @@ def give_way(instance: DagsterInstance, run_id: str) -> None:
         os.nice(_NICE)
 
 
+def leave(code: int) -> NoReturn:
+    """End the process once what was registered for its end is done. To take apart all that it has imported, as an
+    interpreter does, takes as long as a small run, in which a worker that is to end would be killed."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    work(sys.argv[1])
+    code = 1
+    try:
+        work(sys.argv[1])
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        leave(code)
