@@ -114,9 +114,9 @@ def test_a_file_that_was_sent_among_many_that_were_not_keeps_its_trace(site, col
     with continuing(CALLER):
         sent = Submission(uuid4(), "file", "visits", "2020", "ada", b"f", [])
     jobs.begin_file(site.connection, sent, site.store.url, key, None)
-    with span("run.tick"):
+    with span("run.tick"):  # a run for drops of several traces is part of the tick's
         site.discover()
-    ingest(site, collector)
+        ingest(site, collector)
     (drop,) = collector.named("ingest.drop", state="loaded")
     assert drop.trace == Place.read(CALLER).trace
 
