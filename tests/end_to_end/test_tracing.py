@@ -4,6 +4,7 @@ A platform that is up, and a collector: 2 to 4 minutes.
 """
 
 import json
+import time
 import urllib.request
 
 import pytest
@@ -39,8 +40,16 @@ def platform(tmp_path_factory, collector):
             one.start("up", "--port", str(ui), "--api-port", str(one.api), output=output)
         wait_for(lambda: answers(f"http://127.0.0.1:{ui}"), 300)
         one.key = one.run("keys", "create", "field", "--role", "admin", "--quiet").splitlines()[-1]
-        wait_for(lambda: "drops are ingested as they come" in (folder / "up.log").read_text(), 900)
+        wait_for(lambda: answers_api(one), 300)
         yield one
+
+
+def answers_api(platform):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{platform.api}/ready", timeout=10) as response:
+            return response.status == 200
+    except OSError:
+        return False
 
 
 def send(platform, body, partition, **headers):
@@ -61,9 +70,17 @@ def names(collector, trace):
     return {one.name for one in of_trace(collector, trace)}
 
 
+def wait_until_seen(collector, trace, expected, seconds):
+    """Fails the test with the names that are missing."""
+    deadline = time.monotonic() + seconds
+    while (missing := expected - names(collector, trace)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert missing == set()
+
+
 def test_a_dropped_file_is_one_trace_from_its_discovery_to_the_tables_made_of_it(platform, collector):
-    (found,) = collector.named("drop.discovered", dataset="lstk", partition="2021")
-    wait_for(lambda: names(collector, found.trace) >= OF_RUN | {"drop.discovered"}, 120)
+    (found,) = wait_for(lambda: collector.named("drop.discovered", dataset="lstk", partition="2021"), 300)
+    wait_until_seen(collector, found.trace, OF_RUN | {"drop.discovered"}, 900)
     processes = {one.name: one.process for one in of_trace(collector, found.trace)}
     assert processes["drop.discovered"] == processes["run.requested"] == "code-server"
     assert processes["run.launch"] == "daemon"
@@ -81,7 +98,7 @@ def test_an_upload_is_part_of_its_callers_trace_to_the_tables_made_of_it(platfor
     trace = Place.read(CALLER).trace
     send(platform, f"{ROWS}small_3,cattle,1\n", "2020", traceparent=CALLER)
     expected = OF_RUN | {"serving.request", "serving.land", "db.accept", "drop.discovered"}
-    wait_for(lambda: names(collector, trace) >= expected, 400)
+    wait_until_seen(collector, trace, expected, 900)
     (request,) = [one for one in of_trace(collector, trace) if one.name == "serving.request"]
     assert (request.process, request.parent) == ("api", Place.read(CALLER).span)
     (drop,) = [one for one in of_trace(collector, trace) if one.name == "ingest.drop"]
@@ -101,7 +118,7 @@ def test_an_upload_is_part_of_its_callers_trace_to_the_tables_made_of_it(platfor
 
 def test_a_drop_that_fails_has_the_error_in_its_trace(platform, collector):
     send(platform, BROKEN, "2019")
-    (drop,) = wait_for(lambda: collector.named("ingest.drop", state="quarantined"), 400)
+    (drop,) = wait_for(lambda: collector.named("ingest.drop", state="quarantined"), 900)
     assert "hhid" in drop.error
     assert collector.way(drop)[0] == "serving.request"
     assert "quarantined" in platform.run("logs", "--drop", str(drop.attributes["drop"]), "--level", "warning")

@@ -11,7 +11,7 @@ from lastmile.ingestion.parallel import ingest_in_parallel
 from lastmile.ingestion.submissions import Record, Submission, jobs
 from lastmile.ingestion.submissions.accepting import accept
 from lastmile.ingestion.submissions.gatherer import step
-from lastmile.telemetry.spans import Place, continuing, span
+from lastmile.telemetry.spans import Place, continuing, listen, mute, span
 from lastmile.warehouse.connections import connect
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -22,6 +22,24 @@ STAGES = {"fetch", "detect", "read", "validate", "encode", "copy", "parquet", "p
 def collector():
     with tracing() as one:
         yield one
+
+
+@pytest.fixture
+def heard():
+    """The names of all spans that any listener hears."""
+    names = []
+
+    class Heard:
+        def started(self, name, attributes):
+            names.append(name)
+
+        def ended(self, *_):
+            pass
+
+    listener = Heard()
+    listen(listener)
+    yield names
+    mute(listener)
 
 
 def ingest(site, collector):
@@ -74,6 +92,33 @@ def test_small_drops_that_are_committed_together_each_have_a_span_in_their_own_t
     assert {collector.way(drop)[0] for drop in drops} == {"drop.discovered"}
     assert {link for drop in drops for link in drop.links} == {batch.trace}
     assert collector.way(collector.named("ingest.copy")[0]) == ["run.work", "ingest.batch", "ingest.copy"]
+
+
+def test_many_drops_of_one_listing_share_its_trace_and_each_is_counted(site, collector, heard):
+    for number in range(25):
+        site.put_rows(f"{number}.csv", f"v{number},3,2,1,done")
+    with span("run.tick"):
+        site.discover()
+    ingest(site, collector)
+    (listing,) = collector.named("ingest.discover", new=25)
+    assert {Place.read(drop["traceparent"]).trace for drop in site.drops()} == {listing.trace}
+    assert collector.named("drop.discovered") == []
+    (batch,) = collector.named("ingest.batch", drops=25, rows=25)
+    assert batch.attributes["ids"] == ", ".join(str(number) for number in range(1, 26))
+    assert [heard.count(name) for name in ("drop.discovered", "ingest.drop")] == [25, 25]
+
+
+def test_a_file_that_was_sent_among_many_that_were_not_keeps_its_trace(site, collector):
+    for number in range(25):
+        key = site.put_rows(f"{number}.csv", f"v{number},3,2,1,done")
+    with continuing(CALLER):
+        sent = Submission(uuid4(), "file", "visits", "2020", "ada", b"f", [])
+    jobs.begin_file(site.connection, sent, site.store.url, key, None)
+    with span("run.tick"):  # a run for drops of several traces is part of the tick's
+        site.discover()
+        ingest(site, collector)
+    (drop,) = collector.named("ingest.drop", state="loaded")
+    assert drop.trace == Place.read(CALLER).trace
 
 
 def test_a_drop_that_is_quarantined_has_the_reason_in_its_span(site, collector):

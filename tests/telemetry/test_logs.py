@@ -10,7 +10,7 @@ import pytest
 
 from lastmile.settings.telemetry import TelemetrySettings
 from lastmile.telemetry import logs
-from lastmile.telemetry.log_files import SharedFile, all_of
+from lastmile.telemetry.log_files import SharedFile, all_of, cut
 from lastmile.telemetry.spans import about, continuing
 
 HERE = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -127,3 +127,14 @@ def test_a_level_that_is_none_is_refused_with_those_there_are():
 
     with pytest.raises(UserError, match="LASTMILE_LOG_LEVEL"):
         load(TelemetrySettings, {"LASTMILE_LOG_LEVEL": "loud"})
+
+
+def test_what_a_process_prints_is_bounded_while_it_goes_on(tmp_path):
+    path = tmp_path / "daemon.log"
+    with path.open("ab", buffering=0) as printed:
+        printed.write(b"old\n" * 300)
+        cut(path, most_bytes=1_000)
+        printed.write(b"new\n")
+        cut(path, most_bytes=1_000)
+    assert path.read_text() == "new\n"
+    assert (tmp_path / "daemon.1.log").read_text() == "old\n" * 300

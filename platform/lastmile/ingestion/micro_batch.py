@@ -66,13 +66,15 @@ def load_batch(
     """Load these drops in one transaction. Raises NotBatchable, or any other error, with nothing of them loaded."""
     began, since, dataset = time.time(), time.perf_counter(), contract.name
     size = sum(one.drop.size for one in drops)
-    with span("ingest.batch", dataset=dataset, drops=len(drops), bytes=size) as done:
+    named = ", ".join(str(one.drop.id) for one in drops)
+    with span("ingest.batch", dataset=dataset, drops=len(drops), ids=named, bytes=size) as done:
         outcomes = _load_batch(connection, store, contract, drops, folder, run_id)
         done(rows=sum(outcome.read for outcome in outcomes))
         seconds = time.perf_counter() - since
         for one, outcome in zip(drops, outcomes, strict=True):
             with joining(one.drop.traceparent) as links:
-                record("ingest.drop", began, seconds, links=links, **one.drop.sent, **outcome.counts)
+                known = {**one.drop.sent, **outcome.counts, "links": links}
+                record("ingest.drop", began, seconds, only_counted=not links, **known)
     return outcomes
 
 

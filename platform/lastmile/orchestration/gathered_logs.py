@@ -26,7 +26,8 @@ def gathered(
     files, key = LogFiles(settings.home / "logs"), None
     runs = RunLines(connection) if connection else None
     if connection and wanted.drop is not None:
-        wanted, key = with_traces(connection, wanted), _key(connection, store, wanted.drop)
+        key = _key(connection, store, wanted.drop)
+        wanted = with_traces(connection, wanted)
     shown = 0
     while True:
         recorded = of_drop(connection, wanted) if connection else []

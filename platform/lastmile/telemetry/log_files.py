@@ -65,8 +65,9 @@ def rotate(path: Path, most_bytes: int, kept: int = KEPT) -> None:
 
 
 def cut(path: Path, most_bytes: int = MOST_BYTES) -> None:
-    """Keep what a process prints from filling the disk: a full file is copied to `a.1.log` and emptied. It was opened to
-    append to by whoever started the process, who has no part in its writing."""
+    """Keep what a process prints from filling the disk: a full file is copied to `a.1.log` and emptied.
+
+    The process, which appends, goes on at the start."""
     if path.exists() and path.stat().st_size > most_bytes:
         shutil.copyfile(path, path.with_suffix(f".1{path.suffix}"))
         os.truncate(path, 0)

@@ -16,7 +16,7 @@ from lastmile.settings.telemetry import TelemetrySettings
 from lastmile.telemetry.log_files import SharedFile
 from lastmile.telemetry.spans import ids, place
 
-#: Libraries that say at this level what concerns nobody but their authors.
+#: Libraries whose lines of this level concern their authors only.
 _QUIET = ("httpx", "httpcore", "urllib3", "botocore", "boto3", "opentelemetry", "asyncio", "watchfiles", "alembic")
 #: Dagster's and uvicorn's own, which do not hand their lines on to the root.
 _APART = ("dagster", "dagster.daemon", "uvicorn", "uvicorn.error", "uvicorn.access")

@@ -5,9 +5,10 @@
         done(rows=1000, bytes=52_000)
 
 The one place of instrumentation: a new listener sees every span there is. Without a listener a span costs under a
-microsecond. Names are `room.work`; attributes are numbers and short texts, and never personal. Three mean more:
+microsecond. Names are `room.work`; attributes are numbers and short texts, and never personal. Four mean more:
 `links` are traceparents of other traces, `problem` is why the work failed though nothing was raised, `began` is when,
-in seconds since the epoch, what is recorded afterwards had begun.
+in seconds since the epoch, what is recorded afterwards had begun, and what is `only_counted` is left out of traces: one
+of many alike, for which the span around it stands.
 
 A span has a place in a trace, which is carried from process to process as a `traceparent` (W3C), also where nothing is
 traced here: a trace that a caller has begun goes through. Threads begin with nothing; `in_context` gives them what

@@ -37,7 +37,7 @@ _KINDS = {
     "run.requested": SpanKind.PRODUCER,
     "run.work": SpanKind.CONSUMER,
 }
-_RESERVED = {"links", "problem", "began"}
+_RESERVED = {"links", "problem", "began", "only_counted"}
 _LONGEST = 500
 _NOWHERE = Context()
 
@@ -50,7 +50,9 @@ class Traces:
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
-    def started(self, name: str, attributes: Mapping[str, Any]) -> State:
+    def started(self, name: str, attributes: Mapping[str, Any]) -> State | None:
+        if attributes.get("only_counted"):
+            return None
         parent = place()
         span = self._tracer.start_span(
             name,
@@ -64,8 +66,10 @@ class Traces:
         return span, parent
 
     def ended(
-        self, state: State, _: str, attributes: Mapping[str, Any], seconds: float, error: BaseException | None
+        self, state: State | None, _: str, attributes: Mapping[str, Any], seconds: float, error: BaseException | None
     ) -> None:
+        if state is None:
+            return
         span, parent = state
         move(parent)
         if span.is_recording():
