@@ -52,7 +52,7 @@ def serve(settings: Settings, port: int, host: str = HOST) -> "WSGIServer":
 def registry(settings: Settings, seconds: float = _SECONDS) -> CollectorRegistry:
     """All that is scraped here; what was read from Postgres is shown for so many seconds. The state is read first,
     since it raises counters that are shown next."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody reads
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # else a second series for each
     found = CollectorRegistry(auto_describe=False)
     counters = CollectorRegistry(auto_describe=False)
     found.register(State(database_url(settings), parts(settings.store_url.rstrip("/"), counters, seconds)))
