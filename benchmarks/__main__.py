@@ -16,7 +16,10 @@ from benchmarks.bench import Bench
 from benchmarks.site import opened
 from benchmarks.surveys import Surveys
 
-SECTIONS = ("peers", "growth", "dirt", "stores", "formats", "small", "imports", "sensor", "training", "wide", "profile")
+SECTIONS = (
+    "peers", "growth", "dirt", "stores", "formats", "small", "imports", "sensor", "training", "wide", "profile",
+    "tracing",
+)  # fmt: skip
 
 
 def main(

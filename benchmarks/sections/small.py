@@ -24,7 +24,7 @@ def run(bench: Bench) -> list[Found]:
             raise Failed(f"expected {survey.rows:,} rows read and {survey.good:,} loaded, found {cost.said}")
 
     with bench.console.status(f"making {drops:,} drops"):
-        _land(bench.site, survey)
+        land(bench.site, survey)
     command = whole_job(bench.site, survey).command
     job = Contender("small drops", command, bench.site.clear, check, bench.site.environment)
     tally = interleaved([job], bench.rounds, bench.site, bench.console)[job.name]
@@ -41,7 +41,7 @@ def run(bench: Bench) -> list[Found]:
     return [Found(f"Small drops, median of {bench.rounds}", [figures])]
 
 
-def _land(site: Site, survey: Survey) -> None:
+def land(site: Site, survey: Survey) -> None:
     """Make slices of the survey, each with the header, the only drops there are."""
     for listed in list(site.store.list("landing")):
         site.store.delete(listed.key)

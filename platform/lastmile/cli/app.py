@@ -19,6 +19,7 @@ from lastmile.cli.experiments import experiments
 from lastmile.cli.features import features
 from lastmile.cli.init import init
 from lastmile.cli.keys import keys
+from lastmile.cli.logs import logs
 from lastmile.cli.models import models
 from lastmile.cli.quarantine import quarantine
 from lastmile.cli.reload import reload
@@ -40,7 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    init, up, down, reload, status, drop, sample, backfill, api, env, clean, doctor, dbt_ci, dbt_sources,
+    init, up, down, reload, status, logs, drop, sample, backfill, api, env, clean, doctor, dbt_ci, dbt_sources,
 ):  # fmt: skip
     app.command()(command)
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(dbt)

@@ -15,6 +15,7 @@ from lastmile.embedded.services import Service
 from lastmile.errors import UserError
 from lastmile.process import Process
 from lastmile.settings import Settings
+from lastmile.telemetry.log_files import cut
 
 #: What lived shorter died quickly; so many quick deaths in a row are no accident.
 QUICK_SECONDS = 60.0
@@ -87,6 +88,7 @@ class Supervisor:
     def revive(self) -> None:
         """Start again what has died. Raises UserError where something keeps dying."""
         for kept in self._kept:
+            cut(kept.deaths.log)
             if not kept.process.is_alive():
                 self.disturbed_at = time.time()
                 self._start_again(kept)

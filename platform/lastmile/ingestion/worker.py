@@ -152,6 +152,7 @@ def ingest_drop(connection: Connection, store: Store, contract: Contract, drop: 
         ):
             outcome = _ingest(connection, store, contract, drop, run_id)
             done(**(outcome.counts if outcome else {"state": "requeued"}))
+            logger.info("%s: %s", drop.key, outcome.state if outcome else "requeued")
             return outcome
     except ClaimLost as lost:
         logger.warning("%s", lost)

@@ -132,6 +132,12 @@ def events(connection: Connection, drop_id: int) -> list[Event]:
         ).fetchall()
 
 
+def traceparent(connection: Connection, drop_id: int) -> str | None:
+    """The drop's place in a trace."""
+    row = connection.execute("SELECT traceparent FROM ledger.drops WHERE id = %s", [drop_id]).fetchone()
+    return row[0] if row else None
+
+
 def results(connection: Connection, drop_ids: Sequence[int]) -> list[DropResult]:
     """How these drops ended, in order of their ids."""
     with connection.cursor(row_factory=class_row(DropResult)) as cursor:

@@ -7,6 +7,7 @@ lock; the others notice that the name is another file's by now, and go on with t
 import fcntl
 import logging
 import os
+import shutil
 from pathlib import Path
 
 #: Of one file, and how many full ones are kept of each name.
@@ -61,6 +62,14 @@ def rotate(path: Path, most_bytes: int, kept: int = KEPT) -> None:
         for older, newer in zip(reversed(names), reversed(names[:-1]), strict=False):
             if newer.exists():
                 newer.replace(older)
+
+
+def cut(path: Path, most_bytes: int = MOST_BYTES) -> None:
+    """Keep what a process prints from filling the disk: a full file is copied to `a.1.log` and emptied. It was opened to
+    append to by whoever started the process, who has no part in its writing."""
+    if path.exists() and path.stat().st_size > most_bytes:
+        shutil.copyfile(path, path.with_suffix(f".1{path.suffix}"))
+        os.truncate(path, 0)
 
 
 def all_of(folder: Path) -> list[Path]:

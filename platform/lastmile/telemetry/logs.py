@@ -7,6 +7,7 @@ trace; `error` with its traceback; and the ids at hand, such as `run`, `drop`, `
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,18 +30,19 @@ class JsonLines(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
+        dagster = _of_dagster(record)
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
             "level": record.levelname.lower(),
             "process": self._process,
             "pid": record.process,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": dagster.get("orig_message") or record.getMessage(),
         }
         if here := place():
             line |= {"trace": here.trace, "span": here.span}
         line |= ids()
-        if run := _run_of_dagster(record):
+        if run := dagster.get("run_id"):
             line.setdefault("run", run)
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
@@ -87,7 +89,7 @@ def adopt(*names: str) -> None:
         logger.propagate = True
 
 
-def _run_of_dagster(record: logging.LogRecord) -> str | None:
+def _of_dagster(record: logging.LogRecord) -> Mapping[str, Any]:
+    """What Dagster knows of a line of a run: its text without the run's name before it, and the run."""
     meta = getattr(record, "dagster_meta", None)
-    found = meta.get("run_id") if isinstance(meta, dict) else getattr(meta, "run_id", None)
-    return str(found) if found else None
+    return meta if isinstance(meta, dict) else {}

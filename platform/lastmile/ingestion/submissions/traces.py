@@ -15,7 +15,7 @@ WHERE traceparent IS NOT NULL AND store = %(store)s AND key = ANY(%(keys)s::text
 """
 _OF_RECORDS = """
 SELECT wanted.key, found.traceparents FROM unnest(%(gathered)s::text[]) AS wanted (key), LATERAL (
-    SELECT array_agg(DISTINCT traceparent) AS traceparents FROM submissions.jobs WHERE id IN (
+    SELECT array_agg(traceparent ORDER BY place DESC) AS traceparents FROM submissions.jobs WHERE id IN (
         SELECT job FROM submissions.records WHERE object = wanted.key ORDER BY id DESC LIMIT %(most)s
     )
 ) found WHERE found.traceparents IS NOT NULL

@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lastmile.orchestration.forks.threads import refuse_threads
+from lastmile.settings.group import load
+from lastmile.settings.telemetry import TelemetrySettings
 
 LIBRARIES = (
     "dagster", "dagster_dbt", "dagster_postgres", "dbt.adapters.postgres", "dbt.cli.main", "obstore", "pandas",
@@ -40,8 +42,11 @@ def _warm_dbt() -> None:
         template_cache.get_node_template(macro)
 
 
+#: Where traces are sent.
+TRACING = ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk.trace.export")
+
 gc.disable()
-for library in LIBRARIES:
+for library in (*LIBRARIES, *(TRACING if load(TelemetrySettings).url else ())):
     import_module(library)
 _warm_dbt()
 gc.collect()

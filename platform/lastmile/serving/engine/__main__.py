@@ -31,7 +31,7 @@ def main() -> None:
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     module, _, function = request["function"].partition(":")
     try:
-        with continuing(request.get("traceparent")), span("serving.engine", function=function):
+        with continuing(request.get("traceparent")), span("serving.engine", function=request["function"]):
             return {"result": getattr(importlib.import_module(module), function)(**request["arguments"])}
     except Unreachable as error:
         return {"error": str(error), "kind": "unreachable"}
