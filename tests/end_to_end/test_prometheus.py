@@ -99,7 +99,7 @@ def prometheus(folder, exporter_port, api_port):
     """As it is configured for one machine, but for ports and time."""
     text = (PLACE / "prometheus" / "one_machine.yml").read_text()
     for before, after in (
-        ("127.0.0.1:9464", f"127.0.0.1:{exporter_port}"),
+        ("127.0.0.1:3200", f"127.0.0.1:{exporter_port}"),
         ("127.0.0.1:3100", f"127.0.0.1:{api_port}"),
         ("[rules.yml]", f"[{PLACE / 'prometheus' / 'rules.yml'}]"),
         ("15s", "2s"),
