@@ -1,6 +1,6 @@
 """The whole job on the drop in the landing area, as a process of its own: discovered, ingested, committed.
 
-python -m benchmarks.whole_job [--sampled] [--traced]
+python -m benchmarks.whole_job [--sampled] [--traced] [--counted]
 """
 
 import argparse
@@ -17,6 +17,7 @@ from lastmile.ingestion.discovery.listing import discover
 from lastmile.ingestion.worker import ingest_pending
 from lastmile.settings import Settings
 from lastmile.store import open_store
+from lastmile.telemetry import metrics_files
 from lastmile.telemetry.spans import span
 from lastmile.warehouse.connections import connect
 
@@ -28,9 +29,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sampled", action="store_true", help="say where its threads were, looked at now and then")
     parser.add_argument("--traced", action="store_true", help="as a worker that sends its traces")
+    parser.add_argument("--counted", action="store_true", help="as a worker that counts for Prometheus")
     options = parser.parse_args()
     if options.traced:
         telemetry.start("benchmark")
+    if options.counted:
+        metrics_files.start("benchmark")
     settings = Settings.from_environment()
     with work() as said, ExitStack() as stack:
         seen = stack.enter_context(sampled()) if options.sampled else None

@@ -17,6 +17,7 @@ import yaml
 from checkout import PROJECT
 from deploy.observability.queries import PLACE, metrics, of_dashboards, of_rules
 from end_to_end.installation import Installation, wait_for
+from psycopg import sql
 
 from lastmile.embedded import postgres
 from lastmile.embedded.processes import free_port
@@ -31,7 +32,7 @@ serve(Settings.from_environment(), int(sys.argv[1]))
 threading.Event().wait()
 """
 PATHS = ("/status", "/api/v1/health/ready", "/drops?dataset=crop", "/drops/999999", "/datasets/crop", "/metrics")
-FOLLOWS = "SELECT hhid FROM predictions.vulnerability LIMIT 20"
+HOUSEHOLDS = sql.SQL("SELECT hhid FROM predictions.{} LIMIT 20")
 #: What a platform where all is well has no series of, and why.
 ABSENT = {
     "overview: Alerts of Prometheus A": "no alert fires",
@@ -77,10 +78,10 @@ def scraped(tmp_path_factory):
         with exporter(one, url) as port, prometheus(folder, port, api) as found:
             wait_for(lambda: found.ask('up{job="lastmile-api"} == 1'))
             key = one.run("keys", "create", "a device", "--role", "engineer", "--quiet").strip()
-            wait_for(lambda: found.ask('lastmile_model_loaded{model="vulnerability"}'), 900, every=2)
-            wait_for(lambda: found.ask("sum(lastmile_predicted_rows) > 0"), 300, every=2)
+            loaded = wait_for(lambda: found.ask("lastmile_model_loaded and on (model) lastmile_predicted_rows"), 900, 2)
+            model = dict(next(iter(loaded)))["model"]
             for _ in range(4):
-                requested(api, key, url)
+                requested(api, key, url, model)
             wait_for(lambda: found.ask("sum(rate(lastmile_predictions_total[1m])) > 0"))
             yield found
 
@@ -99,7 +100,7 @@ def prometheus(folder, exporter_port, api_port):
     """As it is configured for one machine, but for ports and time."""
     text = (PLACE / "prometheus" / "one_machine.yml").read_text()
     for before, after in (
-        ("127.0.0.1:9464", f"127.0.0.1:{exporter_port}"),
+        ("127.0.0.1:3200", f"127.0.0.1:{exporter_port}"),
         ("127.0.0.1:3100", f"127.0.0.1:{api_port}"),
         ("[rules.yml]", f"[{PLACE / 'prometheus' / 'rules.yml'}]"),
         ("15s", "2s"),
@@ -132,7 +133,7 @@ def answers(found):
         return False
 
 
-def requested(port, key, url):
+def requested(port, key, url, model):
     """Some of what people and devices request."""
     with (
         httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}) as client,
@@ -140,8 +141,8 @@ def requested(port, key, url):
     ):
         for path in PATHS:
             client.get(path, timeout=60)
-        for (hhid,) in database.execute(FOLLOWS).fetchall():
-            answer = client.post("/api/v1/models/vulnerability/predict", json={"ids": [{"hhid": hhid}]}, timeout=60)
+        for (hhid,) in database.execute(HOUSEHOLDS.format(sql.Identifier(model))).fetchall():
+            answer = client.post(f"/api/v1/models/{model}/predict", json={"ids": [{"hhid": hhid}]}, timeout=60)
             assert answer.status_code == 200, answer.text
 
 

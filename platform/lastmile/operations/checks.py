@@ -21,11 +21,12 @@ def latest(connection: Connection, asset: str | None = None) -> list[dict[str, A
                         '{dagster_event,event_specific_data,severity,__enum__}', '.', 2)) AS severity,
                     evaluation_event_timestamp AT TIME ZONE 'UTC' AS at
                 FROM (
-                    SELECT DISTINCT ON (asset_key, check_name) *,
+                    SELECT *,
                         (SELECT string_agg(part, '/') FROM jsonb_array_elements_text(asset_key::jsonb) part) AS asset
-                    FROM dagster.asset_check_executions
-                    WHERE execution_status IN ('SUCCEEDED', 'FAILED') AND evaluation_event IS NOT NULL
-                    ORDER BY asset_key, check_name, id DESC) newest
+                    FROM dagster.asset_check_executions WHERE id IN (
+                        SELECT max(id) FROM dagster.asset_check_executions
+                        WHERE execution_status IN ('SUCCEEDED', 'FAILED') AND evaluation_event IS NOT NULL
+                        GROUP BY asset_key, check_name)) newest
                 WHERE %(asset)s::text IS NULL OR asset = %(asset)s ORDER BY 1, 2
                 """,
                 {"asset": asset},

@@ -9,7 +9,7 @@ class Observed:
     """The metrics of one process. Further ones are made on its `registry`."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # else a second series for each
         self.registry = CollectorRegistry(auto_describe=False)
         self._requests = Counter(
             "lastmile_api_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry

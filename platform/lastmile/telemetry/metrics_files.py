@@ -1,4 +1,4 @@
-"""Counts of processes that nobody scrapes: in mapped files of the home, which the exporter adds up.
+"""Counts of processes that are not scraped: in mapped files of the home, which the exporter adds up.
 
 A worker lives for seconds and there are hundreds a day, so files are not named by process number. Each process holds a
 *slot*: the lowest number that no living process of its kind holds. It goes on counting in the slot's files where the

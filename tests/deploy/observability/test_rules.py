@@ -43,9 +43,20 @@ class Counter:
 
 
 @dataclass(frozen=True)
+class Falling:
+    """From where, and by what a minute, while the fault is there; then it stays."""
+
+    start: float
+    bad: float
+
+    def values(self, minutes: int, after: int) -> str:
+        return f"{self.start:f} {self.start:f}-{self.bad:f}x{minutes} {self.start - self.bad * minutes:f}+0x{after}"
+
+
+@dataclass(frozen=True)
 class Case:
     alert: str
-    series: dict[str, Gauge | Counter]
+    series: dict[str, Gauge | Counter | Falling]
     minutes: int
     labels: dict[str, str] = field(default_factory=dict)
     after: int = AFTER
@@ -78,10 +89,13 @@ CASES = [
         after=400,
     ),
     Case(
-        "DiskFillsUp",
+        "DiskFull",
         {'lastmile_disk_free_bytes{place="home"}': Gauge(5, 50), 'lastmile_disk_bytes{place="home"}': Gauge(100, 100)},
         20,
         {"place": "home"},
+    ),
+    Case(
+        "DiskFillsUp", {'lastmile_disk_free_bytes{place="home"}': Falling(1e12, 6e8)}, 450, {"place": "home"}, after=400
     ),
     Case(
         "RunsFail",

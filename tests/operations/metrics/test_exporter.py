@@ -25,8 +25,10 @@ def test_a_scrape_over_http_says_how_the_database_and_the_disks_are(settings):
     server = serve(settings, port)
     try:
         answer = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30)
+        paths = [httpx.get(f"http://127.0.0.1:{port}/{path}", timeout=30) for path in ("health/live", "elsewhere")]
     finally:
         server.shutdown()
+    assert [one.status_code for one in paths] == [200, 404]
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert "\nlastmile_database_up 1.0\n" in answer.text
     assert '\nlastmile_disk_free_bytes{place="home"}' in answer.text

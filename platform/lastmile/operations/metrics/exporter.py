@@ -4,15 +4,18 @@ State comes from Postgres, so it is the same wherever this runs. What the proces
 comes from files in the home: of processes on other machines, as in a cluster, there is none here.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import (
     CollectorRegistry,
     Metric,
     ProcessCollector,
     disable_created_metrics,
-    start_http_server,
+    make_wsgi_app,
 )
 from prometheus_client.registry import Collector
 
@@ -22,9 +25,6 @@ from lastmile.operations.metrics.state import State
 from lastmile.settings import Settings
 from lastmile.telemetry.metrics_files import added_up, folder
 from lastmile.warehouse.connections import database_url
-
-if TYPE_CHECKING:
-    from wsgiref.simple_server import WSGIServer
 
 HOST = "127.0.0.1"
 _SECONDS = 5.0
@@ -43,16 +43,41 @@ class _Read(Collector):
         yield from self._reading()
 
 
-def serve(settings: Settings, port: int, host: str = HOST) -> "WSGIServer":
-    """Answer `/metrics` from a thread, until the process ends or the server is shut down."""
-    server, _ = start_http_server(port, host, registry(settings))
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Handler(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Scrapes are no news."""
+
+
+def serve(settings: Settings, port: int, host: str = HOST) -> WSGIServer:
+    """Answer `/metrics`, and `/health...` at once, from threads, until the process ends or the server is shut down."""
+    server = make_server(host, port, _app(registry(settings)), _Server, _Handler)
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
+
+
+def _app(found: CollectorRegistry) -> Callable[..., Iterable[bytes]]:
+    metrics = make_wsgi_app(found)
+
+    def answer(environ: Any, start: Any) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/metrics":
+            scraped: Iterable[bytes] = metrics(environ, start)
+            return scraped
+        lives = path.startswith("/health")
+        start("200 OK" if lives else "404 Not Found", [("Content-Type", "text/plain")])
+        return [b"it lives\n" if lives else b"/metrics and /health are here\n"]
+
+    return answer
 
 
 def registry(settings: Settings, seconds: float = _SECONDS) -> CollectorRegistry:
     """All that is scraped here; what was read from Postgres is shown for so many seconds. The state is read first,
     since it raises counters that are shown next."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody reads
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # else a second series for each
     found = CollectorRegistry(auto_describe=False)
     counters = CollectorRegistry(auto_describe=False)
     found.register(State(database_url(settings), parts(settings.store_url.rstrip("/"), counters, seconds)))

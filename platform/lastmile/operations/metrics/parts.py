@@ -20,6 +20,9 @@ from lastmile.operations.metrics.runs import Runs
 
 #: How often what costs more than a few milliseconds is read.
 _SLOWLY = 60.0
+#: What takes longer is read less often, in proportion: however large an installation is, reading is a small part of its
+#: database's work.
+_QUICK = 0.1
 _ABSENT = (InsufficientPrivilege, InvalidSchemaName, UndefinedColumn, UndefinedTable)
 
 Reading = Callable[[Connection], Iterable[Metric]]
@@ -39,7 +42,8 @@ class Part:
 
     def read(self, connection: Connection) -> None:
         """Read it anew where that is due. Raises psycopg.Error."""
-        if self.read_at is not None and time.monotonic() - self.read_at < self.seconds:
+        shown = self.seconds * max(1.0, self.took / _QUICK)
+        if self.read_at is not None and time.monotonic() - self.read_at < shown:
             return
         began = time.perf_counter()
         try:
