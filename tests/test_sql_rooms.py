@@ -15,6 +15,7 @@ OWNERS = {
     "documents": "documents",
     "access": "access",
     "catalogue": "catalogue",
+    "operations": "operations",
 }
 STATEMENT = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING|,)\s+({'|'.join(OWNERS)})\.(?!py)\w", re.IGNORECASE)
 ENGINE = PROJECT / "platform" / "lastmile"
