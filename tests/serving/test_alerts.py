@@ -14,7 +14,9 @@ def bad(site, settings):
 
 
 def test_what_fires_is_answered_with_value_threshold_and_owner(bad, engineer, site):
-    found = engineer.get("/api/v1/alerts").json()
+    answer = engineer.get("/alerts")
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
     (alert,) = found["alerts"]
     assert (alert["rule"], alert["subject"], alert["part"]) == ("bad_share", "visits", "2020")
     assert (alert["state"], alert["value"], alert["threshold"], alert["silenced"]) == ("firing", 1.0, 0.1, False)
@@ -23,5 +25,5 @@ def test_what_fires_is_answered_with_value_threshold_and_owner(bad, engineer, si
 
 
 def test_what_may_quote_a_row_is_withheld_from_who_may_not_see_personal_columns(bad, viewer):
-    (alert,) = viewer.get("/api/v1/alerts").json()["alerts"]
+    (alert,) = viewer.get("/alerts").json()["alerts"]
     assert alert["text"] is None
