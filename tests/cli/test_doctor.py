@@ -111,3 +111,13 @@ def test_the_table_shows_every_check_to_a_person(settings: Settings, capsys: pyt
     said = capsys.readouterr().out
     for name in ("home", "disk space", "contracts", "store", "database", "migrations", "dagster", "web UI"):
         assert name in said
+
+
+def test_channels_that_routes_name_and_that_are_not_there_are_named(
+    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "no channel is configured" in diagnosis(capsys)[1]["alerts"][1]
+    monkeypatch.setenv("LASTMILE_ALERTS_CHANNELS", "on-call=json://127.0.0.1:9/x")
+    assert "field-data" in diagnosis(capsys)[1]["alerts"][1]
+    monkeypatch.setenv("LASTMILE_ALERTS_CHANNELS", "on-call=pigeon://loft")
+    assert "no service that apprise knows fits the address of on-call" in diagnosis(capsys)[1]["alerts"][1]

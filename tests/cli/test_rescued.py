@@ -5,11 +5,13 @@ import json
 import psycopg
 import pytest
 from commands import Commands
+from declaring import dataset
 from visits import VISITS, YEARS, Site
 
 from lastmile.contracts import column
 from lastmile.contracts import loading as contracts
 from lastmile.errors import UserError
+from lastmile.ingestion.schema_evolution.rescued_values import rescued_names
 from lastmile.ingestion.worker import ingest_pending
 from lastmile.warehouse.tables import ensure_table
 
@@ -79,3 +81,11 @@ def test_a_mistake_is_reported_with_what_to_do(site, arguments, message):
     result = run("fill", *arguments)
     assert isinstance(result.exception, UserError)
     assert message in str(result.exception)
+
+
+def test_a_table_may_have_columns_called_name_and_value(site):
+    contract = dataset(
+        partition=VISITS.partition, columns={"name": column(str, "Name."), "value": column(str, "Value.")}, name="named"
+    )
+    ensure_table(site.connection, contract)
+    assert rescued_names(site.connection, contract) == []

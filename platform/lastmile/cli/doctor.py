@@ -5,11 +5,11 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -19,6 +19,10 @@ from rich.text import Text
 from lastmile.errors import UserError
 from lastmile.project import Project
 from lastmile.settings import Settings
+
+if TYPE_CHECKING:
+    from lastmile.contracts.alerts import Route
+    from lastmile.contracts.broken import Broken
 
 _FREE_BYTES = 2 * 1024**3
 _UI_PORT = 3000
@@ -199,13 +203,22 @@ def _dagster(settings: Settings) -> str:
     return f"{project.definitions} of {project.folder}; its home is {settings.dagster_home}"
 
 
-def _alerts(settings: Settings) -> str:
+def _routes(assets: str) -> "tuple[Sequence[Route], Sequence[Broken]]":
+    """None where there is no such package, which is said of the contracts."""
     from lastmile.contracts.loading import load_routes
+
+    try:
+        return load_routes(assets)
+    except ImportError:
+        return (), ()
+
+
+def _alerts(settings: Settings) -> str:
     from lastmile.operations.alerts.delivery.channels import channels, unusable
     from lastmile.settings.alerts import AlertSettings
     from lastmile.settings.group import load
 
-    known, (routes, broken) = channels(load(AlertSettings)), load_routes(settings.assets)
+    known, (routes, broken) = channels(load(AlertSettings)), _routes(settings.assets)
     if broken:
         raise UserError("; ".join(map(str, broken)))
     if bad := unusable(known):

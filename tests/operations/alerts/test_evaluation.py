@@ -96,12 +96,13 @@ def test_what_goes_on_is_said_again_after_hours_only():
     assert history.whats() == ["firing", "repeated", "repeated"]
 
 
-def test_a_value_that_flaps_is_one_alert():
+@pytest.mark.parametrize("bad_for", [2, 10])
+def test_a_value_that_flaps_is_one_alert(bad_for):
     history = History()
     history.look({"2019": 0.5}, times=10)
     for _ in range(100):
         history.look({}, times=2)
-        history.look({"2019": 0.5}, times=2)
+        history.look({"2019": 0.5}, times=bad_for)
     history.look({}, times=20)
     assert history.whats() == ["firing", "recovered"]
 

@@ -50,7 +50,8 @@ def run(command):
 
 @pytest.mark.parametrize("command", SHOWING)
 def test_a_command_that_shows_the_cause_runs(installation, command):
-    """On an installation where nothing was ever made: what it says of that is no failure."""
+    """Where no model was ever made; what it says of that is no failure."""
+    installation.arrive("a.csv", "v1,bad,2,1,done", "v2,3,2,1,done", "v3,3,2,1,done")
     command = command.replace("hhinfo", "visits")
     code, said = run(command)
     if "doctor" in command:

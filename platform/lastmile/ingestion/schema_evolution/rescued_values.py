@@ -50,9 +50,10 @@ def rescued_names(connection: Connection, contract: Contract) -> list[RescuedNam
     found = connection.execute(
         sql.SQL(
             """
-            SELECT name, count(DISTINCT _drop_id), count(*), min(left(value, {most})), max(left(value, {most}))
+            SELECT member.name, count(DISTINCT _drop_id), count(*), min(left(member.value, {most})),
+                max(left(member.value, {most}))
             FROM {table}, jsonb_each_text(_rescued) AS member (name, value)
-            WHERE _rescued IS NOT NULL GROUP BY name ORDER BY 3 DESC, 1
+            WHERE _rescued IS NOT NULL GROUP BY member.name ORDER BY 3 DESC, 1
             """
         ).format(table=sql.Identifier("raw", contract.name), most=_MAX_EXAMPLE_CHARACTERS)
     ).fetchall()

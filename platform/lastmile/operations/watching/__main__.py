@@ -12,12 +12,14 @@ import threading
 import traceback
 from datetime import UTC, datetime
 
+from lastmile.errors import UserError
 from lastmile.operations.metrics.exporter import serve
 from lastmile.operations.watching.readings.processes import Addresses
 from lastmile.operations.watching.watcher import Watched, Watcher
 from lastmile.settings import Settings
 from lastmile.settings.alerts import AlertSettings, PlatformLimits
 from lastmile.settings.group import load
+from lastmile.warehouse.connections import database_url
 
 #: No look lasts so long.
 _HANGS_SECONDS = 300.0
@@ -29,6 +31,7 @@ def watch(port: int, addresses: Addresses) -> None:
     settings, alerting, stop = Settings.from_environment(), load(AlertSettings), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    database_url(settings)  # is given, whether it answers or not
     watcher = Watcher(Watched(settings, alerting, load(PlatformLimits), addresses), say)
     serve(settings, port)
     while not stop.is_set():
@@ -54,4 +57,7 @@ if __name__ == "__main__":
     arguments.add_argument("--web-ui", help="such as http://127.0.0.1:3000")
     arguments.add_argument("--code-server", help="such as 127.0.0.1:4000")
     given = arguments.parse_args()
-    watch(given.port, Addresses(given.api, given.web_ui, given.code_server))
+    try:
+        watch(given.port, Addresses(given.api, given.web_ui, given.code_server))
+    except UserError as error:  # a setting: what goes wrong later is said and tried again
+        sys.exit(f"watcher: {error}")
