@@ -38,7 +38,6 @@ def job(launcher: K8sRunLauncher) -> dict[str, Any]:
             args=["dagster", "api", "execute_run", "{}"],
             job_name="a-run",
             user_defined_k8s_config=context.run_k8s_config,
-            namespace_config=context.namespace,
         )
     return kubernetes.client.ApiClient().sanitize_for_serialization(made)
 

@@ -74,10 +74,11 @@ def unknown(given: Any, known: Any, path: str = "") -> list[str]:
     """Paths in `given` that `known` lacks; an empty map there may have any keys."""
     if not isinstance(given, dict) or known == {}:
         return []
-    missing = [f"{path}.{name}" for name in given if name not in known]
-    return missing + [
-        one for name in given if name in known for one in unknown(given[name], known[name], f"{path}.{name}")
-    ]
+    found = []
+    for name, value in given.items():
+        here = f"{path}.{name}"
+        found += unknown(value, known[name], here) if name in known else [here]
+    return found
 
 
 def test_a_value_that_the_chart_lacks_is_found(values: dict[str, Any]) -> None:

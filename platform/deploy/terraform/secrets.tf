@@ -1,4 +1,4 @@
-# What every process is told in confidence: one secret, whose keys are variables of the environment. The database's
+# What every process needs in confidence: one secret, whose keys are variables of the environment. The database's
 # password is made while it is applied and is not in the state; the cache's token is, since AWS takes it no other way.
 
 locals {

@@ -1,6 +1,6 @@
 """The entry point of the platform's image: `python -m lastmile.embedded.container COMMAND...` becomes the command.
 
-A container is started with the database, the store and the secret in its environment, whoever starts it: Compose, the
+A container is started with the database, the store and the secret in its environment, by whatever: Compose, the
 chart, Dagster's launcher for a run. The command gets the surroundings that `lastmile up` gives what it starts: Dagster's
 address of the database, libpq's variables, dagster.yaml. Without a database of its own nothing is added.
 

@@ -1,4 +1,4 @@
-{{- /* A pod that ends is taken out of the service while its server still answers, hence the pause before SIGTERM. */}}
+{{- /* A pod that ends leaves the service while its server still answers, hence the pause before SIGTERM. */}}
 {{- define "lastmile.apiProbes" -}}
 startupProbe: { httpGet: { path: /api/v1/health/live, port: http }, periodSeconds: 2, failureThreshold: 60 }
 readinessProbe: { httpGet: { path: /api/v1/health/ready, port: http }, periodSeconds: 5, timeoutSeconds: 5 }

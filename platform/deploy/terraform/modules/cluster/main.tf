@@ -68,7 +68,7 @@ resource "aws_eks_addon" "this" {
   for_each     = toset(["vpc-cni", "coredns", "kube-proxy"])
   cluster_name = aws_eks_cluster.this.name
   addon_name   = each.key
-  # Without it the chart's network policies hold nobody.
+  # Without it the network policies of the chart have no effect.
   configuration_values = each.key == "vpc-cni" ? jsonencode({ enableNetworkPolicy = "true" }) : null
   depends_on           = [aws_eks_node_group.this]
 }

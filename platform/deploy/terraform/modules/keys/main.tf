@@ -6,7 +6,7 @@ data "aws_caller_identity" "this" {}
 data "aws_region" "this" {}
 
 data "aws_iam_policy_document" "account" {
-  # checkov:skip=CKV_AWS_109: the policy of a key; without the account as its owner nobody could manage it
+  # checkov:skip=CKV_AWS_109: the policy of a key; without the account as its owner it could not be managed
   # checkov:skip=CKV_AWS_111: as above
   # checkov:skip=CKV_AWS_356: in the policy of a key, * is that key
   statement {
