@@ -41,7 +41,8 @@ def back_up_now(
 ) -> None:
     """Back up the database, or what has changed of it since the last backup, and the objects that are new.
 
-    It goes to LASTMILE_BACKUP_URL, encrypted to LASTMILE_BACKUP_RECIPIENTS. The platform may be at work meanwhile.
+    It goes to LASTMILE_BACKUP_URL, encrypted to LASTMILE_BACKUP_RECIPIENTS. The platform may be at work meanwhile. Of a
+    Postgres of your own (LASTMILE_DATABASE_URL) it is an export.
 
     Example: lastmile backup
     """
@@ -51,12 +52,11 @@ def back_up_now(
     from lastmile.operations.backup.routine import back_up
 
     settings, console = Settings.from_environment(), Console()
-    if full and logical:
-        raise UserError("--full and --logical are two kinds of backup: say one")
-    if not logical and given_url(settings):
+    is_given = given_url(settings) is not None
+    if full and (logical or is_given):
         raise UserError(
-            "base backups are of the embedded Postgres: for one of your own say --logical, and let its provider keep"
-            " what point-in-time recovery needs (docs/backup.md)"
+            "--full is of the embedded Postgres and no export: of a Postgres of your own there are exports, and its"
+            " provider keeps what point-in-time recovery needs (docs/backup.md)"
         )
     from lastmile.cli.connection import opened
     from lastmile.embedded.database import running_url
@@ -64,7 +64,7 @@ def back_up_now(
     configured = load(BackupSettings)
     repository = _repository(settings, configured)
     with opened(settings) as (_, store), transfer(console) as progress:
-        kind: Wanted = "logical" if logical else "full" if full else "auto"
+        kind: Wanted = "logical" if logical or is_given else "full" if full else "auto"
         made = back_up(settings, configured, repository, store, running_url(settings), kind, progress)
     one, copied = made.backup, made.copied
     builds_on = f", on {one.parent}" if one.parent else ""

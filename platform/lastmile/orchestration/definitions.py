@@ -16,6 +16,7 @@ from lastmile.contracts.loading import load_forms
 from lastmile.learning.declarations.loading import Declared, load_features, load_models, load_reports
 from lastmile.learning.declarations.model import Model
 from lastmile.orchestration.assembly import Part, assembled
+from lastmile.orchestration.backup import back_up, drill, nightly_backup, weekly_drill
 from lastmile.orchestration.catalogue import publish_catalogue
 from lastmile.orchestration.cleanup import clean_landing, nightly_clean_up
 from lastmile.orchestration.dbt.assets import documentation_asset, usable_warehouse
@@ -116,8 +117,8 @@ def _platform(
             verdict_sensor(every_seconds=30),
             retraining_sensor(dg.AssetSelection.all(), models, every_seconds=5),
         ],
-        jobs=[clean_landing],
-        schedules=[nightly_clean_up],
+        jobs=[clean_landing, back_up, drill],
+        schedules=[nightly_clean_up, nightly_backup, weekly_drill],
         resources={
             "platform": platform,
             **({"dbt": dbt_resource(contracts, folder)} if folder else {}),
