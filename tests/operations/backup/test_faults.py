@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from backed_up import Installed, installation, kill, wait_for
 
-from lastmile.embedded import postgres
 from lastmile.embedded.unfinished import expect_whole
 from lastmile.errors import UserError
 from lastmile.operations.backup.catalogue import backups, incomplete
@@ -169,7 +168,6 @@ def test_a_gap_in_the_log_is_named_and_ends_what_can_be_restored(here: Installed
             here.site.connection.execute("SELECT pg_switch_wal()")
             time.sleep(0.1)
     segments = sorted((tmp_path / "backups" / "log" / "00000001").glob("*.gz.age"))
-    segments[1].unlink()
+    segments[-2].unlink()
     assert [fault for fault in faults(here.repository, silent) if "gap" in fault]
-    assert here.restored(tmp_path / "again").visits() in (["a", "b"], ["a"])
-    postgres.stop(tmp_path / "again" / "postgres")
+    assert here.restored(tmp_path / "again").visits() == ["a", "b", "c"]
