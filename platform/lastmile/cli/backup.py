@@ -153,14 +153,14 @@ def drill(
 def key(file: Annotated[Path, typer.Argument(help="A new file, to be kept away from the backups.")]) -> None:
     """Make the key that decrypts backups, under the passphrase LASTMILE_BACKUP_PASSPHRASE if that is set.
 
-    Without this file nobody can read the backups: keep it in two places, none of them the machine that is backed up.
+    Without this file the backups cannot be read: keep it in two places, none of them the machine that is backed up.
 
     Example: lastmile backup key backup-key.txt
     """
     from lastmile.operations.backup.encryption import make_identity
 
     public = make_identity(file, load(BackupSettings).passphrase)
-    print(f"the key is in {file}; whoever makes backups needs its public part only:")
+    print(f"the key is in {file}; to make backups, its public part is enough:")
     print(f"LASTMILE_BACKUP_RECIPIENTS={public}")
 
 
