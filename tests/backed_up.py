@@ -73,21 +73,20 @@ class Installed:
             "LASTMILE_BACKUP_OBJECTS_SECONDS": "1",
         }
 
+    def start_archiver(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen([sys.executable, "-m", ARCHIVER], env=self.environment(), start_new_session=True)
+
     @contextmanager
-    def archiving(self, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def archiving(self) -> Iterator[None]:
         """The archiver at work; at the end all that was committed is archived."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", ARCHIVER], env={**self.environment(), **variables}, start_new_session=True
-        )
+        process = self.start_archiver()
         try:
-            yield process
+            yield
             self.wait_until_received()
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            kill(process)
 
     def wait_until_received(self, seconds: float = 90) -> None:
         """Until the archiver has received the log up to now."""
@@ -122,9 +121,9 @@ class Again:
 
     @contextmanager
     def up(self) -> Iterator[Site]:
-        with postgres.started(self.settings.postgres_folder) as url:
-            with psycopg.connect(url, autocommit=True) as connection:
-                yield Site(open_store(self.settings), connection, url)
+        folder = self.settings.postgres_folder
+        with postgres.started(folder) as url, psycopg.connect(url, autocommit=True) as connection:
+            yield Site(open_store(self.settings), connection, url)
 
     def visits(self) -> list[str]:
         with self.up() as site:
@@ -163,6 +162,13 @@ def register_model(site: Site) -> None:
         """,
         [hashlib.sha256(body).hexdigest()],
     )
+
+
+def kill(process: "subprocess.Popen[Any]") -> None:
+    """The process and what it has started are gone."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def wait_for(condition: Any, seconds: float = 90) -> Any:

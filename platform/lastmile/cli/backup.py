@@ -41,7 +41,8 @@ def back_up_now(
 ) -> None:
     """Back up the database, or what has changed of it since the last backup, and the objects that are new.
 
-    It goes to LASTMILE_BACKUP_URL, encrypted to LASTMILE_BACKUP_RECIPIENTS. The platform may be at work meanwhile.
+    It goes to LASTMILE_BACKUP_URL, encrypted to LASTMILE_BACKUP_RECIPIENTS. The platform may be at work meanwhile. Of a
+    Postgres of your own (LASTMILE_DATABASE_URL) it is an export.
 
     Example: lastmile backup
     """
@@ -51,12 +52,11 @@ def back_up_now(
     from lastmile.operations.backup.routine import back_up
 
     settings, console = Settings.from_environment(), Console()
-    if full and logical:
-        raise UserError("--full and --logical are two kinds of backup: say one")
-    if not logical and given_url(settings):
+    is_given = given_url(settings) is not None
+    if full and (logical or is_given):
         raise UserError(
-            "base backups are of the embedded Postgres: for one of your own say --logical, and let its provider keep"
-            " what point-in-time recovery needs (docs/backup.md)"
+            "--full is of the embedded Postgres and no export: of a Postgres of your own there are exports, and its"
+            " provider keeps what point-in-time recovery needs (docs/backup.md)"
         )
     from lastmile.cli.connection import opened
     from lastmile.embedded.database import running_url
@@ -64,7 +64,7 @@ def back_up_now(
     configured = load(BackupSettings)
     repository = _repository(settings, configured)
     with opened(settings) as (_, store), transfer(console) as progress:
-        kind: Wanted = "logical" if logical else "full" if full else "auto"
+        kind: Wanted = "logical" if logical or is_given else "full" if full else "auto"
         made = back_up(settings, configured, repository, store, running_url(settings), kind, progress)
     one, copied = made.backup, made.copied
     builds_on = f", on {one.parent}" if one.parent else ""
@@ -153,14 +153,14 @@ def drill(
 def key(file: Annotated[Path, typer.Argument(help="A new file, to be kept away from the backups.")]) -> None:
     """Make the key that decrypts backups, under the passphrase LASTMILE_BACKUP_PASSPHRASE if that is set.
 
-    Without this file nobody can read the backups: keep it in two places, none of them the machine that is backed up.
+    Without this file the backups cannot be read: keep it in two places, none of them the machine that is backed up.
 
     Example: lastmile backup key backup-key.txt
     """
     from lastmile.operations.backup.encryption import make_identity
 
     public = make_identity(file, load(BackupSettings).passphrase)
-    print(f"the key is in {file}; whoever makes backups needs its public part only:")
+    print(f"the key is in {file}; to make backups, its public part is enough:")
     print(f"LASTMILE_BACKUP_RECIPIENTS={public}")
 
 

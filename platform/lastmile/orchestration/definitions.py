@@ -19,6 +19,7 @@ from lastmile.learning.declarations.loading import Declared, load_features, load
 from lastmile.learning.declarations.model import Model
 from lastmile.operations.exports.declaration import Export, load_exports
 from lastmile.orchestration.assembly import Part, assembled
+from lastmile.orchestration.backup import back_up, drill, nightly_backup, weekly_drill
 from lastmile.orchestration.catalogue import publish_catalogue
 from lastmile.orchestration.cleanup import clean_up, nightly_clean_up
 from lastmile.orchestration.dagster_compat.execution import process_of
@@ -139,8 +140,8 @@ def _platform(
             verdict_sensor(every_seconds=30),
             retraining_sensor(dg.AssetSelection.all(), models, every_seconds=5),
         ],
-        jobs=[clean_up],
-        schedules=[nightly_clean_up, nightly_figures],
+        jobs=[clean_up, back_up, drill],
+        schedules=[nightly_clean_up, nightly_figures, nightly_backup, weekly_drill],
         resources={
             "platform": platform,
             **({"dbt": dbt_resource(contracts, folder)} if folder else {}),

@@ -1,18 +1,21 @@
 """A platform that is backed up at work and destroyed comes back as it was at any moment, and everything agrees."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 from backed_up import Installed, installation, names, register_model
 
+from lastmile.embedded.drill import drill
 from lastmile.embedded.restore import restore, target_settings
 from lastmile.errors import UserError
 from lastmile.operations.audit import violations
 from lastmile.operations.backup.catalogue import backups
-from lastmile.operations.backup.history import attempts
+from lastmile.operations.backup.history import attempts, drills
 from lastmile.operations.backup.repository import silent
 from lastmile.operations.backup.verification import faults
 
@@ -135,3 +138,48 @@ def test_a_backup_of_newer_code_is_refused_before_anything_is_written(destroyed:
     with pytest.raises(UserError, match="is of newer code"):
         restore(target, destroyed.was.repository, newer, None)
     assert not (tmp_path / "home").exists()
+
+
+def test_a_backup_made_while_drops_come_has_each_of_them_whole(tmp_path: Path) -> None:
+    with installation(tmp_path) as here, here.archiving():
+        loaded: list[str] = []
+        done = Event()
+
+        def keep_loading() -> None:
+            while not done.is_set():
+                visit = f"v{len(loaded):04}"
+                here.load(visit)
+                loaded.append(visit)
+
+        with ThreadPoolExecutor(1) as drops:
+            coming = drops.submit(keep_loading)
+            here.back_up("full")
+            here.back_up()
+            done.set()
+            coming.result()
+        here.wait_until_received()
+        assert len(loaded) > 2
+    again = here.restored(tmp_path / "again")
+    found = again.made.agreement
+    assert found.faults == ()
+    assert again.visits() == loaded
+    assert len(backups(here.repository)) == 2
+
+
+def test_a_drill_records_how_it_went_and_leaves_nothing(tmp_path: Path) -> None:
+    with installation(tmp_path) as here:
+        here.load("a")
+        with pytest.raises(UserError, match="there is no backup"):
+            drill(here.settings, here.url, here.repository, None, silent)
+        here.back_up()
+        with here.archiving():
+            here.load("b")
+        made = drill(here.settings, here.url, here.repository, None, silent)
+        assert (made.agreement.rows, made.agreement.faults, made.agreement.missing) == (2, (), ())
+        good, bad = drills(here.site.connection)
+        assert "there is no backup" in bad["error"]
+        assert (good["faults"], good["error"], good["backup"]) == ([], None, made.backup)
+        assert 0 <= good["rpo_seconds"] < 120
+        assert good["rto_seconds"] > 0
+        assert list((here.settings.home / "backup").glob("drill-*")) == []
+        assert here.site.visits() == ["a", "b"]

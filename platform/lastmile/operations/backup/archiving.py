@@ -34,7 +34,7 @@ from lastmile.warehouse.connections import connect, database_url, libpq_environm
 from lastmile.warehouse.programs import program
 
 _STEP_SECONDS = 0.5
-#: How often the database is told how far the log is archived, where nothing changes.
+#: How often it is recorded in the database how far the log is archived, where nothing changes.
 _RECORD_SECONDS = 60.0
 _GAP = "the server gave up the log that was not archived: moments until the next backup cannot be restored"
 

@@ -18,7 +18,7 @@ _PLAIN = ("--no-owner", "--no-privileges")
 
 def export(repository: Repository, url: str, name: str, progress: Progress) -> tuple[tuple[str, ...], int]:
     """The whole database as of one moment, in pg_dump's own format; the keys of its parts, and its bytes."""
-    command = [program("pg_dump"), "--format=custom", "--compress=none", *_PLAIN]
+    command = [str(program("pg_dump")), "--format=custom", "--compress=none", *_PLAIN]
     count = 0
     with tempfile.TemporaryFile() as said:
         with subprocess.Popen(command, env=libpq_environment(url), stdout=subprocess.PIPE, stderr=said) as process:
@@ -50,7 +50,7 @@ def load(repository: Repository, parts: Sequence[str], url: str, total: int, pro
         ).fetchall()
     if tables:
         raise UserError(f"the database has {tables} tables already: name an empty one in LASTMILE_DATABASE_URL")
-    command = [program("pg_restore"), "--single-transaction", "--exit-on-error", *_PLAIN]
+    command = [str(program("pg_restore")), "--single-transaction", "--exit-on-error", *_PLAIN]
     environment = libpq_environment(url)
     with tempfile.TemporaryFile() as said:
         with subprocess.Popen(

@@ -28,7 +28,7 @@ _NAME = re.compile(r"(?P<name>.+)\.(?P<sha256>[0-9a-f]{64})(?P<suffix>(\.[a-z]+)
 
 
 def silent(what: str, done: int, total: int | None) -> None:
-    """A `Progress` that nobody looks at."""
+    """A `Progress` that shows nothing."""
 
 
 @dataclass(frozen=True)
