@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from psycopg import Connection, sql
+from psycopg.rows import dict_row
 
 from lastmile.learning.registry import days as registry
 from lastmile.ledger import days as ledger
@@ -68,3 +69,47 @@ def _insert(connection: Connection, table: str, day: date, rows: Sequence[Mappin
     )
     with connection.cursor() as cursor:
         cursor.executemany(statement, [(day, *row.values()) for row in rows])
+
+
+def drops_between(connection: Connection, datasets: Sequence[str], first: date, after: date) -> list[dict[str, Any]]:
+    """Figures of each dataset over the days."""
+    return _read(
+        connection,
+        "SELECT dataset, sum(drops)::bigint AS drops, sum(rows_read)::bigint AS rows_read,"
+        " sum(rows_loaded)::bigint AS rows_loaded, sum(rows_quarantined)::bigint AS rows_quarantined,"
+        " sum(rows_duplicate)::bigint AS rows_duplicate, max(lag_seconds) AS slowest_seconds"
+        " FROM operations.daily_drops WHERE dataset = ANY (%s) AND day >= %s AND day < %s GROUP BY 1 ORDER BY 1",
+        [list(datasets), first, after],
+    )
+
+
+def drops_by_day(connection: Connection, datasets: Sequence[str], first: date, after: date) -> list[dict[str, Any]]:
+    """Figures of each day over the datasets; days without drops have zeros."""
+    return _read(
+        connection,
+        "SELECT day, coalesce(sum(drops), 0)::bigint AS drops, coalesce(sum(rows_read), 0)::bigint AS rows_read,"
+        " coalesce(sum(rows_loaded), 0)::bigint AS rows_loaded,"
+        " coalesce(sum(rows_quarantined), 0)::bigint AS rows_quarantined"
+        " FROM operations.days LEFT JOIN operations.daily_drops d USING (day)"
+        " WHERE (dataset = ANY (%s) OR dataset IS NULL) AND day >= %s AND day < %s GROUP BY 1 ORDER BY 1",
+        [list(datasets), first, after],
+    )
+
+
+def predictions_between(
+    connection: Connection, models: Sequence[str], first: date, after: date
+) -> list[dict[str, Any]]:
+    """Predictions by model, version and level over the days; of a partition predicted several times the last."""
+    return _read(
+        connection,
+        "SELECT model, version, level, sum(predictions)::bigint AS predictions FROM ("
+        "  SELECT *, rank() OVER (PARTITION BY model, partition_start ORDER BY day DESC) AS place"
+        "  FROM operations.daily_predictions WHERE model = ANY (%s) AND day >= %s AND day < %s) AS newest"
+        " WHERE place = 1 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        [list(models), first, after],
+    )
+
+
+def _read(connection: Connection, query: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode(), values).fetchall()
