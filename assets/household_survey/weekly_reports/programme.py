@@ -24,7 +24,7 @@ _DAYS = {
     "rows_quarantined": "Quarantined",
 }
 _PREDICTED = {"level": "Level", "version": "Model version", "predictions": "Households"}
-_REASONS = {"dataset": "Dataset", "reason": "Rule", "rows": "Rows", "drops": "Files"}
+_REASONS = {"dataset": "Dataset", "column": "Column", "rule": "Rule", "rows": "Rows", "drops": "Files"}
 
 
 def sections(data: ReportData, week: Week) -> Sequence[Section]:

@@ -15,7 +15,7 @@ _MOST = 8
 
 def due(connection: Connection, report: str, today: date | None = None) -> list[date]:
     """Mondays of the weeks that are over, have had a day of work, and have no edition; the newest of them."""
-    ((first,),) = connection.execute("SELECT min(day) FROM operations.days").fetchall()
+    ((first,),) = connection.execute("SELECT min(day) FROM figures.days").fetchall()
     if first is None:
         return []
     today, monday = today or datetime.now(UTC).date(), first - timedelta(days=first.weekday())

@@ -95,7 +95,7 @@ def _cell(value: Any) -> Any:
 def shown(value: Any) -> str:
     """A value as people read it."""
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
