@@ -160,17 +160,18 @@ def test_the_asset_keeps_and_mails_the_edition_and_the_schedule_makes_up_for_a_m
     monday = found - timedelta(days=found.weekday())
     aggregate(site.connection, site.store.url, found)
     with dg.DagsterInstance.ephemeral() as instance:
-        resources = {"platform": Platform()}
+        resources, schedule = {"platform": Platform()}, weekly_schedule(report)
+        code = dg.Definitions(assets=[asset], schedules=[schedule], resources=resources)
         with dg.build_schedule_context(
             instance=instance,
             resources=resources,
             scheduled_execution_time=datetime.now(UTC),
-            repository_def=dg.Definitions(assets=[asset]).get_repository_def(),
+            repository_def=code.get_repository_def(),
         ) as context:
-            tick = weekly_schedule(report).evaluate_tick(context)
+            tick = schedule.evaluate_tick(context)
             assert str(monday) in [request.partition_key for request in tick.run_requests]
             made = dg.materialize([asset], instance=instance, resources=resources, partition_key=str(monday))
-            again = weekly_schedule(report).evaluate_tick(context).run_requests
+            again = schedule.evaluate_tick(context).run_requests
         assert made.success
         assert str(monday) not in [request.partition_key for request in again]
         assert instance.get_materialized_partitions(report_key("weekly_visits")) == {str(monday)}
