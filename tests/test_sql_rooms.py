@@ -16,6 +16,7 @@ OWNERS = {
     "access": "access",
     "catalogue": "catalogue",
     "operations": "operations",
+    "figures": "operations",
 }
 STATEMENT = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING|,)\s+({'|'.join(OWNERS)})\.(?!py)\w", re.IGNORECASE)
 ENGINE = PROJECT / "platform" / "lastmile"

@@ -30,7 +30,7 @@ def figures(site):
     return site.query(
         "SELECT day, partition, drops, loaded, quarantined, rows_read, rows_loaded, rows_quarantined,"
         " lag_seconds > 0 AS lag"
-        " FROM operations.daily_drops ORDER BY day, partition"
+        " FROM figures.drops ORDER BY day, partition"
     )
 
 
@@ -85,7 +85,7 @@ def test_a_partition_predicted_again_later_leaves_the_earlier_day_as_it_was(site
     second = predict(1, '{"low": 5}')
     assert aggregate(site.connection, site.store.url, second)["predictions"] == 5
     aggregate(site.connection, site.store.url, first)
-    found = site.query("SELECT day, level, predictions FROM operations.daily_predictions ORDER BY day, level")
+    found = site.query("SELECT day, level, predictions FROM figures.predictions ORDER BY day, level")
     assert [tuple(row.values()) for row in found] == [(first, "high", 4), (first, "low", 3), (second, "low", 5)]
 
 

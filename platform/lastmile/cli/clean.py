@@ -65,7 +65,7 @@ def clean(
             console.print("nothing was removed" if dry_run else "there is nothing to remove")
             return
         agreed(
-            f"Remove {objects} objects, {len(left)} files and {sum(past.values()):,} rows and files of the past for good?",
+            f"Remove {objects} objects, {len(left)} files and {sum(past.values()):,} entries of the past for good?",
             yes,
             instead=", or only look with --dry-run",
         )

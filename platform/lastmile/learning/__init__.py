@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Search,
     )
     from lastmile.learning.declarations.report import Report
+    from lastmile.learning.declarations.weekly_report import Section, Week, WeeklyReport
     from lastmile.learning.features.as_of import point_in_time
     from lastmile.learning.features.reading import read_features
 
@@ -39,6 +40,9 @@ __all__ = [
     "Report",
     "Retraining",
     "Search",
+    "Section",
+    "Week",
+    "WeeklyReport",
     "field",
     "point_in_time",
     "read_features",
@@ -60,6 +64,7 @@ _MODULES = {
         "Search",
     ),
     "declarations.report": ("Report",),
+    "declarations.weekly_report": ("Section", "Week", "WeeklyReport"),
     "features.as_of": ("point_in_time",),
     "features.reading": ("read_features",),
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from lastmile.learning.declarations.model import Classification, Model
 from lastmile.learning.registry.deployments import champion
 from lastmile.learning.tables import read
 from lastmile.ledger.query import rows_by_folder
+from lastmile.operations import days
 from lastmile.quarantine import trend
 from lastmile.quarantine.query import most_broken
 
@@ -39,6 +41,18 @@ class ReportData:
     def most_broken(self, datasets: Sequence[str]) -> list[Row]:
         """The rules most rows broke, each with how many rows, in how many drops, and an example."""
         return most_broken(self.connection, self.store, datasets, _MOST_REASONS)
+
+    def drops_between(self, datasets: Sequence[str], first: date, after: date) -> list[Row]:
+        """What came in over the days, by dataset."""
+        return days.drops_between(self.connection, datasets, first, after)
+
+    def drops_by_day(self, datasets: Sequence[str], first: date, after: date) -> list[Row]:
+        """What came in, day by day."""
+        return days.drops_by_day(self.connection, datasets, first, after)
+
+    def predictions_between(self, models: Sequence[str], first: date, after: date) -> list[Row]:
+        """What was predicted over the days, by level."""
+        return days.predictions_between(self.connection, models, first, after)
 
     def trends(self, datasets: Sequence[str]) -> list[Row]:
         """For each dataset the share of bad rows from drop to drop, and what is unusual about the newest."""

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from psycopg import Connection, sql
+from psycopg.rows import dict_row
 
 from lastmile.learning.registry import days as registry
 from lastmile.ledger import days as ledger
@@ -21,7 +22,7 @@ def due(connection: Connection, store: str, today: date | None = None) -> list[d
     if not changed:
         return []
     first, over = min(changed), today or datetime.now(UTC).date()
-    done = dict(connection.execute("SELECT day, aggregated_at FROM operations.days").fetchall())
+    done: dict[date, datetime] = dict(connection.execute("SELECT day, aggregated_at FROM figures.days").fetchall())
     days = (first + timedelta(days=number) for number in range((over - first).days))
     return [day for day in days if day not in done or (day in changed and changed[day] > done[day])]
 
@@ -31,19 +32,19 @@ def aggregate(connection: Connection, store: str, day: date, run_id: str | None 
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 23))", [f"day {day}"])
         connection.execute(
-            "INSERT INTO operations.days (day, run_id) VALUES (%s, %s)"
+            "INSERT INTO figures.days (day, run_id) VALUES (%s, %s)"
             " ON CONFLICT (day) DO UPDATE SET aggregated_at = clock_timestamp(), run_id = excluded.run_id",
             [day, run_id],
         )
-        connection.execute("DELETE FROM operations.daily_drops WHERE day = %s", [day])
-        connection.execute("DELETE FROM operations.daily_answers WHERE day = %s", [day])
+        connection.execute("DELETE FROM figures.drops WHERE day = %s", [day])
+        connection.execute("DELETE FROM figures.answers WHERE day = %s", [day])
         predicted = registry.predicted(connection, day)
         models = [(day, one["model"], one["partition_start"]) for one in predicted]
         with connection.cursor() as cursor:
-            again = "DELETE FROM operations.daily_predictions WHERE (day, model, partition_start) = (%s, %s, %s)"
+            again = "DELETE FROM figures.predictions WHERE (day, model, partition_start) = (%s, %s, %s)"
             cursor.executemany(again, sorted(set(models)))
         drops, answers = ledger.of_day(connection, store, day), registry.answered(connection, day)
-        for table, rows in (("daily_drops", drops), ("daily_predictions", predicted), ("daily_answers", answers)):
+        for table, rows in (("drops", drops), ("predictions", predicted), ("answers", answers)):
             _insert(connection, table, day, rows)
     return {
         "drops": _sum(drops, "drops"),
@@ -62,9 +63,53 @@ def _insert(connection: Connection, table: str, day: date, rows: Sequence[Mappin
         return
     columns = ["day", *rows[0]]
     statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-        sql.Identifier("operations", table),
+        sql.Identifier("figures", table),
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
     )
     with connection.cursor() as cursor:
         cursor.executemany(statement, [(day, *row.values()) for row in rows])
+
+
+def drops_between(connection: Connection, datasets: Sequence[str], first: date, after: date) -> list[dict[str, Any]]:
+    """Figures of each dataset over the days."""
+    return _read(
+        connection,
+        "SELECT dataset, sum(drops)::bigint AS drops, sum(rows_read)::bigint AS rows_read,"
+        " sum(rows_loaded)::bigint AS rows_loaded, sum(rows_quarantined)::bigint AS rows_quarantined,"
+        " sum(rows_duplicate)::bigint AS rows_duplicate, max(lag_seconds) AS slowest_seconds"
+        " FROM figures.drops WHERE dataset = ANY (%s) AND day >= %s AND day < %s GROUP BY 1 ORDER BY 1",
+        [list(datasets), first, after],
+    )
+
+
+def drops_by_day(connection: Connection, datasets: Sequence[str], first: date, after: date) -> list[dict[str, Any]]:
+    """Figures of each day over the datasets; days without drops have zeros."""
+    return _read(
+        connection,
+        "SELECT day, coalesce(sum(drops), 0)::bigint AS drops, coalesce(sum(rows_read), 0)::bigint AS rows_read,"
+        " coalesce(sum(rows_loaded), 0)::bigint AS rows_loaded,"
+        " coalesce(sum(rows_quarantined), 0)::bigint AS rows_quarantined"
+        " FROM figures.days LEFT JOIN figures.drops d USING (day)"
+        " WHERE (dataset = ANY (%s) OR dataset IS NULL) AND day >= %s AND day < %s GROUP BY 1 ORDER BY 1",
+        [list(datasets), first, after],
+    )
+
+
+def predictions_between(
+    connection: Connection, models: Sequence[str], first: date, after: date
+) -> list[dict[str, Any]]:
+    """Predictions by model, version and level over the days; of a partition predicted several times the last."""
+    return _read(
+        connection,
+        "SELECT model, version, level, sum(predictions)::bigint AS predictions FROM ("
+        "  SELECT *, rank() OVER (PARTITION BY model, partition_start ORDER BY day DESC) AS place"
+        "  FROM figures.predictions WHERE model = ANY (%s) AND day >= %s AND day < %s) AS newest"
+        " WHERE place = 1 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        [list(models), first, after],
+    )
+
+
+def _read(connection: Connection, query: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode(), values).fetchall()

@@ -15,8 +15,15 @@ from lastmile import telemetry
 from lastmile.contracts import Contract, load_contracts
 from lastmile.contracts.broken import Broken, Declarations, publish
 from lastmile.contracts.loading import load_forms, load_routes
-from lastmile.learning.declarations.loading import Declared, load_features, load_models, load_reports
+from lastmile.learning.declarations.loading import (
+    Declared,
+    load_features,
+    load_models,
+    load_reports,
+    load_weekly_reports,
+)
 from lastmile.learning.declarations.model import Model
+from lastmile.learning.declarations.weekly_report import WeeklyReport
 from lastmile.operations.exports.declaration import Export, load_exports
 from lastmile.orchestration.assembly import Part, assembled
 from lastmile.orchestration.backup import back_up, drill, nightly_backup, weekly_drill
@@ -40,6 +47,7 @@ from lastmile.orchestration.placeholders import placeholders
 from lastmile.orchestration.resources import platform_from_environment
 from lastmile.orchestration.scheduled.days import daily_figures, nightly_figures
 from lastmile.orchestration.scheduled.exports import export_asset, export_schedule
+from lastmile.orchestration.scheduled.weekly import weekly_asset, weekly_schedule
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
 from lastmile.orchestration.unrouted import unrouted_definitions
 from lastmile.settings import Settings
@@ -64,12 +72,14 @@ def definitions(assets: str) -> dg.Definitions:
         warehouse, unusable = usable_warehouse(contracts, folder)
         broken += unusable
     models = load_models(assets)
-    exports = load_exports(assets)
-    parts, misdeclared = _parts(assets, contracts, models, exports, _partitioned(warehouse))
+    exports, weekly = load_exports(assets), load_weekly_reports(assets)
+    parts, misdeclared = _parts(assets, contracts, models, _partitioned(warehouse))
+    parts += _scheduled_parts(exports, weekly)
+    misdeclared += [*exports.broken, *(one for one in weekly.broken if one not in misdeclared)]
     broken += misdeclared
     base = dg.Definitions.merge(_platform(contracts, models, warehouse, folder, broken), unrouted_definitions())
     whole, unfit = assembled(base, parts)
-    whole = dg.Definitions.merge(whole, dg.Definitions(schedules=_schedules(exports, unfit)))
+    whole = dg.Definitions.merge(whole, dg.Definitions(schedules=_schedules(exports, weekly, unfit)))
     broken += unfit
     forms = load_forms(assets, contracts)
     broken += forms.broken
@@ -89,26 +99,35 @@ def _parts(
     assets: str,
     contracts: Declarations[Contract],
     models: Declarations[Declared[Model]],
-    exports: Declarations[Export],
     partitioned: Container[dg.AssetKey],
 ) -> tuple[list[Part], list[Broken]]:
-    """Datasets, feature sets, models with their predictions, reports and exports; and the files that declare none."""
+    """Datasets, feature sets, models with their predictions, and reports; and the files that declare none."""
     features, reports = load_features(assets), load_reports(assets)
     parts = [
         *_parts_of("contract", contracts, _dataset_assets),
         *_parts_of("feature", features, lambda one: [feature_asset(one, partitioned)]),
         *_parts_of("model", models, _model_assets),
         *_parts_of("report", reports, lambda one: [report_asset(one)]),
-        *_parts_of("export", exports, lambda one: [export_asset(one)]),
     ]
-    found = [one for declared in (contracts, features, models, reports, exports) for one in declared.broken]
+    found = [one for declared in (contracts, features, models, reports) for one in declared.broken]
     return parts, list({(one.file, one.why): one for one in found}.values())
 
 
-def _schedules(exports: Declarations[Export], unfit: Sequence[Broken]) -> list[dg.ScheduleDefinition]:
-    """Of the exports that became assets."""
+def _scheduled_parts(exports: Declarations[Export], weekly: Declarations[Declared[WeeklyReport]]) -> list[Part]:
+    return [
+        *_parts_of("export", exports, lambda one: [export_asset(one)]),
+        *_parts_of("weekly_report", weekly, lambda one: [weekly_asset(one)]),
+    ]
+
+
+def _schedules(
+    exports: Declarations[Export], weekly: Declarations[Declared[WeeklyReport]], unfit: Sequence[Broken]
+) -> list[dg.ScheduleDefinition]:
+    """Of those that became assets."""
     left_out = {one.file for one in unfit}
-    return [export_schedule(one) for name, one in exports.items() if exports.files[name] not in left_out]
+    found = [(exports.files[name], export_schedule(one)) for name, one in exports.items()]
+    found += [(weekly.files[name], weekly_schedule(one.value)) for name, one in weekly.items()]
+    return [schedule for file, schedule in found if file not in left_out]
 
 
 def _dataset_assets(contract: Contract) -> list[dg.AssetsDefinition]:

@@ -99,5 +99,5 @@ def test_dagster_dev_shows_the_platforms_runs_and_leaves_its_daemons_work(platfo
 
 
 LAUNCH = """mutation { launchPipelineExecution(executionParams: {mode: "default", selector: {
-  repositoryLocationName: "lastmile", repositoryName: "__repository__", pipelineName: "clean_landing"}})
+  repositoryLocationName: "lastmile", repositoryName: "__repository__", pipelineName: "clean_up"}})
   { __typename ... on LaunchRunSuccess { run { runId } } ... on Error { message } } }"""

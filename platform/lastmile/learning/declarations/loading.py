@@ -11,8 +11,9 @@ from lastmile.learning.declarations.code_version import code_version
 from lastmile.learning.declarations.feature_set import FeatureSet
 from lastmile.learning.declarations.model import Model
 from lastmile.learning.declarations.report import Report
+from lastmile.learning.declarations.weekly_report import WeeklyReport
 
-T = TypeVar("T", FeatureSet, Model, Report)
+T = TypeVar("T", FeatureSet, Model, Report, WeeklyReport)
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ def load_models(assets: str) -> Declarations[Declared[Model]]:
 def load_reports(assets: str) -> Declarations[Declared[Report]]:
     """The variable `report` of every file in a domain's `reports/`, by name; see `load_contracts`."""
     return load(assets, "reports", "report", Report, _declared)
+
+
+def load_weekly_reports(assets: str) -> Declarations[Declared[WeeklyReport]]:
+    """The variable `weekly_report` of every file in a domain's `weekly_reports/`, by name; see `load_contracts`."""
+    return load(assets, "weekly_reports", "weekly_report", WeeklyReport, _declared)
 
 
 def _declared(module: ModuleType, value: T) -> Declared[T]:

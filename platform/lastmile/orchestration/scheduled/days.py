@@ -15,13 +15,13 @@ _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_
 
 @dg.asset(
     key=DAYS_KEY,
-    description="Of each day, drops and rows by dataset and partition, and predictions by level: operations.daily_*.",
+    description="Of each day, drops and rows by dataset and partition, and predictions by level: figures.*.",
     partitions_def=dg.DailyPartitionsDefinition(_FIRST),
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="operations",
     kinds={"postgres"},
     retry_policy=RETRIES,
-    metadata={"dagster/table_name": "operations.daily_drops"},
+    metadata={"dagster/table_name": "figures.drops"},
 )
 def daily_figures(context: dg.AssetExecutionContext, platform: Platform) -> None:
     from lastmile.operations.days import aggregate

@@ -30,6 +30,7 @@ SCHEMAS = (
     "raw",
     "seeds",
     "snapshots",
+    "figures",
 )
 #: Not declared personal, yet what it holds may be: values that no contract knew.
 _NEVER = ("_rescued",)

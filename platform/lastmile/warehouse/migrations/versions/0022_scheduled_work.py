@@ -6,15 +6,17 @@ revision = "0022"
 down_revision = "0021"
 
 DAYS = """
-CREATE TABLE operations.days (
+CREATE SCHEMA figures;
+COMMENT ON SCHEMA figures IS 'what happened on each day; small, and kept for ever';
+CREATE TABLE figures.days (
     day           date        PRIMARY KEY,
     aggregated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     run_id        text
 );
-COMMENT ON TABLE operations.days IS 'days (UTC) that are aggregated in the tables daily_*, those without drops as well';
+COMMENT ON TABLE figures.days IS 'days (UTC) that are aggregated in the other tables, those without drops as well';
 
-CREATE TABLE operations.daily_drops (
-    day              date   NOT NULL REFERENCES operations.days ON DELETE CASCADE,
+CREATE TABLE figures.drops (
+    day              date   NOT NULL REFERENCES figures.days ON DELETE CASCADE,
     dataset          text   NOT NULL,
     partition        text   NOT NULL,
     drops            bigint NOT NULL,
@@ -31,12 +33,12 @@ CREATE TABLE operations.daily_drops (
     lateness_seconds double precision,
     PRIMARY KEY (day, dataset, partition)
 );
-COMMENT ON TABLE operations.daily_drops IS 'drops found on each day, by dataset and partition, and what became of them';
-COMMENT ON COLUMN operations.daily_drops.lag_seconds IS 'from being found to being settled, of the slowest';
-COMMENT ON COLUMN operations.daily_drops.lateness_seconds IS 'after the end of the partition, of the latest';
+COMMENT ON TABLE figures.drops IS 'drops found on each day, by dataset and partition, and what became of them';
+COMMENT ON COLUMN figures.drops.lag_seconds IS 'from being found to being settled, of the slowest';
+COMMENT ON COLUMN figures.drops.lateness_seconds IS 'after the end of the partition, of the latest';
 
-CREATE TABLE operations.daily_predictions (
-    day             date   NOT NULL REFERENCES operations.days ON DELETE CASCADE,
+CREATE TABLE figures.predictions (
+    day             date   NOT NULL REFERENCES figures.days ON DELETE CASCADE,
     model           text   NOT NULL,
     partition_start date   NOT NULL,
     version         text   NOT NULL,
@@ -44,18 +46,18 @@ CREATE TABLE operations.daily_predictions (
     predictions     bigint NOT NULL,
     PRIMARY KEY (day, model, partition_start, level)
 );
-COMMENT ON TABLE operations.daily_predictions IS
+COMMENT ON TABLE figures.predictions IS
     'partitions predicted on each day, by level; of one predicted several times the last time of the day';
 
-CREATE TABLE operations.daily_answers (
-    day     date   NOT NULL REFERENCES operations.days ON DELETE CASCADE,
+CREATE TABLE figures.answers (
+    day     date   NOT NULL REFERENCES figures.days ON DELETE CASCADE,
     model   text   NOT NULL,
     version text   NOT NULL,
     level   text   NOT NULL,
     answers bigint NOT NULL,
     PRIMARY KEY (day, model, version, level)
 );
-COMMENT ON TABLE operations.daily_answers IS 'predictions answered over HTTP on each day, by level; a number has none';
+COMMENT ON TABLE figures.answers IS 'predictions answered over HTTP on each day, by level; a number has none';
 """
 
 EXPORTED = """
@@ -102,7 +104,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute(
-        "DROP TABLE operations.editions, operations.exported, operations.daily_answers, operations.daily_predictions,"
-        " operations.daily_drops, operations.days"
-    )
+    op.execute("DROP TABLE operations.editions, operations.exported")
+    op.execute("DROP SCHEMA figures CASCADE")

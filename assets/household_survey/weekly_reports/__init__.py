@@ -1,0 +1,1 @@
+"""What programme managers get every Monday."""

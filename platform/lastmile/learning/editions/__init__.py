@@ -1,0 +1,1 @@
+"""Editions of a weekly report: the same sections as a page, a PDF and CSV files."""
