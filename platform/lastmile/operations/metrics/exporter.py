@@ -6,6 +6,7 @@ comes from files in the home: of processes on other machines, as in a cluster, t
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -19,6 +20,7 @@ from prometheus_client import (
 )
 from prometheus_client.registry import Collector
 
+from lastmile.operations.health.answer import answer as health
 from lastmile.operations.metrics import machine
 from lastmile.operations.metrics.parts import parts
 from lastmile.operations.metrics.state import State
@@ -53,7 +55,7 @@ class _Handler(WSGIRequestHandler):
 
 
 def serve(settings: Settings, port: int, host: str = HOST) -> WSGIServer:
-    """Answer `/metrics`, and `/health...` at once, from threads, until the process ends or the server is shut down."""
+    """Answer `/metrics`, and at once `/health/live` and `/health/ready`, from threads, until the process ends or the server is shut down."""
     server = make_server(host, port, _app(registry(settings)), _Server, _Handler)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
@@ -67,9 +69,9 @@ def _app(found: CollectorRegistry) -> Callable[..., Iterable[bytes]]:
         if path == "/metrics":
             scraped: Iterable[bytes] = metrics(environ, start)
             return scraped
-        lives = path.startswith("/health")
-        start("200 OK" if lives else "404 Not Found", [("Content-Type", "text/plain")])
-        return [b"it lives\n" if lives else b"/metrics and /health are here\n"]
+        status, body = health(path) or (HTTPStatus.NOT_FOUND, b"/metrics, /health/live and /health/ready are here\n")
+        start(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
+        return [body]
 
     return answer
 
