@@ -109,7 +109,7 @@ def test_an_upload_is_part_of_its_callers_trace_to_the_tables_made_of_it(platfor
     said = platform.run("logs", "--drop", str(drop.attributes["drop"]), "--json")
     lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     assert [line["message"] for line in lines if line["process"] == "ledger"] == ["discovered", "claimed", "loaded"]
-    (own,) = [line for line in lines if line["process"] == "worker"]
+    (own,) = [line for line in lines if line["process"] == "worker" and "drop" in line]
     assert (own["trace"], own["dataset"], own["drop"]) == (trace, "lstk", drop.attributes["drop"])
     assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
     of_run = platform.run("logs", "--run", own["run"][:8])

@@ -55,7 +55,8 @@ class _Handler(WSGIRequestHandler):
 
 
 def serve(settings: Settings, port: int, host: str = HOST) -> WSGIServer:
-    """Answer `/metrics`, and at once `/health/live` and `/health/ready`, from threads, until the process ends or the server is shut down."""
+    """Answer `/metrics`, and at once `/health/live` and `/health/ready`, from threads, until the process ends or the
+    server is shut down."""
     server = make_server(host, port, _app(registry(settings)), _Server, _Handler)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
