@@ -17,8 +17,8 @@ def migrate() -> None:
 
     Example: lastmile migrate
     """
-    from lastmile.embedded.database import database
     from lastmile.embedded.container import surroundings
+    from lastmile.embedded.database import database
     from lastmile.orchestration.migration import migrate_dagster
     from lastmile.warehouse.migrate import migrate as migrate_platform
     from lastmile.warehouse.migrate import pending
@@ -30,4 +30,3 @@ def migrate() -> None:
         migrate_platform(url)
         migrate_dagster(typer.echo)
     console.print(f"applied {', '.join(missing)}" if missing else "all migrations were applied before")
-
