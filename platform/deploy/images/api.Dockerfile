@@ -20,7 +20,9 @@ RUN /opt/lastmile/.venv/bin/python -m compileall -q /opt/lastmile/lastmile
 
 # hadolint ignore=DL3006
 FROM ${BASE_IMAGE}
-RUN groupadd --gid 10001 lastmile && useradd --uid 10001 --gid 10001 --home-dir /var/lib/lastmile --create-home lastmile
+RUN groupadd --gid 10001 lastmile \
+    && useradd --uid 10001 --gid 10001 --home-dir /var/lib/lastmile --no-create-home lastmile \
+    && install -d -o 10001 -g 10001 /var/lib/lastmile
 COPY --from=build /opt/lastmile /opt/lastmile
 ENV PATH=/opt/lastmile/.venv/bin:$PATH \
     PYTHONPATH=/opt/lastmile \

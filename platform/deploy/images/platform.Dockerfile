@@ -22,7 +22,9 @@ RUN --mount=type=secret,id=ca --mount=type=secret,id=uv --mount=type=cache,targe
 
 # hadolint ignore=DL3006
 FROM ${BASE_IMAGE}
-RUN groupadd --gid 10001 lastmile && useradd --uid 10001 --gid 10001 --home-dir /var/lib/lastmile --create-home lastmile
+RUN groupadd --gid 10001 lastmile \
+    && useradd --uid 10001 --gid 10001 --home-dir /var/lib/lastmile --no-create-home lastmile \
+    && install -d -o 10001 -g 10001 /var/lib/lastmile
 COPY --from=build /opt/lastmile/.venv /opt/lastmile/.venv
 WORKDIR /opt/lastmile
 COPY pyproject.toml ./

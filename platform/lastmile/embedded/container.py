@@ -1,8 +1,8 @@
 """The entry point of the platform's image: `python -m lastmile.embedded.container COMMAND...` becomes the command.
 
-A container is started with the database, the store and the secret in its environment, by whatever: Compose, the
-chart, Dagster's launcher for a run. The command gets the surroundings that `lastmile up` gives what it starts: Dagster's
-address of the database, libpq's variables, dagster.yaml. Without a database of its own nothing is added.
+A container is started with the database, the store and the secret in its environment: by Compose, the chart, or
+Dagster's launcher for a run. The command gets the surroundings that `lastmile up` gives what it starts: the address of
+the database for Dagster and for libpq, and dagster.yaml. Without a database of its own nothing is added.
 
 A DAGSTER_HOME that is given is left as it is, since a cluster mounts its dagster.yaml there.
 """
