@@ -177,8 +177,9 @@ def test_a_base_backup_of_the_running_server_starts_with_what_was_committed(fold
 def test_a_cluster_made_when_nothing_could_follow_it_can_be_backed_up_after_the_next_start(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    minimal = {"wal_level": "minimal", "max_wal_senders": "0", "summarize_wal": "off"}
     with monkeypatch.context() as before:
-        before.setattr(postgres, "SETTINGS", postgres.SETTINGS | {"wal_level": "minimal", "max_wal_senders": "0"})
+        before.setattr(postgres, "SETTINGS", postgres.SETTINGS | minimal)
         assert query(postgres.start(folder), "SHOW wal_level") == "minimal"
         postgres.stop(folder)
     assert query(postgres.start(folder), "SHOW wal_level") == "replica"

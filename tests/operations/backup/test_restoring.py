@@ -183,3 +183,16 @@ def test_a_drill_records_how_it_went_and_leaves_nothing(tmp_path: Path) -> None:
         assert good["rto_seconds"] > 0
         assert list((here.settings.home / "backup").glob("drill-*")) == []
         assert here.site.visits() == ["a", "b"]
+
+
+def test_a_bucket_keeps_backups_and_gives_them_back(tmp_path: Path, s3_store_url: str) -> None:
+    with installation(tmp_path, url=f"{s3_store_url}/backups") as here:
+        here.load("a")
+        here.back_up()
+        here.load("b")
+        here.back_up()
+        assert faults(here.repository, silent) == []
+        here.destroy()
+        again = here.restored(tmp_path / "again")
+    assert again.made.agreement.faults == ()
+    assert again.visits() == ["a", "b"]
