@@ -6,6 +6,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from lastmile.catalogue.entries import Catalogue, Kind
+from lastmile.errors import UserError
 
 CHANNEL = "catalogue_changes"
 _PARTS: dict[Kind, str] = {
@@ -46,6 +47,14 @@ def read(connection: Connection) -> Catalogue:
         if kind in _PARTS:  # newer code may publish more
             parts[_PARTS[kind]][name] = body
     return Catalogue.model_validate(parts)
+
+
+def personal_columns(connection: Connection) -> frozenset[str]:
+    """Names of columns that are personal anywhere. Raises UserError while that is not published: it is not nothing."""
+    found = read(connection)
+    if not found.datasets:
+        raise UserError("which columns are personal is not published yet: `lastmile up` does so; start it once")
+    return found.personal
 
 
 def version(connection: Connection) -> str:

@@ -54,7 +54,7 @@ def run(name: Annotated[str, typer.Argument(help="The export's name.")], as_json
 
     Example: lastmile exports run country_years
     """
-    from lastmile.catalogue.published import read
+    from lastmile.catalogue.published import personal_columns
     from lastmile.operations.exports.declaration import load_exports
     from lastmile.operations.exports.exporting import Installation, carry_out
     from lastmile.settings.exports import ExportSettings
@@ -65,11 +65,8 @@ def run(name: Annotated[str, typer.Argument(help="The export's name.")], as_json
     if name not in declared:
         raise UserError(f"there is no export {name!r}; there are: {', '.join(declared) or 'none'}")
     with opened(settings) as (connection, store), Progress(transient=True, console=Console(stderr=True)) as progress:
-        published = read(connection)
-        if not published.datasets:
-            raise UserError("which columns are personal is not published yet: `lastmile up` does so; start it once")
         task = progress.add_task("exporting", total=None)
-        here = Installation(settings, load(ExportSettings), store, published.personal)
+        here = Installation(settings, load(ExportSettings), store, personal_columns(connection))
 
         def show(done: int, of: int) -> None:
             progress.update(task, completed=done, total=of)

@@ -25,13 +25,13 @@ def export_asset(export: Export) -> dg.AssetsDefinition:
         metadata={"target": export.to or "own store", "personal columns": ", ".join(export.personal) or "none"},
     )
     def exported(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
-        from lastmile.catalogue.published import read
+        from lastmile.catalogue.published import personal_columns
         from lastmile.operations.exports.exporting import Installation, carry_out
         from lastmile.settings.exports import ExportSettings
         from lastmile.settings.group import load
 
         with platform.connect() as connection:
-            personal = read(connection).personal
+            personal = personal_columns(connection)
             here = Installation(platform.settings(), load(ExportSettings), platform.store(), personal)
             done = carry_out(connection, export, here, context.run.run_id)
         return dg.MaterializeResult(
