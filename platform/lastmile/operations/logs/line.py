@@ -41,7 +41,9 @@ class Line:
 
     def as_text(self) -> str:
         known = {name: str(value) for name, value in self.ids.items() if name != "span" and value is not None}
-        about = " ".join(f"{name}={value[:_SHORT] if len(value) > 2 * _SHORT else value}" for name, value in known.items())
+        about = " ".join(
+            f"{name}={value[:_SHORT] if len(value) > 2 * _SHORT else value}" for name, value in known.items()
+        )
         shown = f"{self.at.astimezone():%Y-%m-%d %H:%M:%S.%f}"[:-3]
         line = f"{shown} {self.level.upper():7} {self.process:11} {self.message}"
         error = f"\n{self.error}" if self.error else ""

@@ -21,7 +21,9 @@ def of_drop(connection: Connection, wanted: Wanted) -> list[Line]:
     """What happened to the drop that is wanted; nothing where none is."""
     if wanted.drop is None:
         return []
-    about = {"drop": wanted.drop, **{"trace": trace for trace in wanted.traces}}
+    about: dict[str, object] = {"drop": wanted.drop}
+    for trace in wanted.traces:
+        about["trace"] = trace
     return [
         Line(
             event.at,
