@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -188,7 +189,8 @@ def _own(folder: Path) -> None:
         return
     for place, _, files in os.walk(folder):
         for name in (Path(place), *(Path(place, file) for file in files)):
-            os.chown(name, identity.uid, identity.gid, follow_symlinks=False)
+            with suppress(FileNotFoundError):  # the log comes meanwhile, and its files get their names last
+                os.chown(name, identity.uid, identity.gid, follow_symlinks=False)
 
 
 def _expect_known(backup: Backup) -> None:
