@@ -1,6 +1,5 @@
 """`lastmile restore`: a home from backups, as it was at a time."""
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,7 +69,7 @@ def restore(
             from lastmile.embedded.restore import target_settings
 
             home = into or settings.home.with_name(f"{settings.home.name}-restored-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-            target = target_settings(settings, home, os.environ.get("LASTMILE_STORE_URL"))
+            target = target_settings(settings, home, load(Settings).store_url or None)
             made = restore_home(target, repository, chosen, wanted, mode, progress)
     report(console, made)
     if chosen.kind != "logical":
