@@ -15,10 +15,13 @@ database=$(random)
 key=$(random)
 secret=$(random)
 printf '%s' "$database" > "$folder/postgres_password"
+metrics=$(random)
 printf '%s' "$(random)" > "$folder/grafana_password"
+printf '%s' "$metrics" > "$folder/metrics_key"
 cat > "$folder/lastmile.env" << END
 LASTMILE_DATABASE_URL=postgresql://lastmile:$database@postgres:5432/lastmile
 LASTMILE_SECRET=$(random)
+LASTMILE_METRICS_KEY=$metrics
 AWS_ACCESS_KEY_ID=$key
 AWS_SECRET_ACCESS_KEY=$secret
 END
@@ -26,6 +29,6 @@ cat > "$folder/objects.env" << END
 MINIO_ROOT_USER=$key
 MINIO_ROOT_PASSWORD=$secret
 END
-# Grafana reads its password as a user of its own; the server of Postgres does so as root.
+# Grafana and Prometheus read theirs as users of their own; the server of Postgres does so as root.
 chmod 755 "$folder"
-chmod 644 "$folder/grafana_password"
+chmod 644 "$folder/grafana_password" "$folder/metrics_key"

@@ -123,6 +123,17 @@ def test_it_is_ready_only_while_the_database_answers(site, api):
     assert api("/ready").status_code == 200
 
 
+def test_it_stays_ready_while_newer_code_has_migrated_the_database_but_not_before_older_code_has(site, api):
+    (revision,) = site.query("SELECT version_num FROM ledger.alembic_version")
+    try:
+        site.connection.execute("UPDATE ledger.alembic_version SET version_num = '9999'")
+        assert api("/ready").json()["migrations"] == "newer"
+        site.connection.execute("UPDATE ledger.alembic_version SET version_num = '0001'")
+        assert "`lastmile migrate`" in api("/ready").json()["detail"]
+    finally:
+        site.connection.execute("UPDATE ledger.alembic_version SET version_num = %s", [revision["version_num"]])
+
+
 def test_it_goes_on_after_its_connections_were_cut(ingested, api):
     before = api("/drops").json()
     ingested.query(

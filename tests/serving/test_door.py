@@ -34,6 +34,16 @@ def test_each_principal_has_a_rate_of_its_own(strict):
     assert (refused.headers["retry-after"], refused.headers["content-type"]) == ("1", "application/problem+json")
 
 
+def test_the_key_of_prometheus_reads_the_metrics_and_nothing_else(here):
+    api = dataclasses.replace(GENEROUS, metrics_key="a key of sixteen characters or more")
+    with running(Serving(here.settings, api, here.store, here.database_url)) as scraped:
+        scraped.to("viewer")  # from here on there is somebody to keep others out for
+        key, other = ({"Authorization": f"Bearer {one}"} for one in (api.metrics_key, "another key as long as it"))
+        assert scraped("/metrics", headers=key).status_code == 200
+        assert scraped("/metrics", headers=other).status_code == 401
+        assert {scraped(path, headers=key).status_code for path in ("/status", "/api/v1/auth/me", "/drops")} == {401}
+
+
 def test_probes_are_never_limited(strict):
     assert {strict("/api/v1/health/live").status_code for _ in range(6)} == {200}
 

@@ -14,7 +14,7 @@ from lastmile.serving.problems import Unavailable
 from lastmile.serving.state import SECONDS, Serving
 from lastmile.store import Store
 from lastmile.store.stored_object import translated_errors
-from lastmile.warehouse.migrate import is_current
+from lastmile.warehouse.migrate import is_current, newest_revision, revision_of
 
 
 async def ready(here: Serving) -> dict[str, str]:
@@ -41,12 +41,22 @@ def _database(here: Serving) -> dict[str, str]:
         with here.reading(SECONDS) as connection:
             ledger.answers(connection)
             seconds = last_heartbeat_seconds(connection)
-        if not is_current(here.database_url):
-            raise Unavailable("the database is not ready: it has other migrations than this code; restart with `up`")
+        migrations = _migrations(here.database_url)
     except (Error, PoolTimeout, UserError) as error:
         raise Unavailable(f"the database is not ready: {error}") from None
     away = seconds is None or seconds > AWAY_SECONDS
-    return {"database": "ready", "migrations": "ready", "daemon": "away" if away else "ready"}
+    return {"database": "ready", "migrations": migrations, "daemon": "away" if away else "ready"}
+
+
+def _migrations(url: str) -> str:
+    """`newer` in the middle of an upgrade: the processes that are there go on until they are replaced."""
+    if is_current(url):
+        return "ready"
+    if revision_of(url) > newest_revision():
+        return "newer"
+    raise Unavailable(
+        "the database is not ready: migrations are pending; `lastmile migrate` applies them, `up` as well"
+    )
 
 
 def _store(store: Store) -> None:

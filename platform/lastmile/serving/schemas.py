@@ -109,7 +109,7 @@ class Ready(BaseModel):
     """What was tried."""
 
     database: str
-    migrations: str
+    migrations: str = Field(description="`ready`, or `newer`: newer code has migrated the database, as in an upgrade")
     daemon: str = Field(description="Dagster's: `ready` or `away`; without it nothing is ingested")
     store: str
 

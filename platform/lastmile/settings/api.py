@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from lastmile.errors import UserError
-from lastmile.settings.group import at_least, begins_with, load, variable
+from lastmile.settings.group import at_least, begins_with, load, longer_than, variable
 
 
 def _rate(text: str) -> str | None:
@@ -72,6 +72,13 @@ class ApiSettings:
         "LASTMILE_CORS_ORIGINS", "Browser apps of other sites that may call the API, separated by commas.", ()
     )
     sign_in: SignIn | None = None
+    metrics_key: str | None = variable(
+        "LASTMILE_METRICS_KEY",
+        "What Prometheus sends as its bearer token, and may read `/metrics` with and nothing else.",
+        None,
+        secret=True,
+        check=longer_than(15),
+    )
     public_url: str | None = variable(
         "LASTMILE_PUBLIC_URL", "How the API is reached from outside.", None, check=begins_with("https://", "http://")
     )

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psycopg
 
+from lastmile import telemetry
 from lastmile.errors import UserError
 from lastmile.operations.backup import log as archive
 from lastmile.operations.backup.history import objects_alone, record_archive
@@ -28,6 +29,7 @@ from lastmile.operations.backup.snapshots import take
 from lastmile.settings import Settings
 from lastmile.settings.backup import BackupSettings
 from lastmile.settings.group import load
+from lastmile.settings.start import check_at_start
 from lastmile.store import open_store
 from lastmile.telemetry.spans import span
 from lastmile.warehouse.connections import connect, database_url, libpq_environment
@@ -187,7 +189,8 @@ def memory_of(settings: Settings) -> Path:
 
 
 def _main() -> int:
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    check_at_start()
+    telemetry.start("archiver")
     settings, backup = Settings.from_environment(), load(BackupSettings)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())

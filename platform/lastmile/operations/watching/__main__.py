@@ -5,12 +5,11 @@ it is at. One that hangs ends itself: what keeps it up starts it again.
 """
 
 import argparse
+import logging
 import os
 import signal
 import sys
 import threading
-import traceback
-from datetime import UTC, datetime
 
 from lastmile import telemetry
 from lastmile.errors import UserError
@@ -22,6 +21,8 @@ from lastmile.settings.alerts import AlertSettings, PlatformLimits
 from lastmile.settings.group import load
 from lastmile.settings.start import check_at_start
 from lastmile.warehouse.connections import database_url
+
+log = logging.getLogger(__name__)
 
 #: No look lasts so long.
 _HANGS_SECONDS = 300.0
@@ -35,7 +36,7 @@ def watch(port: int, addresses: Addresses, host: str = HOST) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     database_url(settings)  # is given, whether it answers or not
-    watcher = Watcher(Watched(settings, alerting, load(PlatformLimits), addresses), say)
+    watcher = Watcher(Watched(settings, alerting, load(PlatformLimits), addresses), log.info)
     serve(settings, port, host)
     while not stop.is_set():
         hanging = threading.Timer(_HANGS_SECONDS, os._exit, [_HUNG])
@@ -44,13 +45,9 @@ def watch(port: int, addresses: Addresses, host: str = HOST) -> None:
         try:
             watcher.look()
         except Exception:  # the next look may do better, and a watcher that is gone warns of nothing
-            say(traceback.format_exc())
+            log.exception("a look failed")
         hanging.cancel()
         stop.wait(alerting.seconds)
-
-
-def say(line: str) -> None:
-    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

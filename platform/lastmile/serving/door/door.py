@@ -43,6 +43,7 @@ SECURITY_HEADERS = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+METRICS = "/metrics"
 _PROBES = ("/api/v1/health/", "/health", "/ready")
 
 
@@ -112,7 +113,10 @@ class Door:
         length = headers.get(b"content-length", b"0")
         if not _is_streamed(scope) and length.isdigit() and int(length) > most:
             return problem(413, too_large(most))
-        if credential := credential_of(headers):
+        credential = credential_of(headers)
+        if credential and self._is_scraper(scope, credential):
+            scope["is_scraper"] = True
+        elif credential:
             try:
                 scope["principal"] = await self._principal(credential)
             except (psycopg.Error, PoolTimeout) as error:
@@ -125,6 +129,12 @@ class Door:
                     headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
                 )
         return await self._limited(scope)
+
+    def _is_scraper(self, scope: Scope, credential: str) -> bool:
+        key = self._here.api.metrics_key
+        return (
+            key is not None and scope["path"] == METRICS and secrets.compare_digest(credential.encode(), key.encode())
+        )
 
     async def _principal(self, credential: str) -> Principal | None:
         known, found = self._identities.remembered(credential)

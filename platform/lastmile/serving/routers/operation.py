@@ -34,7 +34,9 @@ router = APIRouter(tags=["operation"])
 
 
 def monitoring(request: Request, here: Here) -> None:
-    """Lets in who may read, and this machine's own addresses while there is no user."""
+    """Lets in who may read, Prometheus by its key, and this machine's own addresses while there is no user."""
+    if request.scope.get("is_scraper"):
+        return
     principal = request.scope.get("principal")
     if principal is None and is_local(request):
         with here.reading() as connection:
