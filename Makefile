@@ -50,7 +50,7 @@ images: $(INSTALLED) ## build both images and run them up to a prediction; needs
 deploy-checks: $(INSTALLED) $(CHECKS)/.installed ## images, chart, Terraform and workflows, by the tools that know them
 	@.venv/bin/pytest tests/deploy --ignore tests/deploy/test_serving_environment.py
 
-audit: $(CHECKS)/.installed ## faults in our code (bandit), and known ones in what is installed (pip-audit; needs pypi.org)
+audit: $(CHECKS)/.installed ## faults in our code (bandit), and known ones in what is installed (pip-audit; needs the internet)
 	@$(CHECKS)/.venv-audit/bin/python $(CHECKS)/bandit_findings.py platform/lastmile assets
 	@.venv/bin/uv export --quiet --frozen --no-emit-project --no-default-groups --all-extras --format requirements-txt -o $(CHECKS)/locked.txt
 	@$(CHECKS)/.venv-audit/bin/pip-audit --strict --requirement $(CHECKS)/locked.txt --no-deps --disable-pip --progress-spinner off
