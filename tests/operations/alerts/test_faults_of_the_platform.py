@@ -187,15 +187,23 @@ def test_drops_that_wait_are_an_alert_by_number_and_one_by_age(site, connection,
     assert sorted(titles()) == ["[warning] over: backlog: visits", "[warning] over: lag: visits"]
 
 
+def test_what_is_wrong_with_a_migrated_database_is_not_passed_over_as_pending_migrations(connection, here):
+    connection.execute("ALTER TABLE operations.backups RENAME COLUMN ended_at TO finished_at")
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        here.pass_by(1)
+
+
 def test_a_backup_that_is_old_is_one_alert_until_the_next_one(connection, titles):
-    connection.execute("CREATE TABLE operations.backups (id int, state text, ended_at timestamptz)")
+    def backup(name, ended, error=None):
+        row = "INSERT INTO operations.backups (id, kind, ended_at, error) VALUES (%s, 'full', now() - %s::interval, %s)"
+        connection.execute(row, [name, ended, error])
+
     assert titles() == []
-    connection.execute("INSERT INTO operations.backups VALUES (1, 'complete', now() - interval '3 days')")
-    connection.execute("INSERT INTO operations.backups VALUES (2, 'failed', now())")
+    backup("old", "3 days")
+    backup("failed", "0", "the store is away")
     assert titles() == ["[warning] backup_too_old: platform"]
-    connection.execute("INSERT INTO operations.backups VALUES (3, 'complete', now())")
+    backup("new", "0")
     assert titles() == ["[warning] over: backup_too_old: platform"]
-    connection.execute("DROP TABLE operations.backups")
 
 
 def test_a_disk_that_is_nearly_full_is_one_alert_until_there_is_room(here, titles):

@@ -38,6 +38,7 @@ from lastmile.operations.watching.spool import Spool
 from lastmile.settings import Settings
 from lastmile.settings.alerts import AlertSettings, PlatformLimits
 from lastmile.warehouse.connections import connect, database_url
+from lastmile.warehouse.migrate import is_current
 
 if TYPE_CHECKING:
     from lastmile.operations.alerts.routing import Silence
@@ -105,6 +106,8 @@ class Watcher:
                 if connection.execute(_LOCK).fetchone() == (True,):
                     self._with_database(connection, {**found, "database_dead": [Reading(0)]})
         except (UndefinedTable, InvalidSchemaName, UndefinedColumn) as error:
+            if is_current(database_url(self._watched.settings)):
+                raise
             self._say(f"Postgres is not migrated yet: {str(error).splitlines()[0]}")
         except (OperationalError, UserError) as error:
             if self._spool.is_ours():

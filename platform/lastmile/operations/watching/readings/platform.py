@@ -8,6 +8,7 @@ from psycopg import Connection
 from lastmile.ledger.state import backlog
 from lastmile.operations.alerts.delivery.outbox import undelivered
 from lastmile.operations.alerts.rule import Reading
+from lastmile.operations.backup.history import newest as newest_backup
 from lastmile.operations.daemon import last_heartbeat_seconds
 
 #: Failures of the last days count, the newest of them at most.
@@ -31,9 +32,6 @@ _JOBS = """
         WHERE done.pipeline_name = failed.pipeline_name AND done.status = 'SUCCESS'), 0)
     GROUP BY pipeline_name
 """
-_BACKUP = """
-    SELECT extract(epoch FROM now() - max(ended_at))::float8 FROM operations.backups WHERE state = 'complete'
-"""
 #: Dagster's job of runs that materialize assets.
 _ASSETS = "__ASSET_JOB"
 
@@ -49,10 +47,8 @@ def platform(connection: Connection, store: str, now: datetime) -> Iterator[tupl
         yield "undelivered", Reading(row["seconds"], row["channel"], f"{row['messages']} messages: {row['error']}")
     if _exists(connection, "dagster.event_logs"):
         yield from _failures(connection)
-    if _exists(connection, "operations.backups"):
-        for (seconds,) in connection.execute(_BACKUP).fetchall():
-            if seconds is not None:  # where none was ever made, none is expected
-                yield "backup_too_old", Reading(seconds)
+    if backup := newest_backup(connection):  # where none was ever made, none is expected
+        yield "backup_too_old", Reading((now - backup["ended_at"]).total_seconds(), "", f"the newest is {backup['id']}")
 
 
 def _failures(connection: Connection) -> Iterator[tuple[str, Reading]]:
