@@ -45,9 +45,11 @@ def all_faults(environ: Mapping[str, str] = os.environ) -> list[str]:
 def check(environ: Mapping[str, str] = os.environ) -> None:
     """Raises UserError that names every fault, a line each."""
     found = all_faults(environ)
+    if len(found) == 1:
+        raise UserError(found[0])
     if found:
-        counted = "1 setting" if len(found) == 1 else f"{len(found)} settings"
-        raise UserError("\n  ".join([f"{counted} cannot be used; `lastmile config docs` lists all there are:", *found]))
+        many = f"{len(found)} settings cannot be used; `lastmile config docs` lists all there are:"
+        raise UserError("\n  ".join([many, *found]))
 
 
 def _declared(module: str) -> Iterator[type[Any]]:

@@ -22,7 +22,7 @@ from lastmile.settings.group import load
 from lastmile.settings.start import check_at_start
 from lastmile.warehouse.connections import database_url
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("lastmile.watcher")
 
 #: No look lasts so long.
 _HANGS_SECONDS = 300.0
