@@ -193,11 +193,12 @@ def test_every_metric_is_documented(scraped):
     assert {name for name in bare if name not in documented and f"{name}_total" not in documented} == set()
 
 
-def test_the_configuration_of_a_cluster_differs_in_its_addresses_only():
+def test_the_configuration_of_a_cluster_differs_in_its_addresses_and_the_key_of_the_api_only():
     one, many = (
         yaml.safe_load((PLACE / "prometheus" / name).read_text()) for name in ("one_machine.yml", "prometheus.yml")
     )
     for config in (one, many):
         for job in config["scrape_configs"]:
             del job["static_configs"]
+    assert many["scrape_configs"][1].pop("authorization") == {"credentials_file": "/run/secrets/metrics_key"}
     assert one == many

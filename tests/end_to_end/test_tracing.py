@@ -120,5 +120,5 @@ def test_a_drop_that_fails_has_the_error_in_its_trace(platform, collector):
     send(platform, BROKEN, "2019")
     (drop,) = wait_for(lambda: collector.named("ingest.drop", state="quarantined"), 900)
     assert "hhid" in drop.error
-    assert collector.way(drop)[0] == "serving.request"
+    assert wait_for(lambda: collector.way(drop)[0] == "serving.request", 120)  # the run it is part of ends later
     assert "quarantined" in platform.run("logs", "--drop", str(drop.attributes["drop"]), "--level", "warning")
