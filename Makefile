@@ -5,7 +5,7 @@ CHECKS = platform/deploy/checks
 # Whole files, handed out one at a time, the longest first; a third worker has the two cores while others wait for servers.
 PYTEST = .venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test test-all test-shard soak bench bench-quick bench-latency bench-serving dbt-ci openapi \
+.PHONY: help run test test-all test-shard soak day bench bench-quick bench-latency bench-serving dbt-ci openapi \
   images deploy-checks audit sbom lint clean
 
 help: ## show this
@@ -25,6 +25,9 @@ test-shard: $(INSTALLED) ## a part of the tests, for several machines: make test
 
 soak: $(INSTALLED) ## faults on histories of new seeds: make soak MINUTES=30 [SEED=1234]
 	@cd tests && ../.venv/bin/python -m faults.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+day: $(INSTALLED) ## a day of drops, requests and random kills, in less: make day [MINUTES=30] [SEED=7]
+	@cd tests && ../.venv/bin/python -m endurance --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
 bench: $(INSTALLED) ## beside other tools, and how cost grows: make bench [ONLY="peers growth"] [ROUNDS=3]
 	@.venv/bin/python -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS)) $(ONLY)
