@@ -81,6 +81,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding("database", False, str(error))
     yield _look("dagster", _dagster, settings)
     yield _look("alerts", _alerts, settings)
+    yield _look("backups", _backups, settings)
     yield _look("web UI", _web_ui, settings)
 
 
@@ -229,6 +230,20 @@ def _alerts(settings: Settings) -> str:
     if not known:
         return "no channel is configured, so alerts are listed only: `lastmile alerts list`, docs/alerts.md"
     return f"channels {', '.join(known)}; try them with `lastmile alerts test`"
+
+
+def _backups(settings: Settings) -> str:
+    from lastmile.operations.backup.catalogue import backups
+    from lastmile.operations.backup.repository import open_repository
+    from lastmile.settings.backup import BackupSettings
+    from lastmile.settings.group import load
+
+    backup = load(BackupSettings)
+    if backup.url is None:
+        return "none are made: LASTMILE_BACKUP_URL says where to, docs/backup.md"
+    if not (found := backups(open_repository(settings, backup))):
+        return f"{backup.url} has none yet: `lastmile backup` makes one"
+    return f"{backup.url} has {len(found)}, the newest of {found[-1].ended_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _web_ui(settings: Settings) -> str:
