@@ -57,7 +57,7 @@ def test_a_dagster_home_that_a_cluster_mounts_is_left_as_it_is(
     [
         ((), {}, "expected a command"),
         (("no-such-program",), {}, "cannot start no-such-program: No such file"),
-        (("true",), {"LASTMILE_DATABASE_URL": "mysql://db"}, "not the address of a Postgres"),
+        (("true",), {"LASTMILE_DATABASE_URL": "mysql://db"}, "expected it to begin with postgresql://"),
         (("true",), {"LASTMILE_DATABASE_URL": URL, "LASTMILE_PROFILE": "clusters"}, "expected cluster or single"),
     ],
 )

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from lastmile.orchestration.learning.shared import RETRIES
+from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
 
 DAYS_KEY = dg.AssetKey(["operations", "days"])
@@ -21,6 +22,7 @@ _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_
     group_name="operations",
     kinds={"postgres"},
     retry_policy=RETRIES,
+    pool=WAREHOUSE,
     metadata={"dagster/table_name": "figures.drops"},
 )
 def daily_figures(context: dg.AssetExecutionContext, platform: Platform) -> None:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from lastmile.operations.exports import Export
 from lastmile.orchestration.learning.shared import RETRIES, relation_key
+from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
 
 GROUP = "exports"
@@ -22,6 +23,7 @@ def export_asset(export: Export) -> dg.AssetsDefinition:
         kinds={"postgres" if export.format == "table" else export.format},
         owners=[export.owner],
         retry_policy=RETRIES,
+        pool=WAREHOUSE,
         metadata={"target": export.to or "own store", "personal columns": ", ".join(export.personal) or "none"},
     )
     def exported(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only

@@ -8,6 +8,7 @@ import dagster as dg
 from lastmile.learning.declarations.loading import Declared
 from lastmile.learning.declarations.weekly_report import Week, WeeklyReport
 from lastmile.orchestration.learning.shared import REPORTS, RETRIES, report_key, source_code, tags
+from lastmile.orchestration.pools import WAREHOUSE
 from lastmile.orchestration.resources import Platform
 from lastmile.orchestration.scheduled.days import DAYS_KEY
 
@@ -30,6 +31,7 @@ def weekly_asset(declared: Declared[WeeklyReport]) -> dg.AssetsDefinition:
         tags=tags(declared),
         code_version=declared.code_version,
         retry_policy=RETRIES,
+        pool=WAREHOUSE,
         metadata=source_code(declared),
     )
     def edition(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare name only
