@@ -37,7 +37,8 @@ def test_an_entry_says_what_it_means_how_to_see_it_and_what_to_do(entry):
 
 
 @pytest.fixture
-def installation(site, settings, monkeypatch):
+def installation(site, settings, monkeypatch, tmp_path):
+    monkeypatch.setenv("LASTMILE_BACKUP_URL", (tmp_path / "backups").as_uri())
     monkeypatch.setenv("LASTMILE_STORE_URL", site.store.url)
     monkeypatch.setenv("COLUMNS", "160")
     return site
@@ -76,3 +77,19 @@ def test_the_commands_of_bad_share_show_the_cause_and_mend_it(installation, sett
         assert code == 0, said
         here.pass_by(10)
     assert hook.titles[1:] == ["[warning] over: bad_share: visits 2019"]
+
+
+def test_the_command_of_backup_too_old_mends_it(installation, settings):
+    declare(installation.database_url, installation.contract, Route(channels=("team",)))
+    installation.connection.execute(
+        "INSERT INTO operations.backups (id, kind, ended_at) VALUES ('old', 'full', now() - interval '3 days')"
+    )
+    with webhook() as hook:
+        here = watch(settings, f"team={hook.address}")
+        here.pass_by(10)
+        assert hook.titles == ["[warning] backup_too_old: platform"]
+        (mend,) = commands("backup_too_old", 1)
+        code, said = run(mend)
+        assert code == 0, said
+        here.pass_by(10)
+    assert hook.titles[1:] == ["[warning] over: backup_too_old: platform"]
