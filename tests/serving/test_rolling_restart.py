@@ -18,7 +18,7 @@ from api_process import ApiProcess, api_process
 from end_to_end.installation import wait_for
 from fields import FIELDS, YIELD
 from learned import learned
-from sending import GOOD, RECORDS, ingested
+from sending import GOOD, RECORDS, all_written, ingested, until
 from visits import HEADER, Site
 
 from lastmile.access import keys
@@ -147,6 +147,7 @@ def test_a_rolling_restart_under_load_refuses_nothing_and_loses_nothing(
                 time.sleep(1)
                 clients.stop()
                 assert listens(third)
+                until(lambda: all_written(site))  # by the third, as long as it lives
         ingested(site)
     assert first_ended == -signal.SIGTERM
     assert {status for status in clients.answered if status >= 400} == set(), clients.answered
