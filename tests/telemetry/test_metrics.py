@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry
 from lastmile.telemetry.metrics import MOST, Work
 from lastmile.telemetry.metrics_files import added_up, folder
 
-#: Forks `workers` processes, so many at once; each counts one span of seven rows, and every second one is killed.
+#: Forks `workers` processes, so many at once, which wait for one another; each counts one span of seven rows, and every
+#: second one is killed.
 WORKERS = """
 import os, signal, sys
 from lastmile.telemetry import metrics_files
@@ -19,16 +20,23 @@ from lastmile.telemetry.spans import span
 import prometheus_client, lastmile.telemetry.metrics
 workers, at_once = int(sys.argv[1]), int(sys.argv[2])
 for first in range(0, workers, at_once):
-    pids = []
+    pids, (ready, says_ready), (go, says_go) = [], os.pipe(), os.pipe()
     for number in range(first, min(first + at_once, workers)):
         if (pid := os.fork()) == 0:
+            os.close(says_go)
             metrics_files.start("run")
+            os.write(says_ready, b".")
+            os.read(go, 1)
             with span("ingest.load", dataset="crop", drop=number) as done:
                 done(rows=7, bytes=100)
             if number % 2:
                 os.kill(os.getpid(), signal.SIGKILL)
             os._exit(0)
         pids.append(pid)
+    for _ in pids:
+        os.read(ready, 1)
+    for end in (says_go, ready, says_ready, go):
+        os.close(end)
     for pid in pids:
         os.waitpid(pid, 0)
 """
