@@ -13,11 +13,14 @@ from contextlib import suppress
 import psutil
 from end_to_end.installation import Installation
 
+#: For a victim that is not there at the moment.
+_MOST_WAIT_SECONDS = 60.0
 SERVICES = ("code-server", "daemon", "webserver", "api", "watcher")
 _MODULES = {
     "lastmile.serving ": "api",
     "lastmile.operations.watching": "watcher",
     "lastmile.cli.progress": "progress",
+    "lastmile.orchestration.forks": "first-fork-server",
     "multiprocessing.resource_tracker": "resource-tracker",
 }
 
@@ -49,7 +52,9 @@ class Kills:
     def _kill(self) -> None:
         victim = self._random.choice((*SERVICES, "worker", "worker", "postgres", "connection"))
         with suppress(psutil.Error, OSError, ProcessLookupError):
-            found = self._processes(victim)
+            until = time.monotonic() + _MOST_WAIT_SECONDS
+            while not (found := self._processes(victim)) and time.monotonic() < until and not self._stopped.is_set():
+                time.sleep(0.2)  # a worker is there for seconds only
             if found:
                 os.kill(self._random.choice(found).pid, signal.SIGKILL)
                 self.done[victim] += 1
@@ -81,4 +86,6 @@ def kind_of(process: psutil.Process) -> str:
         return "worker"
     if name.startswith("postgres"):
         return "postgres"
-    return next((kind for module, kind in _MODULES.items() if module in words), name.replace(" ", "-"))
+    if name != "python":  # one that was forked bears its own name
+        return name.replace(" ", "-")
+    return next((kind for module, kind in _MODULES.items() if module in words), name)

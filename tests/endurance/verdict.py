@@ -18,7 +18,7 @@ GROWTH, SLACK_BYTES, SLACK_FILES = 1.2, 32 * 2**20, 8
 #: A run that is neither waiting nor at work would be older than any that is.
 STUCK_SECONDS = 900.0
 #: These are started when there is work and end by themselves.
-_FLEETING = {"worker", "resource-tracker", "lastmile"}
+_FLEETING = {"worker", "fork-server", "progress", "resource-tracker", "lastmile"}
 
 
 def faults_of_data(connection: psycopg.Connection[Any], sent: Field) -> list[str]:
