@@ -7,11 +7,17 @@ indexes, and copying the migrated database for every test 150 (docs/testing.md).
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
+from lastmile.warehouse.connections import dagster_url
 from lastmile.warehouse.migrate import migrate
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 TEMPLATE = "template_migrated"
 #: A table that has grown over this is truncated: deleting would leave dead rows for the next tests to read.
@@ -137,3 +143,13 @@ def _delete_rows(connection: psycopg.Connection) -> None:
             words = "TRUNCATE {} CASCADE" if size > SMALL_BYTES else "DELETE FROM {}"
             connection.execute(sql.SQL(words).format(sql.Identifier(schema, table)))
         connection.execute(_SEQUENCES.encode())
+
+
+@contextmanager
+def dagster_in_postgres(home: Path, url: str) -> "Iterator[DagsterInstance]":
+    """Dagster's own state in the test's database, where that of a platform is."""
+    from dagster import DagsterInstance
+
+    storage = {"storage": {"postgres": {"postgres_url": dagster_url(url)}}}
+    with DagsterInstance.local_temp(str(home), overrides=storage) as instance:
+        yield instance

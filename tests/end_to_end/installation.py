@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 import psutil
+import psycopg
 
+from lastmile.embedded import postgres
 from lastmile.embedded.database import database
 from lastmile.settings import Settings
 
@@ -98,6 +100,24 @@ class Installation:
                 os.killpg(process.pid, signal.SIGKILL)
         if self.processes():
             subprocess.run([LASTMILE, "down"], env=self.environment, timeout=120, capture_output=True, check=True)
+
+
+@contextmanager
+def small_sample_made(home: Path, seconds: float) -> Iterator[Installation]:
+    """A platform that is up and has made all that follows from a small sample."""
+    with Installation(home) as one:
+        said = home.parent / "up.log"
+        one.run("sample", "household_survey", "--size", "400", "--partitions", "2021-2022")
+        with said.open("w") as output:
+            one.start("up", output=output)
+        wait_for(lambda: "drops are ingested as they come" in said.read_text(), seconds)
+        yield one
+
+
+def rows(platform: Installation, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Of the home's own Postgres, which is up. Raises psycopg's errors."""
+    with psycopg.connect(postgres.running(platform.home / "postgres") or "", autocommit=True) as connection:
+        return connection.execute(query, values).fetchall()
 
 
 def wait_for(condition: Any, seconds: float = 300, every: float = 0.2) -> Any:

@@ -8,7 +8,7 @@ import time
 import psutil
 import psycopg
 import pytest
-from end_to_end.installation import Installation, wait_for
+from end_to_end.installation import rows, small_sample_made, wait_for
 
 from lastmile.embedded import postgres
 from lastmile.operations.audit import violations
@@ -29,19 +29,8 @@ UNDER_WAY = """
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory):
-    """A platform that is up and has made all that follows from a small sample."""
-    with Installation(tmp_path_factory.mktemp("restarts") / "home") as one:
-        said = one.home.parent / "up.log"
-        one.run("sample", "household_survey", "--size", "400", "--partitions", "2021-2022")
-        with said.open("w") as output:
-            one.start("up", output=output)
-        wait_for(lambda: "drops are ingested as they come" in said.read_text(), 900)
+    with small_sample_made(tmp_path_factory.mktemp("restarts") / "home", 900) as one:
         yield one
-
-
-def rows(platform, query, *values):
-    with psycopg.connect(postgres.running(platform.home / "postgres"), autocommit=True) as connection:
-        return connection.execute(query, values).fetchall()
 
 
 def drops(platform, seed):

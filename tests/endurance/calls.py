@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import httpx
 from endurance.field import DATASET, PARTITION, Field
+from endurance.repeating import Repeating
 
 #: How long a caller tries one request; the offline client tries for ever.
 PATIENCE_SECONDS = 60.0
@@ -36,31 +37,23 @@ class Callers:
         self._http = httpx.Client(
             base_url=f"{address}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_SECONDS
         )
-        self._stopped, self._lock = threading.Event(), threading.Lock()
+        self._lock = threading.Lock()
         kinds: list[tuple[Callable[[], None], float]] = [
             (self._record, 0.35),
             (self._predict, 0.35),
             (self._read, 0.28),
             (self._file, 0.02),
         ]
-        self._threads = [
-            threading.Thread(target=self._repeat, args=(call, per_second * share)) for call, share in kinds
-        ]
+        self._repeating = [Repeating(call, _pauses(per_second * share)) for call, share in kinds]
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        for one in self._repeating:
+            one.start()
 
     def stop(self) -> None:
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join()
+        for one in self._repeating:
+            one.stop()
         self._http.close()
-
-    def _repeat(self, call: Callable[[], None], per_second: float) -> None:
-        rng = random.Random(per_second)
-        while not self._stopped.wait(rng.expovariate(per_second)):
-            call()
 
     def _record(self) -> None:
         with self._lock:
@@ -110,3 +103,9 @@ class Callers:
         with self._lock:
             self.answers.counts[kind] += 1
             self.answers.seconds.append(seconds)
+
+
+def _pauses(per_second: float) -> Callable[[], float]:
+    """As of callers who know nothing of one another; the same each time."""
+    rng = random.Random(per_second)
+    return lambda: rng.expovariate(per_second)

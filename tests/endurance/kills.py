@@ -5,13 +5,13 @@ import os
 import random
 import re
 import signal
-import threading
 import time
 from collections import Counter
 from contextlib import suppress
 
 import psutil
 from end_to_end.installation import Installation
+from endurance.repeating import Repeating
 
 #: For a victim that is not there at the moment.
 _MOST_WAIT_SECONDS = 60.0
@@ -29,31 +29,22 @@ class Kills:
     """Kills one at a time, on average every `seconds`, until `stop`. What was killed is counted in `done`."""
 
     def __init__(self, platform: Installation, seconds: float, seed: int) -> None:
-        self._platform, self._seconds, self._random = platform, seconds, random.Random(seed)
+        self._platform, self._random = platform, random.Random(seed)
         self.done: Counter[str] = Counter()
         #: Seconds since the start, and what.
         self.at: list[tuple[float, str]] = []
         self._since = time.monotonic()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._repeat)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _repeat(self) -> None:
         # What dies again and again within a minute of its start is given up by `up`, rightly: not so often.
-        while not self._stopped.wait(self._seconds * self._random.uniform(0.5, 1.5)):
-            self._kill()
+        self._repeating = Repeating(self._kill, lambda: seconds * self._random.uniform(0.5, 1.5))
+        self.start, self.stop = self._repeating.start, self._repeating.stop
 
     def _kill(self) -> None:
         victim = self._random.choice((*SERVICES, "worker", "worker", "postgres", "connection"))
         with suppress(psutil.Error, OSError, ProcessLookupError):
             until = time.monotonic() + _MOST_WAIT_SECONDS
-            while not (found := self._processes(victim)) and time.monotonic() < until and not self._stopped.is_set():
+            while (
+                not (found := self._processes(victim)) and time.monotonic() < until and not self._repeating.is_stopped
+            ):
                 time.sleep(0.2)  # a worker is there for seconds only
             if found:
                 os.kill(self._random.choice(found).pid, signal.SIGKILL)

@@ -1,7 +1,6 @@
 """What the platform uses and holds, sampled through the day."""
 
 import json
-import threading
 import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ import psutil
 import psycopg
 from end_to_end.installation import Installation
 from endurance.kills import kind_of, processes
+from endurance.repeating import Repeating
 
 from lastmile.embedded import postgres
 
@@ -42,25 +42,18 @@ class Measuring:
     """Samples every `seconds` until `stop`; each is a line of `file` at once."""
 
     def __init__(self, platform: Installation, file: Path, seconds: float) -> None:
-        self._platform, self._file, self._seconds = platform, file, seconds
+        self._platform, self._file = platform, file
         self.samples: list[Sample] = []
-        self._since, self._stopped = time.monotonic(), threading.Event()
-        self._thread = threading.Thread(target=self._repeat)
+        self._since = time.monotonic()
+        self._file.write_text("")
+        repeating = Repeating(self._note, lambda: seconds)
+        self.start, self.stop = repeating.start, repeating.stop
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _repeat(self) -> None:
-        with self._file.open("w") as lines:
-            while not self._stopped.wait(self._seconds):
-                sample = self._sample()
-                self.samples.append(sample)
-                lines.write(json.dumps(asdict(sample)) + "\n")
-                lines.flush()
+    def _note(self) -> None:
+        sample = self._sample()
+        self.samples.append(sample)
+        with self._file.open("a") as lines:
+            lines.write(json.dumps(asdict(sample)) + "\n")
 
     def _sample(self) -> Sample:
         memory: dict[str, int] = defaultdict(int)

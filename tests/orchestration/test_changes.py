@@ -3,19 +3,18 @@
 import dagster as dg
 import pytest
 from dagster_private import BulkActionStatus, InstigatorStatus, PartitionBackfill, add_tick, create_run_for_test
+from databases import dagster_in_postgres
 from visits import HEADER, VISITS
 
 from lastmile.ingestion.discovery.listing import discover
 from lastmile.ledger import request_reingest
 from lastmile.orchestration.runs.changes import standing
-from lastmile.warehouse.connections import connect, dagster_url
+from lastmile.warehouse.connections import connect
 
 
 @pytest.fixture
 def instance(tmp_path, database_url):
-    """Dagster's own state in the test's database, where that of a platform is."""
-    storage = {"storage": {"postgres": {"postgres_url": dagster_url(database_url)}}}
-    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=storage) as instance:
+    with dagster_in_postgres(tmp_path, database_url) as instance:
         yield instance
 
 

@@ -1,12 +1,12 @@
 """Scrapes of an exporter on this test's database, with Dagster's tables in it."""
 
-import dagster as dg
 import pytest
+from databases import dagster_in_postgres
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from lastmile.operations.metrics.exporter import registry
-from lastmile.warehouse.connections import connect, dagster_url
+from lastmile.warehouse.connections import connect
 
 
 class Scrape(dict):
@@ -39,9 +39,7 @@ def scrape(scraping):
 
 @pytest.fixture
 def instance(tmp_path, database_url):
-    """Dagster's own state in the test's database, where that of a platform is."""
-    storage = {"storage": {"postgres": {"postgres_url": dagster_url(database_url)}}}
-    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=storage) as instance:
+    with dagster_in_postgres(tmp_path, database_url) as instance:
         yield instance
 
 

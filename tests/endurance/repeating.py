@@ -1,0 +1,28 @@
+"""Work that goes on next to other work, in a thread of its own."""
+
+import threading
+from collections.abc import Callable
+
+
+class Repeating:
+    """Calls `work` after each pause of `seconds()`, from `start` until `stop`."""
+
+    def __init__(self, work: Callable[[], None], seconds: Callable[[], float]) -> None:
+        self._work, self._seconds = work, seconds
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._repeat)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    def _repeat(self) -> None:
+        while not self._stopped.wait(self._seconds()):
+            self._work()
