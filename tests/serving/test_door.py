@@ -37,7 +37,7 @@ def test_each_principal_has_a_rate_of_its_own(strict):
 def test_the_key_of_prometheus_reads_the_metrics_and_nothing_else(here):
     api = dataclasses.replace(GENEROUS, metrics_key="a key of sixteen characters or more")
     with running(Serving(here.settings, api, here.store, here.database_url)) as scraped:
-        scraped.to("viewer")  # from here on there is somebody to keep others out for
+        scraped.to("viewer")  # from here on others are kept out
         key, other = ({"Authorization": f"Bearer {one}"} for one in (api.metrics_key, "another key as long as it"))
         assert scraped("/metrics", headers=key).status_code == 200
         assert scraped("/metrics", headers=other).status_code == 401

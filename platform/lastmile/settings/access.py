@@ -8,7 +8,8 @@ from lastmile.settings.group import variable
 _SHORTEST = 32
 
 
-def _length(secret: str) -> str | None:
+def hard_to_guess(secret: str) -> str | None:
+    """A check of a variable: what is expected of a secret that is too short."""
     if len(secret) >= _SHORTEST:
         return None
     return (
@@ -26,5 +27,5 @@ class AccessSettings:
         "What tokens and API keys are signed with, in every process; the file `secret` of the home if not set.",
         None,
         secret=True,
-        check=_length,
+        check=hard_to_guess,
     )

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from lastmile.errors import UserError
-from lastmile.settings.group import at_least, begins_with, load, longer_than, variable
+from lastmile.settings.access import hard_to_guess
+from lastmile.settings.group import at_least, begins_with, load, variable
 
 
 def _rate(text: str) -> str | None:
@@ -77,7 +78,7 @@ class ApiSettings:
         "What Prometheus sends as its bearer token, and may read `/metrics` with and nothing else.",
         None,
         secret=True,
-        check=longer_than(15),
+        check=hard_to_guess,
     )
     public_url: str | None = variable(
         "LASTMILE_PUBLIC_URL", "How the API is reached from outside.", None, check=begins_with("https://", "http://")

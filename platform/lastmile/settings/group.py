@@ -67,11 +67,6 @@ def at_least(least: float) -> Check:
     return lambda value: None if value >= least else f"expected a number of {least:g} or more"
 
 
-def longer_than(least: int) -> Check:
-    """Texts of more characters than that, so that they are not guessed."""
-    return lambda value: None if len(value) > least else f"expected more than {least} characters"
-
-
 def one_of(*names: str) -> Check:
     """One of these names."""
     return lambda value: None if value in names else f"expected {' or '.join(names)}"

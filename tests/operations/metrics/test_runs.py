@@ -1,4 +1,4 @@
-"""Runs, steps and ticks: each that ends is counted once, whoever ran it, and how it stands now is shown."""
+"""Runs, steps and ticks: each that ends is counted once, whichever process ran it, and how it stands now is shown."""
 
 import json
 import time

@@ -27,7 +27,7 @@ _BLOCK = 2**20
 
 
 @dataclass(frozen=True)
-class Taken:
+class Streamed:
     """What pg_basebackup gave: the parts, its own manifest, and where in the log."""
 
     parts: tuple[str, ...]
@@ -43,7 +43,7 @@ class NoSummaries(Exception):
     """The server does not know any more, or not yet, what has changed since the earlier backup."""
 
 
-def take(repository: Repository, url: str, name: str, earlier: bytes | None, progress: Progress) -> Taken:
+def take(repository: Repository, url: str, name: str, earlier: bytes | None, progress: Progress) -> Streamed:
     """Back the cluster up; with the manifest of an `earlier` backup, only what has changed since.
 
     Raises NoSummaries where that is not known, UserError where the server or the store fails.
@@ -68,7 +68,7 @@ def take(repository: Repository, url: str, name: str, earlier: bytes | None, pro
                 _fail(said.read().decode(errors="replace"))
     found = json.loads(tar.manifest)
     span = found["WAL-Ranges"][-1]
-    return Taken(
+    return Streamed(
         tuple(parts), tar.count, bytes(tar.manifest), span["Timeline"], span["Start-LSN"], span["End-LSN"],
         str(found["System-Identifier"]),
     )  # fmt: skip

@@ -82,11 +82,11 @@ def _database(
     folder = f"{BACKUPS}/{backup_id}"
     if kind == "logical":
         parts, size = logical.export(repository, url, folder, progress)
-        taken, manifest = None, None
+        streamed, manifest = None, None
     else:
-        taken, earlier = _base(repository, url, folder, earlier, progress)
-        parts, size = taken.parts, taken.size
-        manifest = repository.put_public(f"{folder}/manifest", taken.manifest)
+        streamed, earlier = _base(repository, url, folder, earlier, progress)
+        parts, size = streamed.parts, streamed.size
+        manifest = repository.put_public(f"{folder}/manifest", streamed.manifest)
     home = repository.put(f"{folder}/home", json.dumps(_home(settings)).encode())
     return Backup(
         id=backup_id,
@@ -102,13 +102,17 @@ def _database(
         is_encrypted=bool(repository.seal.recipients),
         home=home,
         manifest=manifest,
-        **({} if taken is None else {name: getattr(taken, name) for name in ("timeline", "start", "end", "system")}),
+        **(
+            {}
+            if streamed is None
+            else {name: getattr(streamed, name) for name in ("timeline", "start", "end", "system")}
+        ),
     )
 
 
 def _base(
     repository: Repository, url: str, folder: str, earlier: Backup | None, progress: Progress
-) -> tuple[base.Taken, Backup | None]:
+) -> tuple[base.Streamed, Backup | None]:
     """What has changed since the earlier backup; everything where the server does not know what has."""
     if earlier is not None and earlier.manifest is not None:
         with suppress(base.NoSummaries):
