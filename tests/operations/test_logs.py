@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from lastmile.operations.logs.files import LogFiles
-from lastmile.operations.logs.line import Line, Wanted
 
 from lastmile.errors import UserError
+from lastmile.operations.logs.files import LogFiles
+from lastmile.operations.logs.line import Line, Wanted
 from lastmile.orchestration.gathered_logs import gathered
 from lastmile.settings import Settings
 from lastmile.telemetry.spans import Place, continuing

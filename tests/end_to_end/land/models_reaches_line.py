@@ -1,11 +1,11 @@
 """Whether a household's value per person reaches the line, from its land and animals."""
 
-from assets.household_survey.features.household_land import features
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from assets.household_survey.features.household_land import features
 from lastmile.learning import Classification, Model
 
 

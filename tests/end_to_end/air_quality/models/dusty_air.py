@@ -1,12 +1,12 @@
 """Whether the air of an hour is dusty, from the weather."""
 
-from assets.air_quality.features.air_hour import features
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from assets.air_quality.features.air_hour import features
 from lastmile.learning import Classification, Grouped, Model
 
 
