@@ -1,0 +1,1 @@
+"""What comes to the platform as events: from Kafka to windows and drops, exactly once."""
