@@ -1,6 +1,7 @@
 """What backups cost: time and bytes of a full and an incremental one, the log, the intake meanwhile, and a restore.
 
     python -m benchmarks.backup --megabytes 1024
+    python -m benchmarks.backup --losses 10   # only what is lost, each time the machine is lost at a random moment
 
 On a home of its own under the temporary folder, to a folder, encrypted. Times are of the clock; the CPU seconds next to
 them are of this process and its children.
@@ -8,7 +9,10 @@ them are of this process and its children.
 
 import argparse
 import os
+import random
 import resource
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import psycopg
 import pyrage
@@ -42,19 +47,26 @@ ROWS_PER_MEGABYTE = 3_700
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=1024)
-    megabytes = parser.parse_args().megabytes
+    parser.add_argument("--losses", type=int, default=0)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lastmile-backup-") as folder:
-        measure(Path(folder), megabytes)
+        if options.losses:
+            lose(Path(folder), options.losses)
+        else:
+            measure(Path(folder), options.megabytes)
+
+
+def installed(folder: Path, home: Path) -> tuple[Settings, BackupSettings]:
+    """An installation in the home, its backups next to it, encrypted."""
+    key = pyrage.x25519.Identity.generate()
+    (folder / "key").write_text(str(key))
+    store = (home / "store").as_uri()
+    settings = replace(Settings.from_environment(), home=home, given_database_url=None, store_url=store)
+    return settings, BackupSettings((folder / "backups").as_uri(), (str(key.to_public()),), folder / "key")
 
 
 def measure(folder: Path, megabytes: int) -> None:
-    key = pyrage.x25519.Identity.generate()
-    (folder / "key").write_text(str(key))
-    home = folder / "home"
-    settings = replace(
-        Settings.from_environment(), home=home, given_database_url=None, store_url=(home / "store").as_uri()
-    )
-    backup = BackupSettings((folder / "backups").as_uri(), (str(key.to_public()),), folder / "key")
+    settings, backup = installed(folder, folder / "home")
     repository, store = open_repository(settings, backup), open_store(settings)
     with postgres.started(settings.postgres_folder) as url:
         migrate(url)
@@ -97,6 +109,43 @@ def restored(settings: Settings, repository: Repository, folder: Path) -> None:
         print(f"  {made.bytes / 1e6:,.0f} MB and {made.segments} segments of the log")
 
 
+def lose(folder: Path, times: int) -> None:
+    """A row is committed every 20 ms; archiver and Postgres are killed, the home removed; how much is not restored?"""
+    seconds = []
+    for number in range(times):
+        here = folder / str(number)
+        here.mkdir()
+        seconds.append(_lost(here, 10 + random.Random(number).uniform(0, 20)))  # noqa: S311 - no secret
+        print(f"loss {number + 1}: the last {seconds[-1]:.1f} s of commits", flush=True)
+        shutil.rmtree(here)
+    print(f"lost: median {median(seconds):.1f} s, at most {max(seconds):.1f} s of {times}")
+
+
+def _lost(folder: Path, after: float) -> float:
+    settings, backup = installed(folder, folder / "home")
+    repository, store = open_repository(settings, backup), open_store(settings)
+    with postgres.started(settings.postgres_folder) as url:
+        migrate(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE raw.moments (at timestamptz)")
+            back_up(settings, backup, repository, store, url, "full")
+            with archiver(settings, backup, url, signal.SIGKILL):
+                ends, last = time.monotonic() + after, None
+                while time.monotonic() < ends:
+                    last = connection.execute("INSERT INTO raw.moments VALUES (now()) RETURNING at").fetchone()
+                    time.sleep(0.02)
+        server = int(next(settings.postgres_folder.rglob("postmaster.pid")).read_text().splitlines()[0])
+        os.kill(server, signal.SIGKILL)
+    shutil.rmtree(settings.home)
+    target = target_settings(settings, folder / "again", None)
+    restore(target, repository, backups(repository)[-1], None, "then", silent)
+    with postgres.started(target.postgres_folder) as url, psycopg.connect(url) as connection:
+        ((there,),) = connection.execute("SELECT max(at) FROM raw.moments").fetchall()
+    if last is None:
+        raise ValueError("nothing was committed before the loss")
+    return float((last[0] - there).total_seconds())
+
+
 @contextmanager
 def timed(what: str, rows: int = 0) -> Iterator[None]:
     before, since = _cpu(), time.perf_counter()
@@ -112,7 +161,9 @@ def nothing() -> Iterator[None]:
 
 
 @contextmanager
-def archiver(settings: Settings, backup: BackupSettings, url: str) -> Iterator[None]:
+def archiver(
+    settings: Settings, backup: BackupSettings, url: str, ended_by: signal.Signals = signal.SIGTERM
+) -> Iterator[None]:
     environment = {
         **os.environ,
         "LASTMILE_HOME": str(settings.home),
@@ -129,7 +180,7 @@ def archiver(settings: Settings, backup: BackupSettings, url: str) -> Iterator[N
     try:
         yield
     finally:
-        process.terminate()
+        os.killpg(process.pid, ended_by)
         process.wait()
     print(f"  the archiver: {_cpu() - before:.1f} CPU-s")
 

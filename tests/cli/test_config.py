@@ -1,6 +1,7 @@
 """`lastmile config` shows what is set and where it is from, and never a secret."""
 
 import json
+import os
 
 import pytest
 from commands import Commands
@@ -9,8 +10,10 @@ config = Commands("config")
 
 
 @pytest.fixture(autouse=True)
-def nothing_set(home):
-    return home
+def nothing_set(home, monkeypatch):
+    """But the home, whatever tests before have left."""
+    for name in [name for name in os.environ if name.startswith("LASTMILE_") and name != "LASTMILE_HOME"]:
+        monkeypatch.delenv(name)
 
 
 def test_show_names_value_and_source_and_hides_secrets(monkeypatch, tmp_path):

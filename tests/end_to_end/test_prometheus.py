@@ -80,9 +80,12 @@ def scraped(tmp_path_factory):
             key = one.run("keys", "create", "a device", "--role", "engineer", "--quiet").strip()
             loaded = wait_for(lambda: found.ask("lastmile_model_loaded and on (model) lastmile_predicted_rows"), 900, 2)
             model = dict(next(iter(loaded)))["model"]
-            for _ in range(4):
+
+            def counted():  # a rate needs a request after the first that was scraped
                 requested(api, key, url, model)
-            wait_for(lambda: found.ask("sum(rate(lastmile_predictions_total[1m])) > 0"))
+                return found.ask("sum(rate(lastmile_predictions_total[1m])) > 0")
+
+            wait_for(counted, every=2.5)
             yield found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,9 +16,9 @@ from lastmile.settings.backup import BackupSettings
 from lastmile.settings.group import load
 
 if TYPE_CHECKING:
-    from lastmile.embedded.restore import Restored
+    from lastmile.embedded.restore import Objects, Restored
     from lastmile.operations.backup.catalogue import Backup
-    from lastmile.operations.backup.repository import Repository
+    from lastmile.operations.backup.repository import Progress, Repository
 
 _MOST_SHOWN = 10
 
@@ -59,23 +59,35 @@ def restore(
     chosen = _chosen(repository, backup, wanted)
     mode = _mode(objects)
     with transfer(console) as progress:
-        if chosen.kind == "logical":
-            from lastmile.embedded.restore import load_export
-            from lastmile.warehouse.connections import database_url
-
-            made = load_export(settings, database_url(settings), repository, chosen, mode, progress)
-        else:
-            from lastmile.embedded.restore import restore as restore_home
-            from lastmile.embedded.restore import target_settings
-
-            home = into or settings.home.with_name(f"{settings.home.name}-restored-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-            target = target_settings(settings, home, load(Settings).store_url or None)
-            made = restore_home(target, repository, chosen, wanted, mode, progress)
+        made = _restored(settings, repository, chosen, wanted, into, mode, progress)
     report(console, made)
-    if chosen.kind != "logical":
+    if made.home != str(settings.home):
         console.print(f"look at it with  LASTMILE_HOME={made.home} lastmile status", highlight=False, soft_wrap=True)
     if made.agreement.faults:
         raise typer.Exit(1)
+
+
+def _restored(
+    settings: Settings,
+    repository: "Repository",
+    chosen: "Backup",
+    wanted: datetime | None,
+    into: Path | None,
+    mode: "Objects",
+    progress: "Progress",
+) -> "Restored":
+    """Into a new home; an export without `--into` into the database that LASTMILE_DATABASE_URL names, if it does."""
+    from lastmile.embedded.restore import load_export, restore_export, target_settings
+    from lastmile.embedded.restore import restore as restore_home
+
+    is_export = chosen.kind == "logical"
+    if is_export and into is None and settings.given_database_url:
+        return load_export(settings, settings.given_database_url, repository, chosen, mode, progress)
+    home = into or settings.home.with_name(f"{settings.home.name}-restored-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    target = target_settings(settings, home, load(Settings).store_url or None)
+    if is_export:
+        return restore_export(target, repository, chosen, mode, progress)
+    return restore_home(target, repository, chosen, wanted, mode, progress)
 
 
 def report(console: Console, made: "Restored") -> None:
@@ -123,7 +135,7 @@ def moment(text: str | None) -> datetime | None:
     return found
 
 
-def _mode(text: str) -> Literal["then", "newest", "keep"]:
+def _mode(text: str) -> "Objects":
     match text:
         case "then" | "newest" | "keep":
             return text

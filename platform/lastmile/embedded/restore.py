@@ -97,14 +97,37 @@ def restore(
     return made
 
 
+def restore_export(
+    target: Settings, repository: Repository, backup: Backup, objects: Objects = "then", progress: Progress = silent
+) -> Restored:
+    """A logical export into a new home with a cluster of its own. Raises UserError as `restore` does."""
+    _expect_known(backup)
+    with exclusive(target):
+        if not is_unfinished(target.home):
+            _expect_empty(open_store(target), objects)
+        begin_restore(target.home)
+        secret = {name: text for name, text in recovery.home_files(repository, backup).items() if name == "secret"}
+        _write_home(target, secret)  # not the password, which is of the other cluster
+        with postgres.started(target.postgres_folder) as url:
+            made = _loaded(target, url, repository, backup, objects, progress)
+        (target.home / "restore.json").write_text(json.dumps(asdict(made), default=str, indent=1))
+        end_restore(target.home)
+    return made
+
+
 def load_export(
     target: Settings, url: str, repository: Repository, backup: Backup, objects: Objects, progress: Progress
 ) -> Restored:
     """A logical export into an empty database at `url`, and the objects of its time."""
-    began = time.monotonic()
     _expect_known(backup)
-    store = open_store(target)
-    _expect_empty(store, objects)
+    _expect_empty(open_store(target), objects)
+    return _loaded(target, url, repository, backup, objects, progress)
+
+
+def _loaded(
+    target: Settings, url: str, repository: Repository, backup: Backup, objects: Objects, progress: Progress
+) -> Restored:
+    began, store = time.monotonic(), open_store(target)
     logical.load(repository, backup.parts, url, backup.bytes, progress)
     migrate(url)
     entries = [] if objects == "keep" else _entries(repository, backup.ended_at, objects)

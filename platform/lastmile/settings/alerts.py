@@ -55,6 +55,9 @@ class PlatformLimits:
     run_failures: int = variable(
         "LASTMILE_ALERTS_RUN_FAILURES", "Failures in a row of an asset or a job.", 3, check=at_least(1)
     )
+    tick_failures: int = variable(
+        "LASTMILE_ALERTS_TICK_FAILURES", "Failed ticks in a row of a sensor or schedule.", 3, check=at_least(1)
+    )
     disk_free: float = variable(
         "LASTMILE_ALERTS_DISK_FREE",
         "Share of the home's disk that is free, below which it is little.",
@@ -62,6 +65,9 @@ class PlatformLimits:
         check=at_least(0),
     )
     backup_hours: float = variable("LASTMILE_ALERTS_BACKUP_HOURS", "Age of the newest backup.", 26.0, check=at_least(0))
+    log_minutes: float = variable(
+        "LASTMILE_ALERTS_LOG_MINUTES", "Since the database's log was last archived.", 15.0, check=at_least(0)
+    )
     undelivered_minutes: float = variable(
         "LASTMILE_ALERTS_UNDELIVERED_MINUTES", "How long a message cannot be delivered.", 15.0, check=at_least(0)
     )

@@ -1,5 +1,6 @@
 """Each fault that a rule of the platform exists for: exactly one alert, one recovery; also while Postgres is dead."""
 
+import json
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg
@@ -19,6 +21,7 @@ from lastmile.embedded.processes import free_port
 from lastmile.operations.alerts import book
 from lastmile.operations.alerts.delivery import outbox
 from lastmile.operations.alerts.published import publish
+from lastmile.operations.backup.history import record_archive, record_drill
 from lastmile.settings import Settings
 
 ROUTE = Route(channels=("on-call",))
@@ -28,7 +31,10 @@ EVENTS = """
         timestamp timestamp DEFAULT now(), step_key text);
     CREATE TABLE dagster.runs (id bigint GENERATED ALWAYS AS IDENTITY, run_id text, pipeline_name text, status text,
         update_timestamp timestamp DEFAULT now());
-    CREATE TABLE dagster.daemon_heartbeats (daemon_type text, timestamp timestamptz)
+    CREATE TABLE dagster.daemon_heartbeats (daemon_type text, timestamp timestamptz);
+    CREATE TABLE dagster.instigators (selector_id text, status text);
+    CREATE TABLE dagster.job_ticks (id bigint GENERATED ALWAYS AS IDENTITY, selector_id text, status text,
+        timestamp timestamp DEFAULT now(), tick_body text)
 """
 GRPC = """
 import sys, time, grpc
@@ -204,6 +210,56 @@ def test_a_backup_that_is_old_is_one_alert_until_the_next_one(connection, titles
     assert titles() == ["[warning] backup_too_old: platform"]
     backup("new", "0")
     assert titles() == ["[warning] over: backup_too_old: platform"]
+
+
+def test_a_sensor_that_fails_three_times_in_a_row_is_one_alert_with_the_error_until_a_tick_succeeds(
+    connection, hook, titles
+):
+    connection.execute(EVENTS)
+    connection.execute("INSERT INTO dagster.instigators VALUES ('landing', 'DECLARED_IN_CODE')")
+
+    def tick(status, before=0):
+        body = {"job_name": "landing", "consecutive_failure_count": before, "error": {"message": "no such column"}}
+        connection.execute(
+            "INSERT INTO dagster.job_ticks (selector_id, status, tick_body) VALUES ('landing', %s, %s)",
+            [status, json.dumps(body)],
+        )
+
+    tick("FAILURE", before=1)
+    assert titles() == []
+    tick("FAILURE", before=2)
+    assert titles() == ["[warning] ticks_failing: landing"]
+    assert "no such column" in str(hook.received[-1])
+    tick("SUCCESS")
+    assert titles() == ["[warning] over: ticks_failing: landing"]
+
+
+def test_a_log_that_is_not_archived_is_one_alert_with_the_reason_until_it_is(connection, hook, titles):
+    record_archive(connection, "0/1", None, 0, None)
+    assert titles() == []
+    connection.execute("UPDATE operations.log_archive SET archived_at = now() - interval '1 hour'")
+    record_archive(connection, "0/1", None, 5, "the store of backups is full")
+    assert titles() == ["[critical] log_not_archived: platform"]
+    assert "the store of backups is full" in str(hook.received[-1])
+    record_archive(connection, "0/2", None, 0, None)
+    connection.execute("UPDATE operations.log_archive SET archived_at = now() + interval '1 hour'")  # the watcher's now
+    assert titles() == ["[critical] over: log_not_archived: platform"]
+
+
+def test_a_drill_that_failed_is_one_alert_until_one_succeeds(connection, titles):
+    def drilled(error=None, faults=()):
+        empty = dict.fromkeys(("backup", "target", "recovered_to", "bytes", "objects", "rpo_seconds", "rto_seconds"))
+        drill = {**empty, "started_at": datetime.now(UTC), "faults": list(faults), "error": error}
+        record_drill(connection, drill)
+
+    drilled()
+    assert titles() == []
+    drilled(faults=["raw.hhinfo: 3 rows are missing"])
+    assert titles() == ["[critical] drill_failed: platform"]
+    drilled(error="the key does not decrypt it")
+    assert titles() == []
+    drilled()
+    assert titles() == ["[critical] over: drill_failed: platform"]
 
 
 def test_a_disk_that_is_nearly_full_is_one_alert_until_there_is_room(here, titles):

@@ -11,10 +11,10 @@ import pytest
 from backed_up import Installed, installation, names, register_model
 
 from lastmile.embedded.drill import drill
-from lastmile.embedded.restore import restore, target_settings
+from lastmile.embedded.restore import restore, restore_export, target_settings
 from lastmile.errors import UserError
 from lastmile.operations.audit import violations
-from lastmile.operations.backup.catalogue import backups
+from lastmile.operations.backup.catalogue import backups, newest_before
 from lastmile.operations.backup.history import attempts, drills
 from lastmile.operations.backup.repository import silent
 from lastmile.operations.backup.verification import faults
@@ -128,6 +128,31 @@ def test_an_export_is_loaded_into_an_empty_database_of_any_server(
         assert connection.execute("SELECT count(*) FROM raw.visits").fetchall() == [(4,)]
     with pytest.raises(UserError, match="tables already"):
         load_export(target, empty_database_url, destroyed.was.repository, export, "keep", silent)
+
+
+def test_an_export_is_a_new_home_also_after_a_restore_that_was_killed(
+    destroyed: Destroyed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (export,) = [one for one in backups(destroyed.was.repository) if one.kind == "logical"]
+    target = target_settings(destroyed.was.settings, tmp_path / "home", None)
+    with monkeypatch.context() as patched:
+        patched.setattr("lastmile.embedded.restore.agreement", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            restore_export(target, destroyed.was.repository, export)
+    made = restore_export(target, destroyed.was.repository, export)
+    assert (made.agreement.faults, made.agreement.missing, made.agreement.rows) == ((), (), 4)
+    with pytest.raises(UserError, match="has objects already"):
+        restore_export(target, destroyed.was.repository, export)
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_exports_alone_have_no_latest_moment_and_their_name_is_said(destroyed: Destroyed) -> None:
+    exports = [one for one in backups(destroyed.was.repository) if one.kind == "logical"]
+    with pytest.raises(UserError, match=f"exports only.*--from {exports[0].id}"):
+        newest_before(exports, None)
 
 
 def test_a_backup_of_newer_code_is_refused_before_anything_is_written(destroyed: Destroyed, tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def of_platform(limits: PlatformLimits, owner: str) -> list[Rule]:
     dead = limits.dead_seconds
     return [
         rule("run_failures", limits.run_failures, "warning", 0),
+        rule("ticks_failing", limits.tick_failures, "warning", 0),
         rule("backlog", limits.backlog, "warning"),
         rule("lag", limits.lag_minutes * 60, "warning"),
         rule("disk", limits.disk_free),
@@ -65,5 +66,7 @@ def of_platform(limits: PlatformLimits, owner: str) -> list[Rule]:
         rule("database_dead", 1, lasting=dead),
         rule("store_unreachable", 1, lasting=dead),
         rule("backup_too_old", limits.backup_hours * 3_600, "warning"),
+        rule("log_not_archived", limits.log_minutes * 60),
+        rule("drill_failed", 1, lasting=0),
         rule("undelivered", limits.undelivered_minutes * 60, "warning", 0),
     ]

@@ -42,6 +42,7 @@ MODEL = (
 )
 PLATFORM = (
     Kind("run_failures", "an asset or a job failed several times in a row", "failures"),
+    Kind("ticks_failing", "a sensor or schedule fails: what it would request is not made", "failures"),
     Kind("backlog", "many drops wait", "drops"),
     Kind("lag", "a drop has waited for long", "duration"),
     Kind("disk", "the disk is nearly full", "share", below=True),
@@ -52,6 +53,8 @@ PLATFORM = (
     Kind("database_dead", "Postgres does not answer: nothing can be ingested or served", "answer"),
     Kind("store_unreachable", "the store of objects cannot be listed", "answer"),
     Kind("backup_too_old", "the newest complete backup is old", "duration"),
+    Kind("log_not_archived", "the database's log is not archived: a restore would lose what came since", "duration"),
+    Kind("drill_failed", "the last restore drill failed: so may a restore", "failures"),
     Kind("undelivered", "messages cannot be delivered to their channel", "duration"),
 )
 KINDS = {one.name: one for one in (*DATASET, *MODEL, *PLATFORM)}

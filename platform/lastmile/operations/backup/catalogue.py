@@ -79,6 +79,9 @@ def newest_before(known: Sequence[Backup], moment: datetime | None) -> Backup:
     fitting = [one for one in known if one.kind != "logical" and (moment is None or one.ended_at <= moment)]
     if not fitting:
         first = next((f"; the first ended at {one.ended_at:%Y-%m-%d %H:%M:%S}Z" for one in known), "")
+        exports = [one.id for one in known if one.kind == "logical" and (moment is None or one.ended_at <= moment)]
+        if exports:
+            raise UserError(f"there are exports only, each of one moment: restore one with --from {exports[-1]}")
         raise UserError(f"there is no backup from before {moment or 'now'}{first}")
     return fitting[-1]
 

@@ -7,16 +7,9 @@ from psycopg import Connection
 
 from lastmile.operations.metrics.family import gauge
 from lastmile.operations.metrics.recent import Recent
+from lastmile.operations.ticks import last_ticks
 
 _STATES = ("success", "skipped", "failure")
-_LAST = """
-SELECT tick.body ->> 'job_name', extract(epoch FROM now() AT TIME ZONE 'UTC' - tick.timestamp),
-    coalesce((tick.body ->> 'consecutive_failure_count')::int, 0) + (tick.status = 'FAILURE')::int
-FROM dagster.instigators i CROSS JOIN LATERAL (
-    SELECT timestamp, status, tick_body::jsonb AS body FROM dagster.job_ticks t
-    WHERE t.selector_id = i.selector_id ORDER BY timestamp DESC LIMIT 1) tick
-WHERE i.status <> 'STOPPED'
-"""
 _ENDED = """
 SELECT t.id, t.tick_body::jsonb ->> 'job_name' AS name, lower(t.status) AS state
 FROM dagster.instigators i JOIN dagster.job_ticks t USING (selector_id)
@@ -44,19 +37,19 @@ class Ticks:
         )
 
     def look(self, connection: Connection) -> Iterator[Metric]:
-        last = connection.execute(_LAST).fetchall()
-        for name, *_ in last:
+        last = last_ticks(connection)
+        for one in last:
             for state in _STATES:
-                self._ticks.labels(name, state)
+                self._ticks.labels(one.name, state)
         for tick in self._ended.new(connection):
             self._ticks.labels(tick["name"], tick["state"]).inc()
         yield gauge(
             "tick_age_seconds", "Age of the last tick of each sensor and schedule that is on.", ["name"],
-            [(name, age) for name, age, _ in last],
+            [(one.name, one.age_seconds) for one in last],
         )  # fmt: skip
         yield gauge(
             "tick_failures_in_a_row", "Ticks that failed since the last that did not.", ["name"],
-            [(name, failures) for name, _, failures in last],
+            [(one.name, one.failures) for one in last],
         )  # fmt: skip
 
 

@@ -8,8 +8,10 @@ from psycopg import Connection
 from lastmile.ledger.state import backlog
 from lastmile.operations.alerts.delivery.outbox import undelivered
 from lastmile.operations.alerts.rule import Reading
+from lastmile.operations.backup.history import archive, drills
 from lastmile.operations.backup.history import newest as newest_backup
 from lastmile.operations.daemon import last_heartbeat_seconds
+from lastmile.operations.ticks import last_ticks
 
 #: Failures of the last days count, the newest of them at most.
 _STEPS = """
@@ -47,8 +49,21 @@ def platform(connection: Connection, store: str, now: datetime) -> Iterator[tupl
         yield "undelivered", Reading(row["seconds"], row["channel"], f"{row['messages']} messages: {row['error']}")
     if _exists(connection, "dagster.event_logs"):
         yield from _failures(connection)
+    if _exists(connection, "dagster.instigators"):
+        for tick in last_ticks(connection):
+            yield "ticks_failing", Reading(tick.failures, tick.name, tick.error or "")
+    yield from _backups(connection, now)
+
+
+def _backups(connection: Connection, now: datetime) -> Iterator[tuple[str, Reading]]:
     if backup := newest_backup(connection):  # where none was ever made, none is expected
         yield "backup_too_old", Reading((now - backup["ended_at"]).total_seconds(), "", f"the newest is {backup['id']}")
+    if found := archive(connection):
+        seconds = (now - found["archived_at"]).total_seconds()
+        yield "log_not_archived", Reading(seconds, "", found["problem"] or "the archiver gives no sign of life")
+    for drill in drills(connection, 1):
+        problem = drill["error"] or ", ".join(drill["faults"])
+        yield "drill_failed", Reading(1 if problem else 0, "", problem)
 
 
 def _failures(connection: Connection) -> Iterator[tuple[str, Reading]]:
