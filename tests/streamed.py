@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import psycopg
-from declaring import dataset
+from declaring import changed, dataset
 from kafka_broker import RunningBroker
 from psycopg.rows import dict_row
 
@@ -132,3 +132,6 @@ def expected(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         for (start, shop), some in sorted(found.items())
     ]
+
+
+SALES_BY_KEY = changed(SALES, key=("sale",))
