@@ -1,7 +1,7 @@
 """Which codec decodes the messages of a stream: the one it declares, or, message by message, the one their first bytes
 show."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from lastmile.contracts.contract import Contract
@@ -12,7 +12,7 @@ from lastmile.streaming.messages.arrow import ArrowEnvelopes
 from lastmile.streaming.messages.batch import Decoded, Messages
 from lastmile.streaming.messages.framed import Framed
 from lastmile.streaming.messages.json_lines import JsonLines
-from lastmile.streaming.messages.merging import merged
+from lastmile.streaming.messages.merging import merged, placed
 from lastmile.streaming.schemas.registry import Registry, open_registry
 
 #: How a stream of Arrow record batches begins.
@@ -57,18 +57,16 @@ class Recognising:
     def decode(self, messages: Messages) -> Decoded:
         """As the codecs'."""
         starts = [value[:4] if value else b"" for value in messages.values]
-        groups: dict[int, list[int]] = {}
-        kinds = list(map(self._kind, starts)) if len(set(starts)) > 1 else [self._kind(starts[0])] * bool(starts)
-        if len(set(kinds)) <= 1:
-            return self._codecs()[kinds[0] if kinds else 0].decode(messages)
-        for number, kind in enumerate(kinds):
-            groups.setdefault(kind, []).append(number)
-        return merged([self._codecs()[kind].decode(messages.part(numbers)) for kind, numbers in groups.items()])
+        kinds = {start: self._kind(start) for start in set(starts)}
+        groups: dict[Codec, list[int]] = {}
+        if len(set(kinds.values())) == 1:
+            return next(iter(kinds.values())).decode(messages)
+        for number, start in enumerate(starts):
+            groups.setdefault(kinds[start], []).append(number)
+        parts = [codec.decode(messages.part(numbers)) for codec, numbers in groups.items()]
+        return merged(parts) if parts else placed(messages, [], [])
 
-    def _codecs(self) -> Sequence[Codec]:
-        return self._lines, self._arrow, self._framed
-
-    def _kind(self, start: bytes) -> int:
+    def _kind(self, start: bytes) -> Codec:
         if start == _ARROW:
-            return 1
-        return 2 if start[:1] == _FRAME else 0
+            return self._arrow
+        return self._framed if start[:1] == _FRAME else self._lines

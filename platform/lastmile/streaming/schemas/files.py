@@ -88,13 +88,13 @@ class FileRegistry:
         _expect_subject(subject)
         expect_valid(self, schema)
         while True:
+            version = max(self._versions(subject, deleted=True), default=0) + 1
             if self._versions(subject) and (there := self.lookup(subject, schema)):
                 return there
             if found := self.broken_by(subject, schema):
                 raise Incompatible(subject, self.level(subject), found)
             number = self._number(schema)
-            version = max(self._versions(subject, deleted=None), default=0) + 1
-            try:
+            try:  # which fails where another one became that version since
                 self._store.put(_version_key(subject, version), orjson.dumps({"id": number}), create_only=True)
             except FileExistsError:
                 continue
@@ -153,12 +153,11 @@ class FileRegistry:
         self._store.put(_version_key(subject, found.version, _DELETED), b"")
         return found.version
 
-    def _versions(self, subject: str, deleted: bool | None = False) -> list[int]:
-        """With `deleted` True or None, the deleted ones as well."""
+    def _versions(self, subject: str, deleted: bool = False) -> list[int]:
         keys = [one.key.rpartition("/")[2] for one in self._store.list(f"{_SUBJECTS}/{_quoted(subject)}")]
         numbers = {int(key.partition(".")[0]) for key in keys}
         hidden = {int(key.partition(".")[0]) for key in keys if key.endswith(_DELETED)}
-        return sorted(numbers if deleted or deleted is None else numbers - hidden)
+        return sorted(numbers if deleted else numbers - hidden)
 
     def _registered(self, subject: str, version: int) -> Registered:
         number = orjson.loads(self._store.read(_version_key(subject, version)))["id"]

@@ -2,9 +2,9 @@
 
 A schema reads another one if messages written with that are read with it: nothing is missing, nothing gets another
 meaning. BACKWARD: the new one reads what was written so far. FORWARD: those who have the old one read what is written
-with the new. FULL is both; TRANSITIVE means all earlier versions, not only the last. In two points this is stricter
-than Confluent's: a timestamp in other units, or a decimal of another scale, is read as another value; and a field of
-Protobuf with another name becomes another column.
+with the new. FULL is both; TRANSITIVE means all earlier versions, not only the last. In three points this is stricter
+than Confluent's: a timestamp in other units, or a decimal of another scale, is read as another value; bytes need not be
+a text; and a field of Protobuf with another name becomes another column.
 """
 
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import fastavro
-
 from lastmile.streaming.schemas.schema import Invalid
 
 #: What a reader of one type reads of another.
@@ -12,7 +10,6 @@ _PROMOTED = {
     "long": ("int",),
     "float": ("int", "long"),
     "double": ("int", "long", "float"),
-    "string": ("bytes",),
     "bytes": ("string",),
 }
 _NAMED = ("record", "error", "enum", "fixed")
@@ -22,6 +19,8 @@ _MEANING = ("logicalType", "scale")
 
 def unread(reader: Any, writer: Any, of_reader: Mapping[str, Any], of_writer: Mapping[str, Any]) -> list[str]:
     """A sentence each; none where all is read. `of_reader` and `of_writer` are the named types that they refer to."""
+    import fastavro
+
     names_read, names_written = dict(of_reader), dict(of_writer)
     try:
         parsed = fastavro.parse_schema(reader, names_read), fastavro.parse_schema(writer, names_written)
