@@ -1,15 +1,24 @@
 """`lastmile up`: start everything, let the sensor and the automation work, show how far they are, stop everything."""
 
+from dataclasses import replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from lastmile.embedded.ports import API_PORT, UI_PORT, WATCH_PORT, Ports, choose
+from lastmile.errors import UserError
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
     from lastmile.embedded.session import Session
+
+
+class With(StrEnum):
+    """What is started only where it is named."""
+
+    KAFKA = "kafka"
 
 
 def up(
@@ -30,6 +39,13 @@ def up(
             help=f"Port of the watcher, which alerts (default: {WATCH_PORT}, or the next free one)", min=1, max=65535
         ),
     ] = None,
+    with_: Annotated[
+        list[With] | None, typer.Option("--with", help="Also start a Kafka broker for the streams that are declared.")
+    ] = None,
+    kafka_port: Annotated[
+        int | None,
+        typer.Option(help="Port of the Kafka broker (default: 9092, or the next free one)", min=1, max=65535),
+    ] = None,
 ) -> None:
     """Start the platform and carry every waiting drop to predictions and a report.
 
@@ -49,6 +65,8 @@ def up(
     check()
     settings, console = Settings.from_environment(), Console()
     ports = None if once else _ports(port, api_port, watch_port)
+    if With.KAFKA in (with_ or ()):
+        ports = _with_kafka(settings, ports, kafka_port)
     console.print(f"starting the platform in {settings.home} ...")
     try:
         with session(settings, ports, fill_empty_landing) as running:
@@ -87,9 +105,20 @@ def _show_addresses(console: Console, ports: Ports) -> None:
         highlight=False,
     )
     console.print(f"watcher http://127.0.0.1:{ports.watch}   (/metrics; `lastmile alerts list`)", highlight=False)
+    if ports.kafka:
+        console.print(f"Kafka   127.0.0.1:{ports.kafka}", highlight=False)
 
 
 def _ports(ui: int | None, api: int | None, watch: int | None) -> Ports:
     chosen = choose(ui, UI_PORT, "--port")
     api = choose(api, API_PORT, "--api-port", used=(chosen,))
     return Ports(chosen, api, choose(watch, WATCH_PORT, "--watch-port", used=(chosen, api)))
+
+
+def _with_kafka(settings: Settings, ports: Ports | None, given: int | None) -> Ports:
+    from lastmile.embedded.kafka import PORT, check_may_start
+
+    if ports is None:
+        raise UserError("streams have no end: leave out --once, or --with kafka")
+    check_may_start(settings)
+    return replace(ports, kafka=choose(given, PORT, "--kafka-port", used=(ports.ui, ports.api, ports.watch)))

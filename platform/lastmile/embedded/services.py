@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lastmile.embedded import kafka
 from lastmile.embedded.database import given_url
 from lastmile.embedded.ports import Ports
 from lastmile.embedded.processes import free_port
@@ -66,6 +67,7 @@ def surroundings(settings: Settings, database_url: str) -> dict[str, str]:
         "LASTMILE_ASSETS": settings.assets,
         "LASTMILE_DAGSTER_URL": dagster_url(database_url),
         **libpq_environment(database_url),
+        **kafka.variables(settings),
     }
 
 
@@ -121,7 +123,7 @@ class Service:
 
 def services(settings: Settings, ports: Ports | None) -> list[Service]:
     """Code server, daemon, the archiver of the database's log where there are backups of the embedded one, and, with
-    `ports`, the webserver, the API and the watcher.
+    `ports`, the webserver, the API, the watcher and, where it has a port, the Kafka broker.
 
     Daemon and webserver wait for the code server, whose port stays the same when it is started again. The webserver's
     reload button needs a code server that can be reloaded, which costs a second process; without the UI the plain kind
@@ -138,6 +140,9 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
     ]
     if load(BackupSettings).url and not given_url(settings):
         found.append(Service("archiver", "lastmile.operations.backup.archiving", []))
+    if ports is not None and ports.kafka is not None:
+        broker = [str(ports.kafka), str(settings.kafka_folder)]
+        found.append(Service("kafka", "lastmile.embedded.broker", broker, ports.kafka))
     if ports is not None:
         webserver = [workspace, *_address(ports.ui)]
         found.append(Service("webserver", "lastmile.serving.web_ui", webserver, ports.ui, is_forked=True))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lastmile.embedded import kafka
 from lastmile.embedded.database_ready import make_ready
 from lastmile.embedded.dbt_ahead import parsed_ahead
 from lastmile.embedded.fork_server import fork_server
@@ -133,6 +134,7 @@ def session(
         stop_recorded(left_over)
         store = open_store(settings)
         with fork_server(settings) as forks, parsed_ahead(settings), database(settings) as url:
+            kafka.note(settings, ports.kafka if ports else None)
             variables = {**environment(settings, url), **forks}
             os.environ.update(variables)
             server = Database(settings, url, say)
