@@ -6,14 +6,18 @@ rows too, when the watermark may have advanced, and locks the rows that it write
 """
 
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 from psycopg import Connection
 
 from lastmile.contracts.contract import Contract
 from lastmile.streaming.declarations.stream import Stream
-from lastmile.streaming.declarations.windows import Tumbling
+from lastmile.streaming.declarations.windows import Session
+
+if TYPE_CHECKING:
+    from lastmile.streaming.windows.sessions import Sessions
+    from lastmile.streaming.windows.spans import Spans
 
 
 class Operator(Protocol):
@@ -31,11 +35,18 @@ class Operator(Protocol):
 
 def operators(stream: Stream, contract: Contract) -> list[Operator]:
     """Those of a stream, in the order in which they are applied."""
-    from lastmile.streaming.windows.tumbling import TumblingTable
+    return list(windows_of(stream, contract))
+
+
+def windows_of(stream: Stream, contract: Contract) -> "list[Spans | Sessions]":
+    """The operators of its windows."""
+    from lastmile.streaming.windows.sessions import Sessions
+    from lastmile.streaming.windows.spans import Spans
 
     schema = stream.schema(contract)
     return [
-        TumblingTable(stream.name, stream.event_time, window, schema)
+        Sessions(stream.name, stream.event_time, stream.late, window, schema)
+        if isinstance(window, Session)
+        else Spans(stream.name, stream.event_time, window, schema)
         for window in stream.windows
-        if isinstance(window, Tumbling)
     ]

@@ -29,7 +29,8 @@ import polars as pl
 from lastmile.contracts.checks import is_row_separable
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS
-from lastmile.streaming.declarations.aggregates import aggregates, expect_exact
+from lastmile.streaming.declarations.aggregates import aggregates, expect_addable
+from lastmile.streaming.declarations.columns import stored
 from lastmile.streaming.declarations.windows import Window
 
 #: How the events lie in messages; "auto": as each message shows by its headers and first bytes.
@@ -97,13 +98,23 @@ class Stream:
             )
         schema = self.schema(contract)
         for window in self.windows:
-            if absent := [key for key in window.keys if key not in schema]:
-                raise ValueError(f"stream {self.name}, window {window.name}: no columns {absent} after its steps")
-            for aggregate in aggregates(window.values):
-                try:
-                    expect_exact(aggregate, schema)
-                except (ValueError, pl.exceptions.PolarsError) as error:
-                    raise ValueError(f"stream {self.name}, window {window.name}: {error}") from None
+            try:
+                self._expect_columns(window, schema)
+            except (ValueError, pl.exceptions.PolarsError) as error:
+                raise ValueError(f"stream {self.name}, window {window.name}: {error}") from None
+
+    def _expect_columns(self, window: Window, schema: Mapping[str, pl.DataType]) -> None:
+        if absent := [key for key in window.keys if key not in schema]:
+            raise ValueError(f"no columns {absent} after its steps")
+        for key in window.keys:
+            stored(schema[key])
+            if schema[key].is_float():
+                raise ValueError(
+                    f"key {key!r} is a floating point number; make it a whole one in a step, such as"
+                    f" pl.col({key!r}).cast(pl.Int64)"
+                )
+        for aggregate in aggregates(window.values):
+            expect_addable(aggregate, schema)
 
     def schema(self, contract: Contract) -> Mapping[str, pl.DataType]:
         """The columns of an event after the steps, with their types. Raises ValueError where a step cannot be made."""
