@@ -65,9 +65,11 @@ class Kills:
 
 def processes(platform: Installation) -> list[psutil.Process]:
     """Those of the platform, with the sessions of its Postgres."""
-    own = platform.processes()
-    servers = [one for one in own if one.name().startswith("postgres")]
-    return [*own, *(session for server in servers for session in server.children())]
+    found = []
+    for one in platform.processes():
+        with suppress(psutil.NoSuchProcess):  # it ended since
+            found += [one, *(one.children() if one.name().startswith("postgres") else ())]
+    return found
 
 
 def kind_of(process: psutil.Process) -> str:

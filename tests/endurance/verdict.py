@@ -48,20 +48,28 @@ def faults_of_requests(answers: Answers) -> list[str]:
 
 
 def faults_of_growth(samples: Sequence[Sample]) -> list[str]:
-    """Memory and open files of each kind of process, and connections: early in the day against its end."""
+    """Memory and open files of each kind of process, and connections: early in the day against its end. Postgres has
+    each table's files open once for each session that has used it, so its files are counted for each connection."""
     early, late = _part(samples, 1), _part(samples, 3)
     found = []
     for kind in sorted({kind for one in early for kind in one.memory} - _FLEETING):
         before, after = (_usual(one.memory.get(kind) for one in part) for part in (early, late))
         if after > before * GROWTH + SLACK_BYTES:
             found.append(f"memory of {kind} grew from {before / 2**20:.0f} to {after / 2**20:.0f} MB")
-        before, after = (_usual(one.files.get(kind) for one in part) for part in (early, late))
+        before, after = (_usual(_files(one, kind) for one in part) for part in (early, late))
         if after > before * GROWTH + SLACK_FILES:
             found.append(f"open files of {kind} grew from {before:.0f} to {after:.0f}")
     before, after = (_usual(one.numbers.get("connections") for one in part) for part in (early, late))
     if after > before * GROWTH + SLACK_FILES:
         found.append(f"connections grew from {before:.0f} to {after:.0f}")
     return found
+
+
+def _files(sample: Sample, kind: str) -> float | None:
+    held, sessions = sample.files.get(kind), sample.numbers.get("connections")
+    if kind != "postgres":
+        return held
+    return held / sessions if held is not None and sessions else None
 
 
 def _part(samples: Sequence[Sample], quarter: int) -> Sequence[Sample]:
