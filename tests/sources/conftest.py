@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from orders import Shop, shop_at
 from rest_server import Api, api_server
 
 from lastmile.sources import Rest
 from lastmile.sources.fetching import Fetched, Report, Task, fetched
 from lastmile.sources.rest import client
+from lastmile.store import Store
 
 
 @pytest.fixture
@@ -48,3 +50,9 @@ class Trying:
 @pytest.fixture
 def trying(api: Api, tmp_path: Path) -> Trying:
     return Trying(api, tmp_path)
+
+
+@pytest.fixture
+def shop(api: Api, store: Store, database_url: str) -> Iterator[Shop]:
+    with shop_at(api, store, database_url) as one:
+        yield one
