@@ -97,7 +97,8 @@ def _verdicts(connection: "Connection", source: Source, ran: "Ran") -> list[dg.A
     from lastmile.sources.runs import landed_times
 
     newest, before = landed_times(connection, source.name)
-    unusual = unusual_count(ran.records, before["records"] if before else None, source.usual_factor)
+    factor = source.usual_factor or (10 if source.is_incremental else 2)
+    unusual = unusual_count(ran.records, before["records"] if before else None, factor)
     late = stale(newest["ended_at"] if newest else None, source.stale_after)
     return [_verdict("fresh", late), _verdict("count_as_last_time", unusual if ran.state == "landed" else [])]
 

@@ -45,7 +45,7 @@ class Client:
         self._next_at = 0.0
 
     def get(self, url: str, params: Mapping[str, str], what: str) -> Answer:
-        """The answer's page; `what` it is, for messages. Raises UserError, or Unreachable where there may be one later."""
+        """The page of the answer to `what`. Raises UserError, or Unreachable where there may be one later."""
         try:
             return self._attempts(url, params, what)
         except Again as again:
