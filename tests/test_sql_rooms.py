@@ -17,6 +17,7 @@ OWNERS = {
     "catalogue": "catalogue",
     "operations": "operations",
     "figures": "operations",
+    "sources": "sources",
 }
 STATEMENT = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING|,)\s+({'|'.join(OWNERS)})\.(?!py)\w", re.IGNORECASE)
 ENGINE = PROJECT / "platform" / "lastmile"
