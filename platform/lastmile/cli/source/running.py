@@ -105,10 +105,10 @@ def _show_trial(name: str, dataset: str, trial: "Trial", as_json: bool) -> None:
         console.print(table)
         if len(verdict.first[0]) > _COLUMNS:
             print(f"and {len(verdict.first[0]) - _COLUMNS} more columns")
-    print(f"contract {dataset}: {verdict.rows - verdict.bad:,} of {verdict.rows:,} rows are good")
+    if verdict.rows:
+        print(f"contract {dataset}: {verdict.rows - verdict.bad:,} of {verdict.rows:,} rows are good")
     for one in verdict.broken:
-        where = f"{one['column']}: " if one["column"] else ""
-        print(f"  {where}{one['rule']}: {one['rows']:,} rows, such as {_shortened(repr(one['example']))}")
+        print(f"  {one['rows']:,} rows: {one['message']}")
     for what, names in verdict.change.items():
         print(f"  schema drift, {what}: {', '.join(names) if isinstance(names, list | dict) else names}")
     if verdict.problem:
