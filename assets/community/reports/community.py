@@ -16,12 +16,13 @@ from lastmile.learning.report_data import ReportData
 
 USERS = """
     SELECT rank_by_posts AS rank, users_of_rank AS sharing_rank, user_id, full_name AS name, username, city,
-        company_name AS company, post_count AS posts, comment_count AS comments, fetched_on
+        company_name AS company, post_count AS posts, comment_count AS comments, CAST(fetched_on AS text) AS fetched_on
     FROM marts.dim_community_user ORDER BY rank_by_posts, user_id
 """
 POSTS = """
     SELECT rank_by_comments AS rank, posts_of_rank AS sharing_rank, post_id, title, post.user_id,
-        full_name AS author, post.comment_count AS comments, commenter_count AS commenters, post.fetched_on
+        full_name AS author, post.comment_count AS comments, commenter_count AS commenters,
+        CAST(post.fetched_on AS text) AS fetched_on
     FROM marts.fct_community_post AS post LEFT JOIN marts.dim_community_user AS person USING (user_id)
     ORDER BY rank_by_comments, post_id
 """
