@@ -21,6 +21,7 @@ OWNERS = {
     "windows": "streaming",
     "replays": "streaming",
     "joins": "streaming",
+    "sources": "sources",
 }
 STATEMENT = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING|,)\s+({'|'.join(OWNERS)})\.(?!py)\w", re.IGNORECASE)
 ENGINE = PROJECT / "platform" / "lastmile"
