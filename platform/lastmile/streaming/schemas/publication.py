@@ -5,18 +5,21 @@ published here: then a change of it has to be compatible, as the subject's level
 the contract has to find its columns in it; values of other types are read as the intake reads them.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
 
 from lastmile.contracts.contract import Contract
-from lastmile.errors import UserError
+from lastmile.errors import Unreachable, UserError
 from lastmile.ingestion.validation.header_match import claims
 from lastmile.streaming.declarations.stream import Stream
 from lastmile.streaming.schemas.contracts import is_of_contract, schema_of
 from lastmile.streaming.schemas.registry import Registry
 from lastmile.streaming.schemas.schema import Kind, Registered, Schema, Unknown, descriptor_bytes, document
+
+log = logging.getLogger(__name__)
 
 _KINDS: dict[str, Kind] = {"avro": "AVRO", "protobuf": "PROTOBUF"}
 
@@ -82,10 +85,16 @@ def publish(registry: Registry, one: Published, force: bool = False) -> Register
 
 
 def expect_live(registry: Registry, stream: Stream, contract: Contract) -> None:
-    """Publish what is new; for the start of a consumer. Raises UserError, with what changed and what to do, where the
-    contract does not read what the topic has."""
+    """Publish what is new; for the start of a consumer, which a registry that is away does not hold up.
+
+    Raises UserError, with what changed and what to do, where the contract does not read what the topic has.
+    """
     one = of_stream(stream, contract)
-    verdict = judge(registry, one)
+    try:
+        verdict = judge(registry, one)
+    except Unreachable as error:
+        log.warning("stream %s starts without a look at its schema: %s", stream.name, error)
+        return
     if verdict.broken:
         raise UserError(f"stream {stream.name} does not start: {refusal(verdict)}")
     if verdict.is_new:
