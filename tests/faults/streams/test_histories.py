@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from databases import own_database
 from faults.streams.history import History, counted, history, windows
 from faults.streams.playing import Stage
 from faults.workers import Workers
