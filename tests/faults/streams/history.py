@@ -10,7 +10,15 @@ from streamed import STREAM, expected, sale
 
 PARTITIONS = 4
 #: What a round does besides sending: see `playing`.
-KINDS = ("die", "die next to another", "stand still", "stop in order", "kill the broker", "end sessions", "kill postgres")
+KINDS = (
+    "die",
+    "die next to another",
+    "stand still",
+    "stop in order",
+    "kill the broker",
+    "end sessions",
+    "kill postgres",
+)
 POISON = (b"{", b"\xff", None, b"[1]")
 
 

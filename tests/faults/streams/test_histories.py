@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from databases import own_database
 from faults.streams.history import History, counted, history, windows
 from faults.streams.playing import Stage
 from faults.workers import Workers
@@ -38,9 +37,7 @@ def stream_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers
 
 
 @pytest.fixture
-def stage(
-    stream_workers: Workers, killable_kafka: RunningBroker, store: Store, tmp_path: Path
-) -> Iterator[Stage]:
+def stage(stream_workers: Workers, killable_kafka: RunningBroker, store: Store, tmp_path: Path) -> Iterator[Stage]:
     """A broker, a Postgres and a store of this history's own."""
     folder = tmp_path / "postgres"
     with embedded_postgres.started(folder) as url:
@@ -71,13 +68,23 @@ def test_nothing_is_lost_or_doubled_whatever_is_killed(stage: Stage, stream_seed
     assert stage.windows() == windows(one)
     assert stage.windows() == aggregated(stage, one)
     partitions = one.partitions()
-    events = [(number, place) for number, sent in partitions.items() for place, event in enumerate(sent) if isinstance(event, dict)]
+    events = [
+        (number, place)
+        for number, sent in partitions.items()
+        for place, event in enumerate(sent)
+        if isinstance(event, dict)
+    ]
     assert stage.landed() == sorted(events)
     ends = [(number, len(sent), len(sent)) for number, sent in sorted(partitions.items())]
     found = stage.rows("SELECT partition, committed, landed, events FROM streams.positions ORDER BY partition")
     assert [(row["partition"], row["committed"], row["landed"]) for row in found] == ends
     assert sum(row["events"] for row in found) == len(counted(partitions))
-    poison = [(number, place) for number, sent in partitions.items() for place, event in enumerate(sent) if not isinstance(event, dict)]
+    poison = [
+        (number, place)
+        for number, sent in partitions.items()
+        for place, event in enumerate(sent)
+        if not isinstance(event, dict)
+    ]
     left_out = stage.rows("SELECT partition, \"offset\" FROM quarantine.messages WHERE rule = 'message' ORDER BY 1, 2")
     assert [(row["partition"], row["offset"]) for row in left_out] == sorted(poison)
 
