@@ -93,7 +93,7 @@ class Envelopes:
             if found := [one.name for one in table.schema if pa.types.is_temporal(one.type)]:
                 self._texts.update(found)  # a text that looks like a time stays as it was written
                 table = self._read(lines)
-        except pa.ArrowInvalid:  # columns with values of several kinds
+        except pa.ArrowException:  # columns with values of several kinds
             return _of_texts(lines)
         return table
 

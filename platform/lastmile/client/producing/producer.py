@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lastmile.client.producing.encoding import Envelopes, Event, Format, as_json, encoder, envelopes
 from lastmile.client.producing.journal import DEAD_LETTER, ENVELOPE, EVENT, LONGEST_KEY, BufferFull, Journal, Record
+from lastmile.client.producing.messages import Target
 from lastmile.client.producing.metrics import Metrics
 from lastmile.client.producing.schemas import InvalidEvent, Schema
-from lastmile.client.producing.sending import Sending, Target
+from lastmile.client.producing.sending import Sending
 
 if TYPE_CHECKING:
     import pyarrow as pa

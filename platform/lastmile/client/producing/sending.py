@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from lastmile.client.producing.encoding import Envelopes
-from lastmile.client.producing.journal import DEAD_LETTER, EVENT, Journal, Placed
+from lastmile.client.producing.journal import Journal, Placed
+from lastmile.client.producing.messages import Outgoing, Target, messages
 from lastmile.client.producing.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_Headers = list[tuple[str, str | bytes | None]]
-
-ID, COUNT, REASON, TOPIC = "event-id", "events", "reason", "topic"
 _DEFAULTS: Mapping[str, Any] = {
     "enable.idempotence": True,
     "message.timeout.ms": 0,  # until the broker has it
@@ -41,18 +37,6 @@ _MOST_BYTES = 500_000
 _POLLED_SECONDS, _LOOKED_SECONDS, _AGAIN_SECONDS = 0.05, 0.005, 1.0
 #: Nothing acknowledged for so long is said to be a problem.
 _AWAY_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where events go, and how: `many` of them in an envelope, waiting so long for one another."""
-
-    client: Mapping[str, Any]
-    topic: str
-    dead_letters: str
-    envelopes: Envelopes | None
-    many: int
-    linger_seconds: float
 
 
 @dataclass
@@ -77,6 +61,8 @@ class Sending:
         self._parts: deque[_Part] = deque()
         self._changed = threading.Condition()
         self._new = threading.Event()
+        self._refused: deque[tuple[_Part, Outgoing]] = deque()
+        self._alone: Producer | None = None
         self._waiting: dict[int, list[Callable[[], None]]] = {}
         self._read, self._first_unread = journal.acknowledged, time.monotonic()
         self._records_read = 0
@@ -119,22 +105,29 @@ class Sending:
                     self._step(producer)
             except Exception as error:
                 log.exception("sending to %s failed; it is tried again", self._target.topic)
-                self._metrics.problem = f"{type(error).__name__}: {error}"
+                self._metrics.problem, self._broken = f"{type(error).__name__}: {error}", True
             self._end(producer)
 
     def _began(self) -> "Producer":
-        from confluent_kafka import Producer
-
         self._journal.rewind()
         self._read, self._broken = self._journal.acknowledged, False
         self._records_read -= sum(part.records for part in self._parts)
         self._parts.clear()
-        return Producer({**_DEFAULTS, **self._target.client, "error_cb": self._failed, "logger": log})
+        self._refused.clear()
+        return self._connected({})
+
+    def _connected(self, more: Mapping[str, Any]) -> "Producer":
+        from confluent_kafka import Producer
+
+        given = {**_DEFAULTS, **self._target.client, **more}
+        return Producer({**given, "error_cb": self._failed, "logger": log})
 
     def _end(self, producer: "Producer") -> None:
-        with suppress(Exception):
-            producer.purge()
-            producer.poll(0)
+        for one in filter(None, (producer, self._alone)):
+            with suppress(Exception):
+                one.purge()
+                one.poll(0)
+        self._alone = None
         if self._broken and not self._stopping:
             time.sleep(_AGAIN_SECONDS)
 
@@ -150,15 +143,12 @@ class Sending:
             self._new.clear()
             if self._read < self._journal.end:  # appended meanwhile
                 self._new.set()
-        producer.poll(0)
-        self._settle()
+        self._poll(producer, 0)
 
     def _idle(self, producer: "Producer", wait: float) -> None:
         is_lingering = self._read < self._journal.end
         if self._parts:
-            producer.poll(min(wait, _LOOKED_SECONDS if is_lingering else _POLLED_SECONDS))
-            self._settle()
-            self._look()
+            self._poll(producer, min(wait, _LOOKED_SECONDS if is_lingering or self._alone else _POLLED_SECONDS))
         elif is_lingering:
             time.sleep(min(wait, _LOOKED_SECONDS))
         else:
@@ -187,68 +177,61 @@ class Sending:
         self._read, self._records_read = behind, self._records_read + len(records)
         if behind < self._journal.end:
             self._first_unread = time.monotonic()
-        for kind, run in groupby(records, lambda one: one.record.kind):
-            self._send_kind(producer, kind, list(run), part)
+        for message in messages(records, self._target, self._journal.id):
+            part.open += 1
+            self._produce(producer, message, partial(self._delivered, part, message))
         part.is_whole = True
 
-    def _send_kind(self, producer: "Producer", kind: int, run: list[Placed], part: _Part) -> None:
-        target, delivered = self._target, partial(self._delivered, part, 1)
-        if kind == EVENT and target.envelopes is not None:
-            lines = [one.record.value for one in run]
-            for first, count, value in target.envelopes.made(lines):
-                headers: _Headers = [(ID, self._id(run[first].place)), (COUNT, str(count).encode())]
-                self._produce(producer, target.topic, value, None, headers, partial(self._delivered, part, count))
-        elif kind == EVENT:
-            for place, (_, key, value) in run:
-                self._produce(producer, target.topic, value, key, [(ID, self._id(place))], delivered)
-        elif kind == DEAD_LETTER:
-            for place, (_, reason, value) in run:
-                headers = [(ID, self._id(place)), (REASON, reason or b""), (TOPIC, target.topic.encode())]
-                self._produce(producer, target.dead_letters, value, None, headers, delivered)
-        else:
-            for place, record in run:
-                headers = [(ID, self._id(place)), (COUNT, record.key or b"")]
-                many = partial(self._delivered, part, record.events)
-                self._produce(producer, target.topic, record.value, None, headers, many)
-
-    def _produce(
-        self,
-        producer: "Producer",
-        topic: str,
-        value: bytes,
-        key: bytes | None,
-        headers: _Headers,
-        delivered: "partial[None]",
-    ) -> None:
+    def _produce(self, producer: "Producer", message: Outgoing, delivered: "partial[None]") -> None:
         from confluent_kafka import KafkaException
 
-        delivered.args[0].open += 1
+        topic, value, key, headers, _ = message
         while not self._stopping and not self._broken:
             try:
                 producer.produce(topic, value, key, headers=headers, on_delivery=delivered)
             except BufferError:
-                producer.poll(_POLLED_SECONDS)
-                self._settle()
-                self._look()
+                self._poll(producer, _POLLED_SECONDS)
             except KafkaException as error:
-                delivered(error.args[0], value)
+                delivered(error.args[0], None)
                 return
             else:
                 return
 
-    def _delivered(self, part: _Part, events: int, error: "KafkaError | None", message: "Message | bytes") -> None:
-        """Called while the producer is polled. A message that the broker refuses for good is kept in a file."""
+    def _delivered(self, part: _Part, sent: Outgoing, error: "KafkaError | None", _: "Message | None") -> None:
+        """Called while the producer is polled. A batch may be refused for one message: each is tried by itself."""
         if error is None:
             part.open -= 1
         elif error.code() in _for_good():
-            value = message if isinstance(message, bytes) else message.value() or b""
-            kept = self._journal.keep_refused(value)
-            log.error("%s refuses a message for good, which is kept in %s: %s", self._target.topic, kept, error)
-            part.open -= 1
-            part.refused += events
-        elif not (self._broken or self._stopping):
+            self._refused.append((part, sent))
+        else:
+            self._interrupted(error)
+
+    def _delivered_alone(self, part: _Part, sent: Outgoing, error: "KafkaError | None", _: "Message | None") -> None:
+        """A message that the broker refuses for good is kept in a file, and holds up no other."""
+        if error is not None and error.code() not in _for_good():
+            self._interrupted(error)
+            return
+        part.open -= 1
+        if error is not None:
+            part.refused += sent.events
+            kept = self._journal.keep_refused(sent.value)
+            log.error("%s refuses a message for good, which is kept in %s: %s", sent.topic, kept, error)
+
+    def _interrupted(self, error: "KafkaError") -> None:
+        if not (self._broken or self._stopping):
             log.warning("a message to %s was not delivered, and will be sent again: %s", self._target.topic, error)
             self._metrics.problem, self._broken = str(error), True
+
+    def _poll(self, producer: "Producer", seconds: float) -> None:
+        producer.poll(seconds)
+        while self._refused and not self._broken:
+            part, message = self._refused.popleft()
+            self._alone = self._alone or self._connected({"batch.num.messages": 1, "linger.ms": 0})
+            self._produce(self._alone, message, partial(self._delivered_alone, part, message))
+        if self._alone is not None:
+            self._alone.poll(0)
+        self._settle()
+        self._look()
 
     def _settle(self) -> None:
         """Acknowledge the parts that are done, as far as all before them are."""
@@ -279,9 +262,6 @@ class Sending:
         if error.code() == KafkaError._ALL_BROKERS_DOWN or self._parts:
             self._metrics.problem = str(error)
         self._broken = self._broken or error.fatal()
-
-    def _id(self, place: int) -> bytes:
-        return f"{self._journal.id}-{place}".encode()
 
 
 def _for_good() -> tuple[int, ...]:
