@@ -39,6 +39,7 @@ class Move:
     event_time: datetime | None = None
     events: int = 0
     late: int = 0
+    duplicate: int = 0
     quarantined: int = 0
 
 
@@ -57,9 +58,10 @@ ORDER BY partition FOR UPDATE
 _MOVE = """
 UPDATE streams.positions p SET committed = m.after, event_time = greatest(p.event_time, m.event_time),
     committed_at = clock_timestamp(), read_at = clock_timestamp(), events = p.events + m.events,
-    late = p.late + m.late, quarantined = p.quarantined + m.quarantined
+    late = p.late + m.late, duplicate = p.duplicate + m.duplicate, quarantined = p.quarantined + m.quarantined
 FROM unnest(%(partitions)s::int[], %(after)s::bigint[], %(times)s::timestamptz[], %(events)s::bigint[],
-    %(late)s::bigint[], %(quarantined)s::bigint[]) m (partition, after, event_time, events, late, quarantined)
+    %(late)s::bigint[], %(duplicate)s::bigint[], %(quarantined)s::bigint[])
+    m (partition, after, event_time, events, late, duplicate, quarantined)
 WHERE p.stream = %(stream)s AND p.topic = %(topic)s AND p.partition = m.partition
 """
 _SEEN = """
@@ -98,13 +100,15 @@ def hold(connection: Connection, stream: str, topic: str, moves: Sequence[Move])
 
     Raises Fenced where one of them is another's by now, or does not stand where the batch begins.
     """
+    if not moves:
+        return True
     wanted = {move.partition: move for move in moves}
     values = {"stream": stream, "topic": topic, "partitions": list(wanted)}
     found = {partition: rest for partition, *rest in connection.execute(_HELD, values).fetchall()}
     lost = [partition for partition, move in wanted.items() if found.get(partition, [0])[0] != move.generation]
     if lost:
         raise Fenced(f"stream {stream}: partitions {lost} of {topic} were assigned anew")
-    if moves and all(found[move.partition][1] == move.after for move in moves):
+    if all(found[move.partition][1] == move.after for move in moves):
         return False
     if other := [move.partition for move in moves if found[move.partition][1] != move.before]:
         raise Fenced(f"stream {stream}: partitions {other} of {topic} do not stand where this batch begins")
@@ -113,6 +117,8 @@ def hold(connection: Connection, stream: str, topic: str, moves: Sequence[Move])
 
 def move(connection: Connection, stream: str, topic: str, moves: Sequence[Move]) -> None:
     """Set the positions of rows that are held."""
+    if not moves:
+        return
     connection.execute(
         _MOVE,
         {
@@ -123,12 +129,15 @@ def move(connection: Connection, stream: str, topic: str, moves: Sequence[Move])
             "times": [one.event_time for one in moves],
             "events": [one.events for one in moves],
             "late": [one.late for one in moves],
+            "duplicate": [one.duplicate for one in moves],
             "quarantined": [one.quarantined for one in moves],
         },
     )
 
 
-def see(connection: Connection, stream: str, topic: str, ends: Mapping[int, int], behind: Collection[int]) -> None:
+def see(
+    connection: Connection, stream: str, topic: str, ends: Mapping[int, int | None], behind: Collection[int]
+) -> None:
     """Remember the ends of partitions; those of `behind` have messages to be read, so they are not idle."""
     values = {"partitions": list(ends), "ends": list(ends.values()), "behind": [one in behind for one in ends]}
     connection.execute(_SEEN, {"stream": stream, "topic": topic, **values})

@@ -85,6 +85,11 @@ class Stream:
                 f"stream {self.name}: event_time {self.event_time!r} must be a timestamp of {contract.name}; it is"
                 f" {found}"
             )
+        if contract.columns[self.event_time].nullable:
+            raise ValueError(
+                f"stream {self.name}: event_time {self.event_time!r} may be empty in {contract.name}; make the column"
+                " required there: an event without a time belongs to no window"
+            )
         if self.lands and contract.policy.unknown_columns == "refuse":
             raise ValueError(
                 f"stream {self.name}: its drops have the columns {', '.join(PLACE)}, which the contract of"

@@ -1,0 +1,67 @@
+"""Events that came before: of a contract with a key, each key counts once, as in its table.
+
+A producer that was killed sends again what it had sent, perhaps to another partition. The keys are remembered in the
+transaction of the batch, until the watermark has passed their event: one that came then would be late.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+from psycopg import Connection, sql
+
+from lastmile.contracts.contract import Contract
+from lastmile.streaming.declarations.stream import Stream
+from lastmile.warehouse.binary_copy import BinaryCopy
+
+_STAGED = {"number": pl.Int64(), "key": pl.String(), "event_time": pl.Datetime("us", "UTC")}
+_NEW = """
+WITH new AS (
+    INSERT INTO streams.keys (stream, key, event_time)
+    SELECT %(stream)s, md5(key)::uuid, event_time FROM pg_temp.stream_keys ORDER BY 2
+    ON CONFLICT DO NOTHING RETURNING key
+)
+SELECT number FROM pg_temp.stream_keys s JOIN new ON new.key = md5(s.key)::uuid
+"""
+
+
+@dataclass(frozen=True)
+class Dedup:
+    """Finds repeated events of one stream."""
+
+    stream: Stream
+    key: Sequence[str]
+
+    def prepare(self, connection: Connection) -> None:
+        connection.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS stream_keys (number bigint, key text, event_time timestamptz)"
+            " ON COMMIT DELETE ROWS"
+        )
+
+    def first(self, connection: Connection, events: pl.DataFrame) -> pl.DataFrame:
+        """The events whose key none had before, within a transaction."""
+        if not events.height:
+            return events
+        keyed = events.with_row_index("number").select(
+            pl.col("number").cast(pl.Int64),
+            pl.struct(self.key).struct.json_encode().alias("key"),
+            pl.col(self.stream.event_time).alias("event_time"),
+        )
+        once = keyed.unique("key", keep="first", maintain_order=True)
+        with BinaryCopy(connection, sql.Identifier("pg_temp", "stream_keys"), _STAGED) as copy:
+            copy.write(once)
+        new = sorted(number for (number,) in connection.execute(_NEW, {"stream": self.stream.name}).fetchall())
+        return events if len(new) == events.height else events[new]
+
+    def forget(self, connection: Connection, watermark: datetime) -> None:
+        """Keys of events that would be late; where late events count, none is forgotten."""
+        if self.stream.late == "quarantine":
+            connection.execute(
+                "DELETE FROM streams.keys WHERE stream = %s AND event_time < %s", [self.stream.name, watermark]
+            )
+
+
+def dedup_of(stream: Stream, contract: Contract) -> Dedup | None:
+    """None where every event counts: the contract has no key, or keeps duplicates."""
+    return Dedup(stream, contract.key) if contract.key and contract.policy.duplicates != "keep" else None
