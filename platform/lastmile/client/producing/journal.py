@@ -62,7 +62,7 @@ class Journal:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._most, self._sync, self._file_bytes = folder, most_bytes, sync, file_bytes
-        self._lock_file = _locked(folder)
+        self._lock_file, self._is_durable = _locked(folder), sync
         self.id = _identity(folder / "id")
         self._lock = threading.Lock()
         self._known_cuts: tuple[int, list[int]] = (-1, [])
@@ -150,8 +150,14 @@ class Journal:
         return file
 
     def make_durable(self) -> None:
-        """All that was appended is on the disk when this returns."""
-        os.fdatasync(self._out)
+        """All that was appended since it was first called is on the disk when this returns."""
+        self._is_durable = True
+        with self._lock:
+            out = os.dup(self._out)
+        try:
+            os.fdatasync(out)
+        finally:
+            os.close(out)
 
     def behind(self, one: Placed) -> int:
         """The place behind a record."""
@@ -175,11 +181,13 @@ class Journal:
             os.fdatasync(self._out)
 
     def _begin_file(self) -> None:
-        if self._sync:
+        if self._is_durable:
             os.fdatasync(self._out)
         os.close(self._out)
         self._out = self._opened(self.end, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._places.append(self.end)
+        if self._is_durable:
+            _sync_folder(self._folder)
 
     def _whole_end(self) -> int:
         """Behind the last whole record; what a death cut short is removed."""
@@ -282,6 +290,12 @@ def _identity(file: Path) -> str:
         new.write_text(uuid4().hex)
         new.rename(file)
     return file.read_text()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
 
 
 def _locked(folder: Path) -> int:

@@ -1,6 +1,8 @@
 """The producer: events to a topic, checked at once, kept until the broker has them."""
 
+import secrets
 from collections.abc import Callable, Iterable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,7 +30,9 @@ class Producer:
 
     `servers` are the cluster's; `client` are further settings of librdkafka, such as for TLS. An event that does not
     fit the `schema` raises InvalidEvent, or goes to the topic `dead_letters` where that is given. With format `arrow`
-    up to `many` events, of at most `linger_seconds`, are one message.
+    up to `many` events, of at most `linger_seconds`, are one message. Events without a value in the column `id_column`
+    get one of their own there: where it is the key of the contract, the platform counts each event once, also one that
+    arrives twice.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Producer:
         linger_seconds: float = 0.05,
         most_bytes: int = 2**30,
         sync: bool = False,
+        id_column: str | None = None,
         client: Mapping[str, Any] | None = None,
     ) -> None:
         self.topic, self._format, self._dead_letters = topic, format, dead_letters
@@ -52,6 +57,7 @@ class Producer:
         made = Envelopes(schema) if format == "arrow" else None
         given = {"bootstrap.servers": servers, **(client or {})}
         target = Target(given, topic, dead_letters or topic, made, many, linger_seconds)
+        self._id_column, self._ids = id_column, map(f"{secrets.token_hex(8)}-{{:x}}".format, count())
         self._is_closed = False
         self._sending = Sending(self._journal, target, self._metrics)
 
@@ -127,6 +133,8 @@ class Producer:
         return behind
 
     def _record(self, event: Event, key: str | bytes | None) -> Record:
+        if self._id_column is not None and event.get(self._id_column) is None:
+            event = {**event, self._id_column: next(self._ids)}
         raw = key.encode() if isinstance(key, str) else key
         if raw is not None and (self._format == "arrow" or len(raw) > LONGEST_KEY):
             raise ValueError(f"a key has {LONGEST_KEY:,} bytes at most; events of an envelope have none")
