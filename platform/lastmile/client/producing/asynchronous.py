@@ -2,7 +2,7 @@
 to block."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -27,10 +27,18 @@ class AsyncProducer:
 
     async def send_many(self, events: Iterable[Event], key: str | bytes | None = None) -> int:
         """Raises InvalidEvent, BufferFull."""
-        many, until = list(events), asyncio.get_running_loop().time() + self._patience
+        many = list(events)
+        return await self._kept(lambda: self.producer.send_many(many, key))
+
+    async def send_bytes(self, value: bytes, key: str | bytes | None = None) -> int:
+        """Keep a message as it is, unchecked."""
+        return await self._kept(lambda: self.producer.send_bytes(value, key))
+
+    async def _kept(self, keep: Callable[[], int]) -> int:
+        until = asyncio.get_running_loop().time() + self._patience
         while True:
             try:
-                return self.producer.send_many(many, key)
+                return keep()
             except BufferFull:
                 if asyncio.get_running_loop().time() >= until:
                     raise

@@ -137,6 +137,11 @@ class Journal:
         if len(self._places) > 1 and self._next_file(self._places[0]) <= place:
             self._forget()
 
+    def discard(self) -> None:
+        """Forget what waits."""
+        self.acknowledge(self.end, 0.0)
+        self.records = self.found_events = 0
+
     def rewind(self) -> None:
         """From now on it is read from what is not acknowledged, in the messages that it was sent in."""
         self._known_cuts = -1, []

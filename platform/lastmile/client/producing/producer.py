@@ -32,7 +32,7 @@ class Producer:
     fit the `schema` raises InvalidEvent, or goes to the topic `dead_letters` where that is given. With format `arrow`
     up to `many` events, of at most `linger_seconds`, are one message. Events without a value in the column `id_column`
     get one of their own there: where it is the key of the contract, the platform counts each event once, also one that
-    arrives twice.
+    arrives twice. `discard` forgets what an earlier process left, for who reads it again from where it came.
     """
 
     def __init__(
@@ -48,11 +48,14 @@ class Producer:
         most_bytes: int = 2**30,
         sync: bool = False,
         id_column: str | None = None,
+        discard: bool = False,
         client: Mapping[str, Any] | None = None,
     ) -> None:
         self.topic, self._format, self._dead_letters = topic, format, dead_letters
         self._encoded: Callable[[Event], bytes] = encoder(format, schema)
         self._journal = Journal(Path(journal), most_bytes, sync)
+        if discard:
+            self._journal.discard()
         self._metrics = Metrics(topic, queued=self._journal.found_events)
         made = Envelopes(schema) if format == "arrow" else None
         given = {"bootstrap.servers": servers, **(client or {})}
@@ -72,6 +75,10 @@ class Producer:
     def send_many(self, events: Iterable[Event], key: str | bytes | None = None) -> int:
         """Keep events, all or none."""
         return self._append([self._record(event, key) for event in events])
+
+    def send_bytes(self, value: bytes, key: str | bytes | None = None) -> int:
+        """Keep a message as it is, unchecked."""
+        return self._append([Record(EVENT, _raw(key), value)])
 
     def send_table(self, table: "pa.Table") -> int:
         """Keep the rows of an Arrow table, as envelopes; they are not checked."""
@@ -135,9 +142,9 @@ class Producer:
     def _record(self, event: Event, key: str | bytes | None) -> Record:
         if self._id_column is not None and event.get(self._id_column) is None:
             event = {**event, self._id_column: next(self._ids)}
-        raw = key.encode() if isinstance(key, str) else key
-        if raw is not None and (self._format == "arrow" or len(raw) > LONGEST_KEY):
-            raise ValueError(f"a key has {LONGEST_KEY:,} bytes at most; events of an envelope have none")
+        if key is not None and self._format == "arrow":
+            raise ValueError("events of an envelope have no key; send them with format json or avro")
+        raw = _raw(key)
         try:
             return Record(EVENT, raw, self._encoded(event))
         except InvalidEvent as error:
@@ -145,6 +152,13 @@ class Producer:
             if self._dead_letters is None:
                 raise
             return Record(DEAD_LETTER, str(error).encode()[:_MOST_REASON], _shown(event))
+
+
+def _raw(key: str | bytes | None) -> bytes | None:
+    raw = key.encode() if isinstance(key, str) else key
+    if raw is not None and len(raw) > LONGEST_KEY:
+        raise ValueError(f"expected a key of {LONGEST_KEY:,} bytes at most, found {len(raw):,}")
+    return raw
 
 
 def _shown(event: Any) -> bytes:
