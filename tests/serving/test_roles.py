@@ -39,6 +39,7 @@ DELETE  /api/v1/uploads/{upload_id}                 upload
 GET     /api/v1/forms                               read
 POST    /api/v1/forms/{form}/kobo                   upload
 POST    /api/v1/forms/{form}/odk                    upload
+POST    /collect/{stream}                           -
 GET     /api/v1/jobs                                read|upload
 GET     /api/v1/jobs/{job}                          read|upload
 GET     /api/v1/jobs/{job}/events                   read|upload

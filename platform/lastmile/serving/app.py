@@ -10,9 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from limits.aio.strategies import MovingWindowRateLimiter
 
+from lastmile.serving.door.cors import Cors
 from lastmile.serving.door.door import Door, storage
 from lastmile.serving.door.identity import Identities
 from lastmile.serving.observed import Observed
@@ -26,7 +26,7 @@ VERSION = "/api/v1"
 PARTS: dict[str, tuple[str, ...]] = {
     "access": ("access.sign_in", "access.organisation", "access.accounts"),
     "predictions": ("models.predictions",),
-    "ingest": ("ingest.records", "ingest.files", "ingest.uploads", "ingest.forms", "ingest.jobs"),
+    "ingest": ("ingest.records", "ingest.files", "ingest.uploads", "ingest.forms", "ingest.jobs", "ingest.collect"),
     "process": ("process.runs", "process.run_events", "process.alerts"),
     "data": ("data.data", "data.sql", "data.series", "data.documents"),
     "registry": ("registry.compatibility", "registry.subjects"),
@@ -76,7 +76,7 @@ def make_app(here: Serving, parts: Sequence[str] = EVERYTHING) -> FastAPI:
         app.include_router(router)
     if here.api.origins:
         app.add_middleware(
-            CORSMiddleware,
+            Cors,
             allow_origins=here.api.origins,
             allow_methods=["*"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key"],

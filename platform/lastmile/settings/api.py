@@ -10,7 +10,7 @@ from lastmile.settings.access import hard_to_guess
 from lastmile.settings.group import at_least, begins_with, load, variable
 
 
-def _rate(text: str) -> str | None:
+def fault_of_rate(text: str) -> str | None:
     from limits import parse
 
     try:
@@ -29,10 +29,10 @@ class Limits:
         "Requests of one principal, or of one address without one.",
         "500/second",
         example="500/second",
-        check=_rate,
+        check=fault_of_rate,
     )
     sign_ins: str = variable(
-        "LASTMILE_SIGN_IN_LIMIT", "Sign-ins from one address.", "10/minute", example="10/minute", check=_rate
+        "LASTMILE_SIGN_IN_LIMIT", "Sign-ins from one address.", "10/minute", example="10/minute", check=fault_of_rate
     )
     bytes: int = variable(
         "LASTMILE_MOST_BODY_BYTES", "The longest JSON body.", 16 * 2**20, example="16777216", check=at_least(1)
