@@ -17,6 +17,8 @@ OWNERS = {
     "catalogue": "catalogue",
     "operations": "operations",
     "figures": "operations",
+    "streams": "streaming",
+    "windows": "streaming",
 }
 STATEMENT = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING|,)\s+({'|'.join(OWNERS)})\.(?!py)\w", re.IGNORECASE)
 ENGINE = PROJECT / "platform" / "lastmile"

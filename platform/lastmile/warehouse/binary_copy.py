@@ -75,14 +75,16 @@ class BinaryCopy:
 
 
 def _as_arrow(frame: pl.DataFrame) -> "pa.Table":
-    """Arrow as polars has it, but for times of day, which Postgres keeps to the microsecond."""
+    """Arrow as polars has it, but for times of day, which Postgres keeps to the microsecond, and bytes, whose views
+    cannot be encoded."""
     table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
-    if pl.Time not in frame.dtypes:
+    if pl.Time not in frame.dtypes and pl.Binary not in frame.dtypes:
         return table
     import pyarrow as pa
 
-    of_times = {name: pa.time64("us") for name, dtype in frame.schema.items() if dtype == pl.Time}
-    schema = pa.schema([field.with_type(of_times.get(field.name, field.type)) for field in table.schema])
+    stored = {pl.Time(): pa.time64("us"), pl.Binary(): pa.large_binary()}
+    others = {name: stored[dtype] for name, dtype in frame.schema.items() if dtype in stored}
+    schema = pa.schema([field.with_type(others.get(field.name, field.type)) for field in table.schema])
     return table.cast(schema)
 
 

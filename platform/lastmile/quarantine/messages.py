@@ -1,0 +1,95 @@
+"""Messages and events of streams that were left out: where they are in their topic, why, and their bytes.
+
+They are written in the transaction that commits the positions of the batch they came in, so each is here once.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+from psycopg import Connection, sql
+from psycopg.rows import dict_row
+
+from lastmile.warehouse.binary_copy import BinaryCopy
+
+#: Bytes of a message that are kept.
+MOST_BYTES = 2**20
+TYPES = {
+    "stream": pl.String(),
+    "topic": pl.String(),
+    "partition": pl.Int32(),
+    "offset": pl.Int64(),
+    "index": pl.Int32(),
+    "rule": pl.String(),
+    "reasons": pl.String(),
+    "lateness": pl.Duration("us"),
+    "key": pl.Binary(),
+    "raw": pl.Binary(),
+    "bytes": pl.Int64(),
+}
+#: Those that a batch of one stream gives: `raw` is whole.
+GIVEN = {name: dtype for name, dtype in TYPES.items() if name not in ("stream", "topic", "bytes")}
+
+
+@dataclass(frozen=True)
+class Messages:
+    """A part of what is in quarantine; None means all."""
+
+    stream: str | None = None
+    rule: str | None = None
+    partition: int | None = None
+
+
+_WHERE = """
+    (%(stream)s::text IS NULL OR stream = %(stream)s) AND (%(rule)s::text IS NULL OR rule = %(rule)s)
+    AND (%(partition)s::int IS NULL OR partition = %(partition)s)
+"""
+
+
+def quarantine_messages(connection: Connection, stream: str, topic: str, messages: pl.DataFrame) -> None:
+    """Copy messages with the columns of GIVEN."""
+    rows = messages.with_columns(
+        stream=pl.lit(stream),
+        topic=pl.lit(topic),
+        bytes=pl.col("raw").bin.size().fill_null(0).cast(pl.Int64),
+        raw=pl.col("raw").bin.head(MOST_BYTES),
+    )
+    with BinaryCopy(connection, sql.Identifier("quarantine", "messages"), TYPES, jsonb=["reasons"]) as copy:
+        copy.write(rows)
+
+
+def counts(connection: Connection, selection: Messages) -> list[dict[str, Any]]:
+    """How many, by stream and rule, with the newest and an example."""
+    return _rows(
+        connection,
+        f"""
+        SELECT stream, rule, count(*) AS messages, max(at) AS newest, max(lateness) AS most_late,
+            (array_agg(reasons -> 0 ->> 'message' ORDER BY at DESC))[1] AS example
+        FROM quarantine.messages WHERE {_WHERE} GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2
+        """,
+        selection,
+    )
+
+
+def newest(connection: Connection, selection: Messages, most: int) -> list[dict[str, Any]]:
+    """The newest of them, with their bytes."""
+    return _rows(
+        connection,
+        f"""
+        SELECT stream, topic, partition, "offset", index, rule, reasons, lateness, key, raw, bytes, at
+        FROM quarantine.messages WHERE {_WHERE} ORDER BY at DESC, partition, "offset" DESC, index DESC LIMIT %(most)s
+        """,
+        selection,
+        most=most,
+    )
+
+
+def delete_older(connection: Connection, age: timedelta) -> int:
+    """Delete what has been there for longer; returns how many."""
+    return connection.execute("DELETE FROM quarantine.messages WHERE at < now() - %s", [age]).rowcount
+
+
+def _rows(connection: Connection, query: str, selection: Messages, **more: Any) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode(), {**vars(selection), **more}).fetchall()
