@@ -12,6 +12,7 @@ Kind = Literal["number", "moment", "text"]
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}.*)?")
 _DAY = 10
+_CLOCKS, _ZONES = timedelta(minutes=15), timedelta(hours=14)
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,14 @@ class Place:
                 f" {other.kind}; name a field with values of one kind as `incremental.field`"
             )
         return self.value > other.value  # type: ignore[operator]  # of the same kind
+
+    def is_ahead(self) -> bool:
+        """Whether it is a moment in the future: a cursor there would pass over the present. Clocks may differ a little,
+        and a moment without a zone may be that of any."""
+        if not isinstance(self.value, datetime):
+            return False
+        has_zone = datetime.fromisoformat(self.text).tzinfo is not None
+        return self.value > datetime.now(UTC) + (_CLOCKS if has_zone else _ZONES)
 
     def before(self, overlap: timedelta | int | None) -> str:
         """The text of the place so much before, written as this one is. Raises UserError where it has no such."""

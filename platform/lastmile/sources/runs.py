@@ -48,7 +48,7 @@ def end(connection: Connection, number: int, ran: Ran) -> None:
     connection.execute(
         """
         UPDATE sources.runs
-        SET state = %(state)s, ended_at = clock_timestamp(), fetch = %(fetch)s, requests = %(requests)s,
+        SET state = %(state)s, ended_at = clock_timestamp(), fetch_id = %(fetch)s, requests = %(requests)s,
             records = %(records)s, repeated = %(repeated)s, bytes = %(bytes)s, cursor_from = %(cursor_from)s,
             cursor_to = %(cursor_to)s, events = %(events)s, message = %(message)s
         WHERE id = %(number)s

@@ -41,7 +41,7 @@ CREATE TABLE sources.runs (
     ended_at    timestamptz,
     state       text        NOT NULL DEFAULT 'running'
                             CHECK (state IN ('running', 'landed', 'nothing new', 'failed')),
-    fetch       bigint      REFERENCES sources.fetches ON DELETE SET NULL,
+    fetch_id    bigint      REFERENCES sources.fetches ON DELETE SET NULL,
     requests    bigint      NOT NULL DEFAULT 0,
     records     bigint      NOT NULL DEFAULT 0,
     repeated    bigint      NOT NULL DEFAULT 0,
