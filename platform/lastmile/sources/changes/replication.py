@@ -7,16 +7,20 @@ import select
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.conninfo import make_conninfo
-from psycopg.pq import ExecStatus, PGconn
+from psycopg.pq import ExecStatus
 
 from lastmile.sources.changes import lsn
 from lastmile.sources.databases.addresses import unreachable
 from lastmile.warehouse.connections import CLIENT
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGconn
 
 _DATA, _ALIVE = struct.Struct(">cQQq"), struct.Struct(">cQqB")
 _STATUS = struct.Struct(">cQQQqB")
@@ -24,7 +28,7 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 #: A status is sent at least so often; Postgres ends what is silent for `wal_sender_timeout`, which is a minute.
 STATUS_SECONDS = 10
 #: Texts of values are the same whatever the server's settings are.
-_SETTINGS = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1"
+SETTINGS = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1"
 
 
 @contextmanager
@@ -32,11 +36,11 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
     """A connection that understands the commands of replication. Raises Unreachable."""
     try:
         connection = psycopg.connect(
-            make_conninfo(url, **CLIENT, replication="database", options=_SETTINGS), autocommit=True
+            make_conninfo(url, **CLIENT, replication="database", options=SETTINGS), autocommit=True
         )
     except psycopg.OperationalError as error:
         raise unreachable(url, error) from None
-    with connection:
+    with closing(connection):
         yield connection
 
 
@@ -49,8 +53,16 @@ def command(connection: psycopg.Connection, words: str) -> list[str | None]:
     return [None if value is None else value.decode() for value in values]
 
 
+def system(connection: psycopg.Connection) -> str:
+    """The number of the cluster."""
+    return str(command(connection, "IDENTIFY_SYSTEM")[0])
+
+
 class Log:
-    """The log from a position on. `reached` is up to where it was decoded, whether or not it had changes for us."""
+    """The log from a position on. `reached` is up to where it was decoded, whether or not it had changes for us.
+
+    Raises OperationalError where it cannot be had, or no longer.
+    """
 
     def __init__(self, connection: psycopg.Connection, slot: str, publication: str, start: int) -> None:
         self._pg: PGconn = connection.pgconn
@@ -63,7 +75,7 @@ class Log:
             raise psycopg.OperationalError(result.error_message.decode(errors="replace").strip())
 
     def read(self, seconds: float) -> Iterator[bytes]:
-        """The messages that are there, or the first that come within the time. Raises OperationalError when it ends."""
+        """The messages that are there, or the first that come within the time."""
         deadline = time.monotonic() + seconds
         while True:
             self._say_when_due()

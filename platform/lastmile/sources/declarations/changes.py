@@ -20,6 +20,8 @@ from lastmile.operations.schedule import Schedule
 from lastmile.sources.declarations.setting import Setting
 from lastmile.sources.declarations.source import Misdeclared, Source
 
+OFTEN = Schedule("*/15 * * * *")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Changes(Source):
@@ -33,12 +35,14 @@ class Changes(Source):
     #: Whether the rows of the table are only added, so that it needs no replica identity.
     only_inserts: bool = False
     #: Runs, where no process follows it.
-    schedule: Schedule | None = Schedule("*/15 * * * *")
+    schedule: Schedule | None = OFTEN
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not re.fullmatch(r"[^.]+(\.[^.]+)?", self.table):
-            raise Misdeclared(f"source {self.name}: expected a table such as orders or sales.orders; found {self.table!r}")
+            raise Misdeclared(
+                f"source {self.name}: expected a table such as orders or sales.orders; found {self.table!r}"
+            )
         if len(self.name) > 48:
             raise Misdeclared(f"source {self.name}: its tables need a name of at most 48 letters")
 

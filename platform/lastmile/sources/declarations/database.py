@@ -67,7 +67,9 @@ class Table(Database):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not re.fullmatch(r"[^.\s][^.]*(\.[^.]+)?", self.table):
-            raise Misdeclared(f"source {self.name}: expected a table such as orders or sales.orders; found {self.table!r}")
+            raise Misdeclared(
+                f"source {self.name}: expected a table such as orders or sales.orders; found {self.table!r}"
+            )
         column = self.incremental.column if self.incremental else None
         if self.columns and column and column not in self.columns:
             raise Misdeclared(f"source {self.name}: its cursor {column!r} is none of its columns {list(self.columns)}")
@@ -85,4 +87,3 @@ class Query(Database):
             raise Misdeclared(f"source {self.name}: expected SQL that begins with SELECT or WITH")
         if ";" in self.sql.rstrip().rstrip(";"):
             raise Misdeclared(f"source {self.name}: expected one SELECT; found a semicolon inside")
-
