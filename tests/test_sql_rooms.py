@@ -17,6 +17,8 @@ OWNERS = {
     "catalogue": "catalogue",
     "operations": "operations",
     "figures": "operations",
+    "sources": "sources",
+    "changes": "sources",
     "streams": "streaming",
     "windows": "streaming",
 }

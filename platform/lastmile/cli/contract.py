@@ -24,7 +24,8 @@ def _group() -> None:
 
 @contract.command()
 def draft(
-    paths: Annotated[list[Path], typer.Argument(help="Files of one table, or folders with such files.")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files of one table, or folders with such files.")] = None,
+    source: Annotated[str | None, typer.Option(help="Draft from the first records of this source instead.")] = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the dataset [default: that of the file to write, or of the files]")
     ] = None,
@@ -43,6 +44,11 @@ def draft(
     from lastmile.ingestion.draft import draft as drafted
     from lastmile.ingestion.draft import files_in, open_file
 
+    if source:
+        _draft_of_source(source, paths, name, domain, to)
+        return
+    if not paths:
+        raise UserError("expected files to draft from, or --source with the name of a source")
     files = files_in(paths)
     dataset = _checked_name(name or (to.stem if to else _common_name(paths, files)))
     target = _target(dataset, domain, to)
@@ -53,6 +59,29 @@ def draft(
         return
     _write(target, text)
     print(f"wrote {target}; go through it, then drop the files with `lastmile drop FILE --dataset {dataset}`")
+
+
+def _draft_of_source(
+    source: str, paths: Sequence[Path] | None, name: str | None, domain: str | None, to: Path | None
+) -> None:
+    """From its first records; it may name a dataset that has no contract yet."""
+    from lastmile.cli.source.running import progress
+    from lastmile.sources.declared import find_among
+    from lastmile.sources.loading import load_sources
+    from lastmile.sources.sample import drafted
+
+    if paths:
+        raise UserError("files and --source both say what to draft from; give one of them")
+    declared = find_among(source, load_sources(Settings.from_environment().assets, None))
+    dataset = _checked_name(name or (to.stem if to else declared.dataset))
+    target = _target(dataset, domain, to)
+    with progress(source) as done:
+        text = drafted(declared, dataset, done)
+    if target is None:
+        print(text, end="")
+        return
+    _write(target, text)
+    print(f"wrote {target}; go through it, then try it with `lastmile source run {source} --dry-run`")
 
 
 def _common_name(paths: Sequence[Path], files: Sequence[Path]) -> str:

@@ -20,6 +20,7 @@ from lastmile.ledger.claims import (
 )
 from lastmile.ledger.drops import ClaimLost, Drop, ListedDrop, Outcome, RequestRefused, State
 from lastmile.ledger.events import add_event
+from lastmile.ledger.fates import Fate, fates
 from lastmile.ledger.outcomes import Settled, decline, record_column_fill, record_release, settle
 from lastmile.ledger.query import DropFilter, DropRecord, DropResult, Event, find, loaded_ids, results
 from lastmile.ledger.registration import refuse, register, unsettled
@@ -44,6 +45,7 @@ __all__ = [
     "DropRecord",
     "DropResult",
     "Event",
+    "Fate",
     "ListedDrop",
     "Outcome",
     "RequestRefused",
@@ -55,6 +57,7 @@ __all__ = [
     "decline",
     "discard_drops",
     "fail_exhausted",
+    "fates",
     "find",
     "inventory",
     "is_alone",

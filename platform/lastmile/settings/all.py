@@ -12,6 +12,7 @@ import lastmile.settings
 from lastmile.errors import UserError
 from lastmile.settings.given import FILE
 from lastmile.settings.group import faults, variables
+from lastmile.settings.sources import PREFIX as OF_SOURCES
 
 PREFIX = "LASTMILE_"
 
@@ -34,7 +35,8 @@ def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
     """A sentence for each variable that looks like one of ours and is none."""
     names = known()
     allowed = names | {name + FILE for name in names}
-    return [_sentence(name, allowed) for name in sorted(environ) if name.startswith(PREFIX) and name not in allowed]
+    ours = [name for name in sorted(environ) if name.startswith(PREFIX) and not name.startswith(OF_SOURCES)]
+    return [_sentence(name, allowed) for name in ours if name not in allowed]
 
 
 def all_faults(environ: Mapping[str, str] = os.environ) -> list[str]:

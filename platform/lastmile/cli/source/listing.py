@@ -1,0 +1,117 @@
+"""Showing sources: all of them, or the runs of one."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from lastmile.cli.connection import opened
+from lastmile.cli.options import AsJson
+from lastmile.settings import Settings
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from lastmile.sources.declarations.source import Source
+    from lastmile.store import Store
+
+
+def overview(as_json: AsJson = False) -> None:
+    """Show each source: its kind and dataset, when it is fetched, and how the last run went.
+
+    Example: lastmile source list
+    """
+    from lastmile.contracts import load_contracts
+    from lastmile.sources.loading import load_sources
+    from lastmile.sources.runs import newest
+
+    settings = Settings.from_environment()
+    declared = load_sources(settings.assets, load_contracts(settings.assets))
+    with opened(settings) as (connection, store):
+        last = newest(connection)
+        found = [_row(connection, store, one, last.get(name)) for name, one in declared.items()]
+    if as_json:
+        print(json.dumps(found, default=str))
+        return
+    table = Table("source", "kind", "dataset", "when", "last run", "result", "records", "loaded up to", box=None)
+    for row in found:
+        at = f"{row['at']:%Y-%m-%d %H:%M}" if row["at"] else "never"
+        records = "" if row["records"] is None else f"{row['records']:,}"
+        table.add_row(
+            row["name"],
+            row["kind"],
+            row["dataset"],
+            row["schedule"],
+            at,
+            row["state"] or "",
+            records,
+            row["cursor"] or "",
+        )
+    console = Console()
+    console.print(table if found else "no sources are declared")
+    for broken in declared.broken:
+        console.print(str(broken), markup=False, highlight=False, soft_wrap=True)
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="The source's name.")],
+    most: Annotated[int, typer.Option("--runs", help="So many runs, the newest first.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show where a source is, and its last runs with what happened in each.
+
+    Example: lastmile source show posts
+    """
+    from lastmile.sources.declared import find
+    from lastmile.sources.runs import times
+
+    settings = Settings.from_environment()
+    source, _ = find(name, settings.assets)
+    with opened(settings) as (connection, store):
+        runs = times(connection, name, most)
+        row = _row(connection, store, source, runs[0] if runs else None)
+    if as_json:
+        print(json.dumps({**row, "runs": runs}, default=str))
+        return
+    console = Console()
+    for title in ("kind", "dataset", "description", "owner", "schedule", "cursor", "waits"):
+        if row[title]:
+            console.print(f"{title:<12} {row[title]}", markup=False, highlight=False, soft_wrap=True)
+    table = Table("started", "seconds", "result", "requests", "records", "again", "size", "from", "to", box=None)
+    for run in runs:
+        seconds = f"{(run['ended_at'] - run['started_at']).total_seconds():.1f}" if run["ended_at"] else ""
+        numbers = (f"{run[one]:,}" for one in ("requests", "records", "repeated"))
+        cursors = (run["cursor_from"] or "", run["cursor_to"] or "")
+        table.add_row(
+            f"{run['started_at']:%Y-%m-%d %H:%M:%S}", seconds, run["state"], *numbers, decimal(run["bytes"]), *cursors
+        )
+    console.print(table if runs else "it never ran")
+    for run in runs:
+        said = [*run["events"], *([run["message"]] if run["message"] else [])]
+        for sentence in said:
+            console.print(
+                f"{run['started_at']:%Y-%m-%d %H:%M:%S}  {sentence}", markup=False, highlight=False, soft_wrap=True
+            )
+
+
+def _row(connection: "Connection", store: "Store", source: "Source", last: dict[str, Any] | None) -> dict[str, Any]:
+    from lastmile.sources.cursors import Standing, standing
+
+    at = standing(connection, store.url, source.name) if source.is_incremental else Standing()
+    schedule = source.schedule
+    return {
+        "name": source.name,
+        "kind": source.kind,
+        "dataset": source.dataset,
+        "description": source.description,
+        "owner": source.owner,
+        "schedule": f"{schedule.cron} {schedule.time_zone}" if schedule else "when it is started",
+        "at": last["started_at"] if last else None,
+        "state": last["state"] if last else None,
+        "records": last["records"] if last else None,
+        "cursor": at.reached,
+        "waits": f"{at.again.key} is not loaded; the next run fetches it again" if at.again else None,
+    }

@@ -1,0 +1,95 @@
+"""What sources put into the landing area, one row for each object, written before the object is.
+
+A row without `landed_at` is an intent: whether its object came to be is found out by the next run of the source, which
+then either marks it or removes it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+_COLUMNS = "id, source, dataset, partition, key, sha256, size, records, cursor_from, cursor_to, begun_at, landed_at"
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """An object of a source: where it is, what it is, and from which cursor to which it goes."""
+
+    id: int
+    source: str
+    dataset: str
+    partition: str
+    key: str
+    sha256: str
+    size: int
+    records: int
+    cursor_from: str | None
+    cursor_to: str | None
+    begun_at: datetime
+    landed_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """An object that is about to be put. `digests` are those of its records, eight bytes each."""
+
+    source: str
+    dataset: str
+    partition: str
+    key: str
+    sha256: str
+    size: int
+    records: int
+    cursor_from: str | None = None
+    cursor_to: str | None = None
+    digests: bytes | None = None
+    run_id: str | None = None
+
+
+def intend(connection: Connection, store: str, intent: Intent) -> int:
+    """The number of the fetch, which is committed."""
+    row = connection.execute(
+        """
+        INSERT INTO sources.fetches
+            (source, store, dataset, partition, key, sha256, size, records, cursor_from, cursor_to, digests, run_id)
+        VALUES (%(source)s, %(store)s, %(dataset)s, %(partition)s, %(key)s, %(sha256)s, %(size)s, %(records)s,
+                %(cursor_from)s, %(cursor_to)s, %(digests)s, %(run_id)s)
+        RETURNING id
+        """,
+        {**vars(intent), "store": store},
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def landed(connection: Connection, fetch: int) -> None:
+    """Its object is there."""
+    connection.execute("UPDATE sources.fetches SET landed_at = clock_timestamp() WHERE id = %s", [fetch])
+
+
+def forget(connection: Connection, fetch: int) -> None:
+    """Its object never came to be."""
+    connection.execute("DELETE FROM sources.fetches WHERE id = %s AND landed_at IS NULL", [fetch])
+
+
+def unresolved(connection: Connection, store: str, source: str) -> list[Fetch]:
+    """Intents of runs that were killed."""
+    return _fetches(connection, store, source, "landed_at IS NULL", "id")
+
+
+def newest_first(connection: Connection, store: str, source: str) -> list[Fetch]:
+    """All that landed."""
+    return _fetches(connection, store, source, "landed_at IS NOT NULL", "id DESC")
+
+
+def digests(connection: Connection, fetch: int) -> bytes:
+    """Those of the records that it landed."""
+    row = connection.execute("SELECT digests FROM sources.fetches WHERE id = %s", [fetch]).fetchone()
+    return bytes(row[0]) if row and row[0] else b""
+
+
+def _fetches(connection: Connection, store: str, source: str, where: str, order: str) -> list[Fetch]:
+    with connection.cursor(row_factory=class_row(Fetch)) as cursor:
+        query = f"SELECT {_COLUMNS} FROM sources.fetches WHERE source = %s AND store = %s AND {where} ORDER BY {order}"
+        return cursor.execute(query.encode(), [source, store]).fetchall()
