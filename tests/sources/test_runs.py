@@ -276,9 +276,9 @@ def test_an_endless_server_changes_nothing(shop):
 def test_two_runs_of_a_source_do_not_meet(shop, database_url):
     import psycopg
 
-    with psycopg.connect(database_url, autocommit=True) as other, alone(other, "shop"):
-        with pytest.raises(UserError, match="is being fetched by another run"):
-            shop.fetch()
+    at_work = pytest.raises(UserError, match="is being fetched by another run")
+    with psycopg.connect(database_url, autocommit=True) as other, alone(other, "shop"), at_work:
+        shop.fetch()
     shop.add(1)
     assert shop.fetch().records == 1
 

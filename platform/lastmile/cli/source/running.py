@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.filesize import decimal
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -82,9 +83,8 @@ def _show_run(name: str, ran: "Ran", as_json: bool) -> None:
     if ran.state == "nothing new":
         print(f"{name}: nothing new in {ran.requests:,} requests{again}")
         return
-    print(
-        f"{name}: {ran.records:,} records ({decimal(ran.bytes)}) in {ran.requests:,} requests{again}; landed as {ran.key}"
-    )
+    came = f"{ran.records:,} records ({decimal(ran.bytes)}) in {ran.requests:,} requests"
+    print(f"{name}: {came}{again}; landed as {ran.key}")
 
 
 def _show_trial(name: str, dataset: str, trial: "Trial", as_json: bool) -> None:
@@ -99,9 +99,9 @@ def _show_trial(name: str, dataset: str, trial: "Trial", as_json: bool) -> None:
     console = Console()
     if verdict.first:
         names = list(verdict.first[0])[:_COLUMNS]
-        table = Table(*names, box=None)
+        table = Table(*map(escape, names), box=None)
         for row in verdict.first:
-            table.add_row(*("" if row[one] is None else _shortened(str(row[one])) for one in names))
+            table.add_row(*("" if row[one] is None else escape(_shortened(str(row[one]))) for one in names))
         console.print(table)
         if len(verdict.first[0]) > _COLUMNS:
             print(f"and {len(verdict.first[0]) - _COLUMNS} more columns")
