@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lastmile.operations.schedule import Schedule
+    from lastmile.sources.declarations.alerts import SourceAlerts
     from lastmile.sources.declarations.authentication import Bearer, ClientCredentials, HeaderKey, QueryKey
     from lastmile.sources.declarations.changes import Changes
     from lastmile.sources.declarations.database import CursorColumn, Query, Table
@@ -36,11 +37,13 @@ __all__ = [
     "Schedule",
     "Setting",
     "Source",
+    "SourceAlerts",
     "Table",
 ]
 
 _MODULES = {
     "lastmile.operations.schedule": ("Schedule",),
+    "lastmile.sources.declarations.alerts": ("SourceAlerts",),
     "lastmile.sources.declarations.authentication": ("Bearer", "ClientCredentials", "HeaderKey", "QueryKey"),
     "lastmile.sources.declarations.changes": ("Changes",),
     "lastmile.sources.declarations.database": ("CursorColumn", "Query", "Table"),
