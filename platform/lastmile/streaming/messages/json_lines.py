@@ -37,6 +37,7 @@ class JsonLines:
         self._decode(messages.values, 0, found, poison)
         rotten = {number for number, _ in poison}
         good = [number for number in range(len(messages)) if number not in rotten] if rotten else None
+        found = found or [pl.DataFrame(schema=self._types)]
         events = found[0] if len(found) == 1 else pl.concat(_alike(found), how="diagonal")
         return Decoded(pl.concat([events, places(messages, good)], how="horizontal"), poisoned(messages, poison))
 
