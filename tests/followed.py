@@ -1,11 +1,14 @@
 """A shop that changes its stock, following it, and comparing what it has with what is here."""
 
+import json
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import polars as pl
 import psycopg
 from declaring import dataset
+from psycopg import sql
 
 from lastmile.contracts import Contract
 from lastmile.contracts.fields import column
@@ -80,6 +83,6 @@ class Shop:
 
     def quarantined(self) -> list[tuple[Any, ...]]:
         return self.here.execute(
-            "SELECT convert_from(key, 'utf8'), rule, reasons -> 0 ->> 'message', \"offset\", index"
-            ' FROM quarantine.messages ORDER BY partition, "offset", index'
+            'SELECT convert_from(key, \'utf8\'), rule, reasons -> 0 ->> \'message\', "offset", index'
+            " FROM quarantine.messages ORDER BY partition, \"offset\", index"
         ).fetchall()

@@ -10,4 +10,4 @@ def test_all_rows_are_read_first_and_then_what_changes(shop: Shop) -> None:
     shop.does("INSERT INTO stock VALUES (11, 'new', 1, 2.5, NULL)")
     second = shop.follow()
     assert (second.records, second.requests, shop.shows()) == (3, 2, shop.has())
-    assert shop.history() == [("u", '["1"]', "10", "7"), ("d", '["2"]', "20", None), ("c", '["11"]', None, "1")]
+    assert shop.history() == [("u", "[\"1\"]", "10", "7"), ("d", "[\"2\"]", "20", None), ("c", "[\"11\"]", None, "1")]
