@@ -26,6 +26,10 @@ FROM streams.positions p LEFT JOIN streams.watermarks w USING (stream)
 WHERE %(stream)s::text IS NULL OR p.stream = %(stream)s
 GROUP BY p.stream, p.topic, w.watermark ORDER BY p.stream
 """
+_LAGS = """
+SELECT stream, partition, greatest(end_offset - coalesce(committed, 0), 0) FROM streams.positions
+WHERE end_offset IS NOT NULL ORDER BY 1, 2
+"""
 _PARTITIONS = """
 SELECT partition, consumer, generation, committed, landed, end_offset,
     greatest(end_offset - coalesce(committed, 0), 0) AS lag, event_time, read_at, committed_at, events, late, duplicate,
@@ -65,6 +69,11 @@ def statuses(connection: Connection, stream: str | None = None) -> list[StreamSt
     """Of all streams that were ever read, or of one."""
     with connection.cursor(row_factory=class_row(StreamStatus)) as cursor:
         return cursor.execute(_STATUS.encode(), {"stream": stream, "alive": ALIVE_SECONDS}).fetchall()
+
+
+def lags(connection: Connection) -> list[tuple[str, int, int]]:
+    """Stream, partition, and the messages of it that are not committed, as of the end last seen."""
+    return connection.execute(_LAGS).fetchall()
 
 
 def partitions(connection: Connection, stream: str) -> list[dict[str, Any]]:

@@ -22,6 +22,11 @@ LEFT JOIN (SELECT stream, sum(next_offset - first_offset)::bigint AS gone FROM s
 CROSS JOIN LATERAL (SELECT greatest(heartbeat_at, read_at, committed_at) AS sign_at) signs
 ORDER BY stream
 """
+_SIGNS = """
+SELECT DISTINCT ON (stream) stream, extract(epoch FROM clock_timestamp() - heartbeat_at)::float8 AS seconds, problem
+FROM streams.consumers WHERE host = %s AND heartbeat_at > clock_timestamp() - interval '1 hour'
+ORDER BY stream, heartbeat_at DESC
+"""
 _DAY = timedelta(days=1)
 
 
@@ -46,6 +51,21 @@ def watched(connection: Connection) -> list[WatchedStream]:
     """All streams that any process ever read."""
     with connection.cursor(row_factory=class_row(WatchedStream)) as cursor:
         return cursor.execute(_WATCHED.encode(), {"day": _DAY}).fetchall()
+
+
+@dataclass(frozen=True)
+class Sign:
+    """How long ago a process of a machine gave a sign of life, and what keeps it from its work."""
+
+    stream: str
+    seconds: float
+    problem: str | None
+
+
+def signs_of(connection: Connection, host: str) -> list[Sign]:
+    """Of each stream that a process of that machine reads, or read until an hour ago and did not leave, the newest."""
+    with connection.cursor(row_factory=class_row(Sign)) as cursor:
+        return cursor.execute(_SIGNS, [host]).fetchall()
 
 
 @dataclass(frozen=True)
