@@ -37,6 +37,7 @@ def kept(postgres: str, s3_server: str, home: Path, monkeypatch: pytest.MonkeyPa
     with own_database(postgres) as one, own_database(postgres) as two, own_database(postgres) as three:
         for file, url in zip(FILES, (one, two, three), strict=True):
             secrets = {"database_url": url, "secret": file.stem * 16, "redis_url": f"redis://{file.stem}:6379"}
+            secrets["kafka_password"] = f"kafka {file.stem}"
             manager, name = boto3.client("secretsmanager"), f"lastmile/{file.stem}"
             manager.create_secret(Name=name, SecretString=json.dumps(secrets))
             boto3.client("s3").create_bucket(Bucket=read(file)["LASTMILE_STORE_URL"].removeprefix("s3://"))
