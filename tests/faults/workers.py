@@ -18,9 +18,7 @@ TESTS = Path(__file__).parents[1]
 class Workers:
     """Starts workers of a module and reports what became of them. `log` has the output of all."""
 
-    def __init__(
-        self, log: Path, environment: Mapping[str, str] | None = None, module: str = "faults.worker"
-    ) -> None:
+    def __init__(self, log: Path, environment: Mapping[str, str] | None = None, module: str = "faults.worker") -> None:
         self.log = log
         few_threads = {"OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "TOKIO_WORKER_THREADS": "1"}
         paths = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -10,7 +11,15 @@ from streamed import STREAM, expected, sale
 
 PARTITIONS = 4
 #: What a round does besides sending: see `playing`.
-KINDS = ("die", "die next to another", "stand still", "stop in order", "kill the broker", "end sessions", "kill postgres")
+KINDS = (
+    "die",
+    "die next to another",
+    "stand still",
+    "stop in order",
+    "kill the broker",
+    "end sessions",
+    "kill postgres",
+)
 POISON = (b"{", b"\xff", None, b"[1]")
 
 
@@ -73,10 +82,18 @@ def _disturbed(random: Random, events: Sequence[dict[str, Any]]) -> Iterator[Any
             yield event
 
 
+def places(one: History, *, of_events: bool) -> list[tuple[int, int]]:
+    """Partition and offset of each event, or of each message that is none."""
+    return [
+        (number, offset)
+        for number, sent in sorted(one.partitions().items())
+        for offset, event in enumerate(sent)
+        if isinstance(event, dict) is of_events
+    ]
+
+
 def counted(partitions: dict[int, list[Any]]) -> list[dict[str, Any]]:
     """The events that count, by plain Python: valid, on time in their partition, each key once."""
-    from datetime import datetime
-
     once: dict[str, dict[str, Any]] = {}
     for messages in partitions.values():
         newest: datetime | None = None
