@@ -1,7 +1,8 @@
 """A process for each stream that is declared, or for those named: `python -m lastmile.streaming.consumers [NAME...]`.
 
-For a container that reads all streams of an installation. A process that ends is started again, after a wait that grows
-while it ends at once; one that is broken does not keep the others from their work. SIGTERM is passed on, and waited for.
+For a container that reads all streams of an installation. A process that ends is started again, after a wait that
+grows while it ends at once; one that is broken does not keep the others from their work. SIGTERM is passed on, and its
+end waited for.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Processes that answer nothing themselves, by what they leave in Postgres: the daemon, the workers of runs, consumers of streams."""
+"""Processes that answer nothing themselves, by what they leave in Postgres: the daemon, workers of runs, consumers."""
 
 import json
 import socket

@@ -45,9 +45,7 @@ def _answering(names: Sequence[str], known: dict[str, int], live: bool, port: in
             yield web.answers(name, where, live)
 
 
-def _seen(
-    names: Sequence[str], url: str | None, live: bool, is_single: bool, is_named: bool
-) -> Iterator[Finding]:
+def _seen(names: Sequence[str], url: str | None, live: bool, is_single: bool, is_named: bool) -> Iterator[Finding]:
     try:
         if url is None:
             raise UserError("no database: none runs in this home; start it with `lastmile up`")  # noqa: TRY301

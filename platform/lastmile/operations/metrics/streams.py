@@ -47,9 +47,7 @@ def streams(connection: Connection) -> Iterator[Metric]:
 
 def _times(found: Sequence[StreamStatus], signs: Sequence[WatchedStream]) -> Iterator[Metric]:
     watermarks = [(one.stream, one.watermark.timestamp() if one.watermark else None) for one in found]
-    yield gauge(
-        "stream_watermark_timestamp_seconds", "Time before which no event is expected.", ["stream"], watermarks
-    )
+    yield gauge("stream_watermark_timestamp_seconds", "Time before which no event is expected.", ["stream"], watermarks)
     yield gauge(
         "stream_sign_age_seconds", "Since a process that reads it gave a sign of life.", ["stream"],
         [(one.stream, one.sign_seconds) for one in signs],
