@@ -22,6 +22,7 @@ OWNERS = {
     "replays": "streaming",
     "joins": "streaming",
     "sources": "sources",
+    "changes": "sources",
 }
 STATEMENT = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING|,)\s+({'|'.join(OWNERS)})\.(?!py)\w", re.IGNORECASE)
 ENGINE = PROJECT / "platform" / "lastmile"

@@ -5,22 +5,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 from deploy.tools import CHECKS, DEPLOY, run
 
+from lastmile.streaming.landing.gathering import WAIT_SECONDS
+
 CHART = DEPLOY / "chart"
 ENVIRONMENTS = ("dev", "staging", "production")
-#: A stream, as an installation that has some declares one.
+#: Streams, as an installation that has some names them.
 STREAM = """
 streams:
-  - {name: clicks, args: [lastmile, stream, clicks], topic: clicks, group: lastmile, bootstrapServers: "b-1:9098",
-     lag: 10000, min: 1, max: 8}
+  - {name: page_views, lag: 200000, min: 2, max: 24}
+  - {name: orders, lag: 1000, min: 0, max: 4, resources: {limits: {memory: 1Gi}}}
 """
 #: How long the API answers what is open, and the pause before (serving/server.py, chart/templates/_serving.tpl).
 API_SECONDS = 20 + 10
 #: Kinds that come from KEDA, which kubernetes-validate does not know.
-FOREIGN = {"ScaledObject"}
+FOREIGN = {"ScaledObject", "TriggerAuthentication"}
 
 Manifest = dict[str, Any]
 
@@ -86,7 +89,7 @@ def test_every_container_is_no_root_and_writes_to_its_own_volumes_only(manifests
 
 def test_every_process_that_stays_says_whether_it_lives_and_is_ready(manifests: list[Manifest]) -> None:
     staying = [one for one in manifests if one["kind"] == "Deployment"]
-    assert len(staying) >= 7
+    assert len(staying) >= 8
     for one in staying:
         (container,) = one["spec"]["template"]["spec"]["containers"]
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
@@ -100,7 +103,8 @@ def test_no_process_is_killed_while_it_still_finishes_what_it_began(manifests: l
     dagster = yaml.safe_load(named(manifests, "ConfigMap")["lastmile-dagster"]["data"]["dagster.yaml"])
     runs = dagster["run_launcher"]["config"]["run_k8s_config"]["pod_spec_config"]
     assert runs["termination_grace_period_seconds"] > dagster["run_monitoring"]["cancel_timeout_seconds"]
-    assert found["lastmile-stream-clicks"]["terminationGracePeriodSeconds"] == runs["termination_grace_period_seconds"]
+    # A consumer that ends lands what it has gathered, at most so many seconds of events.
+    assert found["lastmile-stream-page-views"]["terminationGracePeriodSeconds"] > 2 * WAIT_SECONDS
 
 
 def test_secrets_are_referred_to_and_never_there(manifests: list[Manifest]) -> None:
@@ -150,10 +154,62 @@ def test_each_service_finds_its_pods_by_labels_and_their_port_by_name(manifests:
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports, name
 
 
-def test_consumers_of_streams_are_scaled_by_their_lag(manifests: list[Manifest]) -> None:
-    (trigger,) = named(manifests, "ScaledObject")["lastmile-stream-clicks"]["spec"]["triggers"]
-    assert trigger["type"] == "kafka"
-    assert trigger["metadata"]["lagThreshold"] == "10000"
+def test_each_stream_has_a_consumer_that_finds_its_declaration_by_name(manifests: list[Manifest]) -> None:
+    for process, stream in (("stream-page-views", "page_views"), ("stream-orders", "orders")):
+        (container,) = named(manifests, "Deployment")[f"lastmile-{process}"]["spec"]["template"]["spec"]["containers"]
+        assert container["args"] == ["python", "-m", "lastmile.streaming.consumer", stream]
+    assert container["resources"] == {"limits": {"memory": "1Gi"}}
+
+
+def test_consumers_of_streams_are_scaled_by_what_postgres_says_waits(
+    manifests: list[Manifest], database_url: str
+) -> None:
+    scaled = named(manifests, "ScaledObject")["lastmile-stream-page-views"]["spec"]
+    (trigger,) = scaled["triggers"]
+    assert (trigger["type"], trigger["metadata"]["targetQueryValue"]) == ("postgresql", "200000")
+    (reference,) = named(manifests, "TriggerAuthentication")[trigger["authenticationRef"]["name"]]["spec"][
+        "secretTargetRef"
+    ]
+    assert (reference["parameter"], reference["key"]) == ("connection", "LASTMILE_DATABASE_URL")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        assert connection.execute(trigger["metadata"]["query"]).fetchone() == (0,)
+        connection.execute(
+            "INSERT INTO streams.positions (stream, topic, partition, consumer, committed, end_offset) VALUES"
+            " ('page_views', 't', 0, 'c', 10, 500000), ('page_views', 't', 1, 'c', NULL, 70),"
+            " ('orders', 't', 0, 'c', 0, 9)"
+        )
+        assert connection.execute(trigger["metadata"]["query"]).fetchone() == (500_060,)
+
+
+def test_a_stream_is_never_without_a_process_which_alone_sees_what_waits(manifests: list[Manifest]) -> None:
+    scaled = named(manifests, "ScaledObject")
+    found = {name: (one["spec"]["minReplicaCount"], one["spec"]["maxReplicaCount"]) for name, one in scaled.items()}
+    assert found == {"lastmile-stream-page-views": (2, 24), "lastmile-stream-orders": (1, 4)}
+
+
+def test_kafka_is_reached_by_consumers_and_the_api_only(manifests: list[Manifest]) -> None:
+    policies = named(manifests, "NetworkPolicy")
+    (selector,) = policies["lastmile-kafka"]["spec"]["podSelector"]["matchExpressions"]
+    assert set(selector["values"]) == {"api", "stream-page-views", "stream-orders"}
+    workloads = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in pods_labels(manifests)}
+    assert set(selector["values"]) <= workloads
+    opened = {
+        name: {port["port"] for rule in policy["spec"].get("egress", []) for port in rule.get("ports", [])}
+        for name, policy in policies.items()
+    }
+    assert {name for name, ports in opened.items() if ports & {9092, 9096, 9098}} == {"lastmile-kafka"}
+
+
+def pods_labels(manifests: list[Manifest]) -> Iterator[Manifest]:
+    for one in manifests:
+        if one["kind"] == "Deployment":
+            yield one["spec"]["template"]
+
+
+def test_a_stream_that_no_file_can_declare_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "streams.yaml").write_text("streams: [{name: Page-Views, lag: 1, min: 1, max: 1}]")
+    said = rendered(CHART / "values" / "dev.yaml", tmp_path / "streams.yaml", code=1)
+    assert 'streams: "Page-Views" is no name of a stream' in said
 
 
 def test_production_scales_with_its_load_and_dev_has_no_streams() -> None:

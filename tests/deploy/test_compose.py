@@ -18,6 +18,8 @@ from checkout import PROJECT
 from deploy.tools import DEPLOY, run
 from end_to_end.installation import LASTMILE, wait_for
 
+from lastmile.streaming.landing.gathering import WAIT_SECONDS
+
 COMPOSE = DEPLOY / "compose.yaml"
 #: Services whose process ends when its work is done.
 JOBS = {"migrations", "bucket"}
@@ -70,6 +72,13 @@ def test_the_secrets_are_made_once_and_agree(tmp_path: Path, services: dict[str,
     files = {service["env_file"] for service in services.values() if "env_file" in service}
     declared = {secret["file"] for secret in yaml.safe_load(COMPOSE.read_text())["secrets"].values()}
     assert {f"secrets/{file.name}" for file in folder.iterdir()} == files | declared
+
+
+def test_what_reads_streams_is_started_where_it_is_wanted_and_ends_in_time(services: dict[str, Any]) -> None:
+    assert {name for name, one in services.items() if one.get("profiles") == ["streams"]} == {"kafka", "consumers"}
+    assert int(services["consumers"]["stop_grace_period"].removesuffix("s")) > 2 * WAIT_SECONDS
+    here = services["api"]["environment"]["LASTMILE_KAFKA_URL"]
+    assert here == services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].removeprefix("PLAINTEXT://")
 
 
 class Started:
@@ -140,7 +149,8 @@ def started(services: dict[str, Any], empty_database_url: str, tmp_path: Path) -
         "LASTMILE_SECRET": "s" * 32,
         "DBT_PROFILES_DIR": str(tmp_path),
     }
-    del variables["LASTMILE_REDIS_URL"]
+    for other in ("LASTMILE_REDIS_URL", "LASTMILE_KAFKA_URL"):
+        del variables[other]
     found = Started(services, variables, tmp_path)
     try:
         yield found

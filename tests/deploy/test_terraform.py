@@ -8,6 +8,9 @@ import yaml
 from deploy.test_chart import ENVIRONMENTS
 from deploy.tools import CHECKS, DEPLOY, run, run_installed
 
+from lastmile.settings.group import variables
+from lastmile.settings.kafka import PROTOCOLS, KafkaSettings
+
 TERRAFORM = DEPLOY / "terraform"
 
 
@@ -90,6 +93,21 @@ def test_roles_are_for_the_service_accounts_that_the_chart_makes(files: dict[str
     trusted = {name for account in local["accounts"].values() for name in account["names"]}
     made = (DEPLOY / "chart" / "templates" / "accounts.yaml").read_text().partition("dict ")[2].partition("}}")[0]
     assert trusted == {word for word in made.split('"') if word.strip() and "." not in word}
+
+
+def test_kafka_is_signed_in_to_by_a_password_that_the_chart_gets_by_its_secret(files: dict[str, Any]) -> None:
+    module = files["modules/stream/main.tf"]
+    resources = {kind: body for block in module["resource"] for kind, named in block.items() for body in named.values()}
+    (signed_in,) = resources["aws_msk_cluster"]["client_authentication"]
+    assert signed_in["sasl"] == [{"scram": True}]
+    assert resources["aws_vpc_security_group_ingress_rule"]["to_port"] == 9096
+    (settings,) = [block["settings"]["value"] for block in module["output"] if "settings" in block]
+    known = {one.name for one in variables(KafkaSettings)}
+    assert set(settings) <= known
+    assert settings["LASTMILE_KAFKA_SECURITY_PROTOCOL"] in PROTOCOLS
+    (secrets,) = files["secrets.tf"]["locals"]
+    assert "LASTMILE_KAFKA_SASL_PASSWORD" in json.dumps(secrets["stream_passwords"])
+    assert "LASTMILE_KAFKA_SASL_PASSWORD" in known
 
 
 def test_everything_that_keeps_data_is_encrypted_and_kept_when_it_should_be(files: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 
 import httpx
@@ -17,10 +18,16 @@ import yaml
 from checkout import PROJECT
 from deploy.observability.queries import PLACE, metrics, of_dashboards, of_rules
 from end_to_end.installation import Installation, wait_for
+from orders import shop_at
 from psycopg import sql
+from rest_server import api_server
+from streamed import Shop, sale
 
 from lastmile.embedded import postgres
 from lastmile.embedded.processes import free_port
+from lastmile.settings import Settings
+from lastmile.store import open_store
+from lastmile.warehouse.migrate import is_current
 
 pytestmark = pytest.mark.skipif(not shutil.which("prometheus"), reason="Prometheus is not installed (apt: prometheus)")
 
@@ -41,6 +48,10 @@ ABSENT = {
     "lastmile_model_score": "no labelled row has come after the champion was trained",
     "lastmile_work_errors_total": "nothing failed",
     "lastmile_records_waiting": "no records were sent",
+    "streams: Left out in an hour, by rule A": "nothing was left out",
+    "lastmile_stream_left_out": "nothing was left out",
+    "streams: Log that databases keep for us A": "no database is followed",
+    "lastmile_source_slot_bytes": "no database is followed",
     "ALERTS": "no alert fires",
 }
 #: Of tables that are empty, or not there, until there are alerts and backups.
@@ -66,8 +77,8 @@ class Prometheus:
 
 
 @pytest.fixture(scope="module")
-def scraped(tmp_path_factory):
-    """Prometheus, after it has scraped a platform from its first drop to answers of its models."""
+def scraped(tmp_path_factory, kafka):
+    """Prometheus, after it has scraped a platform from its first drop to answers of its models, that reads a stream."""
     folder = tmp_path_factory.mktemp("scraped")
     with Installation(folder / "home") as one:
         one.run("sample", "household_survey", "--size", "800", "--seed", "11", "--partitions", "2021-2023")
@@ -75,7 +86,8 @@ def scraped(tmp_path_factory):
         with (folder / "up.log").open("w") as output:
             one.start("up", "--port", str(free_port()), "--api-port", str(api), output=output)
         url = wait_for(lambda: postgres.running(one.home / "postgres"))
-        with exporter(one, url) as port, prometheus(folder, port, api) as found:
+        streaming = stream_and_source(kafka, url, folder)
+        with exporter(one, url) as port, prometheus(folder, port, api) as found, streaming:
             wait_for(lambda: found.ask('up{job="lastmile-api"} == 1'))
             key = one.run("keys", "create", "a device", "--role", "engineer", "--quiet").strip()
             loaded = wait_for(lambda: found.ask("lastmile_model_loaded and on (model) lastmile_predicted_rows"), 900, 2)
@@ -87,6 +99,25 @@ def scraped(tmp_path_factory):
 
             wait_for(counted, every=2.5)
             yield found
+
+
+@contextmanager
+def stream_and_source(kafka, url, folder):
+    """A stream that a process reads, and a source that was fetched from, next to what the assets declare."""
+    wait_for(lambda: is_current(url), 300)
+    store = open_store(Settings(folder, url, (folder / "other").as_uri(), "none"))
+    with api_server() as api, shop_at(api, store, url) as orders:
+        orders.add(1, 2, 3)
+        orders.fetch()
+    shop = Shop(kafka, url, store, partitions=4)
+    for partition in range(4):
+        shop.send(*(sale(number, number) for number in range(100)), partition=partition)
+    running = shop.running(until_caught_up=False)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    yield
+    running.stop()
+    thread.join(60)
 
 
 @contextmanager

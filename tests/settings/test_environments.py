@@ -13,7 +13,9 @@ from databases import own_database
 from lastmile.settings import secrets_manager
 from lastmile.settings.all import all_faults, known, unknown
 from lastmile.settings.api import ApiSettings
+from lastmile.settings.group import load
 from lastmile.settings.installation import Settings
+from lastmile.settings.kafka import KafkaSettings
 from lastmile.store import open_store
 from lastmile.warehouse.connections import connect, database_url
 
@@ -37,6 +39,7 @@ def kept(postgres: str, s3_server: str, home: Path, monkeypatch: pytest.MonkeyPa
     with own_database(postgres) as one, own_database(postgres) as two, own_database(postgres) as three:
         for file, url in zip(FILES, (one, two, three), strict=True):
             secrets = {"database_url": url, "secret": file.stem * 16, "redis_url": f"redis://{file.stem}:6379"}
+            secrets["kafka_password"] = f"kafka {file.stem}"
             manager, name = boto3.client("secretsmanager"), f"lastmile/{file.stem}"
             manager.create_secret(Name=name, SecretString=json.dumps(secrets))
             boto3.client("s3").create_bucket(Bucket=read(file)["LASTMILE_STORE_URL"].removeprefix("s3://"))
@@ -58,17 +61,20 @@ def test_secrets_are_there_by_reference_only():
 
     secret = {one.name for group in groups() for one in variables(group) if one.secret}
     given = {(name, value) for file in FILES for name, value in read(file).items() if name in secret}
-    assert {name for name, _ in given} == {"LASTMILE_DATABASE_URL", "LASTMILE_SECRET", "LASTMILE_REDIS_URL"}
+    assert {name for name, _ in given} == {
+        "LASTMILE_DATABASE_URL", "LASTMILE_SECRET", "LASTMILE_REDIS_URL", "LASTMILE_KAFKA_SASL_PASSWORD",
+    }  # fmt: skip
     assert [value for _, value in given if not value.startswith("aws-secretsmanager://")] == []
 
 
 @pytest.mark.usefixtures("kept")
 def test_the_same_code_with_three_sets_of_variables_is_three_installations():
-    marked = {}
+    marked, kafka = {}, {}
     for file in FILES:
         environ = read(file)
         assert all_faults(environ) == []
         settings = Settings.from_environment(environ)
+        kafka[file.stem] = load(KafkaSettings, environ)
         with connect(database_url(settings)) as connection:
             connection.execute("CREATE TABLE here (name text)")
             connection.execute("INSERT INTO here VALUES (%s)", (file.stem,))
@@ -79,6 +85,7 @@ def test_the_same_code_with_three_sets_of_variables_is_three_installations():
             assert connection.execute("SELECT name FROM here").fetchall() == [(name,)]
         assert open_store(settings).read("here") == name.encode()
         assert settings.redis_url == f"redis://{name}:6379"
+        assert kafka[name].client()["sasl.password"] == f"kafka {name}"
         assert str(api.public_url).endswith("example.org")
 
 

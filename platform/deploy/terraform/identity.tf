@@ -54,17 +54,6 @@ data "aws_iam_policy_document" "platform" {
     actions   = ["secretsmanager:GetSecretValue"]
     resources = [aws_secretsmanager_secret.lastmile.arn]
   }
-  dynamic "statement" {
-    for_each = module.stream
-    content {
-      sid = "ReadStreams"
-      actions = [
-        "kafka-cluster:Connect", "kafka-cluster:DescribeCluster", "kafka-cluster:DescribeTopic",
-        "kafka-cluster:ReadData", "kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup",
-      ]
-      resources = statement.value.resource_arns
-    }
-  }
 }
 
 resource "aws_iam_role" "account" {

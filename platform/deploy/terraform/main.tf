@@ -63,6 +63,8 @@ module "stream" {
   settings     = var.stream
   key_arn      = module.keys.data_arn
   logs_key_arn = module.keys.logs_arn
+  password     = ephemeral.random_password.stream.result
+  password_at  = local.password_version
 }
 
 module "objects" {

@@ -5,7 +5,7 @@ output "chart_values" {
   value = {
     store         = { url = "s3://${module.objects.bucket}" }
     notifications = { url = module.objects.queue_url }
-    settings      = { AWS_REGION = var.region }
+    settings      = merge({ AWS_REGION = var.region }, [for stream in module.stream : stream.settings]...)
     serviceAccounts = {
       platform = { "eks.amazonaws.com/role-arn" = aws_iam_role.account["platform"].arn }
       api      = { "eks.amazonaws.com/role-arn" = aws_iam_role.account["api"].arn }
@@ -22,9 +22,4 @@ output "secret" {
 output "cluster" {
   description = "For `aws eks update-kubeconfig --name`."
   value       = module.cluster.name
-}
-
-output "kafka_bootstrap_servers" {
-  description = "For the chart's streams; empty where there is no Kafka."
-  value       = join("", [for stream in module.stream : stream.bootstrap_servers])
 }

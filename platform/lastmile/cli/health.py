@@ -12,7 +12,9 @@ from lastmile.settings import Settings
 def health(
     process: Annotated[
         str | None,
-        typer.Argument(help="code-server, api, webserver, watcher, daemon, workers or database; all unless given"),
+        typer.Argument(
+            help="code-server, api, webserver, watcher, daemon, workers, streams or database; all unless given"
+        ),
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Whether it lives: if not, start it again.")] = False,
     ready: Annotated[bool, typer.Option("--ready", help="Whether it is ready, which is what is looked at.")] = False,

@@ -18,6 +18,8 @@ from lastmile.learning.declarations.model import Model
 from lastmile.operations.alerts.declared import declared_rules
 from lastmile.operations.alerts.published import publish as publish_alerts
 from lastmile.settings import Settings
+from lastmile.sources.declarations.source import Source
+from lastmile.streaming.declarations.stream import Stream
 from lastmile.warehouse.connections import connect
 from lastmile.warehouse.dbt.project import MANIFEST
 
@@ -29,6 +31,8 @@ def publish_catalogue(
     features: Mapping[str, Declared[FeatureSet]],
     models: Mapping[str, Declared[Model]],
     dbt_project: Path | None,
+    sources: Mapping[str, Source],
+    streams: Mapping[str, Stream],
     forms: Mapping[str, Form],
     routes: Sequence[Route] = (),
 ) -> None:
@@ -43,7 +47,9 @@ def publish_catalogue(
         _manifest(dbt_project) if dbt_project else None,
         forms.values(),
     )
-    rules = declared_rules(contracts.values(), [one.value for one in models.values()])
+    rules = declared_rules(
+        contracts.values(), [one.value for one in models.values()], streams.values(), sources.values()
+    )
     try:
         with connect(url) as connection:
             publish(connection, found)

@@ -55,6 +55,7 @@ from lastmile.settings import Settings
 from lastmile.settings.all import check
 from lastmile.sources.declarations.source import Source
 from lastmile.sources.loading import load_sources
+from lastmile.streaming.declarations.loading import load_streams
 
 T = TypeVar("T")
 
@@ -76,7 +77,7 @@ def definitions(assets: str) -> dg.Definitions:
         broken += unusable
     models = load_models(assets)
     exports, weekly = load_exports(assets), load_weekly_reports(assets)
-    sources = load_sources(assets, contracts)
+    sources, streams = load_sources(assets, contracts), load_streams(assets, contracts)
     parts, misdeclared = _parts(assets, contracts, sources, models, _partitioned(warehouse))
     parts += _scheduled_parts(exports, weekly)
     misdeclared += [*exports.broken, *(one for one in weekly.broken if one not in misdeclared)]
@@ -90,7 +91,7 @@ def definitions(assets: str) -> dg.Definitions:
     routes, unfit_routes = load_routes(assets)
     broken += unfit_routes
     publish(Settings.from_environment().home, broken)
-    publish_catalogue(contracts, load_features(assets), models, folder, forms, routes)
+    publish_catalogue(contracts, load_features(assets), models, folder, sources, streams, forms, routes)
     return dg.Definitions.merge(whole, placeholders(broken)) if broken else whole
 
 

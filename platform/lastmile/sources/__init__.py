@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lastmile.operations.schedule import Schedule
+    from lastmile.sources.declarations.alerts import SourceAlerts
     from lastmile.sources.declarations.authentication import Bearer, ClientCredentials, HeaderKey, QueryKey
+    from lastmile.sources.declarations.changes import Changes
+    from lastmile.sources.declarations.database import CursorColumn, Query, Table
     from lastmile.sources.declarations.incremental import Incremental
     from lastmile.sources.declarations.pagination import LinkHeader, NextCursor, Offset, PageNumber
     from lastmile.sources.declarations.rest import Rest
@@ -19,23 +22,31 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bearer",
+    "Changes",
     "ClientCredentials",
+    "CursorColumn",
     "HeaderKey",
     "Incremental",
     "LinkHeader",
     "NextCursor",
     "Offset",
     "PageNumber",
+    "Query",
     "QueryKey",
     "Rest",
     "Schedule",
     "Setting",
     "Source",
+    "SourceAlerts",
+    "Table",
 ]
 
 _MODULES = {
     "lastmile.operations.schedule": ("Schedule",),
+    "lastmile.sources.declarations.alerts": ("SourceAlerts",),
     "lastmile.sources.declarations.authentication": ("Bearer", "ClientCredentials", "HeaderKey", "QueryKey"),
+    "lastmile.sources.declarations.changes": ("Changes",),
+    "lastmile.sources.declarations.database": ("CursorColumn", "Query", "Table"),
     "lastmile.sources.declarations.incremental": ("Incremental",),
     "lastmile.sources.declarations.pagination": ("LinkHeader", "NextCursor", "Offset", "PageNumber"),
     "lastmile.sources.declarations.rest": ("Rest",),

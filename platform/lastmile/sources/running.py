@@ -17,6 +17,7 @@ from lastmile.contracts import Contract
 from lastmile.errors import UserError
 from lastmile.sources import runs
 from lastmile.sources.cursors import Standing, standing
+from lastmile.sources.declarations.changes import Changes
 from lastmile.sources.declarations.source import Source
 from lastmile.sources.fetches import Intent
 from lastmile.sources.fetching import Fetched, Progress, Report, Task, fetched
@@ -42,6 +43,10 @@ def run(
 
     Raises UserError where another run of it is at work, or the source cannot be had as it is declared.
     """
+    if isinstance(source, Changes):
+        from lastmile.sources.changes.running import run_changes
+
+        return run_changes(connection, source, contract, run_id, progress)
     if since is not None and not source.is_incremental:
         raise UserError(f"source {source.name} fetches everything each time; --since is for those with a cursor")
     with alone(connection, source.name):

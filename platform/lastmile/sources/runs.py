@@ -44,6 +44,11 @@ def begin(connection: Connection, source: str, run_id: str | None) -> int:
     return int(row[0]) if row else 0
 
 
+def note(connection: Connection, number: int, events: Sequence[str]) -> None:
+    """What happened so far, while it is at work."""
+    connection.execute("UPDATE sources.runs SET events = %s WHERE id = %s", [list(events), number])
+
+
 def end(connection: Connection, number: int, ran: Ran) -> None:
     connection.execute(
         """

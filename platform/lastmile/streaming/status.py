@@ -14,7 +14,7 @@ _STATUS = """
 SELECT p.stream, p.topic, count(*) AS partitions, sum(p.events)::bigint AS events, sum(p.late)::bigint AS late,
     sum(p.duplicate)::bigint AS duplicate, sum(p.quarantined)::bigint AS quarantined,
     sum(greatest(p.end_offset - coalesce(p.committed, 0), 0))::bigint AS lag,
-    sum(greatest(coalesce(p.committed, 0) - p.landed, 0))::bigint AS unlanded,
+    sum(CASE WHEN p.landed IS NOT NULL THEN greatest(p.committed - p.landed, 0) END)::bigint AS unlanded,
     max(p.event_time) AS newest_event, w.watermark, max(p.committed_at) AS committed_at,
     (SELECT count(*) FROM streams.consumers c WHERE c.stream = p.stream
         AND c.heartbeat_at > clock_timestamp() - %(alive)s * interval '1 second') AS consumers,
@@ -25,6 +25,10 @@ SELECT p.stream, p.topic, count(*) AS partitions, sum(p.events)::bigint AS event
 FROM streams.positions p LEFT JOIN streams.watermarks w USING (stream)
 WHERE %(stream)s::text IS NULL OR p.stream = %(stream)s
 GROUP BY p.stream, p.topic, w.watermark ORDER BY p.stream
+"""
+_LAGS = """
+SELECT stream, partition, greatest(end_offset - coalesce(committed, 0), 0) FROM streams.positions
+WHERE end_offset IS NOT NULL ORDER BY 1, 2
 """
 _PARTITIONS = """
 SELECT partition, consumer, generation, committed, landed, end_offset,
@@ -65,6 +69,11 @@ def statuses(connection: Connection, stream: str | None = None) -> list[StreamSt
     """Of all streams that were ever read, or of one."""
     with connection.cursor(row_factory=class_row(StreamStatus)) as cursor:
         return cursor.execute(_STATUS.encode(), {"stream": stream, "alive": ALIVE_SECONDS}).fetchall()
+
+
+def lags(connection: Connection) -> list[tuple[str, int, int]]:
+    """Stream, partition, and the messages of it that are not committed, as of the end last seen."""
+    return connection.execute(_LAGS).fetchall()
 
 
 def partitions(connection: Connection, stream: str) -> list[dict[str, Any]]:

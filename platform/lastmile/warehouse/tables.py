@@ -152,7 +152,7 @@ def _comment(connection: Connection, contract: Contract, table: sql.Identifier) 
     existing = _comments(connection, contract)
     if existing.get("") != contract.description:
         connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, contract.description))
-    for name, description in _descriptions(contract).items():
+    for name, description in descriptions(contract).items():
         if existing.get(name) != description:
             column = sql.Identifier("raw", contract.name, name)
             connection.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(column, description))
@@ -169,7 +169,8 @@ def _comments(connection: Connection, contract: Contract) -> dict[str, str]:
     return dict(found.fetchall())
 
 
-def _descriptions(contract: Contract) -> dict[str, str]:
+def descriptions(contract: Contract) -> dict[str, str]:
+    """What each column is, with its unit."""
     units = {name: contract.metadata(name).get("unit") for name in contract.columns}
     return {
         name: f"{spec.description or ''}{f' Unit: {units[name]}.' if units[name] else ''}"

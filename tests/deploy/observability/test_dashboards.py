@@ -15,7 +15,7 @@ GIVEN = {"up", "ALERTS"}
 
 
 def test_there_is_one_for_each_concern():
-    assert set(BOARDS) == {"overview", "intake", "runs", "api", "models", "database"}
+    assert set(BOARDS) == {"overview", "intake", "streams", "runs", "api", "models", "database"}
     assert len({board["uid"] for board in BOARDS.values()}) == len(DASHBOARDS)
 
 

@@ -62,6 +62,7 @@ class Case:
     after: int = AFTER
 
 
+STREAM = {"stream": "s"}
 CASES = [
     Case("WatcherDown", {'up{job="lastmile"}': Gauge(0, 1)}, 4, {"job": "lastmile"}),
     Case("AlertsNotEvaluated", {"lastmile_watcher_age_seconds": Gauge(300, 5)}, 4),
@@ -132,6 +133,61 @@ CASES = [
         {"asset": "cleaned/crop", "check": "rows_add_up"},
     ),
     Case("RecordsWait", {'lastmile_records_waiting{dataset="crop"}': Gauge(5, 0)}, 30, {"dataset": "crop"}),
+    Case("ConsumersGone", {'lastmile_stream_sign_age_seconds{stream="s"}': Gauge(300, 1)}, 4, STREAM),
+    Case(
+        "StreamBehind",
+        {
+            'lastmile_stream_lag_messages{stream="s",partition="0"}': Gauge(1e6, 0),
+            'lastmile_stream_events_total{stream="s"}': Counter(6e4, 6e4),
+        },
+        25,
+        STREAM,
+    ),
+    Case(
+        "StreamStands",
+        {
+            'lastmile_stream_lag_messages{stream="s",partition="0"}': Gauge(5, 0),
+            'lastmile_stream_events_total{stream="s"}': Counter(0, 10),
+        },
+        20,
+        STREAM,
+    ),
+    Case(
+        "PartitionBehind",
+        {
+            f'lastmile_stream_lag_messages{{stream="s",partition="{number}"}}': Gauge(1e6 if number == 2 else 10, 10)
+            for number in range(4)
+        },
+        20,
+        STREAM,
+    ),
+    Case(
+        "WatermarkStands",
+        {
+            'lastmile_stream_watermark_timestamp_seconds{stream="s"}': Counter(0, 60),
+            'lastmile_stream_events_total{stream="s"}': Counter(10, 10),
+        },
+        50,
+        STREAM,
+    ),
+    Case(
+        "EventsLate",
+        {
+            'lastmile_stream_late_total{stream="s"}': Counter(20),
+            'lastmile_stream_events_total{stream="s"}': Counter(80, 100),
+        },
+        15,
+        STREAM,
+    ),
+    Case(
+        "MessagesLeftOut",
+        {'lastmile_stream_left_out{stream="s",rule="message"}': Gauge(3, 0)},
+        8,
+        {**STREAM, "rule": "message"},
+    ),
+    Case("MessagesGone", {'lastmile_stream_gone_messages{stream="s"}': Gauge(50, 0)}, 5, STREAM),
+    Case("SourceFails", {'lastmile_source_failures_in_a_row{source="s"}': Gauge(3, 0)}, 8, {"source": "s"}),
+    Case("SlotGrows", {'lastmile_source_slot_bytes{source="s"}': Counter(1e8)}, 40, {"source": "s"}),
     Case("ApiDown", {'up{job="lastmile-api"}': Gauge(0, 1)}, 3, {"job": "lastmile-api"}),
     Case(
         "ApiErrors",

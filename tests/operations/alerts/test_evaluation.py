@@ -85,9 +85,7 @@ def test_fifty_datasets_of_one_owner_are_one_message():
     rules = [Rule("freshness", f"set_{number}", "team", 3600) for number in range(50)]
     history = History(rules)
     history.look({(rule.name, rule.subject): [Reading(7200)] for rule in rules}, times=20)
-    assert [one.title for one in history.messages] == [
-        "[warning] freshness: 50 of 50 datasets or models, such as set_0"
-    ]
+    assert [one.title for one in history.messages] == ["[warning] freshness: 50 of 50 subjects, such as set_0"]
 
 
 def test_what_goes_on_is_said_again_after_hours_only():

@@ -29,7 +29,7 @@ def with_added_columns(connection: Connection, contract: Contract, header: Seque
     expanded = contract.expanded(header)
     new = {name: spec for name, spec in expanded.columns.items() if name not in contract.columns}
     if contract.policy.unknown_columns == "add":
-        new |= {name: _column() for name in _unknown(expanded, header)}
+        new |= {name: added_column() for name in undeclared(expanded, header)}
     if not new:
         return expanded
     existing = column_types(connection, contract.name)
@@ -57,7 +57,8 @@ def without_room(connection: Connection, contract: Contract, rescued: Sequence[s
     )
 
 
-def _unknown(contract: Contract, header: Sequence[str]) -> list[str]:
+def undeclared(contract: Contract, header: Sequence[str]) -> list[str]:
+    """Names that columns for the unknown headers would have, where each can have one."""
     invented = made_up(header)
     names = [normal_name(name) for name in header if name not in invented]
     times, known = Counter(names), contract.headers.loose
@@ -69,5 +70,6 @@ def _postgres(spec: pa.Column) -> str | None:
     return kind.postgres if kind else None
 
 
-def _column() -> pa.Column:
+def added_column() -> pa.Column:
+    """One that stands for an undeclared header."""
     return pa.Column(str, nullable=True, required=False, description=ADDED_COMMENT, metadata={"added": True})

@@ -1,23 +1,32 @@
-"""From what datasets, models and the installation declare to rules."""
+"""From what datasets, models, streams, sources and the installation declare to rules."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from lastmile.contracts.alerts import Alert, Severity
-from lastmile.operations.alerts.kinds import DATASET, MODEL
+from lastmile.operations.alerts.kinds import DATASET, MODEL, SOURCE, STREAM
 from lastmile.operations.alerts.rule import PLATFORM, Rule
 from lastmile.settings.alerts import PlatformLimits
 
 if TYPE_CHECKING:
     from lastmile.contracts.contract import Contract
     from lastmile.learning.declarations.model import Model
+    from lastmile.sources.declarations.source import Source
+    from lastmile.streaming.declarations.stream import Stream
 
 
-def declared_rules(contracts: "Iterable[Contract]", models: "Iterable[Model]") -> list[Rule]:
+def declared_rules(
+    contracts: "Iterable[Contract]",
+    models: "Iterable[Model]",
+    streams: "Iterable[Stream]" = (),
+    sources: "Iterable[Source]" = (),
+) -> list[Rule]:
     """The rules of all of them."""
     return [
         *(rule for one in contracts for rule in of_dataset(one)),
         *(rule for one in models for rule in of_model(one)),
+        *(rule for one in streams for rule in of_stream(one)),
+        *(rule for one in sources for rule in of_source(one)),
     ]
 
 
@@ -37,7 +46,25 @@ def of_model(model: "Model") -> Iterator[Rule]:
             yield rule
 
 
-def _rule(alert: Alert | None, name: str, subject: "Contract | Model", implied: float | None) -> Rule | None:
+def of_stream(stream: "Stream") -> Iterator[Rule]:
+    for kind in STREAM:
+        if rule := _rule(getattr(stream.alerts, kind.name), kind.name, stream):
+            yield rule
+
+
+def of_source(source: "Source") -> Iterator[Rule]:
+    """One that nothing fetches by itself is overdue only where it says when."""
+    is_fetched = source.schedule is not None and source.starts_running
+    after = source.stale_after if is_fetched else None
+    for kind in SOURCE:
+        implied = after.total_seconds() if after and kind.name == "source_overdue" else None
+        if rule := _rule(getattr(source.alerts, kind.name), kind.name, source, implied):
+            yield rule
+
+
+def _rule(
+    alert: Alert | None, name: str, subject: "Contract | Model | Stream | Source", implied: float | None = None
+) -> Rule | None:
     if alert is None:
         return None
     threshold = implied if alert.value is None else alert.value

@@ -8,7 +8,18 @@ from typing import Literal
 
 #: How a value is written.
 Unit = Literal[
-    "duration", "share", "drops", "columns", "inputs", "partitions", "score", "deviations", "failures", "answer"
+    "duration",
+    "share",
+    "drops",
+    "columns",
+    "inputs",
+    "partitions",
+    "score",
+    "deviations",
+    "failures",
+    "answer",
+    "messages",
+    "bytes",
 ]
 
 
@@ -40,6 +51,19 @@ MODEL = (
     Kind("promotion", "the newest candidate is suspect: a person has to decide", "failures"),
     Kind("training", "trainings failed", "failures"),
 )
+STREAM = (
+    Kind("consumer_lag", "many messages of a stream wait", "messages"),
+    Kind("stream_silent", "no message of a stream has come for longer than expected", "duration"),
+    Kind("late_share", "a large share of a stream's events is late", "share"),
+    Kind("poison_messages", "messages of a stream cannot be used, and are in quarantine", "messages"),
+    Kind("messages_gone", "the broker deleted messages before they were read", "messages"),
+    Kind("consumer_dead", "no process reads a stream, or none gets on with it", "duration"),
+)
+SOURCE = (
+    Kind("source_overdue", "a source has brought no records for longer than expected", "duration"),
+    Kind("source_failing", "the runs of a source fail", "failures"),
+    Kind("slot_lag", "a database keeps much of its log for a source of changes", "bytes"),
+)
 PLATFORM = (
     Kind("run_failures", "an asset or a job failed several times in a row", "failures"),
     Kind("ticks_failing", "a sensor or schedule fails: what it would request is not made", "failures"),
@@ -57,7 +81,8 @@ PLATFORM = (
     Kind("drill_failed", "the last restore drill failed: so may a restore", "failures"),
     Kind("undelivered", "messages cannot be delivered to their channel", "duration"),
 )
-KINDS = {one.name: one for one in (*DATASET, *MODEL, *PLATFORM)}
+KINDS = {one.name: one for one in (*DATASET, *MODEL, *STREAM, *SOURCE, *PLATFORM)}
+_BYTES = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 _UNITS = ((86_400, "days"), (3_600, "h"), (60, "min"))
 
 
@@ -68,6 +93,10 @@ def written(value: float, unit: Unit) -> str:
             if value >= length:
                 return f"{value / length:.3g} {name}"
         return f"{value:.0f} s"
+    if unit == "bytes":
+        for length, name in _BYTES:
+            if value >= length:
+                return f"{value / length:.3g} {name}"
     if unit == "answer":
         return "no answer" if value else "answers"
     if unit == "share":

@@ -11,7 +11,7 @@ PLATFORM = "platform"
 
 @dataclass(frozen=True)
 class Rule:
-    """`subject` is a dataset, a model or `platform`; `lasting` is in seconds, as of `Alert`."""
+    """`subject` is a dataset, a model, a stream, a source or `platform`; `lasting` is in seconds, as of `Alert`."""
 
     name: str
     subject: str

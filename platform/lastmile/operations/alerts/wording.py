@@ -70,4 +70,4 @@ def _counted(about: Sequence[Alert]) -> str:
         return first.part or first.subject if first.subject == PLATFORM else _named(first)
     if len(subjects) == 1:
         return f"{len(about):,} of {first.subject}"
-    return f"{len(about):,} of {len(subjects):,} datasets or models, such as {_named(first)}"
+    return f"{len(about):,} of {len(subjects):,} subjects, such as {_named(first)}"

@@ -15,7 +15,7 @@ from lastmile.ingestion.submissions import gathering
 from lastmile.learning.monitoring import found
 from lastmile.learning.registry import summary
 from lastmile.operations import status
-from lastmile.operations.metrics import checks, database, datasets, models, safety, ticks
+from lastmile.operations.metrics import checks, database, datasets, models, safety, sources, streams, ticks
 from lastmile.operations.metrics.runs import Runs
 
 #: How often what costs more than a few milliseconds is read.
@@ -64,6 +64,8 @@ def parts(store: str, registry: CollectorRegistry, seconds: float) -> list[Part]
     return [
         Part("datasets", lambda connection: _datasets(connection, store), seconds),
         Part("models", _models, seconds),
+        Part("streams", streams.streams, seconds),
+        Part("sources", sources.sources, seconds),
         Part("runs", runs.look, seconds),
         Part("ticks", ended.look, seconds),
         Part("daemons", ticks.daemons, seconds),

@@ -34,6 +34,8 @@ from lastmile.operations.watching.readings.models import models
 from lastmile.operations.watching.readings.objects import Objects
 from lastmile.operations.watching.readings.platform import platform
 from lastmile.operations.watching.readings.processes import Addresses, disk, processes
+from lastmile.operations.watching.readings.sources import sources
+from lastmile.operations.watching.readings.streams import Streams
 from lastmile.operations.watching.spool import Spool
 from lastmile.settings import Settings
 from lastmile.settings.alerts import AlertSettings, PlatformLimits
@@ -91,7 +93,7 @@ class Watcher:
         self._watched, self._say, self._clock = watched, say, clock
         self._channels = channels(watched.alerting)
         self._own_rules = of_platform(watched.limits, watched.alerting.owner)
-        self._objects = Objects(watched.settings)
+        self._objects, self._streams = Objects(watched.settings), Streams()
         self._spool = Spool(watched.settings.home)
         self._silences: list[Silence] = []
         self._retry_at: dict[tuple[str, str], tuple[datetime, int]] = {}
@@ -166,8 +168,13 @@ class Watcher:
     ) -> Readings:
         """Whatever is not read is fine, but for what could not be looked at."""
         found: Readings = {(rule.name, rule.subject): [] for rule in rules if rule.name not in LOCAL}
-        for rule, subject, reading in (*datasets(connection, store), *models(connection)):
+        for rule, subject, reading in (*datasets(connection, store), *models(connection), *sources(connection)):
             found.setdefault((rule, subject), []).append(reading)
+        for rule, subject, known in self._streams.readings(connection, self._clock()):
+            if known is None:
+                found.pop((rule, subject), None)
+            else:
+                found.setdefault((rule, subject), []).append(known)
         for rule, reading in platform(connection, store, self._clock()):
             found.setdefault((rule, PLATFORM), []).append(reading)
             is_fresh = reading.value < self._watched.limits.daemon_seconds

@@ -1,11 +1,12 @@
 """What every source declares, whatever kind it is."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from lastmile.errors import UserError
 from lastmile.operations.schedule import Schedule
+from lastmile.sources.declarations.alerts import SourceAlerts
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 NIGHTLY = Schedule("0 3 * * *")
@@ -32,6 +33,7 @@ class Source:
     #: A fetch with so many times more or fewer records than the one before is reported; None: 2 where everything is
     #: fetched, 10 where only what is new.
     usual_factor: float | None = None
+    alerts: SourceAlerts = field(default_factory=SourceAlerts)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

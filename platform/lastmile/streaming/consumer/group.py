@@ -36,6 +36,7 @@ class Group:
         self._bytes = 1_000.0
         self._at_end: set[int] = set()
         self._partitions: list[int] | None = None
+        self._starts: dict[int, int] = {}
         self._lost: list[int] = []
         self._consumer = Consumer({**_SETTINGS, **kafka, "group.id": group}, logger=log)
         self.join()
@@ -83,8 +84,14 @@ class Group:
         low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=10)
         return low, high
 
-    def seek(self, partition: int, offset: int) -> None:
-        self._consumer.seek(TopicPartition(self._topic, partition, offset))
+    def go_on(self, partition: int, offset: int) -> None:
+        """Read a partition from another offset; the others from where they are."""
+        numbers = list(self._starts)
+        for found in self._consumer.position([TopicPartition(self._topic, number) for number in numbers]):
+            if found.offset >= 0:
+                self._starts[found.partition] = found.offset
+        self._starts[partition] = offset
+        self._consumer.assign([TopicPartition(self._topic, *one) for one in self._starts.items()])
 
     def ends(self) -> dict[int, int]:
         """The ends of the partitions, as last fetched; without those not fetched yet."""
@@ -104,7 +111,8 @@ class Group:
         offsets = self._assigned(numbers)
         self._forget()
         self._partitions = numbers
-        consumer.assign([TopicPartition(self._topic, number, _start(offsets[number])) for number in numbers])
+        self._starts = {number: _start(offsets[number]) for number in numbers}
+        consumer.assign([TopicPartition(self._topic, *one) for one in self._starts.items()])
 
     def _revoke(self, *_: object) -> None:
         self._revoked()

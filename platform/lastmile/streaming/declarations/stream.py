@@ -20,7 +20,7 @@ partition.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ from lastmile.contracts.checks import is_row_separable
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS
 from lastmile.streaming.declarations.aggregates import aggregates, expect_addable
+from lastmile.streaming.declarations.alerts import StreamAlerts
 from lastmile.streaming.declarations.columns import stored
 from lastmile.streaming.declarations.windows import Window
 
@@ -71,6 +72,7 @@ class Stream:
     joins: Sequence[Any] = ()
     #: Whether the events become drops of the dataset.
     lands: bool = True
+    alerts: StreamAlerts = field(default_factory=StreamAlerts)
 
     def __post_init__(self) -> None:
         found = list(self._faults())
