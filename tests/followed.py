@@ -1,14 +1,11 @@
 """A shop that changes its stock, following it, and comparing what it has with what is here."""
 
-import json
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import polars as pl
 import psycopg
 from declaring import dataset
-from psycopg import sql
 
 from lastmile.contracts import Contract
 from lastmile.contracts.fields import column
@@ -67,6 +64,10 @@ class Shop:
             for statement in statements:
                 self.there.execute(statement.encode())
 
+    def another(self) -> psycopg.Connection:
+        """Another connection to ours."""
+        return psycopg.connect(self.here.info.dsn, password=self.here.info.password, autocommit=True)
+
     def follow(self, made: Changes | None = None, under: Contract | None = None, **more: Any) -> Ran:
         return run_changes(self.here, made or source(), under or contract(), **more)
 
@@ -78,11 +79,11 @@ class Shop:
 
     def history(self, columns: str = "op, key, before ->> 'quantity', after ->> 'quantity'") -> list[tuple[Any, ...]]:
         """Without what the first snapshot read."""
-        query = f"SELECT {columns} FROM changes.stock_history WHERE NOT (op = 'r' AND snapshot = 1) ORDER BY snapshot, lsn, number"
-        return self.here.execute(query.encode()).fetchall()
+        rows = f"SELECT {columns} FROM changes.stock_history WHERE NOT (op = 'r' AND snapshot = 1)"
+        return self.here.execute(f"{rows} ORDER BY snapshot, lsn, number".encode()).fetchall()
 
     def quarantined(self) -> list[tuple[Any, ...]]:
         return self.here.execute(
-            'SELECT convert_from(key, \'utf8\'), rule, reasons -> 0 ->> \'message\', "offset", index'
-            " FROM quarantine.messages ORDER BY partition, \"offset\", index"
+            "SELECT convert_from(key, 'utf8'), rule, reasons -> 0 ->> 'message', \"offset\", index"
+            ' FROM quarantine.messages ORDER BY partition, "offset", index'
         ).fetchall()

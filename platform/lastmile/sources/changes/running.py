@@ -86,9 +86,7 @@ def _end(connection: Connection, source: Changes, number: int, ran: Ran, done: F
     ran.cursor_to = lsn.text(after.lsn) if after and after.lsn else None
     ran.requests, ran.records = done.transactions, done.rows_read + done.applied.changes
     if done.applied.quarantined:
-        report.event(
-            f"{done.applied.quarantined:,} versions of rows break the contract: `lastmile quarantine messages`"
-        )
+        report.event(f"versions of rows that break the contract, now in quarantine: {done.applied.quarantined:,}")
     ran.events = report.all_events()
     runs.end(connection, number, ran)
 

@@ -49,7 +49,7 @@ def take(
         position, moment = lsn.number(str(made[1])), str(made[2])
         with connection.transaction():
             loaded = _load(connection, url, source, reader, position, moment, report)
-            positions.loaded(connection, source.name, position, loaded.quarantined)
+            positions.loaded(connection, source.name, position, reader.target.header, loaded.quarantined)
         done(rows=loaded.changes)
     return loaded
 
