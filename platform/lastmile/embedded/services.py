@@ -14,6 +14,7 @@ from lastmile.project import Project
 from lastmile.settings import Settings
 from lastmile.settings.backup import BackupSettings
 from lastmile.settings.group import load
+from lastmile.settings.sources import SourceSettings
 from lastmile.warehouse.connections import dagster_url, libpq_environment
 
 LOCATION = "lastmile"
@@ -138,6 +139,8 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
     ]
     if load(BackupSettings).url and not given_url(settings):
         found.append(Service("archiver", "lastmile.operations.backup.archiving", []))
+    followed = load(SourceSettings).followed
+    found += [Service(f"changes-{name}", "lastmile.sources.changes", [name]) for name in followed]
     if ports is not None:
         webserver = [workspace, *_address(ports.ui)]
         found.append(Service("webserver", "lastmile.serving.web_ui", webserver, ports.ui, is_forked=True))

@@ -111,7 +111,7 @@ def advance(
         },
     ).rowcount
     if not moved:
-        raise UserError(f"source {source}: its position is no longer {lsn.text(before)}; another process follows it")
+        raise UserError(f"source {source}: its position is no longer {lsn.text(before)}: a new snapshot is wanted")
 
 
 def described(connection: Connection, source: str, columns: Sequence[str]) -> None:
@@ -142,6 +142,11 @@ def failed(connection: Connection, source: str, why: str) -> None:
         """,
         {"source": source, "why": why},
     )
+
+
+def want_snapshot(connection: Connection, source: str) -> None:
+    """What follows it now finds that its position is gone, and begins anew."""
+    connection.execute("UPDATE sources.changes SET lsn = NULL WHERE source = %s", [source])
 
 
 def forget(connection: Connection, source: str) -> None:
