@@ -99,13 +99,13 @@ class Writer:
         key, rest = self.chance.randint(1, 10**12), self.chance.randint(2, 9)
         return self.chance.choice(
             (
-                "INSERT INTO stock SELECT n, CASE WHEN n % 10 = 0 THEN repeat('long ', 600) ELSE 'x' || n END, n % 90, 1.5,"
-                f" now() FROM generate_series({key}, {key + size}) n ON CONFLICT DO NOTHING",
+                "INSERT INTO stock SELECT n, CASE WHEN n % 10 = 0 THEN repeat('long ', 600) ELSE 'x' || n END, n % 90,"
+                f" 1.5, now() FROM generate_series({key}, {key + size}) n ON CONFLICT DO NOTHING",
                 f"UPDATE stock SET quantity = quantity + {rest} WHERE article % 97 = {at % 97}",
                 f"UPDATE stock SET price = price + 0.01 WHERE article BETWEEN {at} AND {at + size}",
                 f"UPDATE stock SET article = article + {key} WHERE article BETWEEN {at} AND {at + 3}",
                 f"DELETE FROM stock WHERE article % 211 = {at % 211}",
-                f"INSERT INTO stock VALUES ({at}, 'again', {rest}, NULL, NULL) ON CONFLICT (article) DO UPDATE SET price = 9",
+                f"INSERT INTO stock VALUES ({at}, 'again', {rest}) ON CONFLICT (article) DO UPDATE SET price = 9",
             )
         )
 
