@@ -1,6 +1,9 @@
 """A shop that changes its stock, following it, and comparing what it has with what is here."""
 
+import os
+import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -9,6 +12,7 @@ from declaring import dataset
 
 from lastmile.contracts import Contract
 from lastmile.contracts.fields import column
+from lastmile.embedded import postgres as embedded_postgres
 from lastmile.sources import Changes, Setting
 from lastmile.sources.changes.running import run_changes
 from lastmile.sources.runs import Ran
@@ -87,3 +91,21 @@ class Shop:
             "SELECT convert_from(key, 'utf8'), rule, reasons -> 0 ->> 'message', \"offset\", index"
             ' FROM quarantine.messages ORDER BY partition, "offset", index'
         ).fetchall()
+
+
+@dataclass
+class Server:
+    """A Postgres of the test's own, that may be killed."""
+
+    folder: Path
+    url: str = ""
+
+    def start(self) -> None:
+        self.url = embedded_postgres.start(self.folder)
+
+    def kill(self) -> None:
+        os.kill(int((self.folder / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        self.start()
+
+    def stop(self) -> None:
+        embedded_postgres.stop(self.folder)

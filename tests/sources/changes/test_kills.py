@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from followed import TABLE, VARIABLE, Shop
+from followed import TABLE, VARIABLE, Server, Shop
 
 from lastmile.embedded import postgres as embedded_postgres
 from lastmile.sources.changes.positions import lags
@@ -34,21 +33,6 @@ AUDIT = """
     ALTER TABLE stock ALTER name SET STORAGE EXTERNAL;
 """
 FEW, MANY = (10_000, 6), (100_000, 25)
-
-
-@dataclass
-class Server:
-    """A Postgres of the test's own, that may be killed."""
-
-    folder: Path
-    url: str = ""
-
-    def start(self) -> None:
-        self.url = embedded_postgres.start(self.folder)
-
-    def kill(self) -> None:
-        os.kill(int((self.folder / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
-        self.start()
 
 
 @dataclass
@@ -97,10 +81,11 @@ class Writer:
     def _statement(self) -> str:
         size, at = self.chance.randint(1, 60), self.chance.randint(1, 4000)
         key, rest = self.chance.randint(1, 10**12), self.chance.randint(2, 9)
+        series = f"generate_series({key}, {key + size}) n"
         return self.chance.choice(
             (
-                "INSERT INTO stock SELECT n, CASE WHEN n % 10 = 0 THEN repeat('long ', 600) ELSE 'x' || n END, n % 90,"
-                f" 1.5, now() FROM generate_series({key}, {key + size}) n ON CONFLICT DO NOTHING",
+                f"INSERT INTO stock SELECT n, 'x' || n, n % 90, 1.5, now() FROM {series} ON CONFLICT DO NOTHING",
+                f"INSERT INTO stock SELECT n, repeat('long', 600), 1, NULL, NULL FROM {series} ON CONFLICT DO NOTHING",
                 f"UPDATE stock SET quantity = quantity + {rest} WHERE article % 97 = {at % 97}",
                 f"UPDATE stock SET price = price + 0.01 WHERE article BETWEEN {at} AND {at + size}",
                 f"UPDATE stock SET article = article + {key} WHERE article BETWEEN {at} AND {at + 3}",

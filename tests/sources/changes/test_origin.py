@@ -1,8 +1,12 @@
 """What is made at the source, and what becomes of it there."""
 
-import pytest
-from followed import VARIABLE, Shop, source
+from pathlib import Path
 
+import psycopg
+import pytest
+from followed import VARIABLE, Server, Shop, source
+
+from lastmile.embedded import postgres as embedded_postgres
 from lastmile.errors import Unreachable, UserError
 from lastmile.sources.changes import positions
 from lastmile.sources.changes.running import drop
@@ -50,6 +54,36 @@ def test_a_slot_that_another_moved_on_is_said(shop: Shop) -> None:
     shop.there.execute("SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())", slots(shop))
     with pytest.raises(UserError, match=f"was moved to .* by another program, past .*; {SNAPSHOT}"):
         shop.follow()
+
+
+def test_a_slot_whose_log_the_database_gave_up_is_said_and_a_snapshot_goes_on(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(embedded_postgres.SETTINGS, "max_slot_wal_keep_size", "16MB")
+    monkeypatch.setitem(embedded_postgres.SETTINGS, "summarize_wal", "off")
+    server = Server(tmp_path / "there")
+    server.start()
+    monkeypatch.setenv(VARIABLE, server.url)
+    try:
+        with (
+            psycopg.connect(server.url, autocommit=True) as there,
+            psycopg.connect(database_url, autocommit=True) as here,
+        ):
+            shop = Shop(there, here)
+            shop.create()
+            shop.follow()
+            changed_while_away(shop)
+            for _ in range(4):
+                shop.does("UPDATE stock SET quantity = 9 WHERE article = 3")
+                there.execute("SELECT pg_switch_wal()")
+            there.execute("CHECKPOINT")
+            with pytest.raises(UserError, match=rf"past its max_slot_wal_keep_size\), so .* cannot be had; {SNAPSHOT}"):
+                shop.follow()
+            shop.follow(anew=True)
+            assert shop.shows() == shop.has()
+            assert sorted(op for op, *_ in shop.history()) == ["d", "r", "r", "r"]
+    finally:
+        server.stop()
 
 
 def test_another_cluster_is_not_mistaken_for_the_one_that_was_followed(shop: Shop) -> None:
