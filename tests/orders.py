@@ -93,7 +93,7 @@ class Shop:
         """What there should be: each record of the API once."""
         return Counter(one["order_id"] for one in self.records)
 
-    def keys(self) -> list[str]:
+    def landed_keys(self) -> list[str]:
         return sorted(one.key for one in self.store.list("landing/"))
 
 

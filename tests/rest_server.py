@@ -1,4 +1,4 @@
-"""An HTTP API on 127.0.0.1 that answers as a test says, faults of all kinds included, and remembers what it was sent."""
+"""An HTTP API on 127.0.0.1 that answers as a test says, faults included, and remembers what it was sent."""
 
 import json
 import socket
@@ -91,15 +91,12 @@ def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
 
         def _send(self, reply: Reply) -> None:
+            length = {"Content-Length": str(len(reply.data))} if reply.has_length else {"Connection": "close"}
             self.send_response(reply.status)
-            for name, value in reply.headers.items():
+            for name, value in {**reply.headers, **length}.items():
                 self.send_header(name, value)
-            if reply.has_length:
-                self.send_header("Content-Length", str(len(reply.data)))
-            else:
-                self.send_header("Connection", "close")
             self.end_headers()
-            self.wfile.write(reply.data if reply.cut is None else reply.data[: reply.cut])
+            self.wfile.write(reply.data[: reply.cut])
             if reply.cut is not None or not reply.has_length:
                 self.wfile.flush()
                 self.close_connection = True

@@ -14,12 +14,14 @@ from lastmile.orchestration.dbt.translator import asset_key, code_version, colum
 from lastmile.orchestration.resources import Platform
 
 BY_YEAR, BY_DAY = "warehouse_by_year_from_2010", "warehouse_by_day_from_2010_12_01"
+BY_DAY_OF_FETCH = "warehouse_by_day_from_2024_01_01"
 SHOP_TABLES = (
     "fct_retail_cancellation",
     "fct_retail_customer_month",
     "fct_retail_repurchase",
     "summary_retail_cohort",
 )
+COMMUNITY_TABLES = ("dim_community_user", "fct_community_post")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def test_only_tables_by_partition_have_partitions_and_those_of_their_datasets(se
         name: assets.partitions_def and assets.partitions_def.get_first_partition_key() for name, assets in sets.items()
     }
     whole = dict.fromkeys(("warehouse_seeds", "warehouse_views", "warehouse_tables"))
-    assert first == {**whole, BY_YEAR: "2010", BY_DAY: "2010-12-01"}
+    assert first == {**whole, BY_YEAR: "2010", BY_DAY: "2010-12-01", BY_DAY_OF_FETCH: "2024-01-01"}
 
 
 def test_every_data_test_is_a_check_that_says_what_it_checks(sets, installation):
@@ -111,7 +113,7 @@ def test_a_range_of_partitions_becomes_one_window_and_its_tables_become_marts(wa
     events = marts.get_asset_materialization_events()
     assert all("dagster/column_lineage" in event.materialization.metadata for event in events)
     assert row_counts(marts) == {
-        **dict.fromkeys(SHOP_TABLES, 0),
+        **dict.fromkeys((*SHOP_TABLES, *COMMUNITY_TABLES), 0),
         "fct_household_year": 3,
         "dim_household": 3,
         "dim_household_history": 3,

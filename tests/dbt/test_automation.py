@@ -89,12 +89,13 @@ def by_day(sets):
 @pytest.fixture
 def tables(sets):
     """Those of households, the snapshot among them."""
-    return [key for key in sets["warehouse_tables"].keys if "retail" not in key.path[-1]]
+    others = ("retail", "community")
+    return [key for key in sets["warehouse_tables"].keys if not any(domain in key.path[-1] for domain in others)]
 
 
 @pytest.fixture
 def shop_tables(sets, tables):
-    return list(sets["warehouse_tables"].keys - set(tables))
+    return [key for key in sets["warehouse_tables"].keys if "retail" in key.path[-1]]
 
 
 CLEANED = [cleaned_key(dataset) for dataset in DATASETS]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lastmile.settings.all import PREFIX, all_faults, groups, known, unknown
 from lastmile.settings.group import variables
 from lastmile.settings.shown import page
+from lastmile.settings.sources import PREFIX as OF_SOURCES
 
 CODE = [*(PROJECT / "platform" / "lastmile").rglob("*.py"), *(PROJECT / "assets").rglob("*.py")]
 #: Below the floor of the settings, for devices, or in what is no process of the platform.
@@ -18,7 +19,13 @@ OWN_READERS = {"project.py", "client/__main__.py"}
 
 def test_a_variable_that_the_code_names_is_declared():
     named = {name for file in CODE for name in re.findall(r"LASTMILE_[A-Z_]*[A-Z]", file.read_text())}
-    assert {name.removesuffix("_FILE") for name in named} - known() == set()
+    ours = {name.removesuffix("_FILE") for name in named if not f"{name}_".startswith(OF_SOURCES)}
+    assert ours - known() == set()
+
+
+def test_variables_of_sources_are_theirs_and_no_misspelt_ones_of_ours():
+    assert unknown({"LASTMILE_SOURCE_SHOP_TOKEN": "x", "LASTMILE_SOURCE_SHOP_TOKEN_FILE": "y"}) == []
+    assert len(unknown({"LASTMILE_SOURCES": "x"})) == 1
 
 
 def test_no_code_but_the_settings_reads_one_from_the_environment():

@@ -139,7 +139,7 @@ def test_the_server_of_tokens_is_tried_again_where_it_is_busy_and_believed_where
     trying.api.next.append(Reply(b"", 503))
     assert trying.fetch(authentication=credentials(trying)).records == 1
     trying.api.routes["/token"] = lambda _: Reply({"error": "invalid_client"}, 401)
-    with pytest.raises(UserError, match="the token: .*/token answers 401 .*invalid_client"):
+    with pytest.raises(UserError, match=r"the token: .*/token answers 401 .*invalid_client"):
         trying.fetch(authentication=credentials(trying))
 
 

@@ -29,8 +29,9 @@ def test_places_are_ordered_by_what_they_mean(earlier, later):
     assert not Place.of(earlier).is_after(Place.of(earlier))
 
 
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC)), st.integers(0, 10**6))
-def test_the_place_before_a_moment_is_so_much_before_and_written_alike(moment, seconds):
+@given(st.integers(0, 10**15), st.integers(0, 10**6))
+def test_the_place_before_a_moment_is_so_much_before_and_written_alike(microseconds, seconds):
+    moment = datetime(2000, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
     place = Place.of(moment.isoformat(timespec="microseconds").replace("+00:00", "Z"))
     before = place.before(timedelta(seconds=seconds))
     assert before.endswith("Z")

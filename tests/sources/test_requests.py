@@ -77,7 +77,7 @@ def test_a_server_that_stays_silent_is_tried_again(trying):
 
 
 def test_a_server_that_is_not_there_is_tried_again_and_then_given_up(trying):
-    with pytest.raises(UserError, match="ConnectError: .*given up after 2 attempts"):
+    with pytest.raises(UserError, match=r"ConnectError: .*given up after 2 attempts"):
         trying.fetch(url="http://127.0.0.1:9", attempts=2)
     assert trying.said.count("ConnectError") == 2
 
@@ -93,7 +93,7 @@ def test_half_a_page_is_fetched_again(trying, reply):
 
 def test_a_page_of_html_is_no_page_whatever_its_status(trying):
     trying.api.routes["/visits"] = lambda _: Reply(b"<html>Sign in</html>")
-    with pytest.raises(UserError, match="no whole JSON: .*it begins '<html>Sign in"):
+    with pytest.raises(UserError, match=r"no whole JSON: .*it begins '<html>Sign in"):
         trying.fetch(attempts=2)
 
 

@@ -24,7 +24,7 @@ def test_a_fetch_of_everything_lands_under_its_day_and_replaces_an_earlier_one_o
     shop.add(4)
     del shop.records[0]
     shop.fetch(incremental=None)
-    assert shop.keys() == [f"landing/orders/{datetime.now(UTC):%Y-%m-%d}/shop.jsonl"]
+    assert shop.landed_keys() == [f"landing/orders/{datetime.now(UTC):%Y-%m-%d}/shop.jsonl"]
     shop.ingest()
     assert shop.rows() == shop.once()
 
@@ -67,7 +67,7 @@ def test_where_nothing_is_new_nothing_is_landed(shop):
     shop.ingest()
     ran = shop.fetch()
     assert (ran.state, ran.records, ran.fetch) == ("nothing new", 0, None)
-    assert len(shop.keys()) == 1
+    assert len(shop.landed_keys()) == 1
     assert cursor(shop) == moment(2)
 
 
@@ -103,7 +103,7 @@ def test_late_records_at_an_unmoved_cursor_do_not_replace_each_other(shop):
         shop.fetch()
         shop.ingest()
     assert shop.rows() == shop.once()
-    assert len(shop.keys()) == 4
+    assert len(shop.landed_keys()) == 4
 
 
 def test_fetched_again_before_it_is_ingested_a_drop_is_replaced(shop):
@@ -258,7 +258,7 @@ def test_a_run_that_fails_lands_nothing_and_says_why_in_the_history(shop):
     (last,) = runs.times(shop.connection, "shop", 5)
     assert last["state"] == "failed"
     assert "410 Gone" in last["message"]
-    assert shop.keys() == []
+    assert shop.landed_keys() == []
 
 
 def test_an_endless_server_changes_nothing(shop):
@@ -276,9 +276,9 @@ def test_an_endless_server_changes_nothing(shop):
 def test_two_runs_of_a_source_do_not_meet(shop, database_url):
     import psycopg
 
-    with psycopg.connect(database_url, autocommit=True) as other, alone(other, "shop"):
-        with pytest.raises(UserError, match="is being fetched by another run"):
-            shop.fetch()
+    at_work = pytest.raises(UserError, match="is being fetched by another run")
+    with psycopg.connect(database_url, autocommit=True) as other, alone(other, "shop"), at_work:
+        shop.fetch()
     shop.add(1)
     assert shop.fetch().records == 1
 

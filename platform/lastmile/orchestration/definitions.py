@@ -47,11 +47,14 @@ from lastmile.orchestration.placeholders import placeholders
 from lastmile.orchestration.resources import platform_from_environment
 from lastmile.orchestration.scheduled.days import daily_figures, nightly_figures
 from lastmile.orchestration.scheduled.exports import export_asset, export_schedule
+from lastmile.orchestration.scheduled.sources import source_asset, source_key, source_schedule
 from lastmile.orchestration.scheduled.weekly import weekly_asset, weekly_schedule
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
 from lastmile.orchestration.unrouted import unrouted_definitions
 from lastmile.settings import Settings
 from lastmile.settings.all import check
+from lastmile.sources.declarations.source import Source
+from lastmile.sources.loading import load_sources
 
 T = TypeVar("T")
 
@@ -73,13 +76,14 @@ def definitions(assets: str) -> dg.Definitions:
         broken += unusable
     models = load_models(assets)
     exports, weekly = load_exports(assets), load_weekly_reports(assets)
-    parts, misdeclared = _parts(assets, contracts, models, _partitioned(warehouse))
+    sources = load_sources(assets, contracts)
+    parts, misdeclared = _parts(assets, contracts, sources, models, _partitioned(warehouse))
     parts += _scheduled_parts(exports, weekly)
     misdeclared += [*exports.broken, *(one for one in weekly.broken if one not in misdeclared)]
     broken += misdeclared
     base = dg.Definitions.merge(_platform(contracts, models, warehouse, folder, broken), unrouted_definitions())
     whole, unfit = assembled(base, parts)
-    whole = dg.Definitions.merge(whole, dg.Definitions(schedules=_schedules(exports, weekly, unfit)))
+    whole = dg.Definitions.merge(whole, dg.Definitions(schedules=_schedules(exports, weekly, sources, unfit)))
     broken += unfit
     forms = load_forms(assets, contracts)
     broken += forms.broken
@@ -98,18 +102,20 @@ def _partitioned(warehouse: Sequence[dg.AssetsDefinition]) -> set[dg.AssetKey]:
 def _parts(
     assets: str,
     contracts: Declarations[Contract],
+    sources: Declarations[Source],
     models: Declarations[Declared[Model]],
     partitioned: Container[dg.AssetKey],
 ) -> tuple[list[Part], list[Broken]]:
-    """Datasets, feature sets, models with their predictions, and reports; and the files that declare none."""
+    """Sources, datasets, feature sets, models with their predictions, and reports; and the files that declare none."""
     features, reports = load_features(assets), load_reports(assets)
     parts = [
-        *_parts_of("contract", contracts, _dataset_assets),
+        *_parts_of("source", sources, lambda one: [source_asset(one, contracts[one.dataset])]),
+        *_parts_of("contract", contracts, lambda one: _dataset_assets(one, sources)),
         *_parts_of("feature", features, lambda one: [feature_asset(one, partitioned)]),
         *_parts_of("model", models, _model_assets),
         *_parts_of("report", reports, lambda one: [report_asset(one)]),
     ]
-    found = [one for declared in (contracts, features, models, reports) for one in declared.broken]
+    found = [one for declared in (sources, contracts, features, models, reports) for one in declared.broken]
     return parts, list({(one.file, one.why): one for one in found}.values())
 
 
@@ -121,17 +127,22 @@ def _scheduled_parts(exports: Declarations[Export], weekly: Declarations[Declare
 
 
 def _schedules(
-    exports: Declarations[Export], weekly: Declarations[Declared[WeeklyReport]], unfit: Sequence[Broken]
+    exports: Declarations[Export],
+    weekly: Declarations[Declared[WeeklyReport]],
+    sources: Declarations[Source],
+    unfit: Sequence[Broken],
 ) -> list[dg.ScheduleDefinition]:
     """Of those that became assets."""
     left_out = {one.file for one in unfit}
     found = [(exports.files[name], export_schedule(one)) for name, one in exports.items()]
     found += [(weekly.files[name], weekly_schedule(one.value)) for name, one in weekly.items()]
+    found += [(sources.files[name], made) for name, one in sources.items() if (made := source_schedule(one))]
     return [schedule for file, schedule in found if file not in left_out]
 
 
-def _dataset_assets(contract: Contract) -> list[dg.AssetsDefinition]:
-    return [raw_asset(contract), cleaned_assets(contract)]
+def _dataset_assets(contract: Contract, sources: Mapping[str, Source]) -> list[dg.AssetsDefinition]:
+    upstream = [source_key(name) for name, one in sources.items() if one.dataset == contract.name]
+    return [raw_asset(contract, upstream), cleaned_assets(contract)]
 
 
 def _model_assets(declared: Declared[Model]) -> list[dg.AssetsDefinition]:

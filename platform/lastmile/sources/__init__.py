@@ -1,4 +1,4 @@
-"""What the platform asks for data: REST APIs, databases, their changes. Each run lands drops.
+"""What the platform fetches: from REST APIs, from databases and their changes. Each run lands drops.
 
 A source is declared in `assets/<domain>/sources/<name>.py`, as a variable `source`. A run of it fetches from where the
 last one ended, puts one object into the landing area, and leaves the rest to the intake. Where the next run begins

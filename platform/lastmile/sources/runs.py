@@ -87,15 +87,11 @@ def times(connection: Connection, source: str, most: int) -> list[dict[str, Any]
     return _rows(connection, "SELECT * FROM sources.runs WHERE source = %s ORDER BY id DESC LIMIT %s", [source, most])
 
 
-def last_landed(connection: Connection, source: str, before: int | None = None) -> dict[str, Any] | None:
-    """The last run that brought records, or the last one before another that did."""
-    found = _rows(
-        connection,
-        "SELECT * FROM sources.runs WHERE source = %s AND state = 'landed' AND (%s::bigint IS NULL OR id < %s)"
-        " ORDER BY id DESC LIMIT 1",
-        [source, before, before],
-    )
-    return found[0] if found else None
+def landed_times(connection: Connection, source: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The last run that landed records, and the one before it that did."""
+    query = "SELECT * FROM sources.runs WHERE source = %s AND state = 'landed' ORDER BY id DESC LIMIT 2"
+    found = [*_rows(connection, query, [source]), None, None]
+    return found[0], found[1]
 
 
 def _rows(connection: Connection, query: str, values: Sequence[object]) -> list[dict[str, Any]]:

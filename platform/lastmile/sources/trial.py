@@ -83,13 +83,13 @@ def judged(file: Path, contract: Contract) -> Verdict:
             verdict.bad += bad.height
             for reason in (one for reasons in bad["reasons"] for one in json.loads(reasons)):
                 broken[reason["column"], reason["rule"]] += 1
-                examples.setdefault((reason["column"], reason["rule"]), str(reason.get("found")))
+                examples.setdefault((reason["column"], reason["rule"]), reason["message"])
     except Refused as refused:
         verdict.problem = str(refused)
         return verdict
-    verdict.change = plan.change.as_json() if plan else {}
+    verdict.change = _drift(plan.change.as_json(), contract) if plan else {}
     verdict.broken = [
-        {"column": column, "rule": rule, "rows": rows, "example": examples[column, rule]}
+        {"column": column, "rule": rule, "rows": rows, "message": examples[column, rule]}
         for (column, rule), rows in broken.most_common(_REASONS)
     ]
     most = contract.policy.max_bad_share
@@ -98,3 +98,10 @@ def judged(file: Path, contract: Contract) -> Verdict:
             f"{verdict.bad:,} of {verdict.rows:,} rows are bad, more than the share of {most:g} it may have"
         )
     return verdict
+
+
+def _drift(change: Mapping[str, Any], contract: Contract) -> dict[str, Any]:
+    """What differs and matters: columns that are derived are no part of records, and these have no order."""
+    missing = [name for name in change.get("missing", ()) if contract.metadata(name)["derived"] is None]
+    others = {what: found for what, found in change.items() if what not in ("missing", "reordered")}
+    return {**others, **({"missing": missing} if missing else {})}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.filesize import decimal
+from rich.markup import escape
 from rich.table import Table
 
 from lastmile.cli.connection import opened
@@ -80,8 +81,8 @@ def _show_run(name: str, ran: "Ran", as_json: bool) -> None:
     if ran.state == "nothing new":
         print(f"{name}: nothing new in {ran.requests:,} requests{again}")
         return
-    size, requests = decimal(ran.bytes), f"{ran.requests:,} requests"
-    print(f"{name}: {ran.records:,} records ({size}) in {requests}{again}; landed as {ran.key}")
+    came = f"{ran.records:,} records ({decimal(ran.bytes)}) in {ran.requests:,} requests"
+    print(f"{name}: {came}{again}; landed as {ran.key}")
 
 
 def _show_trial(name: str, dataset: str, trial: "Trial", as_json: bool) -> None:
@@ -96,16 +97,18 @@ def _show_trial(name: str, dataset: str, trial: "Trial", as_json: bool) -> None:
     console = Console()
     if verdict.first:
         names = list(verdict.first[0])[:_COLUMNS]
-        table = Table(*names, box=None)
+        table = Table(box=None)
+        for one in names:
+            table.add_column(escape(one), no_wrap=True)
         for row in verdict.first:
-            table.add_row(*("" if row[one] is None else _shortened(str(row[one])) for one in names))
+            table.add_row(*("" if row[one] is None else escape(_shortened(str(row[one]))) for one in names))
         console.print(table)
         if len(verdict.first[0]) > _COLUMNS:
             print(f"and {len(verdict.first[0]) - _COLUMNS} more columns")
-    print(f"contract {dataset}: {verdict.rows - verdict.bad:,} of {verdict.rows:,} rows are good")
+    if verdict.rows:
+        print(f"contract {dataset}: {verdict.rows - verdict.bad:,} of {verdict.rows:,} rows are good")
     for one in verdict.broken:
-        where = f"{one['column']}: " if one["column"] else ""
-        print(f"  {where}{one['rule']}: {one['rows']:,} rows, such as {_shortened(repr(one['example']))}")
+        print(f"  {one['rows']:,} rows: {one['message']}")
     for what, names in verdict.change.items():
         print(f"  schema drift, {what}: {', '.join(names) if isinstance(names, list | dict) else names}")
     if verdict.problem:

@@ -1,4 +1,4 @@
-"""What a report declares: a page from a template, and the function that gathers what it shows."""
+"""What a report declares: a page from a template, the function that gathers what it shows, files that go with it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +23,8 @@ class Report:
     contents: "Callable[[ReportData], Mapping[str, Any]]"
     #: What the asset's page shows of the contents: numbers, texts, and pictures as PNG.
     summary: Callable[[Mapping[str, Any]], Mapping[str, int | float | str | bytes]] = field(default=lambda _: {})
+    #: Files for other programs, by name, such as tables as CSV: of the contents, with `made_at`.
+    files: Callable[[Mapping[str, Any]], Mapping[str, bytes]] = field(default=lambda _: {})
 
     def __post_init__(self) -> None:
         if self.follows not in self.sources:

@@ -62,9 +62,12 @@ def datasets_of(selected: Iterable[dg.AssetKey]) -> set[str]:
     return {key.path[-1] for key in selected if key == cleaned_key(key.path[-1])}
 
 
-def raw_asset(contract: Contract) -> dg.AssetsDefinition:
+def raw_asset(contract: Contract, upstream: Sequence[dg.AssetKey] = ()) -> dg.AssetsDefinition:
+    """`upstream` are the sources that drops of the dataset come from."""
+
     @dg.asset(
         key=raw_key(contract.name),
+        deps=upstream,
         description=f"Drops received for `{contract.name}`, as the ledger has them; the bytes stay where they are.",
         partitions_def=partitions_of(contract.partition),
         backfill_policy=in_few_runs(),

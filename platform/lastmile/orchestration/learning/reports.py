@@ -65,6 +65,9 @@ def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
         kept = f"{folder}/{made_at:%Y-%m-%d}/{context.run.run_id}.html"
         for key in (kept, f"{folder}/latest.html"):
             store.put(key, page)
+        for name, body in report.files({**contents, "made_at": made_at}).items():
+            for key in (f"{folder}/{made_at:%Y-%m-%d}/{_dated(name, made_at)}", f"{folder}/latest/{name}"):
+                store.put(key, body)
         return dg.MaterializeResult(
             check_results=[_verdict(others)],
             metadata={
@@ -75,6 +78,12 @@ def report_asset(declared: Declared[Report]) -> dg.AssetsDefinition:
         )
 
     return page
+
+
+def _dated(name: str, at: datetime) -> str:
+    """`users.csv` as `users-20260131T093000Z.csv`."""
+    stem, point, suffix = name.partition(".")
+    return f"{stem}-{at:%Y%m%dT%H%M%SZ}{point}{suffix}"
 
 
 def _verdict(others: Mapping[str, str]) -> dg.AssetCheckResult:

@@ -1,4 +1,4 @@
-"""Fetching only what is new: by which value of a record, and how it is asked for."""
+"""Fetching only what is new: by which value of a record, and how a request says so."""
 
 from dataclasses import dataclass
 from datetime import timedelta

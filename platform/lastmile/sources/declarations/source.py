@@ -29,13 +29,14 @@ class Source:
     starts_running: bool = True
     #: How long after the newest fetch that brought records the source counts as stale; None: never.
     stale_after: timedelta | None = timedelta(days=2)
-    #: A fetch with so many times more or fewer records than the one before is reported.
-    usual_factor: float = 2.0
+    #: A fetch with so many times more or fewer records than the one before is reported; None: 2 where everything is
+    #: fetched, 10 where only what is new.
+    usual_factor: float | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise Misdeclared(f"source {self.name!r}: expected a name of lower-case letters, digits and _")
-        if self.usual_factor <= 1:
+        if self.usual_factor is not None and self.usual_factor <= 1:
             raise Misdeclared(f"source {self.name}: usual_factor is {self.usual_factor}; expected more than 1")
 
     @property

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import httpx
 import stamina
 
-from lastmile.errors import UserError
+from lastmile.errors import Unreachable, UserError
 from lastmile.sources.declarations.rest import Rest
 from lastmile.sources.declarations.setting import Setting
 from lastmile.sources.fetching import Report
@@ -45,7 +45,7 @@ class Client:
         self._next_at = 0.0
 
     def get(self, url: str, params: Mapping[str, str], what: str) -> Answer:
-        """The answer's page; `what` it is, for messages. Raises UserError where there is none to be had."""
+        """The page of the answer to `what`. Raises UserError, or Unreachable where there may be one later."""
         try:
             return self._attempts(url, params, what)
         except Again as again:
@@ -124,14 +124,14 @@ class Client:
             return True
         return error.after if error.after <= self._source.longest_wait.total_seconds() else False
 
-    def _given_up(self, again: Again, what: str) -> UserError:
+    def _given_up(self, again: Again, what: str) -> Unreachable:
         name, longest = self._source.name, self._source.longest_wait.total_seconds()
         if again.after is not None and again.after > longest:
-            return UserError(
+            return Unreachable(
                 f"source {name}: {what}: {again}; the server wants {again.after:,.0f} s to pass, more than"
                 f" `longest_wait` ({longest:,.0f} s); run it again after that"
             )
-        return UserError(
+        return Unreachable(
             f"source {name}: {what}: {again}; given up after {self._source.attempts} attempts, run it later"
         )
 

@@ -1,0 +1,1 @@
+"""Who is most active, and which posts are most commented."""
