@@ -98,8 +98,8 @@ def _show_trial(name: str, dataset: str, trial: "Trial", as_json: bool) -> None:
     if verdict.first:
         names = list(verdict.first[0])[:_COLUMNS]
         table = Table(box=None)
-        for one in names:
-            table.add_column(escape(one), no_wrap=True)
+        for column in names:
+            table.add_column(escape(column), no_wrap=True)
         for row in verdict.first:
             table.add_row(*("" if row[one] is None else escape(_shortened(str(row[one]))) for one in names))
         console.print(table)
