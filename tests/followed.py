@@ -1,6 +1,9 @@
 """A shop that changes its stock, following it, and comparing what it has with what is here."""
 
+import os
+import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -9,6 +12,7 @@ from declaring import dataset
 
 from lastmile.contracts import Contract
 from lastmile.contracts.fields import column
+from lastmile.embedded import postgres as embedded_postgres
 from lastmile.sources import Changes, Setting
 from lastmile.sources.changes.running import run_changes
 from lastmile.sources.runs import Ran
@@ -64,6 +68,10 @@ class Shop:
             for statement in statements:
                 self.there.execute(statement.encode())
 
+    def another(self) -> psycopg.Connection:
+        """Another connection to ours."""
+        return psycopg.connect(self.here.info.dsn, password=self.here.info.password, autocommit=True)
+
     def follow(self, made: Changes | None = None, under: Contract | None = None, **more: Any) -> Ran:
         return run_changes(self.here, made or source(), under or contract(), **more)
 
@@ -75,11 +83,29 @@ class Shop:
 
     def history(self, columns: str = "op, key, before ->> 'quantity', after ->> 'quantity'") -> list[tuple[Any, ...]]:
         """Without what the first snapshot read."""
-        query = f"SELECT {columns} FROM changes.stock_history WHERE NOT (op = 'r' AND snapshot = 1) ORDER BY snapshot, lsn, number"
-        return self.here.execute(query.encode()).fetchall()
+        rows = f"SELECT {columns} FROM changes.stock_history WHERE NOT (op = 'r' AND snapshot = 1)"
+        return self.here.execute(f"{rows} ORDER BY snapshot, lsn, number".encode()).fetchall()
 
     def quarantined(self) -> list[tuple[Any, ...]]:
         return self.here.execute(
-            'SELECT convert_from(key, \'utf8\'), rule, reasons -> 0 ->> \'message\', "offset", index'
-            " FROM quarantine.messages ORDER BY partition, \"offset\", index"
+            "SELECT convert_from(key, 'utf8'), rule, reasons -> 0 ->> 'message', \"offset\", index"
+            ' FROM quarantine.messages ORDER BY partition, "offset", index'
         ).fetchall()
+
+
+@dataclass
+class Server:
+    """A Postgres of the test's own, that may be killed."""
+
+    folder: Path
+    url: str = ""
+
+    def start(self) -> None:
+        self.url = embedded_postgres.start(self.folder)
+
+    def kill(self) -> None:
+        os.kill(int((self.folder / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        self.start()
+
+    def stop(self) -> None:
+        embedded_postgres.stop(self.folder)

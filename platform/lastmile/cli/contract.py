@@ -65,7 +65,7 @@ def _draft_of_source(
     source: str, paths: Sequence[Path] | None, name: str | None, domain: str | None, to: Path | None
 ) -> None:
     """From its first records; it may name a dataset that has no contract yet."""
-    from lastmile.cli.source.running import progress
+    from lastmile.cli.source.progress import progress
     from lastmile.sources.declared import find_among
     from lastmile.sources.loading import load_sources
     from lastmile.sources.sample import drafted

@@ -15,6 +15,7 @@ from lastmile.project import Project
 from lastmile.settings import Settings
 from lastmile.settings.backup import BackupSettings
 from lastmile.settings.group import load
+from lastmile.settings.sources import SourceSettings
 from lastmile.warehouse.connections import dagster_url, libpq_environment
 
 LOCATION = "lastmile"
@@ -146,6 +147,8 @@ def services(settings: Settings, ports: Ports | None, streams: Sequence[str] = (
     if ports is not None and ports.kafka is not None:
         broker = [str(ports.kafka), str(settings.kafka_folder)]
         found.append(Service("kafka-broker", "lastmile.embedded.broker", broker, ports.kafka, is_vital=False))
+    followed = load(SourceSettings).followed
+    found += [Service(f"changes-{name}", "lastmile.sources.changes", [name]) for name in followed]
     if ports is not None:
         webserver = [workspace, *_address(ports.ui)]
         found.append(Service("webserver", "lastmile.serving.web_ui", webserver, ports.ui, is_forked=True))

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lastmile.sources.declarations.changes import Changes
+from lastmile.sources.declarations.database import Database
 from lastmile.sources.declarations.rest import Rest
 from lastmile.sources.declarations.source import Source
 
@@ -69,4 +71,9 @@ def fetched(source: Source, task: Task) -> Fetched:
         from lastmile.sources.rest.fetching import fetch
 
         return fetch(source, task)
+    if isinstance(source, Database | Changes):
+        from lastmile.sources.databases.fetching import fetch as fetch_rows
+        from lastmile.sources.databases.fetching import first_rows
+
+        return fetch_rows(first_rows(source.url, source.table) if isinstance(source, Changes) else source, task)
     raise TypeError(f"no fetcher of a {type(source).__name__}")

@@ -62,6 +62,18 @@ def end(connection: Connection, number: int, ran: Ran) -> None:
     )
 
 
+def forget_same(connection: Connection, source: str, number: int) -> None:
+    """The run before this one, where both failed for the same reason: one that is tried again and again is one row."""
+    connection.execute(
+        """
+        DELETE FROM sources.runs WHERE source = %(source)s AND state = 'failed'
+          AND id = (SELECT max(id) FROM sources.runs WHERE source = %(source)s AND id < %(number)s)
+          AND message = (SELECT message FROM sources.runs WHERE id = %(number)s)
+        """,
+        {"source": source, "number": number},
+    )
+
+
 def newest(connection: Connection) -> dict[str, dict[str, Any]]:
     """Of each source the last run."""
     return {

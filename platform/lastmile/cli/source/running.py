@@ -1,8 +1,6 @@
 """Fetching from a source now, or only looking at what would come."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,11 +9,13 @@ import typer
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from lastmile.cli.connection import opened
 from lastmile.cli.options import AsJson
+from lastmile.cli.source.following import follow
+from lastmile.cli.source.progress import progress
+from lastmile.errors import UserError
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ def run(
         bool, typer.Option("--dry-run", help="Show the first rows and the contract's verdict; land nothing.")
     ] = False,
     rows: Annotated[int, typer.Option(help="Of a dry run: so many records at most.", min=1)] = 1_000,
+    until_caught_up: Annotated[
+        bool,
+        typer.Option("--until-caught-up", help="Of changes: end when all that is there now is loaded."),
+    ] = False,
+    snapshot: Annotated[
+        bool, typer.Option("--snapshot", help="Of changes: load all rows anew, and follow from there on.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fetch now, and land what came as a drop; the platform ingests it when it is up.
@@ -48,6 +55,11 @@ def run(
 
     settings = Settings.from_environment()
     source, contract = find(name, settings.assets)
+    if source.kind == "changes" and not dry_run:
+        follow(source, contract, until_caught_up, snapshot, as_json)
+        return
+    if until_caught_up or snapshot:
+        raise UserError(f"source {name} is no source of changes; --until-caught-up and --snapshot are for those")
     with opened(settings) as (connection, store), progress(name) as done:
         if dry_run:
             with TemporaryDirectory(prefix="lastmile-source-") as folder:
@@ -58,20 +70,6 @@ def run(
         _show_trial(name, contract.name, trial, as_json)
     else:
         _show_run(name, ran, as_json)
-
-
-@contextmanager
-def progress(name: str) -> Iterator[Callable[[int, int, int], None]]:
-    """Requests, records and bytes so far; how many there will be, an API seldom says."""
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"fetching {name}")
-
-        def show(requests: int, records: int, size: int) -> None:
-            bar.update(task, description=f"{name}: {requests:,} requests, {records:,} records, {decimal(size)}")
-
-        yield show
 
 
 def _show_run(name: str, ran: "Ran", as_json: bool) -> None:
@@ -100,8 +98,8 @@ def _show_trial(name: str, dataset: str, trial: "Trial", as_json: bool) -> None:
     if verdict.first:
         names = list(verdict.first[0])[:_COLUMNS]
         table = Table(box=None)
-        for one in names:
-            table.add_column(escape(one), no_wrap=True)
+        for column in names:
+            table.add_column(escape(column), no_wrap=True)
         for row in verdict.first:
             table.add_row(*("" if row[one] is None else escape(_shortened(str(row[one]))) for one in names))
         console.print(table)

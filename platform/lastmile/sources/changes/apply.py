@@ -105,12 +105,19 @@ def apply(
     done = Applied()
     for some in _between_truncations(changes):
         if some[0].op == "t":
-            target.tables.empty(connection)
-            _write_history(connection, target, [_Version(some[0], "", None, None)], snapshot)
-            done.changes += 1
+            done += _truncate(connection, target, some[0], snapshot, guarded)
         else:
             done += _apply(connection, target, some, snapshot, guarded)
     return done
+
+
+def _truncate(connection: Connection, target: Target, change: Change, snapshot: int, guarded: bool) -> Applied:
+    """All rows are gone; where guarded, only those that were changed before, and only once."""
+    if guarded and target.tables.is_truncated(connection, change.lsn):
+        return Applied(repeated=1)
+    target.tables.empty(connection, before=change.lsn if guarded else None)
+    _write_history(connection, target, [_Version(change, "", None, None)], snapshot)
+    return Applied(changes=1)
 
 
 def _between_truncations(changes: Sequence[Change]) -> list[list[Change]]:

@@ -56,6 +56,8 @@ class Applying:
     position: int
     _pending: _Pending = field(default_factory=_Pending)
     _begin: Begin | None = None
+    #: To be said once it is committed: until then it may come again.
+    _said: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +116,9 @@ class Applying:
             self.connection.execute("COMMIT")
             done(rows=pending.applied.changes)
         self.position, self._pending = pending.end, _Pending()
+        for sentence in self._said:
+            self.report.event(sentence)
+        self._said = []
         self.done.transactions += pending.transactions
         self.done.applied += pending.applied
         self.report.progress(self.done.transactions, self.done.rows_read + self.done.applied.changes, 0)
@@ -136,9 +141,10 @@ class Applying:
     def _alter(self, found: Relation) -> None:
         """What came before belongs to the columns of before."""
         self._apply()
-        for sentence in self.reader.alter(found):
-            self.report.event(sentence)
+        said = self.reader.alter(found)
+        positions.described(self.connection, self.reader.source.name, self.reader.target.header)
         self.reader.target.tables.ensure(self.connection)
+        self._said += said
 
     def _apply(self) -> None:
         pending = self._pending

@@ -53,21 +53,21 @@ def follow(
     url = source.url.value()
     with control_of(source) as control:
         origin.expect_logical(control)
+        origin.identity_of(control, source)
+        origin.expect_followable(control, source, Reader.of(control, source, contract).target.key)
         publication = origin.ensure_publication(control, source)
         reader = Reader.of(control, source, contract, publication)
-        origin.expect_followable(control, source, reader.target.key)
         position = None if anew else _standing(connection, control, url, source)
         with connection.transaction():
             reader.target.tables.ensure(connection)
         if position is None:
             taken = snapshot.take(connection, control, url, source, publication, reader, report)
             done.rows_read, done.applied.quarantined = taken.changes, taken.quarantined
-            report.event(
-                f"all {taken.changes:,} rows are loaded as they are now, and changes are followed from there on"
-            )
+            report.event(f"{taken.changes:,} rows are loaded as they are now; changes are followed from there on")
             position = positions.of(connection, source.name)
         if position is None or position.lsn is None:
             raise UserError(f"source {source.name}: its snapshot has no position; run it again")
+        reader.followed = position.columns
         end = origin.end_of_log(control) if until_caught_up else None
         with connected(url) as replication:
             log = _log(replication, source, position)

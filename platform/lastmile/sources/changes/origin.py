@@ -52,19 +52,24 @@ def new_slot(source: Changes) -> str:
     return f"lastmile_{source.name[:40]}_{secrets.token_hex(4)}"
 
 
-def expect_followable(connection: Connection, source: Changes, key: Sequence[str]) -> None:
-    """Raises UserError where updates and deletes would not say which row they are about."""
+def identity_of(connection: Connection, source: Changes) -> tuple[int, str]:
+    """The table's number, and by what updates and deletes name its rows. Raises UserError where there is no table."""
     schema, table = source.qualified
     row = connection.execute(
         """
-        SELECT c.oid, relreplident::text, relkind::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+        SELECT c.oid, relreplident::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
         WHERE nspname = %s AND relname = %s AND relkind IN ('r', 'p')
         """,
         [schema, table],
     ).fetchone()
     if row is None:
         raise UserError(f"source {source.name}: the database has no table {schema}.{table}, or the user may not see it")
-    oid, identity, _ = row
+    return row[0], row[1]
+
+
+def expect_followable(connection: Connection, source: Changes, key: Sequence[str]) -> None:
+    """Raises UserError where updates and deletes would not say which row they are about."""
+    (schema, table), (oid, identity) = source.qualified, identity_of(connection, source)
     if source.only_inserts or identity == "f":
         return
     which = "indisprimary" if identity == "d" else "indisreplident"
@@ -91,7 +96,7 @@ def ensure_publication(connection: Connection, source: Changes) -> str:
     """The name of a publication that has the table. Raises UserError where there is none and none may be made."""
     schema, table = source.qualified
     name = source.publication or f"lastmile_{source.name}"
-    exists = connection.execute("SELECT FROM pg_publication WHERE pubname = %s", [name]).fetchone()
+    exists = connection.execute("SELECT 1 FROM pg_publication WHERE pubname = %s", [name]).fetchone()
     if not exists and source.publication:
         raise UserError(
             f"source {source.name}: there is no publication {name!r}; CREATE PUBLICATION {name} FOR TABLE {table}"
@@ -99,7 +104,8 @@ def ensure_publication(connection: Connection, source: Changes) -> str:
     if not exists:
         _make_publication(connection, source, name)
     elif not connection.execute(
-        "SELECT FROM pg_publication_tables WHERE (pubname, schemaname, tablename) = (%s, %s, %s)", [name, schema, table]
+        "SELECT 1 FROM pg_publication_tables WHERE (pubname, schemaname, tablename) = (%s, %s, %s)",
+        [name, schema, table],
     ).fetchone():
         raise UserError(f"source {source.name}: publication {name!r} has no {schema}.{table}; add it, or drop it")
     return name
@@ -121,11 +127,11 @@ def _make_publication(connection: Connection, source: Changes, name: str) -> Non
         return
 
 
-def columns(connection: Connection, source: Changes, publication: str) -> list[SourceColumn]:
-    """The columns that are sent, in their order, each with the type below its domains."""
+def columns(connection: Connection, source: Changes, publication: str | None) -> list[SourceColumn]:
+    """The columns that a publication sends, in their order; before there is one, those of the table."""
     schema, table = source.qualified
-    published = "true"
-    if connection.info.server_version >= _WITH_COLUMNS:
+    attnames, published = None, "attgenerated = ''"
+    if publication and connection.info.server_version >= _WITH_COLUMNS:
         attnames, rowfilter = _one(
             connection,
             """
@@ -136,9 +142,7 @@ def columns(connection: Connection, source: Changes, publication: str) -> list[S
         )
         if rowfilter:
             raise UserError(f"source {source.name}: publication {publication!r} leaves out rows; use one without WHERE")
-        published = "attname::text = ANY(%(attnames)s)" if attnames else "attgenerated = ''"
-    else:
-        attnames, published = None, "attgenerated = ''"
+        published = "attname::text = ANY(%(attnames)s)"
     found = connection.execute(
         f"""
         SELECT attname::text, atttypid::bigint FROM pg_attribute

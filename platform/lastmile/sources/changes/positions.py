@@ -1,6 +1,6 @@
 """How far each source of changes is followed, and how much there is behind that."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,8 @@ class Position:
     system: str
     snapshot: int
     lsn: int | None
+    #: Of the table, as its changes were described last.
+    columns: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,13 @@ class Lag:
 
 def of(connection: Connection, source: str) -> Position | None:
     row = connection.execute(
-        "SELECT slot, publication, system, snapshot, lsn::text FROM sources.changes WHERE source = %s", [source]
+        "SELECT slot, publication, system, snapshot, lsn::text, columns FROM sources.changes WHERE source = %s",
+        [source],
     ).fetchone()
     if row is None:
         return None
-    slot, publication, system, snapshot, position = row
-    return Position(slot, publication, system, snapshot, lsn.number(position) if position else None)
+    slot, publication, system, snapshot, position, columns = row
+    return Position(slot, publication, system, snapshot, lsn.number(position) if position else None, columns)
 
 
 def intend(connection: Connection, source: str, slot: str, publication: str, system: str) -> None:
@@ -62,16 +65,16 @@ def intend(connection: Connection, source: str, slot: str, publication: str, sys
     )
 
 
-def loaded(connection: Connection, source: str, position: int, quarantined: int) -> None:
+def loaded(connection: Connection, source: str, position: int, columns: Sequence[str], quarantined: int) -> None:
     """That a snapshot as of a position is, in the same transaction."""
     connection.execute(
         """
         UPDATE sources.changes
         SET snapshot = snapshot + 1, lsn = %s, applied_at = clock_timestamp(), quarantined = quarantined + %s,
-            problem = NULL, problem_since = NULL
+            problem = NULL, problem_since = NULL, columns = %s
         WHERE source = %s
         """,
-        [lsn.text(position), quarantined, source],
+        [lsn.text(position), quarantined, list(columns), source],
     )
 
 
@@ -108,7 +111,12 @@ def advance(
         },
     ).rowcount
     if not moved:
-        raise UserError(f"source {source}: its position is no longer {lsn.text(before)}; another process follows it")
+        raise UserError(f"source {source}: its position is no longer {lsn.text(before)}: a new snapshot is wanted")
+
+
+def described(connection: Connection, source: str, columns: Sequence[str]) -> None:
+    """Which columns the table has from here on, in the same transaction."""
+    connection.execute("UPDATE sources.changes SET columns = %s WHERE source = %s", [list(columns), source])
 
 
 def seen(connection: Connection, source: str, end: int) -> None:
@@ -134,6 +142,11 @@ def failed(connection: Connection, source: str, why: str) -> None:
         """,
         {"source": source, "why": why},
     )
+
+
+def want_snapshot(connection: Connection, source: str) -> None:
+    """What follows it now finds that its position is gone, and begins anew."""
+    connection.execute("UPDATE sources.changes SET lsn = NULL WHERE source = %s", [source])
 
 
 def forget(connection: Connection, source: str) -> None:

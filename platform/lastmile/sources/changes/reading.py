@@ -32,6 +32,8 @@ class Reader:
     control: Connection
     columns: list[SourceColumn]
     target: Target
+    #: The names of its columns as they were followed so far.
+    followed: Sequence[str] = ()
     _begin: Begin | None = None
     _number: int = 0
     _relations: set[int] = field(default_factory=set)
@@ -41,7 +43,7 @@ class Reader:
         self._keys = [self.target.header.index(name) for name in self.target.key]
 
     @classmethod
-    def of(cls, control: Connection, source: Changes, contract: Contract, publication: str) -> "Reader":
+    def of(cls, control: Connection, source: Changes, contract: Contract, publication: str | None = None) -> "Reader":
         """As the table is now. Raises Refused where it does not fit the contract."""
         found = columns(control, source, publication)
         return cls(source, contract, control, found, _target(source, contract, found))
@@ -54,19 +56,16 @@ class Reader:
         if (message.schema, message.table) != self.source.qualified:
             return False
         self._relations.add(message.id)
-        names = [column.name for column in message.columns]
-        return (
-            names != [column.name for column in self.columns]
-            or described(self.control, [(column.name, column.type) for column in message.columns]) != self.columns
-        )
+        sent = [(column.name, column.type) for column in message.columns]
+        return [name for name, _ in sent] != list(self.followed) or described(self.control, sent) != self.columns
 
     def alter(self, message: Relation) -> list[str]:
         """Go on with the columns that the table has now; what became different, a sentence each. Raises Refused where
         they do not fit the contract."""
         found = described(self.control, [(column.name, column.type) for column in message.columns])
         target = _target(self.source, self.contract, found)
-        said = _said(self.columns, found, target)
-        self.columns, self.target = found, target
+        said = _said(self.followed, target)
+        self.columns, self.target, self.followed = found, target, target.header
         self.__post_init__()
         return said
 
@@ -103,23 +102,14 @@ def _target(source: Changes, contract: Contract, found: Sequence[SourceColumn]) 
     return Target.of(source.name, contract, [column.name for column in found], ".".join(source.qualified))
 
 
-def _said(before: Sequence[SourceColumn], now: Sequence[SourceColumn], target: Target) -> list[str]:
+def _said(before: Sequence[str], target: Target) -> list[str]:
     """What became different in the table, and what becomes of it here."""
-    old, new = ({column.name: column for column in columns} for columns in (before, now))
-    said = []
-    rescued = target.plan.change.rescued
-    for name in new.keys() - old.keys():
+    rescued, said = target.plan.change.rescued, []
+    for name in (name for name in target.header if name not in before):
         where = f"kept in _rescued of changes.{target.tables.name}" if name in rescued else "a column here as well"
         said.append(
             f"{target.origin} has a new column {name!r}: {where}; rows that were there before have no value in it until"
             " they change"
         )
-    said += [
-        f"{target.origin} has no column {name!r} any more: it is empty from now on" for name in old.keys() - new.keys()
-    ]
-    said += [
-        f"column {name!r} of {target.origin} has another type: its values are read as the contract says"
-        for name in old.keys() & new.keys()
-        if old[name] != new[name]
-    ]
-    return sorted(said)
+    gone = (name for name in before if name not in target.header)
+    return [*said, *(f"{target.origin} has no column {name!r} any more: it is empty from now on" for name in gone)]

@@ -66,6 +66,20 @@ def run_changes(
     return ran
 
 
+def is_followed(connection: Connection, source: Changes) -> bool:
+    """Whether a process is at it."""
+    try:
+        with alone(connection, source.name):
+            return False
+    except UserError:
+        return True
+
+
+def request_snapshot(connection: Connection, source: Changes) -> None:
+    """From the process that follows it."""
+    positions.want_snapshot(connection, source.name)
+
+
 def drop(connection: Connection, source: Changes) -> bool:
     """Give up following: the slot is dropped at the source, and a publication of ours; the tables stay. Whether it was
     followed. Raises Unreachable where the database is away: then it keeps its log for us."""
@@ -86,11 +100,11 @@ def _end(connection: Connection, source: Changes, number: int, ran: Ran, done: F
     ran.cursor_to = lsn.text(after.lsn) if after and after.lsn else None
     ran.requests, ran.records = done.transactions, done.rows_read + done.applied.changes
     if done.applied.quarantined:
-        report.event(
-            f"{done.applied.quarantined:,} versions of rows break the contract: `lastmile quarantine messages`"
-        )
+        report.event(f"versions of rows that break the contract, now in quarantine: {done.applied.quarantined:,}")
     ran.events = report.all_events()
     runs.end(connection, number, ran)
+    if ran.state == "failed" and not ran.records:
+        runs.forget_same(connection, source.name, number)
 
 
 def expect_changes(source: object, name: str) -> Changes:

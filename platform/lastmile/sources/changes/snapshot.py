@@ -28,6 +28,9 @@ from lastmile.sources.fetching import Report
 from lastmile.telemetry.spans import span
 from lastmile.warehouse.connections import CLIENT
 
+#: Types of which a cast gives the text that the log has: numbers, texts, dates and times, uuid, json, bytes.
+_CAST_ALIKE = {20, 21, 23, 25, 700, 701, 1043, 1082, 1114, 1184, 1700, 2950, 114, 3802, 17}
+
 
 def take(
     connection: Connection,
@@ -49,7 +52,7 @@ def take(
         position, moment = lsn.number(str(made[1])), str(made[2])
         with connection.transaction():
             loaded = _load(connection, url, source, reader, position, moment, report)
-            positions.loaded(connection, source.name, position, loaded.quarantined)
+            positions.loaded(connection, source.name, position, reader.target.header, loaded.quarantined)
         done(rows=loaded.changes)
     return loaded
 
@@ -90,8 +93,7 @@ def _read(url: str, source: Changes, columns: list[SourceColumn], moment: str) -
     """The rows as texts, in batches. One statement, so that Postgres sends while we write."""
     import adbc_driver_postgresql.dbapi as adbc
 
-    names = [sql.Identifier(column.name) for column in columns]
-    texts = sql.SQL(", ").join(sql.SQL("{0}::text AS {0}").format(name) for name in names)
+    texts = sql.SQL(", ").join(map(_as_sent, columns))
     query = sql.SQL("SELECT {} FROM {}").format(texts, sql.Identifier(*source.qualified)).as_string()
     converts = conversions(columns)
     with closing(adbc.connect(make_conninfo(url, **CLIENT, options=SETTINGS))) as there, there.cursor() as cursor:
@@ -107,6 +109,12 @@ def _read(url: str, source: Changes, columns: list[SourceColumn], moment: str) -
                     for name, convert in zip(some.columns, converts, strict=True)
                     if convert is not None
                 )
+
+
+def _as_sent(column: SourceColumn) -> sql.Composed:
+    """The text that the log has: a cast gives another one of an address or a boolean, `format` the same."""
+    text = "{0}::text" if column.type in _CAST_ALIKE else "CASE WHEN {0} IS NOT NULL THEN format('%s', {0}) END"
+    return sql.SQL(text + " AS {0}").format(sql.Identifier(column.name))
 
 
 def _add(

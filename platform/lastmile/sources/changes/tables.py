@@ -7,6 +7,7 @@ from psycopg import Connection, sql
 
 from lastmile.contracts.contract import Contract
 from lastmile.errors import UserError
+from lastmile.sources.changes import lsn
 from lastmile.warehouse.binary_copy import BinaryCopy
 from lastmile.warehouse.lookup import column_types
 from lastmile.warehouse.tables import descriptions
@@ -115,10 +116,24 @@ class Tables:
                 sql.SQL("DELETE FROM {} WHERE {} = ANY(%s)").format(table, sql.Identifier(column)), [list(keys)]
             )
 
-    def empty(self, connection: Connection) -> None:
-        """All rows and images; by deleting, so that readers go on seeing them until the commit."""
-        for table in (self.rows, self.images):
-            connection.execute(sql.SQL("DELETE FROM {}").format(table))
+    def empty(self, connection: Connection, before: int | None = None) -> None:
+        """All rows and images, or those whose last change was before a position; by deleting, so that readers go on
+        seeing them until the commit. A position that is kept says what a row had seen when it went."""
+        if before is None:
+            for table in (self.rows, self.images):
+                connection.execute(sql.SQL("DELETE FROM {}").format(table))
+            return
+        position = sql.Literal(lsn.text(before))
+        connection.execute(sql.SQL("DELETE FROM {} WHERE _lsn < {}").format(self.rows, position))
+        connection.execute(
+            sql.SQL("UPDATE {} SET image = NULL, lsn = {} WHERE lsn < {}").format(self.images, position, position)
+        )
+
+    def is_truncated(self, connection: Connection, position: int) -> bool:
+        """Whether that, or a later one, is in the history."""
+        query = sql.SQL("SELECT 1 FROM {} WHERE op = 't' AND lsn >= {} LIMIT 1")
+        found = connection.execute(query.format(self.history, sql.Literal(lsn.text(position)))).fetchone()
+        return found is not None
 
 
 def history_frame(rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:

@@ -16,6 +16,7 @@ CREATE TABLE sources.changes (
     system        text        NOT NULL,
     snapshot      integer     NOT NULL DEFAULT 0,
     lsn           pg_lsn,
+    columns       text[]      NOT NULL DEFAULT '{}',
     committed_at  timestamptz,
     applied_at    timestamptz,
     transactions  bigint      NOT NULL DEFAULT 0,
@@ -32,6 +33,7 @@ COMMENT ON COLUMN sources.changes.slot IS 'at which the database keeps its log f
 COMMENT ON COLUMN sources.changes.system IS 'the cluster''s own number: positions of another one mean nothing';
 COMMENT ON COLUMN sources.changes.snapshot IS 'how many were loaded';
 COMMENT ON COLUMN sources.changes.lsn IS 'up to where all is loaded; null until the snapshot of the slot is';
+COMMENT ON COLUMN sources.changes.columns IS 'of the table, as its changes were described last';
 COMMENT ON COLUMN sources.changes.committed_at IS 'when the newest transaction that is loaded committed at the source';
 COMMENT ON COLUMN sources.changes.source_lsn IS 'the end of the database''s log, as last seen at seen_at';
 COMMENT ON COLUMN sources.changes.behind_since IS 'since when there is more in its log than is loaded; null: all is';
