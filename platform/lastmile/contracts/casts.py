@@ -198,9 +198,7 @@ def usual_timestamp(cell: pl.Expr) -> pl.Expr:
     is_usual = cell.str.contains(USUAL_MOMENT) & ~cell.str.starts_with("0000")  # there is no year 0
     written = cell.str.head(19).str.replace(" ", "T", literal=True)
     seconds = written.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False, cache=False)
-    thousandths, millionths = (
-        cell.str.slice(place, 3).cast(pl.Int64, strict=False).fill_null(0) for place in (20, 23)
-    )
+    thousandths, millionths = (cell.str.slice(place, 3).cast(pl.Int64, strict=False).fill_null(0) for place in (20, 23))
     value = seconds + (thousandths * 1_000 + millionths).cast(pl.Duration("us"))
     return pl.when(is_usual).then(value).dt.replace_time_zone("UTC")
 

@@ -1,5 +1,7 @@
 """A stream of this installation, ready to be run."""
 
+from collections.abc import Mapping
+
 from lastmile.contracts.loading import load_contracts
 from lastmile.contracts.lookup import contract_of
 from lastmile.settings import Settings
@@ -11,9 +13,16 @@ from lastmile.streaming.declarations.loading import load_streams, stream_of
 from lastmile.warehouse.connections import database_url
 
 
-def running(settings: Settings, name: str, until_caught_up: bool = False) -> Running:
-    """Raises UserError where there is no such stream, no database or no broker is configured."""
+def running(
+    settings: Settings,
+    name: str,
+    until_caught_up: bool = False,
+    database: str | None = None,
+    kafka: Mapping[str, str] | None = None,
+) -> Running:
+    """With the database and the broker given, or those configured. Raises UserError where there is none, or no such
+    stream."""
     contracts = load_contracts(settings.assets)
     stream = stream_of(name, load_streams(settings.assets, contracts))
-    here = Surroundings(database_url(settings), open_store(settings), load(KafkaSettings).client())
+    here = Surroundings(database or database_url(settings), open_store(settings), kafka or load(KafkaSettings).client())
     return Running(stream, contract_of(stream.contract, contracts), here, until_caught_up)

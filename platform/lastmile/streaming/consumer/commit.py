@@ -42,8 +42,8 @@ class Commits:
             self._dedup.prepare(connection)
         self.watermark = positions.stored_watermark(connection, self._stream.name)
 
-    def commit(self, connection: Connection, batch: Prepared) -> bool:
-        """Whether the batch was committed now; it may have been before, when the answer was lost.
+    def commit(self, connection: Connection, batch: Prepared) -> int:
+        """How many events were committed; none of a batch that was before, when the answer was lost.
 
         Raises Fenced where a partition is another's by now; nothing is committed then.
         """
@@ -51,7 +51,7 @@ class Commits:
         now = time.monotonic()
         with connection.transaction():
             if not positions.hold(connection, name, topic, batch.moves):
-                return False
+                return 0
             batch = self._reduced(connection, batch)
             if batch.quarantine.height:
                 quarantine_messages(connection, name, topic, batch.quarantine)
@@ -69,7 +69,7 @@ class Commits:
         self._see_due = now + TICK_SECONDS if now >= self._see_due else self._see_due
         self._forget_due = now + _FORGET_SECONDS if now >= self._forget_due else self._forget_due
         self.watermark = watermark
-        return True
+        return sum(one.events for one in batch.moves)
 
     def _reduced(self, connection: Connection, batch: Prepared) -> Prepared:
         """The batch without repeated events, where those are looked for."""

@@ -54,12 +54,11 @@ class Group:
         most = max(1, min(MOST_MESSAGES, int(MOST_BYTES / self._bytes)))
         found = self._consumer.consume(most, seconds)
         good = [message for message in found if message.error() is None]
-        if len(good) != len(found):
-            for message in found:
-                if message.error() is not None:
-                    self._heed(message)
         if good:
             self._at_end.difference_update({message.partition() for message in good})
+        if len(good) != len(found):  # the end of a partition comes behind its messages
+            for message in found:
+                self._heed(message)
         messages = by_column(good)
         size = sum(map(len, filter(None, messages.values)))
         self._bytes = max(1.0, size / len(good)) if good else self._bytes

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
 _OUTAGES: tuple[type[Exception], ...] = (psycopg.OperationalError, psycopg.InterfaceError, Unreachable)
+#: A process that is suspended, or on a host that is gone, does not keep what it has locked.
+_LIMITS = "SET idle_in_transaction_session_timeout = '10s'; SET tcp_keepalives_idle = 10; SET tcp_keepalives_count = 3"
 #: Another process was first; the same again succeeds.
 _AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.LockNotAvailable)
 
@@ -66,6 +68,7 @@ class Persistence:
         if self._connection is None or self._connection.closed or self._connection.broken:
             self.close()
             self._connection = connect(self._url)
+            self._connection.execute(_LIMITS)
             self._ready(self._connection)
         return self._connection
 

@@ -123,8 +123,7 @@ class Running:
             if batch.assignment is not reader.current:
                 continue
             try:
-                if steps.run(partial(self._commits.commit, batch=batch)):
-                    self.events += sum(move.events for move in batch.moves)
+                self.events += steps.run(partial(self._commits.commit, batch=batch))
             except Fenced as fenced:
                 log.warning("%s; its batch is dropped", fenced)
                 if batch.assignment is reader.current:

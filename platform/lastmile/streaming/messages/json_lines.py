@@ -37,7 +37,8 @@ class JsonLines:
         self._decode(messages.values, 0, found, poison)
         rotten = {number for number, _ in poison}
         good = [number for number in range(len(messages)) if number not in rotten] if rotten else None
-        events = found[0] if len(found) == 1 else pl.concat(_alike(found), how="diagonal")
+        found = found or [pl.DataFrame(schema=self._types)]
+        events = found[0] if len(found) == 1 else pl.concat(alike(found), how="diagonal")
         return Decoded(pl.concat([events, places(messages, good)], how="horizontal"), poisoned(messages, poison))
 
     def _decode(
@@ -162,7 +163,7 @@ def _has_only(text: bytes, typed: pl.DataFrame) -> bool:
     return bool(keys == typed.height * typed.width - absent)
 
 
-def _alike(frames: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+def alike(frames: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
     """The frames with columns of different types in them as text."""
     from lastmile.streaming.validation import as_texts
 
