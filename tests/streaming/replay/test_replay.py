@@ -137,13 +137,13 @@ def test_only_windows_that_begin_on_the_days_are_made_anew(landing: Shop) -> Non
 
 def test_the_live_stream_goes_on_and_loses_and_doubles_nothing(landing: Shop) -> None:
     """Events come to the very windows that are replayed, before, while and after they are."""
-    landing.contract = changed(SALES, quiet_period=timedelta(0))
+    landing.contract, landing.landing_seconds = changed(SALES, quiet_period=timedelta(0)), 2.0
     events = [sale(number, number / 4) for number in range(3_600)]
     done = threading.Event()
 
     def send() -> None:
         for first in range(0, len(events), 100):
-            landing.send(*events[first : first + 100], partition=first // 100 % 4)
+            landing.send(*events[first : first + 100], partition=first // 900 % 4)
             time.sleep(0.05)
         done.set()
 
