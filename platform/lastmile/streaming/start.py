@@ -25,8 +25,10 @@ def running(
     """With the database and the broker given, or those configured. Raises UserError where there is none, or no such
     stream, or where its contract is not compatible with what the topic has."""
     contracts = load_contracts(settings.assets)
-    stream = stream_of(name, load_streams(settings.assets, contracts))
+    streams = load_streams(settings.assets, contracts)
+    stream = stream_of(name, streams)
     contract = contract_of(stream.contract, contracts)
     expect_live(open_registry(settings), stream, contract)
+    others = {one.name: (one, contract_of(one.contract, contracts)) for one in streams.values() if one.name != name}
     here = Surroundings(database or database_url(settings), open_store(settings), kafka or load(KafkaSettings).client())
-    return Running(stream, contract, here, until_caught_up)
+    return Running(stream, contract, here, until_caught_up, others)

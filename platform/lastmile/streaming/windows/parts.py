@@ -14,7 +14,8 @@ import polars as pl
 from lastmile.streaming.declarations.aggregates import Aggregate
 from lastmile.streaming.declarations.columns import stored
 
-Merged = Literal["add", "least", "greatest", "first", "last"]
+End = Literal["first", "last"]
+Merged = Literal["add", "least", "greatest"] | End
 
 #: How far a floating point number is rounded before it is added, and up to what it is added at all.
 DECIMALS, MOST = 9, 1e20
@@ -31,7 +32,7 @@ class Part:
     dtype: pl.DataType
 
 
-def places(end: Literal["first", "last"]) -> list[str]:
+def places(end: End) -> list[str]:
     """Columns that say which event was the first or the last."""
     return [f"{end}_{name}" for name in _PLACE]
 
@@ -68,7 +69,7 @@ def merged_by_sql(name: str, how: Merged, there: str, new: str) -> str:
     """What is there and what comes, in SQL: two rows with these names."""
     if how == "add":
         return f'{there}."{name}" + {new}."{name}"'
-    if how in ("least", "greatest"):
+    if how == "least" or how == "greatest":  # so that its type is known
         return f'{how}({there}."{name}", {new}."{name}")'
     theirs, ours = (", ".join(f'{row}."{column}"' for column in places(how)) for row in (new, there))
     sign = "<" if how == "first" else ">"
@@ -80,7 +81,7 @@ def aggregated_by_sql(name: str, how: Merged, dtype: pl.DataType) -> str:
     column = f'"{name}"'
     if how == "add":
         return f"sum({column})" + ("::bigint" if dtype.is_integer() else "")
-    if how in ("least", "greatest"):
+    if how == "least" or how == "greatest":  # so that its type is known
         of_boolean = {"least": "bool_and", "greatest": "bool_or"}
         of_others = {"least": "min", "greatest": "max"}
         return f"{(of_boolean if dtype == pl.Boolean else of_others)[how]}({column})"
@@ -92,7 +93,7 @@ def _merged(name: str, how: Merged) -> pl.Expr:
     column = pl.col(name)
     if how == "add":
         return column.sum()
-    if how in ("least", "greatest"):
+    if how == "least" or how == "greatest":  # so that its type is known
         return column.min() if how == "least" else column.max()
     ordered = column.sort_by(places(how))
     return ordered.first() if how == "first" else ordered.last()
@@ -141,7 +142,7 @@ def _comparable(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     return values.fill_nan(None) + 0.0 if dtype.is_float() else values
 
 
-def _places(end: Literal["first", "last"], event_time: str) -> Iterator[tuple[str, Part]]:
+def _places(end: End, event_time: str) -> Iterator[tuple[str, Part]]:
     for name, column in _PLACE.items():
         found = pl.col(column or event_time)
         value = found.first() if end == "first" else found.last()

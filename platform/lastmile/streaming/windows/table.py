@@ -125,7 +125,7 @@ class WindowTable:
             for name, made in self.shown.items()
         ]
         defined += [
-            sql.SQL("is_final boolean NOT NULL DEFAULT false"),
+            sql.SQL("{} boolean NOT NULL DEFAULT false").format(sql.Identifier("is_final")),
             sql.SQL("UNIQUE NULLS NOT DISTINCT ({})").format(self.key),
         ]
         connection.execute(
