@@ -8,7 +8,7 @@ from rest_server import Reply
 
 from lastmile import ledger
 from lastmile.errors import UserError
-from lastmile.sources import runs
+from lastmile.sources import fetches, runs
 from lastmile.sources.cursors import standing
 from lastmile.sources.running import alone
 
@@ -305,3 +305,13 @@ def test_a_schema_without_a_required_column_quarantines_the_drop_and_holds_the_c
     shop.fetch()
     assert shop.ingest() == ["quarantined"]
     assert cursor(shop) == moment(1)
+
+
+def test_a_store_that_was_restored_elsewhere_goes_on_where_it_was(shop):
+    shop.add(1, 2)
+    shop.fetch()
+    shop.ingest()
+    shop.connection.execute("UPDATE sources.fetches SET store = 'before'")
+    assert cursor(shop) is None
+    fetches.relocate(shop.connection, "before", shop.store.url)
+    assert shop.fetch().state == "nothing new"

@@ -89,6 +89,11 @@ def digests(connection: Connection, fetch: int) -> bytes:
     return bytes(row[0]) if row and row[0] else b""
 
 
+def relocate(connection: Connection, store: str, to: str) -> None:
+    """As the ledger's `relocate`: a source whose store was restored elsewhere goes on there where it was."""
+    connection.execute("UPDATE sources.fetches SET store = %s WHERE store = %s", [to, store])
+
+
 def _fetches(connection: Connection, store: str, source: str, where: str, order: str) -> list[Fetch]:
     with connection.cursor(row_factory=class_row(Fetch)) as cursor:
         query = f"SELECT {_COLUMNS} FROM sources.fetches WHERE source = %s AND store = %s AND {where} ORDER BY {order}"
