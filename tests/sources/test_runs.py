@@ -315,3 +315,17 @@ def test_a_store_that_was_restored_elsewhere_goes_on_where_it_was(shop):
     assert cursor(shop) is None
     fetches.relocate(shop.connection, "before", shop.store.url)
     assert shop.fetch().state == "nothing new"
+
+
+def test_a_long_history_is_looked_through_some_at_a_time(shop, monkeypatch):
+    monkeypatch.setattr(fetches, "_AT_ONCE", 2)
+    for minute in range(0, 100, 20):
+        shop.add(minute)
+        shop.fetch()
+        shop.ingest()
+    shop.heeds = False
+    shop.add(3)
+    assert shop.fetch().records == 1
+    assert cursor(shop) == moment(80)
+    shop.ingest()
+    assert shop.rows() == shop.once()

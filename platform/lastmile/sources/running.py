@@ -97,7 +97,7 @@ def _carry_out(
         if source.is_incremental and not found.records:
             ran.state = "nothing new"
             return
-        ran.key = replaced or _key(source, contract, ran, at, found)
+        ran.key = replaced or _key(connection, store, source, ran, found)
         _land(connection, store, source, run_id, ran, found)
 
 
@@ -108,9 +108,9 @@ def _begin(at: Standing, since: str | None) -> str | None:
     return since if at.begin is None else lower(since, at.begin)
 
 
-def _key(source: Source, contract: Contract, ran: Ran, at: Standing, found: Fetched) -> str:
-    place = (source.name, contract.name, str(ran.partition), found.suffix)
-    return key_from(*place, ran.cursor_from, at.keys) if source.is_incremental else key_of_all(*place)
+def _key(connection: Connection, store: Store, source: Source, ran: Ran, found: Fetched) -> str:
+    place = (source.name, source.dataset, str(ran.partition), found.suffix)
+    return key_from(connection, store.url, *place, ran.cursor_from) if source.is_incremental else key_of_all(*place)
 
 
 def _land(connection: Connection, store: Store, source: Source, run_id: str | None, ran: Ran, found: Fetched) -> None:
