@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from declaring import changed
 from orders import moment
 from rest_server import Reply
 
 from lastmile import ledger
+from lastmile.contracts import Partition
 from lastmile.errors import UserError
 from lastmile.sources import fetches, runs
 from lastmile.sources.cursors import standing
@@ -271,6 +273,13 @@ def test_an_endless_server_changes_nothing(shop):
     shop.ingest()
     assert shop.rows() == {"o0": 1, "o1": 1}
     assert cursor(shop) == moment(2)
+
+
+def test_a_dataset_whose_partitions_begin_tomorrow_has_nowhere_to_land(shop):
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    shop.contract = changed(shop.contract, partition=Partition("day", start=tomorrow))
+    with pytest.raises(UserError, match="let its partitions start earlier"):
+        shop.fetch()
 
 
 def test_two_runs_of_a_source_do_not_meet(shop, database_url):

@@ -87,7 +87,7 @@ def _carry_out(
         report.event(sentence)
     at = standing(connection, store.url, source.name) if source.is_incremental else Standing()
     ran.cursor_from = _begin(at, since)
-    ran.partition = at.again.partition if at.again else contract.partition.key_of(datetime.now(UTC).date())
+    ran.partition = at.again.partition if at.again else _today(contract)
     replaced = at.again.key if at.again else ""
     known = partial(landed_before, connection, store.url, source.name, replaced)
     with TemporaryDirectory(prefix="lastmile-source-") as folder:
@@ -99,6 +99,16 @@ def _carry_out(
             return
         ran.key = replaced or _key(connection, store, source, ran, found)
         _land(connection, store, source, run_id, ran, found)
+
+
+def _today(contract: Contract) -> str:
+    """The partition of what is fetched now. Raises UserError where the dataset has none yet."""
+    partition = contract.partition.key_of(datetime.now(UTC).date())
+    try:
+        contract.partition.window(partition)
+    except ValueError as error:
+        raise UserError(f"dataset {contract.name}: {error}; let its partitions start earlier") from None
+    return partition
 
 
 def _begin(at: Standing, since: str | None) -> str | None:
