@@ -12,7 +12,7 @@ from lastmile.contracts import Partition
 from lastmile.errors import UserError
 from lastmile.sources import fetches, runs
 from lastmile.sources.cursors import standing
-from lastmile.sources.running import alone
+from lastmile.sources.running import alone, run
 
 
 def cursor(shop):
@@ -245,6 +245,32 @@ def test_since_does_not_leave_out_what_waits(shop):
     shop.fetch(since=moment(2))
     shop.ingest()
     assert shop.rows() == shop.once()
+
+
+def test_fetched_more_often_than_ingested_a_drop_is_left_to_be_ingested(shop):
+    def patiently():
+        return run(shop.connection, shop.store, shop.source(), shop.contract, is_patient=True)
+
+    shop.add(1, 2)
+    assert patiently().records == 2
+    shop.add(3)
+    waited = patiently()
+    assert (waited.state, waited.requests) == ("nothing new", 0)
+    assert "is not ingested yet" in waited.events[0]
+    shop.ingest()
+    assert patiently().records == 1
+    shop.add(4)
+    shop.query("UPDATE sources.fetches SET begun_at = begun_at - interval '2 hours' RETURNING 1")
+    assert patiently().records == 2
+    shop.ingest()
+    assert shop.rows() == shop.once()
+
+
+def test_what_is_held_back_is_fetched_again_at_once(shop):
+    shop.add(1, 2, amount=-1)
+    shop.fetch()
+    assert shop.ingest() == ["quarantined"]
+    assert run(shop.connection, shop.store, shop.source(), shop.contract, is_patient=True).records == 2
 
 
 def test_since_is_for_sources_with_a_cursor(shop):

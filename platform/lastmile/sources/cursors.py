@@ -22,17 +22,20 @@ class Standing:
     begin: str | None = None
     reached: str | None = None
     again: Fetch | None = None
+    #: Whether that one is on its way into the tables, and not held back.
+    is_coming: bool = False
 
 
 def standing(connection: Connection, store: str, source: str) -> Standing:
     """As of now. A fetch whose drop was discarded counts as never made."""
     again: Fetch | None = None
+    is_coming = False
     for one, fate in _with_fates(connection, store, source):
         if fate == "loaded":
-            return Standing(again.cursor_from if again else one.cursor_to, one.cursor_to, again)
-        if fate == "waiting" and again is None:
-            again = one
-    return Standing(again.cursor_from if again else None, None, again)
+            return Standing(again.cursor_from if again else one.cursor_to, one.cursor_to, again, is_coming)
+        if fate != "discarded" and again is None:
+            again, is_coming = one, fate == "waiting"
+    return Standing(again.cursor_from if again else None, None, again, is_coming)
 
 
 def in_force(connection: Connection, store: str, source: str, but_for: str) -> Iterator[Fetch]:

@@ -6,7 +6,7 @@ goes on: what had not landed is fetched again, and what had is left to the ledge
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +28,9 @@ from lastmile.store import Store
 from lastmile.store.transfer import hash_of
 from lastmile.telemetry.spans import span
 
+#: A drop that was not ingested for so long is fetched again.
+_PATIENCE = timedelta(hours=1)
+
 
 def run(
     connection: Connection,
@@ -37,10 +40,13 @@ def run(
     run_id: str | None = None,
     since: str | None = None,
     progress: Progress = lambda requests, records, size: None,
+    is_patient: bool = False,
 ) -> Ran:
     """What was fetched. `connection` must be in autocommit; `since` begins earlier than where the last run ended.
 
-    Raises UserError where another run of it is at work, or the source cannot be had as it is declared.
+    Where it `is_patient`, it fetches nothing while what came last is on its way into the tables: fetched more often
+    than drops are ingested, each would replace the one before, and none ever be loaded. Raises UserError where another
+    run of it is at work, or the source cannot be had as it is declared.
     """
     if since is not None and not source.is_incremental:
         raise UserError(f"source {source.name} fetches everything each time; --since is for those with a cursor")
@@ -48,7 +54,14 @@ def run(
         number, ran, report = runs.begin(connection, source.name, run_id), Ran(), Report(progress)
         try:
             with span("sources.run", source=source.name, dataset=source.dataset) as done:
-                _carry_out(connection, store, source, contract, run_id, since, ran, report)
+                at = _resolved(connection, store, source, report)
+                if is_patient and _is_early(at):
+                    ran.state = "nothing new"
+                    report.event(
+                        f"{at.again.key if at.again else ''} is not ingested yet: nothing is fetched until then"
+                    )
+                else:
+                    _carry_out(connection, store, source, contract, run_id, since, at, ran, report)
                 done(rows=ran.records, bytes=ran.bytes)
         except BaseException as error:
             ran.state, ran.message = "failed", str(error) or type(error).__name__
@@ -80,12 +93,10 @@ def _carry_out(
     contract: Contract,
     run_id: str | None,
     since: str | None,
+    at: Standing,
     ran: Ran,
     report: Report,
 ) -> None:
-    for sentence in resolve(connection, store, source.name):
-        report.event(sentence)
-    at = standing(connection, store.url, source.name) if source.is_incremental else Standing()
     ran.cursor_from = _begin(at, since)
     ran.partition = at.again.partition if at.again else _today(contract)
     replaced = at.again.key if at.again else ""
@@ -99,6 +110,17 @@ def _carry_out(
             return
         ran.key = replaced or _key(connection, store, source, ran, found)
         _land(connection, store, source, run_id, ran, found)
+
+
+def _resolved(connection: Connection, store: Store, source: Source, report: Report) -> Standing:
+    """Where the source is, once it is known what became of killed runs."""
+    for sentence in resolve(connection, store, source.name):
+        report.event(sentence)
+    return standing(connection, store.url, source.name) if source.is_incremental else Standing()
+
+
+def _is_early(at: Standing) -> bool:
+    return bool(at.again and at.is_coming and datetime.now(UTC) - at.again.begun_at < _PATIENCE)
 
 
 def _today(contract: Contract) -> str:
