@@ -266,6 +266,17 @@ def test_fetched_more_often_than_ingested_a_drop_is_left_to_be_ingested(shop):
     assert shop.rows() == shop.once()
 
 
+def test_a_fetch_of_everything_that_waits_is_left_to_be_ingested_too_but_for_that_of_another_day(shop):
+    def patiently():
+        return run(shop.connection, shop.store, shop.source(incremental=None), shop.contract, is_patient=True)
+
+    shop.add(1, 2)
+    assert patiently().state == "landed"
+    assert patiently().state == "nothing new"
+    shop.query("UPDATE sources.fetches SET partition = '2026-03-01' RETURNING 1")
+    assert patiently().state == "landed"
+
+
 def test_what_is_held_back_is_fetched_again_at_once(shop):
     shop.add(1, 2, amount=-1)
     shop.fetch()

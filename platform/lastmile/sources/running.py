@@ -18,7 +18,7 @@ from lastmile.errors import UserError
 from lastmile.sources import runs
 from lastmile.sources.cursors import Standing, standing
 from lastmile.sources.declarations.source import Source
-from lastmile.sources.fetches import Intent
+from lastmile.sources.fetches import Fetch, Intent
 from lastmile.sources.fetching import Fetched, Progress, Report, Task, fetched
 from lastmile.sources.landing import key_from, key_of_all, land, resolve
 from lastmile.sources.order import lower
@@ -55,13 +55,12 @@ def run(
         try:
             with span("sources.run", source=source.name, dataset=source.dataset) as done:
                 at = _resolved(connection, store, source, report)
-                if is_patient and _is_early(at):
+                if is_patient and at.again and _would_replace(at.again, at, source, contract):
                     ran.state = "nothing new"
-                    report.event(
-                        f"{at.again.key if at.again else ''} is not ingested yet: nothing is fetched until then"
-                    )
+                    report.event(f"{at.again.key} is not ingested yet: nothing is fetched until it is")
                 else:
-                    _carry_out(connection, store, source, contract, run_id, since, at, ran, report)
+                    here = at if source.is_incremental else Standing()
+                    _carry_out(connection, store, source, contract, run_id, since, here, ran, report)
                 done(rows=ran.records, bytes=ran.bytes)
         except BaseException as error:
             ran.state, ran.message = "failed", str(error) or type(error).__name__
@@ -116,11 +115,13 @@ def _resolved(connection: Connection, store: Store, source: Source, report: Repo
     """Where the source is, once it is known what became of killed runs."""
     for sentence in resolve(connection, store, source.name):
         report.event(sentence)
-    return standing(connection, store.url, source.name) if source.is_incremental else Standing()
+    return standing(connection, store.url, source.name)
 
 
-def _is_early(at: Standing) -> bool:
-    return bool(at.again and at.is_coming and datetime.now(UTC) - at.again.begun_at < _PATIENCE)
+def _would_replace(last: Fetch, at: Standing, source: Source, contract: Contract) -> bool:
+    """Whether another fetch would replace what is about to be ingested."""
+    is_same = source.is_incremental or last.partition == _today(contract)
+    return is_same and at.is_coming and datetime.now(UTC) - last.begun_at < _PATIENCE
 
 
 def _today(contract: Contract) -> str:
