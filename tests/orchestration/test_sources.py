@@ -55,6 +55,7 @@ def test_a_run_lands_a_drop_and_says_what_came(shop, instance):
 def test_many_fewer_records_than_last_time_are_a_warning(shop, instance):
     shop.add(*range(40))
     fetched(shop, instance, incremental=None)
+    shop.ingest()
     del shop.records[5:]
     result = fetched(shop, instance, incremental=None)
     assert verdicts(result) == {"fresh": True, "count_as_last_time": False}
