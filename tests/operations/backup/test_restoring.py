@@ -137,7 +137,7 @@ def test_an_export_is_a_new_home_also_after_a_restore_that_was_killed(
     target = target_settings(destroyed.was.settings, tmp_path / "home", None)
     with monkeypatch.context() as patched:
         patched.setattr("lastmile.embedded.restore.agreement", _interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Killed):
             restore_export(target, destroyed.was.repository, export)
     made = restore_export(target, destroyed.was.repository, export)
     assert (made.agreement.faults, made.agreement.missing, made.agreement.rows) == ((), (), 4)
@@ -145,8 +145,12 @@ def test_an_export_is_a_new_home_also_after_a_restore_that_was_killed(
         restore_export(target, destroyed.was.repository, export)
 
 
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
 def _interrupted(*_: object) -> None:
-    raise KeyboardInterrupt
+    raise Killed
 
 
 def test_exports_alone_have_no_latest_moment_and_their_name_is_said(destroyed: Destroyed) -> None:
