@@ -47,7 +47,12 @@ class Peer:
 _BY_KEY = "keeps state by the message's key, so events of an envelope would have to go through another topic"
 _NOT_BEFORE_FINAL = "commits a window once it is final, so an event waits for the end of its minute"
 PEERS_OF_STREAMS = (
-    Peer("Quix Streams", "stream_quix", "at least once", {"latency": _NOT_BEFORE_FINAL, "arrow": _BY_KEY}),
+    Peer(
+        "Quix Streams",
+        "stream_quix",
+        "at least once; its state has no changelog here",
+        {"latency": _NOT_BEFORE_FINAL, "arrow": _BY_KEY},
+    ),
     Peer("bytewax", "stream_bytewax", "at least once, if recovery is set up", {"latency": _NOT_BEFORE_FINAL}),
     Peer("Pathway", "stream_pathway", "at least once"),
 )
@@ -77,8 +82,10 @@ class Stage:
 
         return [ours(), ours("lands"), *(theirs(peer) for peer in self.peers if (table or form) not in peer.cannot)]
 
-    def cannot(self, table: str) -> list[Peer]:
-        return [peer for peer in self.peers if table in peer.cannot]
+    def without(self, table: str) -> list[dict[str, object]]:
+        """A row for each that has no part in a table, and why."""
+        having = [peer for peer in self.peers if table in peer.cannot]
+        return [{"what": peer.name, "note": f"not run: {peer.cannot[table]}"} for peer in having]
 
     def topic(self, events: Events, form: str) -> str:
         """One with these events, made by a process of its own."""
@@ -129,9 +136,7 @@ def _throughput(stage: Stage) -> Found:
                 | _delivers(name, tally)
                 for name, tally in tallies.items()
             ]
-        rows += [
-            {"what": one.name, "messages": words, "note": f"not run: {one.cannot[form]}"} for one in stage.cannot(form)
-        ]
+        rows += [{**without, "messages": words} for without in stage.without(form)]
     rows += [{"what": name, "note": why} for name, why in stage.missing.items()]
     title = f"{bench.rows:,} events of 200 bytes, from the topic to committed windows, median of {bench.rounds}"
     note = "CPU is that of the program and of Postgres; the broker's, which is the same work for all, apart."
@@ -148,7 +153,7 @@ def _delivers(name: str, tally: Tally) -> dict[str, object]:
         return {}
     return {
         "CPU s of the broker": median(cost.said["broker_cpu"] for cost in tally.costs),
-        "a window is right after a kill": promised.get(name, "exactly once"),
+        "delivers": promised.get(name, "exactly once"),
     }
 
 
@@ -159,7 +164,7 @@ def _latency(stage: Stage) -> Found:
     rows = [
         steady(program, stage.bench.site, stage.broker, events, rate) for program in stage.programs("json", "latency")
     ]
-    rows += [{"what": one.name, "note": f"not run: {one.cannot['latency']}"} for one in stage.cannot("latency")]
+    rows += stage.without("latency")
     note = f"Single messages, {_PARTITIONS[0]} partitions, {_STEADY_SECONDS} s of which the first are not counted."
     return Found("From the producer to a committed row, at a steady rate", rows, note)
 

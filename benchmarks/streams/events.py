@@ -67,13 +67,10 @@ class Events:
 
 def lines(frame: pl.DataFrame) -> list[str]:
     """Each event as JSON of BYTES bytes."""
-    written = pl.format(
-        '{"id":"{}","at":"{}","key":"{}","cents":{},"agent":"',
-        pl.col("id"),
-        pl.col("at").dt.strftime(_FORMAT),
-        pl.col("key"),
-        pl.col("cents"),
-    )
+    written = pl.concat_str(
+        pl.lit('{"id":"'), "id", pl.lit('","at":"'), pl.col("at").dt.strftime(_FORMAT), pl.lit('","key":"'), "key",
+        pl.lit('","cents":'), "cents", pl.lit(',"agent":"'),
+    )  # fmt: skip
     return frame.select((written.str.pad_end(BYTES - 2, "x") + '"}').alias("line"))["line"].to_list()
 
 
