@@ -3,8 +3,8 @@
 # ///
 """Quix Streams: a tumbling window that is final once its partition has passed it, into its own sink of Postgres.
 
-Its state is by the key of the message, so that it takes single messages only. It commits every second instead of five, and
-writes no changelog of its state, since the broker here compacts no topics: both are to its advantage.
+Its state is by the key of the message, so that it takes single messages only. It commits every second instead of five,
+and writes no changelog of its state, since the broker here compacts no topics: both are to its advantage.
 """
 
 import sys

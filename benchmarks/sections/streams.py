@@ -46,13 +46,9 @@ class Peer:
 
 _BY_KEY = "keeps state by the message's key, so events of an envelope would have to go through another topic"
 _NOT_BEFORE_FINAL = "commits a window once it is final, so an event waits for the end of its minute"
+_CANNOT_QUIX = {"latency": _NOT_BEFORE_FINAL, "arrow": _BY_KEY}
 PEERS_OF_STREAMS = (
-    Peer(
-        "Quix Streams",
-        "stream_quix",
-        "at least once; its state has no changelog here",
-        {"latency": _NOT_BEFORE_FINAL, "arrow": _BY_KEY},
-    ),
+    Peer("Quix Streams", "stream_quix", "at least once; here without a changelog of its state", _CANNOT_QUIX),
     Peer("bytewax", "stream_bytewax", "at least once, if recovery is set up", {"latency": _NOT_BEFORE_FINAL}),
     Peer("Pathway", "stream_pathway", "at least once"),
 )

@@ -7,6 +7,7 @@ import signal
 import sys
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pandera.polars as pa
 import polars as pl
@@ -51,7 +52,7 @@ STREAM = Stream(
 )
 
 
-def main(servers: str, topic: str, url: str, form: str, lands: bool) -> None:
+def main(servers: str, topic: str, url: str, form: Any, lands: bool) -> None:
     stream = replace(STREAM, topic=topic, format=form, lands=lands)
     here = Surroundings(url, open_store(Settings.from_environment()), {"bootstrap.servers": servers})
     running = Running(stream, CONTRACT, here)
@@ -61,4 +62,5 @@ def main(servers: str, topic: str, url: str, form: str, lands: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5], lands="lands" in sys.argv[5:])
+    given = sys.argv[1:]
+    main(given[0], given[1], given[2], given[3], "lands" in given[4:])
