@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.streams.events import BYTES, LAST, Events, arrow, lines
-from benchmarks.streams.latency import Seen
+from benchmarks.stream_peers.events import BYTES, LAST, Events, arrow, lines
+from benchmarks.stream_peers.latency import Seen
 
 
 def sent(events: Events) -> list[tuple[int, dict[str, object]]]:

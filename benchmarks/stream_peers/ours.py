@@ -1,4 +1,4 @@
-"""The platform's consumer on the events of the benchmark: `python -m benchmarks.streams.ours SERVERS TOPIC URL FORM`.
+"""The platform's consumer on the events of the benchmark: `python -m benchmarks.stream_peers.ours SERVERS TOPIC URL FORM`.
 
 With `lands` behind that, the events become drops in the store as well. It says when it begins, and reads until SIGTERM.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
-from benchmarks.streams.events import MINUTE
+from benchmarks.stream_peers.events import MINUTE
 from lastmile.contracts import Contract, Partition, field
 from lastmile.settings import Settings
 from lastmile.store import open_store

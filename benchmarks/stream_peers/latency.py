@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from benchmarks.comparing import PROJECT
 from benchmarks.measuring import Failed
 from benchmarks.site import Site
-from benchmarks.streams.broker import Broker
-from benchmarks.streams.events import Events
-from benchmarks.streams.producing import NOTED
-from benchmarks.streams.turns import Program, Turn
+from benchmarks.stream_peers.broker import Broker
+from benchmarks.stream_peers.events import Events
+from benchmarks.stream_peers.producing import NOTED
+from benchmarks.stream_peers.turns import Program, Turn
 
 #: Without the first seconds, in which the program joins its group.
 _WARM_SECONDS = 5.0
@@ -54,7 +54,7 @@ def steady(program: Program, site: Site, broker: Broker, events: Events, rate: i
     def look(count: int) -> None:
         """The producer begins once the program is ready."""
         if not started:
-            command = [sys.executable, "-m", "benchmarks.streams.producing", *words]
+            command = [sys.executable, "-m", "benchmarks.stream_peers.producing", *words]
             started.append(subprocess.Popen(command, stdout=output, cwd=PROJECT, text=True))
         seen.note(count)
 

@@ -1,6 +1,6 @@
 """Puts the events into a topic: as fast as it goes, or at a steady rate, as a process of its own.
 
-python -m benchmarks.streams.producing SERVERS TOPIC EVENTS PARTITIONS FORM [EVENTS_A_SECOND]
+python -m benchmarks.stream_peers.producing SERVERS TOPIC EVENTS PARTITIONS FORM [EVENTS_A_SECOND]
 
 With a rate it prints on its last line, as JSON, when each thousandth event was handed over (seconds since the epoch).
 """
@@ -12,7 +12,7 @@ import time
 import polars as pl
 from confluent_kafka import Producer
 
-from benchmarks.streams.events import Events, arrow, lines
+from benchmarks.stream_peers.events import Events, arrow, lines
 
 #: Events of one envelope.
 ENVELOPE = 1_000

@@ -16,11 +16,11 @@ from benchmarks.comparing import PEERS, PROJECT, Tally
 from benchmarks.environments import python_for
 from benchmarks.measuring import Failed
 from benchmarks.results import Found
-from benchmarks.streams import broker
-from benchmarks.streams.broker import Broker
-from benchmarks.streams.events import Events
-from benchmarks.streams.latency import steady
-from benchmarks.streams.turns import Program, Turn
+from benchmarks.stream_peers import broker
+from benchmarks.stream_peers.broker import Broker
+from benchmarks.stream_peers.events import Events
+from benchmarks.stream_peers.latency import steady
+from benchmarks.stream_peers.turns import Program, Turn
 
 OURS, LANDED = "lastmile", "lastmile, events landed as well"
 _PARTITIONS = (4, 24)
@@ -69,7 +69,7 @@ class Stage:
 
         def ours(*more: str) -> Program:
             name = LANDED if more else OURS
-            module = [sys.executable, "-m", "benchmarks.streams.ours"]
+            module = [sys.executable, "-m", "benchmarks.stream_peers.ours"]
             return Program(name, lambda servers, topic: [*module, servers, topic, url, form, *more], "windows.bench")
 
         def theirs(peer: Peer) -> Program:
@@ -89,7 +89,7 @@ class Stage:
         self.broker.make(name, events.partitions)
         words = [self.broker.servers, name, str(events.count), str(events.partitions), form]
         with self.bench.console.status(f"producing {events.count:,} events for {events.partitions} partitions"):
-            subprocess.run([sys.executable, "-m", "benchmarks.streams.producing", *words], check=True, cwd=PROJECT)
+            subprocess.run([sys.executable, "-m", "benchmarks.stream_peers.producing", *words], check=True, cwd=PROJECT)
         return name
 
     def turns(self, programs: Sequence[Program], events: Events, topic: str, rounds: int) -> dict[str, Tally]:
