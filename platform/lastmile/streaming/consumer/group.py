@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 SESSION_SECONDS = 6
 #: Messages, and about so many bytes of them, that are read at once.
 MOST_MESSAGES, MOST_BYTES = 20_000, 8 * 2**20
+#: How long a message counts as before the first: so few are read that envelopes do no harm.
+_UNKNOWN_BYTES = 100_000.0
 #: What librdkafka fetches ahead, in all; with it memory does not grow with what is to be read.
 AHEAD_BYTES = 32 * 2**20
 #: No wait for Postgres is longer; what is fenced then was another's.
@@ -33,7 +35,7 @@ class Group:
         self, kafka: Mapping[str, str], group: str, topic: str, assigned: Offsets, revoked: Callable[[], None]
     ) -> None:
         self._topic, self._assigned, self._revoked = topic, assigned, revoked
-        self._bytes = 1_000.0
+        self._bytes = _UNKNOWN_BYTES
         self._at_end: set[int] = set()
         self._partitions: list[int] | None = None
         self._starts: dict[int, int] = {}

@@ -39,9 +39,9 @@ CREATE TABLE streams.keys (
     stream     text        NOT NULL,
     key        uuid        NOT NULL,
     event_time timestamptz NOT NULL,
-    PRIMARY KEY (stream, key)
+    PRIMARY KEY (key, stream)
 );
-CREATE INDEX keys_by_time ON streams.keys (stream, event_time);
+CREATE INDEX keys_by_time ON streams.keys USING brin (event_time);
 COMMENT ON TABLE streams.keys IS 'keys of events that may come again: those newer than the watermark';
 COMMENT ON COLUMN streams.keys.key IS 'MD5 of the key';
 
