@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from lastmile.embedded.kafka import PORT as KAFKA_PORT
+from lastmile.embedded.kafka import declared_streams, given_servers
 from lastmile.embedded.ports import API_PORT, UI_PORT, WATCH_PORT, Ports, choose
 from lastmile.errors import UserError
 from lastmile.settings import Settings
@@ -65,11 +67,12 @@ def up(
     check()
     settings, console = Settings.from_environment(), Console()
     ports = None if once else _ports(port, api_port, watch_port)
-    if With.KAFKA in (with_ or ()):
-        ports = _with_kafka(settings, ports, kafka_port)
+    streams, with_broker = _streams(console, settings, ports, With.KAFKA in (with_ or ()))
+    if ports and with_broker:
+        ports = replace(ports, kafka=choose(kafka_port, KAFKA_PORT, "--kafka-port", (ports.ui, ports.api, ports.watch)))
     console.print(f"starting the platform in {settings.home} ...")
     try:
-        with session(settings, ports, fill_empty_landing) as running:
+        with session(settings, ports, fill_empty_landing, streams=streams) as running:
             if ports:
                 _show_first_secret(console, running)
                 _show_addresses(console, ports)
@@ -115,10 +118,18 @@ def _ports(ui: int | None, api: int | None, watch: int | None) -> Ports:
     return Ports(chosen, api, choose(watch, WATCH_PORT, "--watch-port", used=(chosen, api)))
 
 
-def _with_kafka(settings: Settings, ports: Ports | None, given: int | None) -> Ports:
-    from lastmile.embedded.kafka import PORT, check_may_start
-
+def _streams(console: Console, settings: Settings, ports: Ports | None, with_kafka: bool) -> tuple[list[str], bool]:
+    """The streams to be read, and whether from a broker of our own: none where there is neither that nor a cluster."""
+    given = given_servers(settings)
     if ports is None:
-        raise UserError("streams have no end: leave out --once, or --with kafka")
-    check_may_start(settings)
-    return replace(ports, kafka=choose(given, PORT, "--kafka-port", used=(ports.ui, ports.api, ports.watch)))
+        if with_kafka:
+            raise UserError("streams have no end: leave out --once, or --with kafka")
+        return [], False
+    if not (with_kafka or given):
+        return [], False
+    streams = declared_streams()
+    if with_kafka and given:
+        console.print(f"streams are read from {given} (LASTMILE_KAFKA_URL): no broker is started", highlight=False)
+    elif with_kafka and not streams:
+        console.print("no stream is declared, in a domain's streams/: no Kafka broker is started")
+    return streams, bool(streams) and given is None

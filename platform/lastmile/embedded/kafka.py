@@ -4,6 +4,10 @@ It is kept up as a service next to the others. Its port is written down in the h
 installation finds it, and so that an address which `lastmile env` has put into the environment is known as its own.
 """
 
+import os
+import subprocess
+import sys
+
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 from lastmile.settings.group import load
@@ -27,13 +31,13 @@ def own_servers(settings: Settings) -> str | None:
     return f"{HOST}:{file.read_text()}" if file.exists() else None
 
 
-def check_may_start(settings: Settings) -> None:
-    """Raises UserError where another cluster is given: then nothing of ours is started."""
-    if given := given_servers(settings):
-        raise UserError(
-            f"{URL} names a Kafka cluster, {given}: leave out `--with kafka` to use it, or unset the variable for a"
-            " broker of this home"
-        )
+def declared_streams() -> list[str]:
+    """The names of the streams that are declared. Raises UserError where that cannot be known."""
+    command = [sys.executable, "-m", "lastmile.streaming.declarations"]
+    done = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"the declared streams cannot be read: {done.stderr.strip().splitlines()[-1:]}")
+    return done.stdout.split()
 
 
 def note(settings: Settings, port: int | None) -> None:

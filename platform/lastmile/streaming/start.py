@@ -10,6 +10,8 @@ from lastmile.settings.kafka import KafkaSettings
 from lastmile.store import open_store
 from lastmile.streaming.consumer.running import Running, Surroundings
 from lastmile.streaming.declarations.loading import load_streams, stream_of
+from lastmile.streaming.schemas.publication import expect_live
+from lastmile.streaming.schemas.registry import open_registry
 from lastmile.warehouse.connections import database_url
 
 
@@ -21,8 +23,10 @@ def running(
     kafka: Mapping[str, str] | None = None,
 ) -> Running:
     """With the database and the broker given, or those configured. Raises UserError where there is none, or no such
-    stream."""
+    stream, or where its contract is not compatible with what the topic has."""
     contracts = load_contracts(settings.assets)
     stream = stream_of(name, load_streams(settings.assets, contracts))
+    contract = contract_of(stream.contract, contracts)
+    expect_live(open_registry(settings), stream, contract)
     here = Surroundings(database or database_url(settings), open_store(settings), kafka or load(KafkaSettings).client())
-    return Running(stream, contract_of(stream.contract, contracts), here, until_caught_up)
+    return Running(stream, contract, here, until_caught_up)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streaming.orders_proto import add, message_class, orders
 
-from lastmile.errors import UserError
+from lastmile.errors import Unreachable
 from lastmile.store import Store
 from lastmile.streaming.messages.avro import AvroReader
 from lastmile.streaming.messages.batch import Decoded, Messages
@@ -231,12 +231,20 @@ def test_a_field_that_a_newer_producer_added_does_no_harm(registry: FileRegistry
 
 def test_a_registry_that_is_away_makes_no_poison(registry: FileRegistry) -> None:
     class Away(FileRegistry):
-        def by_id(self, number: int) -> Schema:
-            raise UserError("the schema registry cannot be reached")
+        away = 2
 
-    codec = Framed(lambda: Away(registry._store), {})
-    with pytest.raises(UserError, match="cannot be reached"):
-        codec.decode(messages([framed(1, b"x")]))
+        def by_id(self, number: int) -> Schema:
+            if self.away:
+                self.away -= 1
+                raise Unreachable("the schema registry cannot be reached")
+            return super().by_id(number)
+
+    number, there = register(registry, EVENT), Away(registry._store)
+    value = framed(number, body(EVENT, event(1)))
+    assert Framed(lambda: there, {}, patience=20).decode(messages([value])).frame["id"].to_list() == [1]
+    there.away = 100
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        Framed(lambda: there, {}, patience=0.5).decode(messages([value]))
 
 
 def test_a_schema_registered_later_is_found(registry: FileRegistry, codec: Framed) -> None:

@@ -101,7 +101,7 @@ class AvroReader:
         events, numbers = [], []
         for number, body in enumerate(bodies, first):
             try:
-                events.append(self._one(body))
+                events.append(self.one(body))
                 numbers.append(number)
             except ValueError as error:
                 bad.append((number, f"not what its schema says: {error}"))
@@ -110,8 +110,8 @@ class AvroReader:
             frame = pl.DataFrame(columns, schema=dict(self._types), strict=False)
             found.append(frame.with_columns(pl.Series(_GUARD, numbers, pl.UInt32)))
 
-    def _one(self, body: bytes) -> dict[str, Any]:
-        """Raises ValueError."""
+    def one(self, body: bytes) -> dict[str, Any]:
+        """The event of one message. Raises ValueError."""
         file = io.BytesIO(body)
         try:
             event = fastavro.schemaless_reader(file, self._schema, None)

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import polars as pl
+import stamina
 
+from lastmile.errors import Unreachable
 from lastmile.streaming.messages.avro import AvroReader
 from lastmile.streaming.messages.batch import Decoded, Messages
 from lastmile.streaming.messages.framing import FRAME_BYTES, by_schema, unframed
@@ -17,6 +19,8 @@ from lastmile.streaming.schemas.schema import Invalid, Schema, Unknown, document
 
 #: An unknown number is looked up again after so many batches: any producer may make up numbers.
 _FORGOTTEN_AFTER = 100
+#: How long a registry may be away before the stream gives up.
+PATIENCE_SECONDS = 60.0
 
 
 class Reader(Protocol):
@@ -29,11 +33,14 @@ class Reader(Protocol):
 class Framed:
     """Decodes the messages of one stream by the schemas of a registry; `expected` are the types of the contract.
 
-    A registry that cannot be reached raises UserError; a number that it does not know makes poison of a message.
+    A registry that cannot be reached is waited for, then it raises Unreachable; a number that it does not know makes
+    poison of a message.
     """
 
-    def __init__(self, registry: Callable[[], Registry], expected: Mapping[str, pl.DataType]) -> None:
-        self._open, self._expected = registry, expected
+    def __init__(
+        self, registry: Callable[[], Registry], expected: Mapping[str, pl.DataType], patience: float = PATIENCE_SECONDS
+    ) -> None:
+        self._open, self._expected, self._patience = registry, expected, patience
         self._registry: Registry | None = None
         self._readers: dict[int, Reader] = {}
         self._unknown: dict[int, tuple[str, int]] = {}
@@ -81,8 +88,9 @@ class Framed:
             return reason
         if self._registry is None:
             self._registry = self._open()
+        look_up = stamina.retry(on=Unreachable, timeout=self._patience, attempts=None)(self._registry.by_id)
         try:
-            self._readers[number] = reader = self._made(self._registry, self._registry.by_id(number))
+            self._readers[number] = reader = self._made(self._registry, look_up(number))
         except (Unknown, Invalid) as error:
             self._unknown[number] = (f"its schema, number {number}, is not read: {error}", self._batches)
             return self._unknown[number][0]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from lastmile.errors import UserError
+from lastmile.errors import Unreachable, UserError
 from lastmile.streaming.schemas.files import DEFAULT_LEVEL, Incompatible
 from lastmile.streaming.schemas.registry import LATEST, Level
 from lastmile.streaming.schemas.schema import Invalid, Reference, Registered, Schema, Unknown
@@ -79,9 +79,9 @@ class ConfluentRegistry:
                 raise _Conflict(words) from None
             if error.http_status_code in _INVALID:
                 raise Invalid(words) from None
-            raise UserError(f"{words}; check LASTMILE_SCHEMA_REGISTRY_URL, _KEY and _SECRET") from None
+            raise Unreachable(f"{words}; check LASTMILE_SCHEMA_REGISTRY_URL, _KEY and _SECRET") from None
         except Exception as error:  # of the HTTP library beneath
-            raise UserError(
+            raise Unreachable(
                 f"the schema registry at {self._url} cannot be reached: {error}; check LASTMILE_SCHEMA_REGISTRY_URL"
             ) from error
 
