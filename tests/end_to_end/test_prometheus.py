@@ -109,7 +109,7 @@ def stream_and_source(kafka, url, folder):
     shop = Shop(kafka, url, store, partitions=4)
     for partition in range(4):
         shop.send(*(sale(number, number) for number in range(100)), partition=partition)
-    running = shop.running(until_caught_up=False)
+    running = shop.running(until_caught_up=False, lands=True)
     thread = threading.Thread(target=running.run)
     thread.start()
     yield
