@@ -1,6 +1,7 @@
-"""The platform's consumer on the events of the benchmark: `python -m benchmarks.stream_peers.ours SERVERS TOPIC URL FORM`.
+"""The platform's consumer on the events of the benchmark: `python -m benchmarks.stream_peers.ours ...`.
 
-With `lands` behind that, the events become drops in the store as well. It says when it begins, and reads until SIGTERM.
+It gets SERVERS TOPIC URL FORM; with `lands` behind that, the events become drops in the store as well. It says when it
+begins, and reads until SIGTERM.
 """
 
 import signal
