@@ -127,7 +127,7 @@ def test_a_stream_that_falls_silent_is_one_alert_until_a_message_comes(shop: Sho
         assert titles() == ["[warning] over: stream_silent: sales"]
 
 
-def test_a_stream_that_nobody_reads_does_not_count_as_silent(shop: Shop, titles: Titles) -> None:
+def test_a_stream_that_is_not_read_does_not_count_as_silent(shop: Shop, titles: Titles) -> None:
     declared(shop, stream_silent=Alert(timedelta(minutes=30)), consumer_dead=None)
     shop.send(sale(1))
     shop.read()
