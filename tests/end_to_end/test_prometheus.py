@@ -95,6 +95,7 @@ def scraped(tmp_path_factory, kafka):
             for _ in range(4):
                 requested(api, key, url, model)
             wait_for(lambda: found.ask("sum(rate(lastmile_predictions_total[1m])) > 0"))
+            wait_for(lambda: found.ask("lastmile_model_drifted_inputs"), 900, 2)  # monitoring follows predictions
             yield found
 
 
