@@ -1,11 +1,12 @@
 """Plays a history with real consumers, a real broker and a real Postgres, and says what is left in the end."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -35,13 +36,13 @@ class Stage:
     database_url: str
     store: Store
     kill_postgres: Callable[[], None]
-    folder: Path
     topic: str = field(init=False)
+    keyed: bool = False
     _started: int = 0
 
     def play(self, one: History) -> None:
         """All rounds, then a consumer that reads the rest in peace."""
-        self.topic = self.kafka.new_topic(PARTITIONS)
+        self.topic, self.keyed = self.kafka.new_topic(PARTITIONS), one.keyed
         for turn in one.rounds:
             self._strike(turn)
         last = self.consumer()
@@ -58,6 +59,7 @@ class Stage:
                 "database": self.database_url,
                 "store": self.store.url,
                 "fault": fault,
+                "keyed": self.keyed,
                 "until_caught_up": until_caught_up,
             }
         )
@@ -124,9 +126,6 @@ class Stage:
 
     def _end(self, pid: int) -> None:
         """By SIGTERM; it ends in order."""
-        import os
-        import signal
-
         os.kill(pid, signal.SIGTERM)
         assert self.workers.wait(pid, 30) == 0, self.workers.words()[-3_000:]
 
