@@ -40,7 +40,9 @@ class Group:
         self._partitions: list[int] | None = None
         self._starts: dict[int, int] = {}
         self._lost: list[int] = []
-        self._consumer = Consumer({**_SETTINGS, **kafka, "group.id": group}, logger=log)
+        #: What librdkafka says last of the broker, until something is heard of it again.
+        self.problem: str | None = None
+        self._consumer = Consumer({**_SETTINGS, **kafka, "group.id": group, "error_cb": self._note}, logger=log)
         self.join()
 
     def join(self) -> None:
@@ -58,6 +60,7 @@ class Group:
         found = self._consumer.consume(most, seconds)
         good = [message for message in found if message.error() is None]
         if good:
+            self.problem = None
             self._at_end.difference_update({message.partition() for message in good})
         if len(good) != len(found):  # the end of a partition comes behind its messages
             for message in found:
@@ -80,6 +83,13 @@ class Group:
         """Partitions whose next message the broker does not have, since the last call."""
         found, self._lost = self._lost, []
         return found
+
+    def has_topic(self) -> bool:
+        """True where that cannot be known: the broker is away."""
+        try:
+            return not self._consumer.list_topics(self._topic, timeout=5).topics[self._topic].error
+        except KafkaException:
+            return True
 
     def bounds(self, partition: int) -> tuple[int, int]:
         """First offset and end of a partition, as the broker says."""
@@ -120,6 +130,10 @@ class Group:
         self._revoked()
         self._forget()
 
+    def _note(self, error: KafkaError) -> None:
+        self.problem = f"broker: {error.str()}"
+        log.warning("topic %s: %s", self._topic, error.str())
+
     def _forget(self) -> None:
         self._partitions = None
         self._at_end, self._lost = set(), []
@@ -129,13 +143,14 @@ class Group:
         if error is None:
             return
         if error.code() == KafkaError._PARTITION_EOF and partition is not None:
+            self.problem = None
             self._at_end.add(partition)
         elif error.code() in _OUT_OF_RANGE and partition is not None:
             self._lost.append(partition)
         elif error.fatal() or error.code() in _HOPELESS:
             raise KafkaException(error)
         else:  # a broker that is away, a topic that is not there yet
-            log.warning("topic %s: %s", self._topic, error.str())
+            self._note(error)
 
 
 _OUT_OF_RANGE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)

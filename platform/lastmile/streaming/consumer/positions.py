@@ -43,6 +43,11 @@ class Move:
     quarantined: int = 0
 
 
+_GROUP = """
+INSERT INTO streams.groups AS g (stream, name)
+VALUES (%(stream)s, 'lastmile.' || %(stream)s || '.' || left(gen_random_uuid()::text, 8))
+ON CONFLICT (stream) DO UPDATE SET name = g.name RETURNING name
+"""
 _CLAIM = """
 INSERT INTO streams.positions AS p (stream, topic, partition, consumer)
 SELECT %(stream)s, %(topic)s, partition, %(consumer)s FROM unnest(%(partitions)s::int[]) partition ORDER BY partition
@@ -86,6 +91,12 @@ INSERT INTO streams.watermarks AS w (stream, watermark) VALUES (%s, %s)
 ON CONFLICT (stream) DO UPDATE SET watermark = excluded.watermark, advanced_at = clock_timestamp()
 WHERE w.watermark < excluded.watermark
 """
+
+
+def group(connection: Connection, stream: str) -> str:
+    """The consumer group of the stream, of this database alone: another installation reads all of the topic as well."""
+    row = connection.execute(_GROUP, {"stream": stream}).fetchone()
+    return str(row[0]) if row else ""
 
 
 def claim(connection: Connection, stream: str, topic: str, partitions: Collection[int], consumer: str) -> list[Claimed]:
