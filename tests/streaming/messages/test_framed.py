@@ -208,6 +208,22 @@ def test_messages_of_several_schemas_come_together_in_order(registry: FileRegist
     assert decoded.frame["new"].to_list() == [None, "n"] * 100
 
 
+def test_schemas_in_which_a_column_has_other_types_come_together_as_text(registry: FileRegistry, codec: Framed) -> None:
+    schemas = [
+        {"type": "record", "name": "E", "fields": [{"name": "id", "type": kind}, {"name": "n", "type": "int"}]}
+        for kind in ("long", "string")
+    ]
+    registry.set_level("NONE")
+    numbers = [register(registry, schema) for schema in schemas]
+    values = [
+        framed(numbers[one % 2], body(schemas[one % 2], {"id": str(one) if one % 2 else one, "n": one}))
+        for one in range(120)
+    ]
+    decoded = codec.decode(messages(values))
+    assert decoded.frame["id"].to_list() == [str(one) for one in range(120)]
+    assert decoded.frame["_offset"].to_list() == list(range(100, 220))
+
+
 def test_a_schema_of_unusual_types_is_read_one_by_one(registry: FileRegistry, codec: Framed) -> None:
     schema = {
         "type": "record",
