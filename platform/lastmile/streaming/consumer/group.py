@@ -108,12 +108,21 @@ class Group:
         self._consumer.assign([TopicPartition(self._topic, *one) for one in self._starts.items()])
 
     def ends(self) -> dict[int, int]:
-        """The ends of the partitions, as last fetched; without those not fetched yet."""
+        """The ends of the partitions, as last fetched; without those not fetched yet.
+
+        Of one that is read to its end this is the next offset to be read: behind it may lie what is no message, such as
+        the mark of a transaction.
+        """
         found = {}
         for partition in self._partitions or ():
-            bounds = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+            place = TopicPartition(self._topic, partition)
+            bounds = self._consumer.get_watermark_offsets(place, cached=True)
             if bounds is not None and bounds[1] >= 0:
                 found[partition] = bounds[1]
+            if partition in self._at_end:
+                (position,) = self._consumer.position([place])
+                read = position.offset if position.offset >= 0 else self._starts[partition]
+                found[partition] = read if read >= 0 else found.get(partition, 0)
         return found
 
     def close(self) -> None:
