@@ -1,7 +1,7 @@
 """The events: 200 bytes of JSON each, the same every time, and the windows that they must end in.
 
 A key is always in the same partition, and within a partition events are in the order of their time, so that none is
-late for any of them. Behind them each partition has one event an hour later, of a key of its own, by which every program
+late. Behind them each partition has one event an hour later, of a key of its own, by which every program
 knows that the minutes before are over.
 """
 
