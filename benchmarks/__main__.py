@@ -18,7 +18,7 @@ from benchmarks.surveys import Surveys
 
 SECTIONS = (
     "peers", "growth", "dirt", "stores", "formats", "small", "imports", "sensor", "training", "wide", "profile",
-    "tracing", "counting", "messages", "streams",
+    "tracing", "counting", "messages", "streams", "stream_peers", "stream_commits",
 )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ class Windows(StatelessSinkPartition):
 
 
 class Postgres(DynamicSink):
-    def build(self, step_id, worker_index, worker_count):
+    def build(self, *_):
         return Windows()
 
 

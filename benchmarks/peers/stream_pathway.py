@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["pathway>=0.26", "pyarrow>=20"]
 # ///
-"""Pathway: its table of windows is kept up as a snapshot in Postgres, updated with each of its commits, every 100 ms."""
+"""Pathway: its table of windows is kept up as a snapshot in Postgres, updated with its commits, every 100 ms."""
 
 import sys
 from datetime import timedelta

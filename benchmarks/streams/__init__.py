@@ -1,1 +1,1 @@
-"""What the section `streams` is made of: events, a broker of their own, and programs that make windows of them."""
+"""Streams: topics full of events, the process that reads them, and how long an event waits."""

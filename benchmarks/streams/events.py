@@ -1,90 +1,102 @@
-"""The events: 200 bytes of JSON each, the same every time, and the windows that they must end in.
-
-A key is always in the same partition, and within a partition events are in the order of their time, so that none is
-late for anybody. Behind them each partition has one event an hour later, of a key of its own, by which every program
-knows that the minutes before are over.
-"""
+"""Page views of 200 bytes, their contract, and the stream that counts them by minute and country."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+import pandera.polars as pa
 import polars as pl
 
-START = datetime(2026, 3, 1, 8, tzinfo=UTC)
-SPAN = timedelta(minutes=10)
-MINUTE = timedelta(minutes=1)
-#: A number that 4 and 24 partitions share evenly.
-KEYS = 240
-BYTES = 200
-LAST = "last"
-#: Events made at once.
-_MOST = 120_000
-#: As many as a line of JSON has.
-_PADDING = 112
-_FORMAT = "%Y-%m-%dT%H:%M:%S.%3fZ"
+from lastmile.contracts import Contract, Partition, Policy, field
+from lastmile.streaming import Stream, Tumbling
+
+COUNTRIES = ("KE", "UG", "TZ", "ET")
+START = datetime(2026, 3, 1, tzinfo=UTC)
+#: Events of an envelope.
+TOGETHER = 1_000
+#: Milliseconds between two events, by their own time.
+_STEP = 1
 
 
-@dataclass(frozen=True)
-class Events:
-    """So many of them over ten minutes, in a topic of so many partitions."""
-
-    count: int
-    partitions: int
-
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """All of them but the last, in order, with the partition of each."""
-        for first in range(0, self.count, _MOST):
-            number = pl.int_range(first, min(first + _MOST, self.count), dtype=pl.Int64)
-            key = number % KEYS
-            micros = number * int(SPAN / timedelta(microseconds=1)) // self.count
-            yield pl.select(
-                id=pl.format("e{}", number.cast(pl.String).str.zfill(12)),
-                at=(pl.lit(START) + micros.cast(pl.Duration("us"))).dt.truncate("1ms"),
-                key=pl.format("k{}", key.cast(pl.String).str.zfill(3)),
-                cents=number * 7_919 % 10_000,
-                _partition=key % self.partitions,
-            )
-
-    def last(self, partition: int) -> pl.DataFrame:
-        """The event that ends a partition."""
-        return pl.DataFrame(
-            {"id": [f"{LAST}{partition}"], "at": [START + SPAN + timedelta(hours=1)], "key": [LAST], "cents": [0]},
-            schema={"id": pl.String, "at": pl.Datetime("us", "UTC"), "key": pl.String, "cents": pl.Int64},
-        )
-
-    def windows(self) -> pl.DataFrame:
-        """By key and minute: events, and the sum of their cents."""
-        found = [
-            frame.group_by("key", pl.col("at").dt.truncate("1m").alias("window_start")).agg(
-                pl.len().cast(pl.Int64).alias("events"), pl.col("cents").sum()
-            )
-            for frame in self.frames()
-        ]
-        by = ["key", "window_start"]
-        return pl.concat(found).group_by(by).agg(pl.col("events", "cents").sum()).sort(by)
+class Views(pa.DataFrameModel):
+    event_id: str = field("Number of the event.", str_length=13)
+    at: datetime = field("When.")
+    page: str = field("What was seen.", str_startswith="/")
+    user_id: int = field("By whom.", ge=0, personal=True)
+    country: str = field("Where.", isin=list(COUNTRIES))
+    amount_cents: int = field("What it was worth.", ge=0, le=1_000_000)
+    is_mobile: bool = field("On a telephone.")
+    agent: str | None = field("The browser.")
 
 
-def lines(frame: pl.DataFrame) -> list[str]:
-    """Each event as JSON of BYTES bytes."""
-    written = pl.format(
-        '{"id":"{}","at":"{}","key":"{}","cents":{},"agent":"',
-        pl.col("id"),
-        pl.col("at").dt.strftime(_FORMAT),
-        pl.col("key"),
-        pl.col("cents"),
+VIEWS = Contract(
+    name="views",
+    schema=Views,
+    description="Page views.",
+    owner="team:shop",
+    partition=Partition("day", start=date(2026, 1, 1)),
+    policy=Policy(duplicates="keep"),
+)
+
+
+def stream(name: str, topic: str, lands: bool = False) -> Stream:
+    """The stream under a name of its own, so that it reads the topic from its beginning."""
+    window = Tumbling(
+        name=f"{name}_by_minute",
+        every=timedelta(minutes=1),
+        keys=("country",),
+        values={"views": pl.len(), "cents": pl.col("amount_cents").sum(), "users": pl.col("user_id").count()},
     )
-    return frame.select((written.str.pad_end(BYTES - 2, "x") + '"}').alias("line"))["line"].to_list()
-
-
-def arrow(frame: pl.DataFrame) -> bytes:
-    """The events as a stream of Arrow record batches, with the same padding."""
-    import pyarrow as pa
-
-    table = frame.select("id", "at", "key", "cents", agent=pl.lit("x" * _PADDING)).to_arrow(
-        compat_level=pl.CompatLevel.oldest()
+    return Stream(
+        name=name,
+        description="Page views.",
+        owner="team:shop",
+        topic=topic,
+        contract=VIEWS.name,
+        event_time="at",
+        lateness=timedelta(minutes=1),
+        windows=(window,),
+        lands=lands,
     )
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    return bytes(sink.getvalue())
+
+
+def single(number: int, at: str | None = None) -> bytes:
+    """One event as JSON."""
+    at = at or (START + timedelta(milliseconds=number * _STEP)).isoformat(timespec="milliseconds")[:23] + "Z"
+    return (
+        f'{{"event_id":"e{number:012}","at":"{at}","page":"/products/{number % 997}","user_id":{number % 5_000},'
+        f'"country":"{COUNTRIES[number % 4]}","amount_cents":{number % 10_000},"is_mobile":{_BOOLEANS[number % 2]},'
+        f'"agent":"Mozilla/5.0 (X11; Linux x86_64) Gecko"}}'
+    ).encode()
+
+
+_BOOLEANS = ("false", "true")
+
+
+def envelope(first: int, events: int = TOGETHER) -> bytes:
+    """Events as one Arrow IPC stream."""
+    import pyarrow as pa_
+
+    numbers = pl.Series(range(first, first + events))
+    agent = "Mozilla/5.0 (X11; Linux x86_64) Gecko"
+    table = pl.select(
+        event_id=pl.format("e{}", numbers.cast(pl.String).str.zfill(12)),
+        at=(pl.lit(START) + pl.duration(milliseconds=numbers * _STEP)).cast(pl.Datetime("us", "UTC")),
+        page=pl.format("/products/{}", numbers % 997),
+        user_id=numbers % 5_000,
+        country=pl.Series(COUNTRIES).gather(numbers % 4),
+        amount_cents=numbers % 10_000,
+        is_mobile=numbers % 2 == 1,
+        agent=pl.lit(agent),
+    ).to_arrow(compat_level=pl.CompatLevel.oldest())
+    sink = pa_.BufferOutputStream()
+    with pa_.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def messages(events: int, form: str) -> Iterator[bytes]:
+    """So many events as single messages or in envelopes."""
+    if form == "envelopes":
+        yield from (envelope(first) for first in range(0, events, TOGETHER))
+    else:
+        yield from map(single, range(events))

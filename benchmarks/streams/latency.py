@@ -1,81 +1,81 @@
-"""How long after it was produced an event is in a committed row, at a steady rate."""
+"""How long an event waits, from its producer to its committed row, while so many come each second.
 
+    python -m benchmarks.streams.latency SERVERS TOPIC NAME --rate 50000 --seconds 20
+
+The producer is a process of its own (`producing`). An event begins to wait when it is handed to the producer's client.
+"""
+
+import argparse
 import json
 import subprocess
 import sys
-import tempfile
+import threading
 import time
-from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import numpy as np
 
 from benchmarks.comparing import PROJECT
-from benchmarks.measuring import Failed
-from benchmarks.site import Site
-from benchmarks.streams.broker import Broker
-from benchmarks.streams.events import Events
-from benchmarks.streams.producing import NOTED
-from benchmarks.streams.turns import Program, Turn
+from benchmarks.peers.timing import cpu_seconds, peak_mb
+from benchmarks.streams.events import VIEWS, stream
+from lastmile.embedded.database import running_url
+from lastmile.settings import Settings
+from lastmile.store import open_store
+from lastmile.streaming.consumer.commit import Commits
+from lastmile.streaming.consumer.preparing import Preparation
+from lastmile.streaming.consumer.running import Running, Surroundings
 
-#: Without the first seconds, in which the program joins its group.
-_WARM_SECONDS = 5.0
-_FALLS_BEHIND = 5.0
+#: Seconds at the beginning that are not counted: the group gathers, code is compiled.
+_WARMING = 3.0
 
 
-@dataclass
-class Seen:
-    """How many events were in committed rows, and since when."""
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("servers", "topic", "name"):
+        parser.add_argument(name)
+    parser.add_argument("--rate", type=int, default=50_000, help="events each second")
+    parser.add_argument("--seconds", type=float, default=20.0)
+    given = parser.parse_args()
+    settings = Settings.from_environment()
+    here = Surroundings(running_url(settings), open_store(settings), {"bootstrap.servers": given.servers})
+    running = Running(stream(given.name, given.topic), VIEWS, here)
+    sent: dict[int, np.ndarray] = {}
+    waits: list[np.ndarray] = []
+    prepared, committed = Preparation.prepare, Commits.commit
 
-    at: list[float] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
-
-    def note(self, count: int) -> None:
-        if not self.counts or count > self.counts[-1]:
-            self.at.append(time.time())
-            self.counts.append(count)
-
-    def latencies(self, produced: Sequence[float]) -> list[float]:
-        """Seconds from when each thousandth event was produced until as many were there."""
-        found = []
-        for number, moment in enumerate(produced, 1):
-            if moment >= produced[0] + _WARM_SECONDS or len(produced) < _WARM_SECONDS:
-                place = bisect_left(self.counts, number * NOTED)
-                found.append(self.at[place] - moment)
+    def prepare(preparation, batch):  # type: ignore[no-untyped-def]  # as it is
+        found = prepared(preparation, batch)
+        sent[id(found[0])] = np.array(batch.messages.timestamps, np.float64)
         return found
 
+    def commit(commits, connection, batch):  # type: ignore[no-untyped-def]
+        events = committed(commits, connection, batch)
+        times = sent.pop(id(batch))
+        counted = times[times > counted_from]
+        waits.append(time.time() * 1_000 - counted)
+        return events
 
-def steady(program: Program, site: Site, broker: Broker, events: Events, rate: int) -> dict[str, object]:
-    """A row of the table: how late events were while so many a second came."""
-    topic = f"steady-{events.count}-{time.time_ns()}"
-    broker.make(topic, events.partitions)
-    words = [broker.servers, topic, str(events.count), str(events.partitions), "json", str(rate)]
-    seen, started = Seen(), list[subprocess.Popen[str]]()
-
-    def look(count: int) -> None:
-        """The producer begins once the program is ready."""
-        if not started:
-            command = [sys.executable, "-m", "benchmarks.streams.producing", *words]
-            started.append(subprocess.Popen(command, stdout=output, cwd=PROJECT, text=True))
-        seen.note(count)
-
-    with tempfile.TemporaryFile("w+") as output:
-        try:
-            Turn(program, site, broker, topic).until(events, look)
-        except Failed as failed:
-            return {"what": program.name, "note": f"failed: {failed}"}
-        finally:
-            for one in started:
-                one.wait(600)
-        output.seek(0)
-        produced = json.loads(output.read().splitlines()[-1])
-    found = sorted(seen.latencies(produced))
-    behind = seen.at[-1] - produced[-1]
-    return {
-        "what": program.name,
-        "events a second": rate,
-        "mean ms": 1_000 * sum(found) / len(found),
-        "p50 ms": 1_000 * found[len(found) // 2],
-        "p99 ms": 1_000 * found[min(len(found) - 1, int(0.99 * len(found)))],
-        "longest ms": 1_000 * found[-1],
-        "note": f"falls behind: done {behind:.0f} s after the last event" if behind > _FALLS_BEHIND else "",
+    Preparation.prepare, Commits.commit = prepare, commit  # type: ignore[method-assign]
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    began, used = time.perf_counter(), cpu_seconds()
+    counted_from = (time.time() + _WARMING) * 1_000
+    producing = [given.servers, given.topic, str(given.rate), str(given.seconds + _WARMING)]
+    subprocess.run([sys.executable, "-m", "benchmarks.streams.producing", *producing], check=True, cwd=PROJECT)
+    time.sleep(1)
+    running.stop()
+    thread.join()
+    every = np.concatenate(waits)
+    said = {
+        "events": len(every),
+        "seconds": time.perf_counter() - began,
+        "cpu": cpu_seconds() - used,
+        "start_mb": 0.0,
+        "peak_mb": peak_mb(),
+        **{f"p{share:g}": float(np.percentile(every, share)) for share in (50, 90, 99, 99.9)},
+        "most": float(every.max()),
     }
+    print(json.dumps(said), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,100 +1,30 @@
-"""Puts the events into a topic: as fast as it goes, or at a steady rate, as a process of its own.
+"""Sends single events at a steady rate: `python -m benchmarks.streams.producing SERVERS TOPIC RATE SECONDS`."""
 
-python -m benchmarks.streams.producing SERVERS TOPIC EVENTS PARTITIONS FORM [EVENTS_A_SECOND]
-
-With a rate it prints on its last line, as JSON, when each thousandth event was handed over (seconds since the epoch).
-"""
-
-import json
 import sys
 import time
+from datetime import UTC, datetime
 
-import polars as pl
 from confluent_kafka import Producer
 
-from benchmarks.streams.events import Events, arrow, lines
+from benchmarks.streams.events import single
 
-#: Events of one envelope.
-ENVELOPE = 1_000
-#: At a rate, between two moments that are noted.
-NOTED = 1_000
+#: Events are sent in turns of so long.
+_TURN = 0.02
 
 
-class Topic:
-    """A topic that is written to. It waits while too much is on its way."""
-
-    def __init__(self, servers: str, name: str) -> None:
-        settings = {
-            "bootstrap.servers": servers,
-            "linger.ms": 5,
-            "batch.num.messages": 10_000,
-            "queue.buffering.max.messages": 200_000,
-            "log_level": 0,
-        }
-        self._name, self._producer = name, Producer(settings)
-
-    def put(self, value: str | bytes, key: str | None, partition: int) -> None:
-        while True:
-            try:
-                self._producer.produce(self._name, value, key, partition=partition)
-            except BufferError:
-                self._producer.poll(0.05)
-            else:
-                return
-
-    def poll(self) -> None:
-        self._producer.poll(0)
-
-    def flush(self) -> None:
-        """Raises SystemExit where not all arrived."""
-        if left := self._producer.flush(300):
-            raise SystemExit(f"{left} messages were not delivered")
-
-
-def produce(servers: str, name: str, events: Events, form: str) -> None:
-    """All events, and the last one of each partition."""
-    topic = Topic(servers, name)
-    for frame in events.frames():
-        if form == "json":
-            for line, key, partition in zip(lines(frame), frame["key"], frame["_partition"], strict=True):
-                topic.put(line, key, partition)
-            topic.poll()
-        else:
-            _put_envelopes(topic, frame)
-    for partition in range(events.partitions):
-        last = events.last(partition)
-        topic.put(lines(last)[0] if form == "json" else arrow(last), str(last["key"][0]), partition)
-    topic.flush()
-
-
-def _put_envelopes(topic: Topic, frame: pl.DataFrame) -> None:
-    for (partition,), part in frame.group_by("_partition", maintain_order=True):
-        for envelope in part.iter_slices(ENVELOPE):
-            topic.put(arrow(envelope), None, int(str(partition)))
-    topic.poll()
-
-
-def produce_steadily(servers: str, name: str, events: Events, rate: int) -> list[float]:
-    """Single messages, so many a second; when each thousandth was handed over."""
-    topic, began, at = Topic(servers, name), time.time() + 0.2, []
-    done = 0
-    for frame in events.frames():
-        for line, key, partition in zip(lines(frame), frame["key"], frame["_partition"], strict=True):
-            if not done % 100:
-                time.sleep(max(0.0, began + done / rate - time.time()))
-                topic.poll()
-            topic.put(line, key, partition)
-            done += 1
-            if not done % NOTED:
-                at.append(time.time())
-    topic.flush()
-    return at
+def main(servers: str, topic: str, rate: int, seconds: float) -> None:
+    producer = Producer({"bootstrap.servers": servers, "linger.ms": 5, "log_level": 0, "acks": "all"})
+    began, number = time.perf_counter(), 0
+    while (passed := time.perf_counter() - began) < seconds:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+        due = int(rate * (passed + _TURN))
+        while number < due:
+            producer.produce(topic, single(number, at))
+            number += 1
+        producer.poll(0)
+        time.sleep(max(0.0, number / rate - (time.perf_counter() - began)))
+    producer.flush(30)
 
 
 if __name__ == "__main__":
-    servers, name, count, partitions, form, *rest = sys.argv[1:]
-    wanted = Events(int(count), int(partitions))
-    if rest:
-        print(json.dumps(produce_steadily(servers, name, wanted, int(rest[0]))))
-    else:
-        produce(servers, name, wanted, form)
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))

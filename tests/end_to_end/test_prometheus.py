@@ -98,6 +98,7 @@ def scraped(tmp_path_factory, kafka):
                 return found.ask("sum(rate(lastmile_predictions_total[1m])) > 0")
 
             wait_for(counted, every=2.5)
+            wait_for(lambda: found.ask("lastmile_model_drifted_inputs"), 900, 2)  # monitoring follows predictions
             yield found
 
 
@@ -112,7 +113,7 @@ def stream_and_source(kafka, url, folder):
     shop = Shop(kafka, url, store, partitions=4)
     for partition in range(4):
         shop.send(*(sale(number, number) for number in range(100)), partition=partition)
-    running = shop.running(until_caught_up=False)
+    running = shop.running(until_caught_up=False, lands=True)
     thread = threading.Thread(target=running.run)
     thread.start()
     yield

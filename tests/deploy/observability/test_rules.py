@@ -137,7 +137,7 @@ CASES = [
     Case(
         "StreamBehind",
         {
-            'lastmile_stream_lag_messages{stream="s",partition="0"}': Gauge(1e6, 0),
+            'lastmile_stream_lag_messages{stream="s"}': Gauge(1e6, 0),
             'lastmile_stream_events_total{stream="s"}': Counter(6e4, 6e4),
         },
         25,
@@ -146,7 +146,7 @@ CASES = [
     Case(
         "StreamStands",
         {
-            'lastmile_stream_lag_messages{stream="s",partition="0"}': Gauge(5, 0),
+            'lastmile_stream_lag_messages{stream="s"}': Gauge(5, 0),
             'lastmile_stream_events_total{stream="s"}': Counter(0, 10),
         },
         20,
@@ -155,7 +155,9 @@ CASES = [
     Case(
         "PartitionBehind",
         {
-            f'lastmile_stream_lag_messages{{stream="s",partition="{number}"}}': Gauge(1e6 if number == 2 else 10, 10)
+            f'lastmile_stream_partition_lag_messages{{stream="s",partition="{number}"}}': Gauge(
+                1e6 if number == 2 else 10, 10
+            )
             for number in range(4)
         },
         20,
@@ -164,7 +166,7 @@ CASES = [
     Case(
         "WatermarkStands",
         {
-            'lastmile_stream_watermark_timestamp_seconds{stream="s"}': Counter(0, 60),
+            'lastmile_stream_watermark_age_seconds{stream="s"}': Counter(60),
             'lastmile_stream_events_total{stream="s"}': Counter(10, 10),
         },
         50,

@@ -58,7 +58,9 @@ def shop(store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch) -> It
 def passed(shop: Shop, **time: float) -> None:
     """As if so much time had passed since the runs so far."""
     ago = timedelta(**time)
-    shop.connection.execute("UPDATE sources.runs SET started_at = started_at - %s, ended_at = ended_at - %s", [ago, ago])
+    shop.connection.execute(
+        "UPDATE sources.runs SET started_at = started_at - %s, ended_at = ended_at - %s", [ago, ago]
+    )
 
 
 def test_a_source_that_brings_nothing_for_longer_than_it_says_is_one_alert_until_it_does(

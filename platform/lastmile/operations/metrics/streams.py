@@ -1,8 +1,10 @@
-"""How streams stand, by what is committed with their events; the same whichever process reads them."""
+"""How streams stand: events, how far behind they are, their watermarks, what was late or left out.
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
-from typing import Any
+All of it is committed with the events, so it is the same whichever process reads them.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client import Metric
 from psycopg import Connection
@@ -10,54 +12,42 @@ from psycopg import Connection
 from lastmile.operations.metrics.family import counter, gauge
 from lastmile.quarantine.watched import left_out
 from lastmile.streaming.status import StreamStatus, lags, statuses
-from lastmile.streaming.watched import WatchedStream, watched
+from lastmile.streaming.watched import watched
 
 _WITHIN = timedelta(hours=1)
-#: Of each counter its text; a stream that is begun anew begins at 0.
-_COUNTED = {
-    "events": "Events committed, late ones that went to quarantine apart.",
-    "late": "Events that came later than the stream allows.",
-    "duplicate": "Events whose key had come before.",
-    "quarantined": "Messages and events left out, late ones among them.",
+#: A stream that is begun anew begins at 0.
+_COUNTS: dict[str, str] = {
+    "events": "Events in windows.",
+    "late": "Events that came after the time they were expected by.",
+    "duplicate": "Events that had come before.",
+    "quarantined": "Messages and events that were left out.",
 }
-_STANDING = {
-    "unlanded": ("unlanded_messages", "Messages committed that are in no drop yet."),
-    "consumers": ("consumers", "Processes that read it."),
-    "late_share": ("late_share", "Of all events since the beginning, those that were late."),
-    "gone": ("gone_messages", "Messages that the broker deleted before they were read."),
+_GAUGES: dict[str, tuple[str, Callable[[StreamStatus, datetime], float | None]]] = {
+    "lag_messages": ("Messages in the topic that are not committed.", lambda one, now: one.lag),
+    "unlanded_messages": ("Committed messages that are in no drop yet.", lambda one, now: one.unlanded),
+    "late_share": ("Late events of all events.", lambda one, now: one.late_share),
+    "watermark_age_seconds": ("From the watermark to now.", lambda one, now: _age(one.watermark, now)),
+    "commit_age_seconds": ("Since the last commit of a message.", lambda one, now: _age(one.committed_at, now)),
+    "consumers": ("Processes that read it.", lambda one, now: one.consumers),
+    "gone_messages": ("Messages that the broker deleted before they were read.", lambda one, now: one.gone),
 }
 
 
 def streams(connection: Connection) -> Iterator[Metric]:
     """All that were ever read."""
-    found = statuses(connection)
-    for name, text in _COUNTED.items():
+    found, now = statuses(connection), datetime.now(UTC)
+    for name, text in _COUNTS.items():
         yield counter(f"stream_{name}", text, ["stream"], [(one.stream, getattr(one, name)) for one in found])
-    for name, (called, text) in _STANDING.items():
-        yield gauge(f"stream_{called}", text, ["stream"], [(one.stream, getattr(one, name)) for one in found])
+    for name, (text, value) in _GAUGES.items():
+        yield gauge(f"stream_{name}", text, ["stream"], [(one.stream, value(one, now)) for one in found])
     yield gauge(
-        "stream_lag_messages", "Messages that are not committed yet.", ["stream", "partition"], lags(connection)
+        "stream_partition_lag_messages", "The same of each partition.", ["stream", "partition"], lags(connection)
     )
-    yield from _times(found, watched(connection))
-    yield gauge(
-        "stream_left_out", "Messages and events left out in the last hour, late ones apart.", ["stream", "rule"],
-        _numbers(left_out(connection, _WITHIN)),
-    )  # fmt: skip
+    signs = [(one.stream, one.sign_seconds) for one in watched(connection)]
+    yield gauge("stream_sign_age_seconds", "Since a process that reads it gave a sign of life.", ["stream"], signs)
+    rows = [(row["stream"], row["rule"], row["messages"]) for row in left_out(connection, _WITHIN)]
+    yield gauge("stream_left_out", "Left out in the last hour, late ones apart.", ["stream", "rule"], rows)
 
 
-def _times(found: Sequence[StreamStatus], signs: Sequence[WatchedStream]) -> Iterator[Metric]:
-    watermarks = [(one.stream, one.watermark.timestamp() if one.watermark else None) for one in found]
-    yield gauge("stream_watermark_timestamp_seconds", "Time before which no event is expected.", ["stream"], watermarks)
-    yield gauge(
-        "stream_sign_age_seconds", "Since a process that reads it gave a sign of life.", ["stream"],
-        [(one.stream, one.sign_seconds) for one in signs],
-    )  # fmt: skip
-    yield gauge(
-        "stream_silent_seconds", "Since its newest message was committed.", ["stream"],
-        [(one.stream, one.silent_seconds) for one in signs],
-    )  # fmt: skip
-
-
-def _numbers(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, int]]:
-    for row in rows:
-        yield row["stream"], row["rule"], row["messages"]
+def _age(at: datetime | None, now: datetime) -> float | None:
+    return None if at is None else max(0.0, (now - at).total_seconds())

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import polars as pl
@@ -118,9 +118,3 @@ def _prefixes(contract: Contract, span: Range) -> list[str]:
     last = min((span.until or datetime.now(UTC)).date(), datetime.now(UTC).date()) + _DAY
     keys = dict.fromkeys(partition.key_of(first + number * _DAY) for number in range((last - first).days + 1))
     return [whole] if len(keys) > _MOST_LISTED else [f"{whole}{key}/{GATHERED}" for key in keys]
-
-
-def days(first: date, last: date) -> Range:
-    """Of whole days in UTC, both included."""
-    midnight = datetime.min.time().replace(tzinfo=UTC)
-    return Range(datetime.combine(first, midnight), datetime.combine(last + _DAY, midnight))

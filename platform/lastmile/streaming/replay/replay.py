@@ -16,7 +16,8 @@ from lastmile.store import Store
 from lastmile.streaming.declarations.stream import Stream
 from lastmile.streaming.operators import windows_of
 from lastmile.streaming.replay import under_way
-from lastmile.streaming.replay.landed import LandedEvents, days, landed_objects, within
+from lastmile.streaming.replay.days import days
+from lastmile.streaming.replay.landed import LandedEvents, landed_objects, within
 from lastmile.streaming.replay.ranges import Range
 from lastmile.streaming.replay.under_way import Replayable, Replayed
 from lastmile.streaming.status import statuses

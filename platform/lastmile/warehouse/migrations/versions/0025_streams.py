@@ -26,7 +26,7 @@ CREATE TABLE streams.positions (
     quarantined  bigint      NOT NULL DEFAULT 0,
     PRIMARY KEY (stream, topic, partition)
 );
-COMMENT ON TABLE streams.positions IS 'one row for each partition of a stream; committed with what was made of its events';
+COMMENT ON TABLE streams.positions IS 'one row for each partition; committed with what was made of its events';
 COMMENT ON COLUMN streams.positions.generation IS 'raised with each assignment: a commit of an earlier one is refused';
 COMMENT ON COLUMN streams.positions.committed IS 'the next offset of which nothing is in the windows';
 COMMENT ON COLUMN streams.positions.landed IS 'the next offset that is in no drop';
@@ -39,9 +39,9 @@ CREATE TABLE streams.keys (
     stream     text        NOT NULL,
     key        uuid        NOT NULL,
     event_time timestamptz NOT NULL,
-    PRIMARY KEY (stream, key)
+    PRIMARY KEY (key, stream)
 );
-CREATE INDEX keys_by_time ON streams.keys (stream, event_time);
+CREATE INDEX keys_by_time ON streams.keys USING brin (event_time);
 COMMENT ON TABLE streams.keys IS 'keys of events that may come again: those newer than the watermark';
 COMMENT ON COLUMN streams.keys.key IS 'MD5 of the key';
 
@@ -51,6 +51,13 @@ CREATE TABLE streams.watermarks (
     advanced_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE streams.watermarks IS 'the time before which a stream expects no further event; never goes back';
+
+CREATE TABLE streams.groups (
+    stream text PRIMARY KEY,
+    name   text NOT NULL
+);
+COMMENT ON TABLE streams.groups IS
+    'consumer groups; two installations that read the same topic must not share its partitions';
 
 CREATE TABLE streams.segments (
     stream       text    NOT NULL,

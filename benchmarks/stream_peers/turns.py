@@ -21,8 +21,8 @@ import psycopg
 from benchmarks.comparing import PROJECT
 from benchmarks.measuring import Cost, Failed, last_line, server_cpu
 from benchmarks.site import Site
-from benchmarks.streams.broker import Broker
-from benchmarks.streams.events import LAST, Events
+from benchmarks.stream_peers.broker import Broker
+from benchmarks.stream_peers.events import LAST, Events
 
 #: The table of those that have no other.
 TABLE = "peers.windows"
@@ -47,7 +47,7 @@ class Turn:
 
     def until(self, events: Events, seen: Callable[[int], None] = lambda count: None) -> Cost:
         """What it cost until all were in its table; `seen` is called with how many there are, again and again."""
-        _clear(self._site)
+        clear(self._site)
         command = list(map(str, self._program.command(self._broker.servers, self._topic)))
         environment = {**os.environ, **self._site.environment}
         with TemporaryFile("w+") as output:
@@ -106,7 +106,7 @@ class Turn:
             time.sleep(_POLL_SECONDS)
 
 
-def _clear(site: Site) -> None:
+def clear(site: Site) -> None:
     """No windows, no positions; the server and the disk have nothing to do from before."""
     with psycopg.connect(site.url, autocommit=True) as connection:
         connection.execute(

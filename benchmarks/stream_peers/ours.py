@@ -1,17 +1,19 @@
-"""The platform's consumer on the events of the benchmark: `python -m benchmarks.streams.ours SERVERS TOPIC URL FORM`.
+"""The platform's consumer on the events of the benchmark: `python -m benchmarks.stream_peers.ours ...`.
 
-With `lands` behind that, the events become drops in the store as well. It says when it begins, and reads until SIGTERM.
+It gets SERVERS TOPIC URL FORM; with `lands` behind that, the events become drops in the store as well. It says when it
+begins, and reads until SIGTERM.
 """
 
 import signal
 import sys
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pandera.polars as pa
 import polars as pl
 
-from benchmarks.streams.events import MINUTE
+from benchmarks.stream_peers.events import MINUTE
 from lastmile.contracts import Contract, Partition, field
 from lastmile.settings import Settings
 from lastmile.store import open_store
@@ -51,7 +53,7 @@ STREAM = Stream(
 )
 
 
-def main(servers: str, topic: str, url: str, form: str, lands: bool) -> None:
+def main(servers: str, topic: str, url: str, form: Any, lands: bool) -> None:
     stream = replace(STREAM, topic=topic, format=form, lands=lands)
     here = Surroundings(url, open_store(Settings.from_environment()), {"bootstrap.servers": servers})
     running = Running(stream, CONTRACT, here)
@@ -61,4 +63,5 @@ def main(servers: str, topic: str, url: str, form: str, lands: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5], lands="lands" in sys.argv[5:])
+    given = sys.argv[1:]
+    main(given[0], given[1], given[2], given[3], "lands" in given[4:])
