@@ -4,15 +4,18 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import psycopg
 import pytest
 from faults.streams.playing import Stage
 from faults.workers import Workers
 from kafka_broker import RunningBroker
-from streamed import expected, message, sale
+from streamed import START, Shop, expected, message, sale
 
 from lastmile.store import Store
+from lastmile.streaming.consumer import positions
+from lastmile.streaming.consumer.group import Group
 
 PARTITIONS = 4
 
@@ -137,3 +140,20 @@ def test_a_consumer_waits_while_postgres_is_away(stage: Stage) -> None:
             time.sleep(0.3)
     until(lambda: committed(stage) == 120)
     assert not stage.workers.has_ended(reading)
+
+
+def test_there_is_no_watermark_before_every_partition_was_read_whoever_reads_it(shops: Shop) -> None:
+    """Two processes begin: the first has read its partition before the second has claimed the other."""
+    group = Group({"bootstrap.servers": shops.kafka.servers, "log_level": "0"}, "known", shops.topic, dict, list)
+    assert group.partitions() == [0, 1, 2, 3]
+    group.close()
+    with psycopg.connect(shops.database_url, autocommit=True) as connection:
+        positions.know(connection, "sales", shops.topic, [0, 1])
+        (first,) = positions.claim(connection, "sales", shops.topic, [0], "first")
+        moved = positions.Move(0, first.generation, None, 1, START)
+        positions.move(connection, "sales", shops.topic, [moved])
+        seen = ("sales", shops.topic, timedelta(0), timedelta(minutes=1))
+        assert positions.watermark(connection, *seen) is None
+        (second,) = positions.claim(connection, "sales", shops.topic, [1], "second")
+        positions.move(connection, "sales", shops.topic, [positions.Move(1, second.generation, None, 1, START)])
+        assert positions.watermark(connection, *seen) == START

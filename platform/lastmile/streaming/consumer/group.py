@@ -105,6 +105,15 @@ class Group:
         self._starts[partition] = offset
         self._consumer.assign([TopicPartition(self._topic, *one) for one in self._starts.items()])
 
+    def partitions(self) -> list[int]:
+        """All those of the topic; none where the broker does not say."""
+        try:
+            topics = self._consumer.list_topics(self._topic, timeout=10).topics
+        except KafkaException as error:
+            log.warning("topic %s: %s", self._topic, error)
+            return []
+        return sorted(topics[self._topic].partitions) if self._topic in topics else []
+
     def ends(self) -> dict[int, int]:
         """The ends of the partitions, as last fetched; without those not fetched yet."""
         found = {}

@@ -55,6 +55,11 @@ ON CONFLICT (stream, topic, partition) DO UPDATE
     SET generation = p.generation + 1, consumer = excluded.consumer, read_at = clock_timestamp()
 RETURNING partition, generation, committed, landed, event_time
 """
+_KNOWN = """
+INSERT INTO streams.positions (stream, topic, partition, generation, consumer)
+SELECT %(stream)s, %(topic)s, partition, 0, '' FROM unnest(%(partitions)s::int[]) partition ORDER BY partition
+ON CONFLICT DO NOTHING
+"""
 _HELD = """
 SELECT partition, generation, committed FROM streams.positions
 WHERE stream = %(stream)s AND topic = %(topic)s AND partition = ANY(%(partitions)s)
@@ -104,6 +109,12 @@ def claim(connection: Connection, stream: str, topic: str, partitions: Collectio
     values = {"stream": stream, "topic": topic, "partitions": sorted(partitions), "consumer": consumer}
     with connection.cursor(row_factory=class_row(Claimed)) as cursor:
         return cursor.execute(_CLAIM, values).fetchall()
+
+
+def know(connection: Connection, stream: str, topic: str, partitions: Collection[int]) -> None:
+    """Remember all partitions of a topic, whoever reads them: there is no watermark until each was read, or is idle."""
+    values = {"stream": stream, "topic": topic, "partitions": sorted(partitions)}
+    connection.execute(_KNOWN, values)
 
 
 def hold(connection: Connection, stream: str, topic: str, moves: Sequence[Move]) -> bool:
