@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from lastmile.contracts import Contract, Partition, column
 from lastmile.store import Store
-from lastmile.streaming import Stream, Tumbling
+from lastmile.streaming import Hopping, Session, Stream, Tumbling
 from lastmile.streaming.consumer.running import Running, Surroundings
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -41,6 +41,17 @@ BY_MINUTE = Tumbling(
         "most": pl.col("cents").max(),
         "notes": pl.col("note").count(),
     },
+)
+#: Spans that overlap, and sessions.
+LATELY = Hopping(
+    name="sales_lately",
+    every=timedelta(minutes=2),
+    size=timedelta(minutes=5),
+    keys=("shop",),
+    values={"sales": pl.len(), "average": pl.col("cents").mean()},
+)
+RUSHES = Session(
+    name="rushes", gap=timedelta(seconds=20), keys=("shop",), values={"sales": pl.len(), "cents": pl.col("cents").sum()}
 )
 STREAM = Stream(
     name="sales",

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from declaring import changed
 from kafka_broker import RunningBroker
-from streamed import BY_MINUTE, SALES, START, Shop, sale
+from streamed import BY_MINUTE, RUSHES, SALES, START, Shop, sale
 
 from lastmile.orchestration.resources import Platform
 from lastmile.orchestration.streams.assets import stream_assets, stream_key, window_key
@@ -32,7 +32,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def shop(kafka: RunningBroker, settings: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> Shop:
     made = Shop(kafka, settings.given_database_url, store, contract=changed(SALES, quiet_period=timedelta(0)))
-    made.stream = replace(made.stream, lands=True)
+    made.stream = replace(made.stream, lands=True, windows=(BY_MINUTE, RUSHES))
     monkeypatch.setattr(start, "declared", lambda settings, name: (made.stream, made.contract))
     return made
 

@@ -102,9 +102,10 @@ def words_of(stage: Stage, number: int) -> str:
     return "\n".join(lines[1:])
 
 
-def test_a_process_that_is_suspended_within_a_transaction_keeps_no_lock_and_commits_nothing_after(stage: Stage) -> None:
+@pytest.mark.parametrize("point", ["after moving", "mid COPY"])
+def test_a_process_suspended_in_a_transaction_keeps_no_lock_and_commits_nothing_after(stage: Stage, point: str) -> None:
     send(stage, 0, 100)
-    still = stage.consumer(["stop at", "after moving", 1], until_caught_up=False)
+    still = stage.consumer(["stop at", point, 1], until_caught_up=False)
     assert stage.workers.next_stopped([still]) == still
     other = stage.consumer()
     assert stage.workers.wait(other, 30) == 0

@@ -51,7 +51,7 @@ SESSION_SECONDS = 1.5
 
 def work(job: dict[str, Any]) -> bool:
     """Read the stream until caught up, or until SIGTERM; False where the environment failed."""
-    from streamed import SALES, SALES_BY_KEY, STREAM  # declaring a contract starts threads
+    from streamed import LATELY, RUSHES, SALES, SALES_BY_KEY, STREAM  # declaring a contract starts threads
 
     faulthandler.register(signal.SIGUSR1)
     logging.basicConfig(level=logging.INFO, format=f"{job['name']} %(message)s")
@@ -63,7 +63,8 @@ def work(job: dict[str, Any]) -> bool:
             at(POINTS[point], nth, stop)
     from lastmile.streaming.consumer.running import Running, Surroundings
 
-    stream = replace(STREAM, topic=job["topic"], lands=True, idle_after=timedelta(hours=1))
+    windows = (*STREAM.windows, LATELY, RUSHES)
+    stream = replace(STREAM, topic=job["topic"], lands=True, idle_after=timedelta(hours=1), windows=windows)
     kafka = {
         "bootstrap.servers": job["kafka"],
         "session.timeout.ms": str(int(SESSION_SECONDS * 1_000)),

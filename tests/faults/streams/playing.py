@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 
@@ -15,9 +15,10 @@ from faults.streams.history import PARTITIONS, History, Round
 from faults.workers import Workers
 from kafka_broker import RunningBroker
 from psycopg.rows import dict_row
-from streamed import message
+from streamed import LATELY, RUSHES, SALES, SALES_BY_KEY, START, STREAM, message
 
 from lastmile.store import Store
+from lastmile.streaming.replay.replay import replay
 
 _END_SESSIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -136,6 +137,13 @@ class Stage:
     def windows(self) -> list[dict[str, Any]]:
         columns = "shop, window_start, window_end, sales, cents, least, most, notes"
         return self.rows(f"SELECT {columns} FROM windows.sales_by_minute ORDER BY window_start, shop")
+
+    def replayed(self) -> dict[str, int]:
+        """Rows of each window that a replay of all days changes."""
+        stream = replace(STREAM, topic=self.topic, lands=True, windows=(*STREAM.windows, LATELY, RUSHES))
+        contract = SALES_BY_KEY if self.keyed else SALES
+        found = replay(self.database_url, self.store, stream, contract, START.date(), START.date())
+        return {one.window: one.rows_changed for one in found}
 
     def landed(self) -> list[tuple[int, int]]:
         """Partition and offset of each event in any drop."""

@@ -30,6 +30,22 @@ _AGGREGATED = """
     FROM (SELECT DISTINCT ON (sale) * FROM sent ORDER BY sale) once
     GROUP BY 1, 2 ORDER BY 2, 1
 """
+_OVERLAPPING = """
+    SELECT shop, s AS window_start, s + interval '5 minutes' AS window_end, count(*) AS sales,
+        avg(cents)::double precision AS average
+    FROM (SELECT DISTINCT ON (sale) * FROM sent ORDER BY sale) once,
+        generate_series('2026-03-01 00:00+00', '2026-03-01 23:58+00', interval '2 minutes') s
+    WHERE s <= at AND at < s + interval '5 minutes' GROUP BY 1, 2 ORDER BY 2, 1
+"""
+_ISLANDS = """
+    SELECT shop, min(at) AS window_start, max(at) + interval '20 seconds' AS window_end, count(*) AS sales,
+        sum(cents) AS cents
+    FROM (SELECT *, sum(begins) OVER (PARTITION BY shop ORDER BY at, sale) AS island FROM (
+        SELECT *, CASE WHEN at - lag(at) OVER (PARTITION BY shop ORDER BY at, sale) < interval '20 seconds'
+            THEN 0 ELSE 1 END AS begins
+        FROM (SELECT DISTINCT ON (sale) * FROM sent ORDER BY sale) once) marked) numbered
+    GROUP BY shop, island ORDER BY 2, 1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +83,10 @@ def test_nothing_is_lost_or_doubled_whatever_is_killed(stage: Stage, stream_seed
     stage.play(one)
     assert stage.windows() == windows(one)
     assert stage.windows() == aggregated(stage, one)
+    for name, query in (("sales_lately", _OVERLAPPING), ("rushes", _ISLANDS)):
+        columns = "shop, window_start, window_end, sales, " + ("average" if name == "sales_lately" else "cents")
+        assert stage.rows(f"SELECT {columns} FROM windows.{name} ORDER BY 2, 1") == aggregated(stage, one, query)
+    assert set(stage.replayed().values()) == {0}
     assert stage.landed() == places(one, of_events=True)
     found = stage.rows("SELECT partition, committed, landed, events FROM streams.positions ORDER BY partition")
     ends = [(number, len(sent), len(sent)) for number, sent in sorted(one.partitions().items())]
@@ -80,11 +100,11 @@ def test_the_few_histories_have_every_kind_of_fault() -> None:
     assert {turn.kind for seed in FEW for turn in history(seed).rounds} == set(KINDS)
 
 
-def aggregated(stage: Stage, one: History) -> list[dict]:
+def aggregated(stage: Stage, one: History, query: str = _AGGREGATED) -> list[dict]:
     """The window as plain SQL over all events that count."""
     with psycopg.connect(stage.database_url) as connection:
         connection.execute("CREATE TEMP TABLE sent (sale text, at timestamptz, shop text, cents bigint, note text)")
         with connection.cursor().copy("COPY sent FROM STDIN") as copy:
             for event in counted(one.partitions()):
                 copy.write_row([event[name] for name in ("sale", "at", "shop", "cents", "note")])
-        return connection.cursor(row_factory=dict_row).execute(_AGGREGATED.encode()).fetchall()
+        return connection.cursor(row_factory=dict_row).execute(query.encode()).fetchall()

@@ -1,6 +1,7 @@
 """A stream as an asset that is made outside of Dagster, and its windows as assets by day, which a backfill replays."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -58,7 +59,7 @@ def _windows(stream: Stream, contract: Contract) -> dg.AssetsDefinition:
         retry_policy=RETRIES,
         pool=WAREHOUSE,
     )
-    def replayed(context: dg.AssetExecutionContext, platform: Platform) -> None:
+    def replayed(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[Any]]:
         from lastmile.streaming.replay.days import day
         from lastmile.streaming.replay.replay import replay
         from lastmile.streaming.start import declared
@@ -75,7 +76,7 @@ def _windows(stream: Stream, contract: Contract) -> dg.AssetsDefinition:
                 "rows after": made.rows_after,
                 "rows changed": made.rows_changed,
             }
-            context.add_asset_metadata(metadata, asset_key=window_key(made.window), partition_key=keys.end)
+            yield dg.MaterializeResult(asset_key=window_key(made.window), metadata=metadata)
 
     return replayed
 

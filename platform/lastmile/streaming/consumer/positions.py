@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from psycopg import Connection
+from psycopg.errors import LockNotAvailable
 from psycopg.rows import class_row
+
+#: How long a claim waits for a commit that is under way.
+_LOCKED_SECONDS = 5
 
 
 class Fenced(Exception):
@@ -62,6 +66,14 @@ ON CONFLICT (stream, topic, partition) DO UPDATE
     SET generation = p.generation + 1, consumer = excluded.consumer, read_at = clock_timestamp()
 RETURNING partition, generation, committed, landed, event_time
 """
+#: Sessions that hold a partition and wait for their client, in the midst of a COPY where no timeout of idleness ends
+#: them.
+_END_HANGING = """
+SELECT pg_terminate_backend(a.pid) FROM streams.positions p
+JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = p.xmax AND l.mode = 'ExclusiveLock' AND l.granted
+JOIN pg_stat_activity a USING (pid)
+WHERE p.stream = %(stream)s AND p.topic = %(topic)s AND a.wait_event = 'ClientRead' AND a.pid <> pg_backend_pid()
+"""
 _HELD = """
 SELECT partition, generation, committed FROM streams.positions
 WHERE stream = %(stream)s AND topic = %(topic)s AND partition = ANY(%(partitions)s)
@@ -112,13 +124,19 @@ def claim(
 ) -> list[Claimed]:
     """The partitions as they are, their generation raised: who had them before commits nothing more.
 
-    `every` are all that the topic has.
+    `every` are all that the topic has. Raises LockNotAvailable where one of them is being committed for long; a session
+    that hangs meanwhile, because its process is suspended or its host gone, is ended.
     """
     own = {"stream": stream, "topic": topic, "consumer": consumer}
-    values = own | {"partitions": sorted(partitions), "every": sorted(every)}
-    with connection.transaction(), connection.cursor(row_factory=class_row(Claimed)) as cursor:
-        cursor.execute(_KNOWN, values)
-        return cursor.execute(_CLAIM, values).fetchall()
+    values = {**own, "partitions": sorted(partitions), "every": sorted(every)}
+    try:
+        with connection.transaction(), connection.cursor(row_factory=class_row(Claimed)) as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{_LOCKED_SECONDS}s"])
+            cursor.execute(_KNOWN, values)
+            return cursor.execute(_CLAIM, values).fetchall()
+    except LockNotAvailable:
+        connection.execute(_END_HANGING, values)
+        raise
 
 
 def hold(connection: Connection, stream: str, topic: str, moves: Sequence[Move]) -> bool:
