@@ -25,7 +25,9 @@ AHEAD_BYTES = 32 * 2**20
 #: No wait for Postgres is longer; what is fenced then was another's.
 _LONGEST_WAIT = 600
 
-Offsets = Callable[[Sequence[int]], Mapping[int, int | None]]
+_METADATA_SECONDS = 30.0
+#: Given the partitions of an assignment, and all that the topic has.
+Offsets = Callable[[Sequence[int], Sequence[int]], Mapping[int, int | None]]
 
 
 class Group:
@@ -105,22 +107,22 @@ class Group:
         self._starts[partition] = offset
         self._consumer.assign([TopicPartition(self._topic, *one) for one in self._starts.items()])
 
-    def partitions(self) -> list[int]:
-        """All those of the topic; none where the broker does not say."""
-        try:
-            topics = self._consumer.list_topics(self._topic, timeout=10).topics
-        except KafkaException as error:
-            log.warning("topic %s: %s", self._topic, error)
-            return []
-        return sorted(topics[self._topic].partitions) if self._topic in topics else []
-
     def ends(self) -> dict[int, int]:
-        """The ends of the partitions, as last fetched; without those not fetched yet."""
+        """The ends of the partitions, as last fetched; without those not fetched yet.
+
+        Of one that is read to its end this is the next offset to be read: behind it may lie what is no message, such as
+        the mark of a transaction.
+        """
         found = {}
         for partition in self._partitions or ():
-            bounds = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+            place = TopicPartition(self._topic, partition)
+            bounds = self._consumer.get_watermark_offsets(place, cached=True)
             if bounds is not None and bounds[1] >= 0:
                 found[partition] = bounds[1]
+            if partition in self._at_end:
+                (position,) = self._consumer.position([place])
+                read = position.offset if position.offset >= 0 else self._starts[partition]
+                found[partition] = read if read >= 0 else found.get(partition, 0)
         return found
 
     def close(self) -> None:
@@ -129,11 +131,15 @@ class Group:
 
     def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = sorted(one.partition for one in partitions)
-        offsets = self._assigned(numbers)
+        offsets = self._assigned(numbers, self._every())
         self._forget()
         self._partitions = numbers
         self._starts = {number: _start(offsets[number]) for number in numbers}
         consumer.assign([TopicPartition(self._topic, *one) for one in self._starts.items()])
+
+    def _every(self) -> list[int]:
+        """All partitions of the topic. Raises KafkaException where the broker is away for long."""
+        return sorted(self._consumer.list_topics(self._topic, timeout=_METADATA_SECONDS).topics[self._topic].partitions)
 
     def _revoke(self, *_: object) -> None:
         self._revoked()

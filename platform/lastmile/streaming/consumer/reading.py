@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from psycopg import Connection
-
 from lastmile.errors import UserError
 from lastmile.streaming.consumer import positions
 from lastmile.streaming.consumer.batch import Assignment, Batch
@@ -80,15 +78,12 @@ class Reader:
                 f"stream {self._stream.name}: the broker has no topic {self._stream.topic!r}; make it, or send to it"
             )
 
-    def _claim(self, numbers: Sequence[int]) -> dict[int, int | None]:
+    def _claim(self, numbers: Sequence[int], every: Sequence[int]) -> dict[int, int | None]:
         """Where to read each partition from: where it is committed or landed, whichever comes first."""
-        stream, all_of_them = self._stream, self._group.partitions()
-
-        def claim(connection: Connection) -> list[positions.Claimed]:
-            positions.know(connection, stream.name, stream.topic, all_of_them)
-            return positions.claim(connection, stream.name, stream.topic, numbers, self._consumer)
-
-        claimed = self._steps.run(claim)
+        stream = self._stream
+        claimed = self._steps.run(
+            lambda connection: positions.claim(connection, stream.name, stream.topic, numbers, every, self._consumer)
+        )
         self.current = Assignment({one.partition: one for one in claimed})
         log.info("stream %s reads partitions %s of %s", stream.name, list(numbers), stream.topic)
         return {one.partition: self._start(one) for one in claimed}

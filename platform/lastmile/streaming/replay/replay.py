@@ -26,7 +26,7 @@ from lastmile.warehouse.connections import connect
 #: What is done, how much of it there is and how much is done.
 Progress = Callable[[str, int, int], None]
 _LOOK_SECONDS = 0.5
-#: How long nothing may land before it is said that nobody lands it.
+#: How long nothing may land before it is said that no process lands it.
 _PATIENCE = 120.0
 
 
