@@ -11,7 +11,7 @@ from lastmile.streaming.consumer.presence import Presence
 
 def stand(url: str, newest: datetime, lateness: timedelta) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        (one,) = positions.claim(connection, "sales", "sales", [0], "a consumer")
+        (one,) = positions.claim(connection, "sales", "sales", [0], [0], "a consumer")
         move = Move(0, one.generation, None, 40, newest, events=75, late=25, quarantined=25)
         with connection.transaction():
             positions.hold(connection, "sales", "sales", [move])
