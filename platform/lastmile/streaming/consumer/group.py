@@ -25,7 +25,9 @@ AHEAD_BYTES = 32 * 2**20
 #: No wait for Postgres is longer; what is fenced then was another's.
 _LONGEST_WAIT = 600
 
-Offsets = Callable[[Sequence[int]], Mapping[int, int | None]]
+_METADATA_SECONDS = 30.0
+#: Given the partitions of an assignment, and all that the topic has.
+Offsets = Callable[[Sequence[int], Sequence[int]], Mapping[int, int | None]]
 
 
 class Group:
@@ -120,11 +122,15 @@ class Group:
 
     def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = sorted(one.partition for one in partitions)
-        offsets = self._assigned(numbers)
+        offsets = self._assigned(numbers, self._every())
         self._forget()
         self._partitions = numbers
         self._starts = {number: _start(offsets[number]) for number in numbers}
         consumer.assign([TopicPartition(self._topic, *one) for one in self._starts.items()])
+
+    def _every(self) -> list[int]:
+        """All partitions of the topic. Raises KafkaException where the broker is away for long."""
+        return sorted(self._consumer.list_topics(self._topic, timeout=_METADATA_SECONDS).topics[self._topic].partitions)
 
     def _revoke(self, *_: object) -> None:
         self._revoked()

@@ -78,11 +78,11 @@ class Reader:
                 f"stream {self._stream.name}: the broker has no topic {self._stream.topic!r}; make it, or send to it"
             )
 
-    def _claim(self, numbers: Sequence[int]) -> dict[int, int | None]:
+    def _claim(self, numbers: Sequence[int], every: Sequence[int]) -> dict[int, int | None]:
         """Where to read each partition from: where it is committed or landed, whichever comes first."""
         stream = self._stream
         claimed = self._steps.run(
-            lambda connection: positions.claim(connection, stream.name, stream.topic, numbers, self._consumer)
+            lambda connection: positions.claim(connection, stream.name, stream.topic, numbers, every, self._consumer)
         )
         self.current = Assignment({one.partition: one for one in claimed})
         log.info("stream %s reads partitions %s of %s", stream.name, list(numbers), stream.topic)
