@@ -24,6 +24,7 @@ async def serve(folder: Path, port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = await loop.create_server(lambda: Connection(broker), HOST, port)
+    logging.info("answers at %s:%s, with %s topics in %s", HOST, port, len(broker.topics.all()), folder)
     async with asyncio.TaskGroup() as group:
         timers = [group.create_task(_tick(broker)), group.create_task(_retain(broker))]
         await stop.wait()

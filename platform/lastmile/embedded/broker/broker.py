@@ -4,6 +4,7 @@ import fcntl
 import uuid
 from pathlib import Path
 
+from lastmile.embedded.broker import durable
 from lastmile.embedded.broker.flushing import Flushing
 from lastmile.embedded.broker.groups import Groups
 from lastmile.embedded.broker.offsets import Offsets
@@ -32,9 +33,7 @@ class Broker:
         """A number that no producer has had."""
         file = self._folder / "producers"
         number = int(file.read_text()) + 1 if file.exists() else 1
-        partial = file.with_suffix(".partial")
-        partial.write_text(str(number))
-        partial.replace(file)
+        durable.write(file, str(number))
         return number
 
     def close(self) -> None:
@@ -44,5 +43,5 @@ class Broker:
     def _cluster(self) -> str:
         file = self._folder / "cluster"
         if not file.exists():
-            file.write_text(f"lastmile-{uuid.uuid4()}")
+            durable.write(file, f"lastmile-{uuid.uuid4()}")
         return file.read_text()

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lastmile.embedded.broker import durable
 from lastmile.embedded.broker.batches import Batch, place, split
 from lastmile.embedded.broker.errors import Code, Refused
 from lastmile.embedded.broker.segment import Segment
@@ -34,7 +35,10 @@ class Partition:
             self._sequences.append(batch, batch.base_offset)
         for segment, following in zip(self._segments, self._segments[1:], strict=False):
             segment.end_offset = following.base_offset
+        self._segments[-1].sync()  # a process that was killed may have written it only to the system's memory
         self.end = self.high = self._segments[-1].end_offset
+        durable.sync_folder(folder)
+        durable.sync_folder(folder.parent)
         self.waiting: set[asyncio.Event] = set()
         self.is_closed = False
 
@@ -130,12 +134,11 @@ class Partition:
             self._remember()
             newest = Segment(_file(self.folder, self.end))
             self._segments.append(newest)
+            durable.sync_folder(self.folder)
         return newest
 
     def _remember(self) -> None:
-        partial = self.folder / f"{_SEQUENCES}.partial"
-        partial.write_text(json.dumps(self._sequences.as_json()))
-        partial.replace(self.folder / _SEQUENCES)
+        durable.write(self.folder / _SEQUENCES, json.dumps(self._sequences.as_json()))
 
     def _known(self) -> Sequences:
         file = self.folder / _SEQUENCES

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from lastmile.embedded.broker import durable
 from lastmile.embedded.broker.errors import Code, Refused
 from lastmile.embedded.broker.partition import Partition
 
@@ -119,6 +120,5 @@ def _check(configs: Mapping[str, str]) -> None:
 
 
 def _write(folder: Path, partitions: int, configs: Mapping[str, str]) -> None:
-    partial = folder / f"{_MADE_WITH}.partial"
-    partial.write_text(json.dumps({"partitions": partitions, "configs": dict(configs)}))
-    partial.replace(folder / _MADE_WITH)
+    durable.write(folder / _MADE_WITH, json.dumps({"partitions": partitions, "configs": dict(configs)}))
+    durable.sync_folder(folder.parent)
