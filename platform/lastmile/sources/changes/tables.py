@@ -48,9 +48,9 @@ class Tables:
 
     def __init__(self, name: str, contract: Contract) -> None:
         self.name, self.contract = name, contract
-        self.rows = sql.Identifier(SCHEMA, name)
-        self.history = sql.Identifier(SCHEMA, f"{name}_history")
-        self.images = sql.Identifier(SCHEMA, f"{name}_images")
+        self.rows = sql.Identifier("changes", name)
+        self.history = sql.Identifier("changes", f"{name}_history")
+        self.images = sql.Identifier("changes", f"{name}_images")
 
     def ensure(self, connection: Connection) -> None:
         """Make what is not there; extend what is. Raises UserError where a column has another type than declared."""
