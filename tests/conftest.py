@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import psycopg
@@ -22,6 +22,9 @@ from lastmile.store import Store
 #: How long an example takes says nothing on a busy machine.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
+
+if TYPE_CHECKING:
+    from kafka_broker import RunningBroker
 
 STORES = ("folder", "s3", "s3_versioned")
 #: Finding, replacing, pinning and removing drops: whether these promises hold depends on the store.
@@ -114,6 +117,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "LASTMILE_REDIS_URL",
         "LASTMILE_MLFLOW_URL",
         "LASTMILE_ALERTS_CHANNELS",
+        "LASTMILE_KAFKA_URL",
+        "LASTMILE_SCHEMA_REGISTRY_URL",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LASTMILE_HOME", str(tmp_path / "home"))
@@ -133,6 +138,24 @@ def store(home: Path) -> "Store":
     from lastmile.store import open_store
 
     return open_store(Settings.from_environment())
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RunningBroker]":
+    """One Kafka broker for the whole run; each test makes topics of its own."""
+    from kafka_broker import running_broker
+
+    with running_broker(tmp_path_factory.mktemp("kafka") / "broker") as broker:
+        yield broker
+
+
+@pytest.fixture
+def killable_kafka(tmp_path: Path) -> "Iterator[RunningBroker]":
+    """A Kafka broker of this test's own, to be killed and started again."""
+    from kafka_broker import running_broker
+
+    with running_broker(tmp_path / "broker") as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")

@@ -30,8 +30,10 @@ from lastmile.store import Store, open_store
 from lastmile.warehouse.binary_copy import BinaryCopy
 from lastmile.warehouse.connections import connect
 
+#: A function, and whether before, after or halfway through it.
+Point = tuple[Any, str, str]
 #: Points at which a worker can be killed or suspended, in the order in which a drop passes them.
-POINTS: dict[str, tuple[Any, str, str]] = {
+POINTS: dict[str, Point] = {
     "before entering drops": (listing, "register", "before"),
     "after the claim": (worker, "ingest_drop", "before"),
     "after claiming several": (worker, "read_batch", "before"),
@@ -101,9 +103,9 @@ def prepare(job: dict[str, Any]) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     match job.get("fault"):
         case ["die at", point, nth]:
-            at(point, nth, die)
+            at(POINTS[point], nth, die)
         case ["stop at", point, nth]:
-            at(point, nth, stop)
+            at(POINTS[point], nth, stop)
         case ["die at line", count]:
             die_after_lines(count)
 
@@ -117,8 +119,8 @@ def stop(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def at(point: str, nth: int, then: Callable[[], None]) -> None:
-    owner, name, moment = POINTS[point]
+def at(point: Point, nth: int, then: Callable[[], None]) -> None:
+    owner, name, moment = point
     call, left = getattr(owner, name), [nth]
 
     def reached() -> bool:

@@ -16,14 +16,14 @@ TESTS = Path(__file__).parents[1]
 
 
 class Workers:
-    """Starts workers and reports what became of them. `log` has the output of all."""
+    """Starts workers of a module and reports what became of them. `log` has the output of all."""
 
-    def __init__(self, log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, log: Path, environment: Mapping[str, str] | None = None, module: str = "faults.worker") -> None:
         self.log = log
         few_threads = {"OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "TOKIO_WORKER_THREADS": "1"}
         paths = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._zygote = subprocess.Popen(
-            [sys.executable, "-m", "faults.zygote"],
+            [sys.executable, "-m", "faults.zygote", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log.open("ab"),

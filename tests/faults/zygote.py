@@ -1,25 +1,28 @@
 """A process that has imported everything once and forks workers from itself: one costs milliseconds, not seconds.
 
+    python -m faults.zygote faults.worker          # the module whose `work` carries out a job
+
 It reads commands as JSON lines from its input and says what became of each worker on its output. It must never use
 polars, the store or Postgres itself: their threads would be missing in its children. Importing them starts only threads
 that hold nothing while they idle.
 """
 
+import importlib
 import json
 import os
 import select
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-
-from faults import worker
 
 #: Exit code of a worker that its environment failed, as the engine is meant to tell.
 ENVIRONMENT = 75
 
 
-def main() -> None:
+def main(module: str) -> None:
+    work = importlib.import_module(module).work
     assert not any(name.startswith(("polars-0", "tokio")) for name in threads()), "a fork would lack these threads"
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -38,14 +41,14 @@ def main() -> None:
                 os.killpg(0, signal.SIGKILL)
             *lines, typed = (typed + more).split(b"\n")
             for line in lines:
-                say(pid=fork(json.loads(line), (woken, wake)))
+                say(pid=fork(work, json.loads(line), (woken, wake)))
 
 
 def threads() -> list[str]:
     return [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
 
 
-def fork(job: dict, closing: tuple[int, ...]) -> int:
+def fork(work: Callable[[dict], bool], job: dict, closing: tuple[int, ...]) -> int:
     if pid := os.fork():
         return pid
     signal.set_wakeup_fd(-1)
@@ -56,7 +59,7 @@ def fork(job: dict, closing: tuple[int, ...]) -> int:
         os.close(handle)
     code = 1
     try:
-        code = 0 if worker.work(job) else ENVIRONMENT
+        code = 0 if work(job) else ENVIRONMENT
     except BaseException:
         traceback.print_exc()
     finally:
@@ -84,4 +87,4 @@ def say(**what: object) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -32,8 +32,10 @@ from lastmile.cli.reload import reload
 from lastmile.cli.rescued import rescued
 from lastmile.cli.restore import restore
 from lastmile.cli.sample import sample
+from lastmile.cli.schema import schema
 from lastmile.cli.source import source
 from lastmile.cli.status import status
+from lastmile.cli.stream import stream
 from lastmile.cli.unrouted import unrouted
 from lastmile.cli.up import up
 from lastmile.cli.users import users
@@ -64,6 +66,8 @@ app.add_typer(exports, name="exports")
 app.add_typer(features, name="features")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(rescued, name="rescued")
+app.add_typer(schema, name="schema")
+app.add_typer(stream, name="stream")
 app.add_typer(source, name="source")
 app.add_typer(unrouted, name="unrouted")
 app.add_typer(users, name="users")

@@ -1,4 +1,5 @@
-"""Where the platform answers on this machine: the ports of the web UI, the API and the watcher, given or found free."""
+"""Where the platform answers on this machine: the ports of the web UI, the API, the watcher and the Kafka broker, as
+given or found free."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ class Ports:
     ui: int
     api: int
     watch: int
+    kafka: int | None = None
 
 
 def choose(given: int | None, default: int, option: str, used: Container[int] = ()) -> int:

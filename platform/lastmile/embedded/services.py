@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lastmile.embedded import kafka
 from lastmile.embedded.database import given_url
 from lastmile.embedded.ports import Ports
 from lastmile.embedded.processes import free_port
@@ -67,6 +68,7 @@ def surroundings(settings: Settings, database_url: str) -> dict[str, str]:
         "LASTMILE_ASSETS": settings.assets,
         "LASTMILE_DAGSTER_URL": dagster_url(database_url),
         **libpq_environment(database_url),
+        **kafka.variables(settings),
     }
 
 
@@ -110,6 +112,7 @@ class Service:
     """How to start one of the processes; it is up once its `port` answers, or at once where it has none.
 
     What an `outlived` one has started goes on after its death. One that `is_forked` needs the libraries of Dagster.
+    Without one that is not `is_vital` the platform goes on: it is started again however often it dies.
     """
 
     name: str
@@ -118,11 +121,13 @@ class Service:
     port: int | None = None
     outlived: bool = False
     is_forked: bool = False
+    is_vital: bool = True
 
 
-def services(settings: Settings, ports: Ports | None) -> list[Service]:
+def services(settings: Settings, ports: Ports | None, streams: Sequence[str] = ()) -> list[Service]:
     """Code server, daemon, the archiver of the database's log where there are backups of the embedded one, and, with
-    `ports`, the webserver, the API and the watcher.
+    `ports`, the webserver, the API, the watcher, the Kafka broker where it has a port, and a
+    consumer for each of the `streams`.
 
     Daemon and webserver wait for the code server, whose port stays the same when it is started again. The webserver's
     reload button needs a code server that can be reloaded, which costs a second process; without the UI the plain kind
@@ -139,6 +144,9 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
     ]
     if load(BackupSettings).url and not given_url(settings):
         found.append(Service("archiver", "lastmile.operations.backup.archiving", []))
+    if ports is not None and ports.kafka is not None:
+        broker = [str(ports.kafka), str(settings.kafka_folder)]
+        found.append(Service("kafka-broker", "lastmile.embedded.broker", broker, ports.kafka, is_vital=False))
     followed = load(SourceSettings).followed
     found += [Service(f"changes-{name}", "lastmile.sources.changes", [name]) for name in followed]
     if ports is not None:
@@ -146,6 +154,7 @@ def services(settings: Settings, ports: Ports | None) -> list[Service]:
         found.append(Service("webserver", "lastmile.serving.web_ui", webserver, ports.ui, is_forked=True))
         found.append(Service("api", "lastmile.serving", [str(ports.api)], ports.api))
         found.append(Service("watcher", "lastmile.operations.watching", _watched(ports, port), ports.watch))
+    found += [Service(f"stream-{name}", "lastmile.streaming.consumer", [name], is_vital=False) for name in streams]
     return found
 
 

@@ -3,20 +3,21 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lastmile.embedded import kafka
 from lastmile.embedded.database_ready import make_ready
 from lastmile.embedded.dbt_ahead import parsed_ahead
 from lastmile.embedded.fork_server import fork_server
 from lastmile.embedded.home_lock import exclusive
 from lastmile.embedded.ports import Ports
 from lastmile.embedded.processes import stop_recorded
-from lastmile.embedded.services import environment, prepare_dagster_home, services
+from lastmile.embedded.services import Service, environment, prepare_dagster_home, services
 from lastmile.embedded.supervisor import Database, Say, Supervisor
 from lastmile.embedded.unfinished import expect_whole
 from lastmile.errors import UserError
@@ -118,11 +119,12 @@ def session(
     ports: Ports | None,
     before_start: Any = lambda settings, store: None,
     say: Say = print,
+    streams: Sequence[str] = (),
 ) -> Iterator[Session]:
     """Bring the platform up, and down at the end however it ends.
 
     `before_start(settings, store)` runs while the platform comes up, and before anything looks for drops; `say` gets a
-    line for everything that had to be started again.
+    line for everything that had to be started again. The `streams` are read.
     """
     from lastmile.embedded.database import database
     from lastmile.store import open_store
@@ -133,6 +135,7 @@ def session(
         stop_recorded(left_over)
         store = open_store(settings)
         with fork_server(settings) as forks, parsed_ahead(settings), database(settings) as url:
+            kafka.note(settings, ports.kafka if ports else None)
             variables = {**environment(settings, url), **forks}
             os.environ.update(variables)
             server = Database(settings, url, say)
@@ -147,7 +150,9 @@ def session(
                 return now
 
             try:
-                _start(settings, ports, supervisor, url, variables, lambda: before_start(settings, store))
+                prepare_dagster_home(settings)
+                started = services(settings, ports, streams)
+                _start(settings, started, supervisor, url, variables, lambda: before_start(settings, store))
                 yield Session(settings, store, url, keep_up, began)
             finally:
                 supervisor.stop()
@@ -155,7 +160,7 @@ def session(
 
 def _start(
     settings: Settings,
-    ports: Ports | None,
+    started: Sequence[Service],
     supervisor: Supervisor,
     url: str,
     variables: Mapping[str, str],
@@ -167,8 +172,7 @@ def _start(
 
     write_profile(url)
     link_macros(Project.current().dbt_project)
-    prepare_dagster_home(settings)
-    code_server, daemon, *pages = started = services(settings, ports)
+    code_server, daemon, *pages = started
     note(settings.home, {service.name: service.port for service in started if service.port})
     with ThreadPoolExecutor(1) as pool:
         ready = pool.submit(before_daemon)

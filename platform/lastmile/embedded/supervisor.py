@@ -20,6 +20,8 @@ from lastmile.telemetry.log_files import cut
 #: What lived shorter died quickly; so many quick deaths in a row are no accident.
 QUICK_SECONDS = 60.0
 MOST_QUICK_DEATHS = 5
+#: Between two starts of what may die as often as it does.
+LONGEST_WAIT_SECONDS = 60.0
 #: Wait before starting again after the second quick death in a row, then twice as long each time.
 FIRST_WAIT_SECONDS = 1.0
 
@@ -32,14 +34,17 @@ class Deaths:
 
     name: str
     log: Path
+    is_vital: bool = True
     quick: int = 0
 
     def note(self, lived: float) -> float:
         """Count a death after so many seconds of life; the seconds to wait before starting it again.
 
-        Raises UserError where it died quickly too often.
+        Raises UserError where it died quickly too often, and nothing goes on without it.
         """
         self.quick = self.quick + 1 if lived < QUICK_SECONDS else 1
+        if not self.is_vital:
+            return min(FIRST_WAIT_SECONDS * 2.0 ** min(self.quick - 1, 10), LONGEST_WAIT_SECONDS)
         if self.quick > MOST_QUICK_DEATHS:
             raise UserError(
                 f"the {self.name} has ended {self.quick} times in a row, each time within {QUICK_SECONDS:.0f} s;"
@@ -76,7 +81,7 @@ class Supervisor:
         """Start them, all at once: one that needs another waits for it."""
         for service in services:
             log = self._logs / f"{service.name}.log"
-            self._kept.append(Kept(service, self._launch(service), Deaths(service.name, log)))
+            self._kept.append(Kept(service, self._launch(service), Deaths(service.name, log, service.is_vital)))
             self._remember()
 
     def wait_until_up(self) -> None:

@@ -29,6 +29,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "ingest": ("ingest.records", "ingest.files", "ingest.uploads", "ingest.forms", "ingest.jobs"),
     "process": ("process.runs", "process.run_events", "process.alerts"),
     "data": ("data.data", "data.sql", "data.series", "data.documents"),
+    "registry": ("registry.compatibility", "registry.subjects"),
     "models": ("models.models", "models.experiments"),
     "catalogue": (
         "catalogue.catalogue",

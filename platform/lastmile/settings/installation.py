@@ -82,3 +82,7 @@ class Settings:
     @cached_property
     def dagster_home(self) -> Path:
         return self.home / "dagster"
+
+    @cached_property
+    def kafka_folder(self) -> Path:
+        return self.home / "kafka"

@@ -6,7 +6,7 @@ whole row is left to the plan, which knows every form a value can have and every
 plain row has the very values the plan would have found in it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import polars as pl
 
@@ -26,24 +26,40 @@ _BLANKS = (("\x85", "\xa1"), ("\u1680", "\u1681"), ("\u2000", "\u2060"), ("\u300
 
 
 class FastPath:
-    """Finds them in drops with one header. `found` gives the header of each column that the drop has."""
+    """Finds them in drops with one header. `found` gives the header of each column that the drop has.
 
-    def __init__(self, contract: Contract, found: Mapping[str, str], numbers: NumberFormat) -> None:
+    The cells of columns in `typed` are no texts but values, of types that are cast to the columns' own without loss.
+    """
+
+    def __init__(
+        self, contract: Contract, found: Mapping[str, str], numbers: NumberFormat, typed: Collection[str] = ()
+    ) -> None:
         types = contract.types()
         self._contract = contract
+        self._typed = frozenset(typed)
         self._texts = [name for name in found if contract.kinds[name].is_text]
         self._others = [name for name in found if not contract.kinds[name].is_text]
         self._cells = [_text(name, contract).alias(cell_name(name)) for name in self._texts]
+        values = {
+            name: pl.col(raw_name(name)).cast(types[name], strict=False)
+            if name in self._typed
+            else _value(name, contract, numbers)
+            for name in self._others
+        }
+        missing = {
+            name: pl.col(raw_name(name)).is_null() if name in self._typed else _is_missing(name, contract)
+            for name in found
+        }
         self._values = [
-            *(_with_default(name, contract, pl.col(cell_name(name))).alias(name) for name in self._texts),
-            *(_with_default(name, contract, _value(name, contract, numbers)).alias(name) for name in self._others),
+            *(_with_default(name, contract, pl.col(cell_name(name)), missing).alias(name) for name in self._texts),
+            *(_with_default(name, contract, value, missing).alias(name) for name, value in values.items()),
             *(
                 pl.lit(contract.columns[name].default, dtype).alias(name)
                 for name, dtype in types.items()
                 if name not in found
             ),
         ]
-        derived = derived_values(contract, (), {name: _is_missing(name, contract) for name in found})
+        derived = derived_values(contract, (), missing)
         self._derived = [value.alias(name) for name, value in derived.items()]
         self._rules = list(rules_of(contract, found, lambda name: check_rules(contract, name)))
 
@@ -83,7 +99,9 @@ class FastPath:
         if codes is not None:  # written unlike the missing code
             yield value.is_in(codes.implode())
         if values.null_count() and self._contract.columns[column].nullable:
-            yield value.is_null() & ~pl.col(raw_name(column)).is_in(self._contract.missing(column))
+            raw = pl.col(raw_name(column))
+            is_known = raw.is_null() if column in self._typed else raw.is_in(self._contract.missing(column))
+            yield value.is_null() & ~is_known
         elif values.null_count():
             yield value.is_null()
 
@@ -98,12 +116,12 @@ def _is_missing(column: str, contract: Contract) -> pl.Expr:
     return raw.is_null() | raw.is_in(contract.missing(column))
 
 
-def _with_default(column: str, contract: Contract, value: pl.Expr) -> pl.Expr:
+def _with_default(column: str, contract: Contract, value: pl.Expr, missing: Mapping[str, pl.Expr]) -> pl.Expr:
     default = contract.columns[column].default
     if default is None:
         return value
     of_type = pl.lit(default, contract.types()[column])
-    return pl.when(_is_missing(column, contract)).then(of_type).otherwise(value)
+    return pl.when(missing[column]).then(of_type).otherwise(value)
 
 
 def _value(column: str, contract: Contract, numbers: NumberFormat) -> pl.Expr:

@@ -99,11 +99,12 @@ def _batches(
             long += sum(int(column[column > LONG].sum()) for column in columns)
             check_unpacked(long, path.stat().st_size, "parquet", limits)
             for batch in bounded(whole, sizes, first, limits):
-                yield _batch(batch, header, kinds, first)
+                yield raw_batch(batch, header, kinds, first)
                 first += batch.num_rows
 
 
-def _batch(batch: Any, header: Sequence[str], kinds: Mapping[str, Kind], first: int) -> RawBatch:
+def raw_batch(batch: Any, header: Sequence[str], kinds: Mapping[str, Kind], first: int) -> RawBatch:
+    """The rows of an Arrow record batch as texts, the first of them on line `first`."""
     plain = plain_texts(header, batch.columns)
     found = [
         (plain[name], []) if name in plain else texts(name, column, kinds.get(name), first)

@@ -22,10 +22,11 @@ CREATE TABLE streams.positions (
     committed_at timestamptz,
     events       bigint      NOT NULL DEFAULT 0,
     late         bigint      NOT NULL DEFAULT 0,
+    duplicate    bigint      NOT NULL DEFAULT 0,
     quarantined  bigint      NOT NULL DEFAULT 0,
     PRIMARY KEY (stream, topic, partition)
 );
-COMMENT ON TABLE streams.positions IS 'one row for each partition of a stream; committed with what was made of its events';
+COMMENT ON TABLE streams.positions IS 'one row for each partition; committed with what was made of its events';
 COMMENT ON COLUMN streams.positions.generation IS 'raised with each assignment: a commit of an earlier one is refused';
 COMMENT ON COLUMN streams.positions.committed IS 'the next offset of which nothing is in the windows';
 COMMENT ON COLUMN streams.positions.landed IS 'the next offset that is in no drop';
@@ -33,6 +34,16 @@ COMMENT ON COLUMN streams.positions.end_offset IS 'behind the last message of th
 COMMENT ON COLUMN streams.positions.event_time IS 'the latest time of an event';
 COMMENT ON COLUMN streams.positions.read_at IS 'when it last had messages, read or to be read';
 COMMENT ON COLUMN streams.positions.late IS 'events older than the watermark, in quarantine or in their window';
+
+CREATE TABLE streams.keys (
+    stream     text        NOT NULL,
+    key        uuid        NOT NULL,
+    event_time timestamptz NOT NULL,
+    PRIMARY KEY (key, stream)
+);
+CREATE INDEX keys_by_time ON streams.keys USING brin (event_time);
+COMMENT ON TABLE streams.keys IS 'keys of events that may come again: those newer than the watermark';
+COMMENT ON COLUMN streams.keys.key IS 'MD5 of the key';
 
 CREATE TABLE streams.watermarks (
     stream      text        PRIMARY KEY,

@@ -1,0 +1,190 @@
+"""`lastmile stream`: which streams there are, reading one, how they stand, what of them is in quarantine."""
+
+import json
+import os
+import signal
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from lastmile.cli.connection import opened
+from lastmile.cli.options import AsJson
+from lastmile.settings import Settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lastmile.streaming.status import StreamStatus
+
+stream = typer.Typer(help="Streams: events of Kafka topics, as windows and as drops.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The stream's name.")]
+
+
+@stream.command("list")
+def overview(as_json: AsJson = False) -> None:
+    """Show the streams that are declared: topic, dataset, windows, what becomes of late events.
+
+    Example: lastmile stream list
+    """
+    from lastmile.contracts.loading import load_contracts
+    from lastmile.streaming.declarations.loading import load_streams
+
+    settings = Settings.from_environment()
+    declared = load_streams(settings.assets, load_contracts(settings.assets))
+    if as_json:
+        names = ("name", "topic", "contract", "event_time", "format", "late", "lands", "owner", "description")
+        rows = [
+            {name: getattr(one, name) for name in names} | {"windows": [window.name for window in one.windows]}
+            for one in declared.values()
+        ]
+        print(json.dumps(rows, default=str))
+        return
+    table = Table("stream", "topic", "dataset", "windows", "late events", "drops", "owner", box=None)
+    for one in declared.values():
+        late = f"{one.late} after {one.lateness}"
+        windows = ", ".join(window.name for window in one.windows)
+        table.add_row(one.name, one.topic, one.contract, windows, late, "yes" if one.lands else "no", one.owner)
+    console = Console()
+    console.print(table if declared else "no streams are declared")
+    for broken in declared.broken:
+        console.print(str(broken), markup=False, highlight=False, soft_wrap=True)
+
+
+@stream.command()
+def run(
+    name: Name,
+    until_caught_up: Annotated[
+        bool, typer.Option("--until-caught-up", help="End when all there is was committed and landed.")
+    ] = False,
+) -> None:
+    """Read a stream here, next to the processes that do already, until Ctrl-C.
+
+    Example: lastmile stream run page_views --until-caught-up
+    """
+    from lastmile.embedded import kafka
+    from lastmile.embedded.database import database
+    from lastmile.settings.group import load
+    from lastmile.settings.kafka import KafkaSettings
+    from lastmile.streaming.start import running
+    from lastmile.warehouse.migrate import migrate
+
+    settings = Settings.from_environment()
+    with database(settings) as url:
+        migrate(url)
+        broker = load(KafkaSettings, {**os.environ, **kafka.variables(settings)}).client()
+        reading = running(settings, name, until_caught_up, url, broker)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: reading.stop())
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, transient=True, console=Console(stderr=True)) as progress:
+            task = progress.add_task("joining the group", total=None)
+            reading.run(lambda events: progress.update(task, description=f"{events:,} events committed"))
+    print(f"{name}: {reading.events:,} events committed")
+
+
+@stream.command()
+def status(
+    name: Annotated[str | None, typer.Argument(help="Only this stream, partition by partition.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how streams stand: lag, watermark, late and left-out events, processes.
+
+    Example: lastmile stream status
+    """
+    from lastmile.streaming.status import partitions, statuses
+
+    with opened(Settings.from_environment()) as (connection, _):
+        found = statuses(connection, name)
+        parts = partitions(connection, name) if name else []
+    if as_json:
+        rows = [asdict(one) | {"late_share": one.late_share} for one in found]
+        print(json.dumps({"streams": rows, "partitions": parts}, default=str))
+        return
+    console = Console()
+    console.print(_standing(found) if found else "no stream was read yet: see `lastmile stream list`")
+    if parts:
+        console.print(_by_partition(parts))
+    for one in found:
+        if one.problem:
+            console.print(f"{one.stream}: {one.problem}", markup=False, highlight=False, soft_wrap=True)
+        if one.gone:
+            console.print(f"{one.stream}: {one.gone:,} messages were deleted by the broker before they were read")
+
+
+@stream.command()
+def quarantine(
+    name: Annotated[str | None, typer.Argument(help="Only of this stream.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Only what broke this rule, such as late or message.")] = None,
+    rows: Annotated[int, typer.Option("--rows", help="So many of the newest, with their bytes.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Show messages and events that were left out, and why.
+
+    Example: lastmile stream quarantine page_views --rule late --rows 5
+    """
+    from lastmile.quarantine.messages import Messages, counts, newest
+
+    selection = Messages(name, rule)
+    with opened(Settings.from_environment()) as (connection, _):
+        found = counts(connection, selection)
+        shown = newest(connection, selection, rows) if rows else []
+    if as_json:
+        print(json.dumps({"rules": found, "messages": list(map(_printable, shown))}, default=str))
+        return
+    console = Console()
+    table = Table("stream", "rule", "messages", "newest", "such as", box=None)
+    for one in found:
+        at = f"{one['newest']:%Y-%m-%d %H:%M:%S}"
+        table.add_row(one["stream"], one["rule"], f"{one['messages']:,}", at, one["example"])
+    console.print(table if found else "no message is in quarantine")
+    for one in map(_printable, shown):
+        console.print(json.dumps(one, default=str), markup=False, highlight=False, soft_wrap=True)
+
+
+def _standing(found: "list[StreamStatus]") -> Table:
+    table = Table(
+        "stream", "lag", "watermark", "events", "late", "duplicate", "quarantined", "processes", "committed", box=None
+    )
+    for one in found:
+        table.add_row(
+            one.stream,
+            "?" if one.lag is None else f"{one.lag:,}",
+            _moment(one.watermark),
+            f"{one.events:,}",
+            f"{one.late:,} ({one.late_share:.1%})",
+            f"{one.duplicate:,}",
+            f"{one.quarantined:,}",
+            str(one.consumers),
+            _moment(one.committed_at),
+        )
+    return table
+
+
+def _by_partition(parts: list[dict[str, Any]]) -> Table:
+    table = Table("partition", "committed", "landed", "end", "lag", "newest event", "read by", box=None)
+    for one in parts:
+        numbers = [
+            str(one[name]) if one[name] is not None else "" for name in ("committed", "landed", "end_offset", "lag")
+        ]
+        table.add_row(str(one["partition"]), *numbers, _moment(one["event_time"]), one["consumer"])
+    return table
+
+
+def _moment(at: "datetime | None") -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
+
+
+def _printable(row: dict[str, Any]) -> dict[str, Any]:
+    """Bytes as text as far as they are, a lateness in seconds."""
+    found = dict(row)
+    for name, value in row.items():
+        if isinstance(value, bytes):
+            found[name] = value.decode("utf-8", "backslashreplace")
+        elif isinstance(value, timedelta):
+            found[name] = value.total_seconds()
+    return found

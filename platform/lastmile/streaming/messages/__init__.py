@@ -1,0 +1,1 @@
+"""Bytes of messages to events as frames, in the formats that topics come in."""

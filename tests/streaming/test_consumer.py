@@ -1,0 +1,132 @@
+"""Events of a topic become rows of windows, exactly once; what does not fit is left out and kept."""
+
+import threading
+import time
+from datetime import timedelta
+
+import polars as pl
+import psycopg
+from declaring import changed
+from streamed import START, Shop, expected, sale
+
+from lastmile.streaming import Tumbling
+from lastmile.streaming.status import statuses
+
+
+def without_final(rows: list[dict]) -> list[dict]:
+    return [{name: value for name, value in row.items() if name != "is_final"} for row in rows]
+
+
+def test_events_are_counted_in_the_windows_they_belong_to(shops: Shop) -> None:
+    events = [sale(number, number) for number in range(2_000)]
+    for partition in range(4):
+        shops.send(*events[partition::4], partition=partition)
+    assert shops.read() == 2_000
+    assert without_final(shops.windows()) == expected(events)
+
+
+def test_a_second_process_goes_on_where_the_first_one_ended(shop: Shop) -> None:
+    shop.send(*(sale(number, number) for number in range(100)))
+    assert shop.read() == 100
+    assert shop.read() == 0
+    shop.send(*(sale(number, number) for number in range(100, 150)))
+    assert shop.read() == 50
+    assert without_final(shop.windows()) == expected([sale(number, number) for number in range(150)])
+
+
+def test_windows_are_final_once_the_slowest_partition_has_passed_them(shops: Shop) -> None:
+    for partition, seconds in enumerate((600, 600, 600, 200)):
+        shops.send(sale(1, 0), sale(3, seconds), partition=partition)
+    shops.read()
+    final = {row["window_start"]: row["is_final"] for row in shops.windows()}
+    assert final == {
+        START: True,
+        START + timedelta(seconds=180): False,
+        START + timedelta(seconds=600): False,
+    }
+    (found,) = statuses(psycopg.connect(shops.database_url))
+    assert found.watermark == START + timedelta(seconds=200) - shops.stream.lateness
+
+
+def test_an_idle_partition_does_not_hold_the_watermark(shops: Shop) -> None:
+    for partition, seconds in enumerate((600, 600, 600, 0)):
+        shops.send(sale(1, seconds), partition=partition)
+    running = shops.running(until_caught_up=False, idle_after=timedelta(seconds=1.5))
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not any(row["is_final"] for row in _windows(shops)):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    finally:
+        running.stop()
+        thread.join()
+    assert [row["is_final"] for row in shops.windows()] == [True, False]
+
+
+def test_what_is_no_event_goes_to_quarantine_and_the_stream_goes_on(shop: Shop) -> None:
+    bad = [b"\xff\xfe", b"{", b"[]", None, b"", sale(1, cents=-1), sale(2, shop="east"), b"x" * 900_000]
+    shop.send(sale(0), *bad, sale(9))
+    assert shop.read() == 2
+    found = shop.quarantined()
+    assert [row["offset"] for row in found] == list(range(1, 9))
+    assert [row["rule"] for row in found] == ["message"] * 5 + ["at_least", "allowed", "message"]
+    assert all((row["topic"], row["partition"], row["stream"]) == (shop.topic, 0, "sales") for row in found)
+    assert bytes(found[0]["raw"]) == b"\xff\xfe"
+    assert found[3]["raw"] is None
+    assert found[7]["bytes"] == 900_000
+    assert "at least 0" in found[5]["reasons"][0]["message"] or found[5]["reasons"][0]["column"] == "cents"
+
+
+def test_an_event_older_than_the_lateness_goes_to_quarantine_with_it(shop: Shop) -> None:
+    shop.send(sale(1, 0), sale(3, 100), sale(5, 40), sale(7, 39))
+    assert shop.read() == 3
+    (late,) = shop.quarantined()
+    assert (late["rule"], late["offset"], late["lateness"]) == ("late", 3, timedelta(seconds=1))
+    assert b'"sale":"s000007"' in bytes(late["raw"])
+
+
+def test_a_late_event_updates_its_window_where_the_stream_says_so(shop: Shop) -> None:
+    events = [sale(1, 0), sale(3, 500), sale(5, 10)]
+    shop.send(*events)
+    assert shop.read(late="update") == 3
+    assert without_final(shop.windows()) == expected(events)
+    (found,) = statuses(psycopg.connect(shop.database_url))
+    assert (found.events, found.late) == (3, 1)
+
+
+def test_a_clock_that_runs_ahead_does_not_make_other_events_late(shop: Shop) -> None:
+    ahead = sale(1) | {"at": "2099-01-01T00:00:00Z"}
+    shop.send(sale(0), ahead, sale(2, 1))
+    assert shop.read() == 2
+    assert [(row["rule"], row["offset"]) for row in shop.quarantined()] == [("ahead", 1)]
+
+
+def test_steps_filter_and_add_columns(shop: Shop) -> None:
+    dear = Tumbling(name="dear", every=timedelta(hours=1), keys=("is_round",), values={"euros": pl.col("euros").sum()})
+    steps = (pl.col("cents") >= 500, {"euros": pl.col("cents") // 100, "is_round": pl.col("cents") % 100 == 0})
+    shop.send(*(sale(number, cents=cents) for number, cents in enumerate((100, 500, 650, 700))))
+    shop.read(windows=(dear,), steps=steps)
+    found = shop.rows("SELECT is_round, euros FROM windows.dear ORDER BY 1")
+    assert found == [{"is_round": False, "euros": 6}, {"is_round": True, "euros": 12}]
+
+
+def test_a_key_of_the_contract_counts_once(shops: Shop) -> None:
+    shops.contract = changed(shops.contract, key=("sale",))
+    events = [sale(number, number) for number in range(100)]
+    shops.send(*events, *events[:30], partition=0)
+    shops.send(*events[50:], partition=1)
+    assert shops.read(lateness=timedelta(hours=1)) == 100
+    assert without_final(shops.windows()) == expected(events)
+    shops.send(*events[90:], partition=2)
+    assert shops.read(lateness=timedelta(hours=1)) == 0
+    (found,) = statuses(psycopg.connect(shops.database_url))
+    assert (found.events, found.duplicate) == (100, 90)
+
+
+def _windows(shop: Shop) -> list[dict]:
+    try:
+        return shop.windows()
+    except psycopg.errors.UndefinedTable:
+        return []
