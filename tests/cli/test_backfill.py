@@ -7,7 +7,7 @@ from lastmile.contracts import load_contracts
 from lastmile.errors import UserError
 from lastmile.operations.backfill import partition_ranges as ranges
 
-YEARS = ("2015", "2016", "2017")
+YEARS = ["2015", "2016", "2017"]
 
 
 @pytest.fixture(scope="module")
@@ -16,11 +16,18 @@ def contracts():
 
 
 def test_without_a_dataset_every_dataset_of_that_shape_is_meant(contracts):
-    assert ranges(contracts, None, "2015", "2017") == {YEARS: ["crop", "hhinfo", "lstk", "lstk_prod"]}
+    assert ranges(contracts, None, "2015", "2017") == [(YEARS, ["crop", "hhinfo", "lstk", "lstk_prod"])]
 
 
 def test_datasets_are_grouped_so_that_a_range_is_one_run(contracts):
-    assert ranges(contracts, ["hhinfo", "crop"], "2015", "2017") == {YEARS: ["hhinfo", "crop"]}
+    assert ranges(contracts, ["hhinfo", "crop"], "2015", "2017") == [(YEARS, ["hhinfo", "crop"])]
+
+
+def test_datasets_that_begin_on_different_days_are_backfilled_by_themselves(contracts):
+    """Dagster refuses a backfill whose assets have partitions of different kinds."""
+    days = ["2024-02-01", "2024-02-02"]
+    found = ranges(contracts, None, days[0], days[1])
+    assert found == [(days, ["comments", "posts", "users"]), (days, ["retail_lines"])]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +36,7 @@ def test_datasets_are_grouped_so_that_a_range_is_one_run(contracts):
         (["nothing"], "2015", "2017", "no dataset 'nothing'"),
         (["hhinfo"], "2017", "2015", "'2017' comes after '2015'"),
         (["hhinfo"], "2015-01", "2017", "'2015-01' is not a year"),
-        (None, "2015-01", "2015-02", "is not a year"),
+        (None, "2015-01", "2015-02", "is not a (day|year)"),
     ],
 )
 def test_a_mistake_is_reported(contracts, wanted, first, last, said):

@@ -91,6 +91,13 @@ def test_a_cursor_of_pages_that_goes_back_is_found_out(trying):
         trying.fetch(pages=NextCursor(path="next", parameter="after"), records="rows")
 
 
+def test_a_page_that_comes_again_and_again_behind_ever_new_cursors_is_found_out(trying):
+    number = iter(range(1000))
+    trying.api.routes["/visits"] = lambda _: Reply({"rows": RECORDS, "next": f"token{next(number)}"})
+    with pytest.raises(UserError, match="page 4 has the same records as the one before"):
+        trying.fetch(pages=NextCursor(path="next", parameter="after"), records="rows")
+
+
 def test_pages_that_are_ever_new_end_at_the_most_there_may_be(trying):
     trying.api.routes["/visits"] = lambda request: Reply([{"visit": request.params["page"]}])
     with pytest.raises(UserError, match="there are more than 20 pages"):

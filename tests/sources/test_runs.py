@@ -3,14 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from declaring import changed
 from orders import moment
 from rest_server import Reply
 
 from lastmile import ledger
+from lastmile.contracts import Partition
 from lastmile.errors import UserError
-from lastmile.sources import runs
+from lastmile.sources import fetches, runs
 from lastmile.sources.cursors import standing
-from lastmile.sources.running import alone
+from lastmile.sources.running import alone, run
 
 
 def cursor(shop):
@@ -245,6 +247,32 @@ def test_since_does_not_leave_out_what_waits(shop):
     assert shop.rows() == shop.once()
 
 
+def test_fetched_more_often_than_ingested_a_drop_is_left_to_be_ingested(shop):
+    def patiently():
+        return run(shop.connection, shop.store, shop.source(), shop.contract, is_patient=True)
+
+    shop.add(1, 2)
+    assert patiently().records == 2
+    shop.add(3)
+    waited = patiently()
+    assert (waited.state, waited.requests) == ("nothing new", 0)
+    assert "is not ingested yet" in waited.events[0]
+    shop.ingest()
+    assert patiently().records == 1
+    shop.add(4)
+    shop.query("UPDATE sources.fetches SET begun_at = begun_at - interval '2 hours' RETURNING 1")
+    assert patiently().records == 2
+    shop.ingest()
+    assert shop.rows() == shop.once()
+
+
+def test_what_is_held_back_is_fetched_again_at_once(shop):
+    shop.add(1, 2, amount=-1)
+    shop.fetch()
+    assert shop.ingest() == ["quarantined"]
+    assert run(shop.connection, shop.store, shop.source(), shop.contract, is_patient=True).records == 2
+
+
 def test_since_is_for_sources_with_a_cursor(shop):
     with pytest.raises(UserError, match="fetches everything each time"):
         shop.fetch(since="2026-01-01", incremental=None)
@@ -271,6 +299,13 @@ def test_an_endless_server_changes_nothing(shop):
     shop.ingest()
     assert shop.rows() == {"o0": 1, "o1": 1}
     assert cursor(shop) == moment(2)
+
+
+def test_a_dataset_whose_partitions_begin_tomorrow_has_nowhere_to_land(shop):
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    shop.contract = changed(shop.contract, partition=Partition("day", start=tomorrow))
+    with pytest.raises(UserError, match="let its partitions start earlier"):
+        shop.fetch()
 
 
 def test_two_runs_of_a_source_do_not_meet(shop, database_url):
@@ -305,3 +340,27 @@ def test_a_schema_without_a_required_column_quarantines_the_drop_and_holds_the_c
     shop.fetch()
     assert shop.ingest() == ["quarantined"]
     assert cursor(shop) == moment(1)
+
+
+def test_a_store_that_was_restored_elsewhere_goes_on_where_it_was(shop):
+    shop.add(1, 2)
+    shop.fetch()
+    shop.ingest()
+    shop.connection.execute("UPDATE sources.fetches SET store = 'before'")
+    assert cursor(shop) is None
+    fetches.relocate(shop.connection, "before", shop.store.url)
+    assert shop.fetch().state == "nothing new"
+
+
+def test_a_long_history_is_looked_through_some_at_a_time(shop, monkeypatch):
+    monkeypatch.setattr(fetches, "_AT_ONCE", 2)
+    for minute in range(0, 100, 20):
+        shop.add(minute)
+        shop.fetch()
+        shop.ingest()
+    shop.heeds = False
+    shop.add(3)
+    assert shop.fetch().records == 1
+    assert cursor(shop) == moment(80)
+    shop.ingest()
+    assert shop.rows() == shop.once()

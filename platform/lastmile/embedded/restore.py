@@ -27,6 +27,7 @@ from lastmile.operations.backup.agreement import Agreement, agreement
 from lastmile.operations.backup.catalogue import Backup, backups, chain
 from lastmile.operations.backup.repository import Progress, Repository, silent
 from lastmile.settings import Settings
+from lastmile.sources import fetches
 from lastmile.store import Store, open_store
 from lastmile.store.landing import LANDING, printable
 from lastmile.warehouse.connections import connect
@@ -171,6 +172,7 @@ def _put_objects(
     with connect(url) as connection:
         relocate(connection, before, store.url, moved)
         submissions.relocate(connection, before, store.url, moved)
+        fetches.relocate(connection, before, store.url)
     return len(moved)
 
 

@@ -5,12 +5,12 @@ from typing import Literal
 
 from psycopg import Connection
 
-#: `waiting` also stands for what is quarantined or failed and not decided, and for what the ledger has not seen.
-Fate = Literal["loaded", "discarded", "waiting"]
+#: `waiting` also stands for what the ledger has not seen; `held` is what was quarantined whole, or failed.
+Fate = Literal["loaded", "discarded", "held", "waiting"]
 
 
 def fates(connection: Connection, store: str, dataset: str, objects: Sequence[tuple[str, str]]) -> list[Fate]:
-    """Of each key and SHA-256 whether its rows are in force, were discarded by decision, or may still come.
+    """Of each key and SHA-256 whether its rows are in force, were discarded by decision, are held back, or will come.
 
     Rows are in force where the same bytes are loaded under another key: a drop like another one is not loaded twice. A
     drop that was refused before it was hashed has no SHA-256, and is known by its key.
@@ -29,6 +29,11 @@ def fates(connection: Connection, store: str, dataset: str, objects: Sequence[tu
                 WHERE d.store = %(store)s AND d.key = wanted.key AND discarded_at IS NOT NULL
                   AND coalesce(d.sha256, wanted.sha256) = wanted.sha256
             ) THEN 'discarded'
+            WHEN EXISTS (
+                SELECT FROM ledger.drops d
+                WHERE d.store = %(store)s AND d.key = wanted.key AND state IN ('quarantined', 'failed')
+                  AND coalesce(d.sha256, wanted.sha256) = wanted.sha256
+            ) THEN 'held'
             ELSE 'waiting'
         END
         FROM unnest(%(keys)s::text[], %(hashes)s::text[]) WITH ORDINALITY AS wanted (key, sha256, place) ORDER BY place

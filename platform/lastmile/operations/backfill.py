@@ -10,8 +10,9 @@ from lastmile.errors import UserError
 
 def partition_ranges(
     contracts: Mapping[str, Contract], datasets: Sequence[str] | None, first: str, last: str
-) -> dict[tuple[str, ...], list[str]]:
-    """Partitions from `first` to `last`, each tuple with the datasets that have exactly these.
+) -> list[tuple[list[str], list[str]]]:
+    """Partitions from `first` to `last`, and the datasets that have exactly these and begin with the same: a backfill
+    of Dagster's has no others.
 
     Without `datasets`, all that have such partitions. Raises UserError where a dataset or partition does not exist.
     """
@@ -20,9 +21,10 @@ def partition_ranges(
     problems = []
     for name, contract in chosen.items():
         try:
-            ranges[tuple(contract.partition.keys(first, last))].append(name)
+            keys = contract.partition.keys(first, last)
+            ranges[contract.partition.start_key(), *keys].append(name)
         except ValueError as error:
             problems.append(f"{name}: {error}")
     if problems and (datasets or not ranges):
         raise UserError(problems[0])
-    return ranges
+    return [(keys, names) for (_, *keys), names in ranges.items()]

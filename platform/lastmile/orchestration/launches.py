@@ -49,7 +49,7 @@ def launches(assets: str, wanted: Wanted, tags: Mapping[str, str]) -> tuple[list
         found = [Range(wanted.select, wanted.first, wanted.last)]
     else:
         ranges = partition_ranges(load_contracts(assets), wanted.datasets, wanted.first, wanted.last)
-        found = [Range(rooms(names), keys[0], keys[-1]) for keys, names in ranges.items()]
+        found = [Range(rooms(names), keys[0], keys[-1]) for keys, names in ranges]
     try:
         days = span(wanted.first, wanted.last)
     except ValueError as error:

@@ -5,15 +5,13 @@ commits in which they are loaded. As long as the drop of the last fetch is not l
 whole), the next fetch begins where that one did and lands under the same key: a newer version, which replaces it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from psycopg import Connection
 
 from lastmile import ledger
 from lastmile.sources.fetches import Fetch, newest_first
-
-#: So many fetches are looked at together: mostly the newest is loaded.
-_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -24,28 +22,31 @@ class Standing:
     begin: str | None = None
     reached: str | None = None
     again: Fetch | None = None
-    #: Keys of all its fetches.
-    keys: frozenset[str] = frozenset()
+    #: Whether that one is on its way into the tables, and not held back.
+    is_coming: bool = False
 
 
 def standing(connection: Connection, store: str, source: str) -> Standing:
     """As of now. A fetch whose drop was discarded counts as never made."""
-    found = newest_first(connection, store, source)
-    keys, again = frozenset(one.key for one in found), None
-    for first in range(0, len(found), _AT_ONCE):
-        some = found[first : first + _AT_ONCE]
-        for one, fate in zip(some, _fates(connection, store, some), strict=True):
-            if fate == "loaded":
-                return Standing(again.cursor_from if again else one.cursor_to, one.cursor_to, again, keys)
-            if fate == "waiting" and again is None:
-                again = one
-    return Standing(again.cursor_from if again else None, None, again, keys)
+    again: Fetch | None = None
+    is_coming = False
+    for one, fate in _with_fates(connection, store, source):
+        if fate == "loaded":
+            return Standing(again.cursor_from if again else one.cursor_to, one.cursor_to, again, is_coming)
+        if fate != "discarded" and again is None:
+            again, is_coming = one, fate == "waiting"
+    return Standing(again.cursor_from if again else None, None, again, is_coming)
 
 
-def in_force(connection: Connection, store: str, source: str, but_for: str) -> list[Fetch]:
+def in_force(connection: Connection, store: str, source: str, but_for: str) -> Iterator[Fetch]:
     """The fetches whose rows are loaded, newest first, without those under one key."""
-    found = [one for one in newest_first(connection, store, source) if one.key != but_for]
-    return [one for one, fate in zip(found, _fates(connection, store, found), strict=True) if fate == "loaded"]
+    found = _with_fates(connection, store, source)
+    return (one for one, fate in found if fate == "loaded" and one.key != but_for)
+
+
+def _with_fates(connection: Connection, store: str, source: str) -> Iterator[tuple[Fetch, ledger.Fate]]:
+    for some in newest_first(connection, store, source):
+        yield from zip(some, _fates(connection, store, some), strict=True)
 
 
 def _fates(connection: Connection, store: str, some: list[Fetch]) -> list[ledger.Fate]:

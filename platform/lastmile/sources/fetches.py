@@ -4,12 +4,14 @@ A row without `landed_at` is an intent: whether its object came to be is found o
 then either marks it or removes it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
+_AT_ONCE = 100
 _COLUMNS = "id, source, dataset, partition, key, sha256, size, records, cursor_from, cursor_to, begun_at, landed_at"
 
 
@@ -78,15 +80,34 @@ def unresolved(connection: Connection, store: str, source: str) -> list[Fetch]:
     return _fetches(connection, store, source, "landed_at IS NULL", "id")
 
 
-def newest_first(connection: Connection, store: str, source: str) -> list[Fetch]:
-    """All that landed."""
-    return _fetches(connection, store, source, "landed_at IS NOT NULL", "id DESC")
+def newest_first(connection: Connection, store: str, source: str) -> Iterator[list[Fetch]]:
+    """All that landed, some at a time: mostly the first is the one that is looked for."""
+    before = 2**62
+    while some := _fetches(
+        connection, store, source, f"landed_at IS NOT NULL AND id < {before}", f"id DESC LIMIT {_AT_ONCE}"
+    ):
+        yield some
+        before = some[-1].id
+
+
+def used_keys(connection: Connection, store: str, source: str, start: str) -> set[str]:
+    """Those of its fetches that begin so."""
+    found = connection.execute(
+        "SELECT DISTINCT key FROM sources.fetches WHERE source = %s AND store = %s AND starts_with(key, %s)",
+        [source, store, start],
+    ).fetchall()
+    return {key for (key,) in found}
 
 
 def digests(connection: Connection, fetch: int) -> bytes:
     """Those of the records that it landed."""
     row = connection.execute("SELECT digests FROM sources.fetches WHERE id = %s", [fetch]).fetchone()
     return bytes(row[0]) if row and row[0] else b""
+
+
+def relocate(connection: Connection, store: str, to: str) -> None:
+    """As the ledger's `relocate`: a source whose store was restored elsewhere goes on there where it was."""
+    connection.execute("UPDATE sources.fetches SET store = %s WHERE store = %s", [to, store])
 
 
 def _fetches(connection: Connection, store: str, source: str, where: str, order: str) -> list[Fetch]:

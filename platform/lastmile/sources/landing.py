@@ -6,7 +6,6 @@ its rows are loaded. Killed in between, the next run of the source finds out whe
 
 import hashlib
 import re
-from collections.abc import Collection
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,9 +27,12 @@ def key_of_all(source: str, dataset: str, partition: str, suffix: str) -> str:
     return f"{LANDING}{dataset}/{partition}/{source}.{suffix}"
 
 
-def key_from(source: str, dataset: str, partition: str, suffix: str, cursor: str | None, used: Collection[str]) -> str:
-    """Of an incremental fetch: by where it begins, and none of those that are used."""
+def key_from(
+    connection: Connection, store: str, source: str, dataset: str, partition: str, suffix: str, cursor: str | None
+) -> str:
+    """Of an incremental fetch: by where it begins, and none that the source had before."""
     name = f"{LANDING}{dataset}/{partition}/{source}-from-{_name(cursor)}"
+    used = fetches.used_keys(connection, store, source, name)
     numbered = (f"{name}{'' if number == 1 else f'-{number}'}.{suffix}" for number in count(1))
     return next(key for key in numbered if key not in used)
 

@@ -6,7 +6,7 @@ goes on: what had not landed is fetched again, and what had is left to the ledge
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +29,9 @@ from lastmile.store import Store
 from lastmile.store.transfer import hash_of
 from lastmile.telemetry.spans import span
 
+#: A drop that was not ingested for so long is fetched again.
+_PATIENCE = timedelta(hours=1)
+
 
 def run(
     connection: Connection,
@@ -38,10 +41,13 @@ def run(
     run_id: str | None = None,
     since: str | None = None,
     progress: Progress = lambda requests, records, size: None,
+    is_patient: bool = False,
 ) -> Ran:
     """What was fetched. `connection` must be in autocommit; `since` begins earlier than where the last run ended.
 
-    Raises UserError where another run of it is at work, or the source cannot be had as it is declared.
+    Where it `is_patient`, it fetches nothing while what came last is on its way into the tables: fetched more often
+    than drops are ingested, each would replace the one before, and none ever be loaded. Raises UserError where another
+    run of it is at work, or the source cannot be had as it is declared.
     """
     if isinstance(source, Changes):
         from lastmile.sources.changes.running import is_followed, run_changes
@@ -55,7 +61,14 @@ def run(
         number, ran, report = runs.begin(connection, source.name, run_id), Ran(), Report(progress)
         try:
             with span("sources.run", source=source.name, dataset=source.dataset) as done:
-                _carry_out(connection, store, source, contract, run_id, since, ran, report)
+                at = _resolved(connection, store, source, report)
+                if is_patient and _is_early(at):
+                    ran.state = "nothing new"
+                    report.event(
+                        f"{at.again.key if at.again else ''} is not ingested yet: nothing is fetched until then"
+                    )
+                else:
+                    _carry_out(connection, store, source, contract, run_id, since, at, ran, report)
                 done(rows=ran.records, bytes=ran.bytes)
         except BaseException as error:
             ran.state, ran.message = "failed", str(error) or type(error).__name__
@@ -87,14 +100,12 @@ def _carry_out(
     contract: Contract,
     run_id: str | None,
     since: str | None,
+    at: Standing,
     ran: Ran,
     report: Report,
 ) -> None:
-    for sentence in resolve(connection, store, source.name):
-        report.event(sentence)
-    at = standing(connection, store.url, source.name) if source.is_incremental else Standing()
     ran.cursor_from = _begin(at, since)
-    ran.partition = at.again.partition if at.again else contract.partition.key_of(datetime.now(UTC).date())
+    ran.partition = at.again.partition if at.again else _today(contract)
     replaced = at.again.key if at.again else ""
     known = partial(landed_before, connection, store.url, source.name, replaced)
     with TemporaryDirectory(prefix="lastmile-source-") as folder:
@@ -104,8 +115,29 @@ def _carry_out(
         if source.is_incremental and not found.records:
             ran.state = "nothing new"
             return
-        ran.key = replaced or _key(source, contract, ran, at, found)
+        ran.key = replaced or _key(connection, store, source, ran, found)
         _land(connection, store, source, run_id, ran, found)
+
+
+def _resolved(connection: Connection, store: Store, source: Source, report: Report) -> Standing:
+    """Where the source is, once it is known what became of killed runs."""
+    for sentence in resolve(connection, store, source.name):
+        report.event(sentence)
+    return standing(connection, store.url, source.name) if source.is_incremental else Standing()
+
+
+def _is_early(at: Standing) -> bool:
+    return bool(at.again and at.is_coming and datetime.now(UTC) - at.again.begun_at < _PATIENCE)
+
+
+def _today(contract: Contract) -> str:
+    """The partition of what is fetched now. Raises UserError where the dataset has none yet."""
+    partition = contract.partition.key_of(datetime.now(UTC).date())
+    try:
+        contract.partition.window(partition)
+    except ValueError as error:
+        raise UserError(f"dataset {contract.name}: {error}; let its partitions start earlier") from None
+    return partition
 
 
 def _begin(at: Standing, since: str | None) -> str | None:
@@ -115,9 +147,9 @@ def _begin(at: Standing, since: str | None) -> str | None:
     return since if at.begin is None else lower(since, at.begin)
 
 
-def _key(source: Source, contract: Contract, ran: Ran, at: Standing, found: Fetched) -> str:
-    place = (source.name, contract.name, str(ran.partition), found.suffix)
-    return key_from(*place, ran.cursor_from, at.keys) if source.is_incremental else key_of_all(*place)
+def _key(connection: Connection, store: Store, source: Source, ran: Ran, found: Fetched) -> str:
+    place = (source.name, source.dataset, str(ran.partition), found.suffix)
+    return key_from(connection, store.url, *place, ran.cursor_from) if source.is_incremental else key_of_all(*place)
 
 
 def _land(connection: Connection, store: Store, source: Source, run_id: str | None, ran: Ran, found: Fetched) -> None:

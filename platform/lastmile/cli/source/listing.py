@@ -104,14 +104,14 @@ def _row(connection: "Connection", store: "Store", source: "Source", last: dict[
     reached, waits = at.reached, f"{at.again.key} is not loaded; the next run fetches it again" if at.again else None
     if source.kind == "changes":
         reached, waits = _behind(connection, source.name)
-    schedule = source.schedule
+    schedule, is_off = source.schedule, "" if source.starts_running else ", off until switched on"
     return {
         "name": source.name,
         "kind": source.kind,
         "dataset": source.dataset,
         "description": source.description,
         "owner": source.owner,
-        "schedule": f"{schedule.cron} {schedule.time_zone}" if schedule else "when it is started",
+        "schedule": f"{schedule.cron} {schedule.time_zone}{is_off}" if schedule else "when it is started",
         "at": last["started_at"] if last else None,
         "state": last["state"] if last else None,
         "records": last["records"] if last else None,

@@ -107,8 +107,8 @@ def _show_trial(name: str, dataset: str, trial: "Trial", as_json: bool) -> None:
             print(f"and {len(verdict.first[0]) - _COLUMNS} more columns")
     if verdict.rows:
         print(f"contract {dataset}: {verdict.rows - verdict.bad:,} of {verdict.rows:,} rows are good")
-    for one in verdict.broken:
-        print(f"  {one['rows']:,} rows: {one['message']}")
+    for broken in verdict.broken:
+        print(f"  {broken['rows']:,} rows: {broken['message']}")
     for what, names in verdict.change.items():
         print(f"  schema drift, {what}: {', '.join(names) if isinstance(names, list | dict) else names}")
     if verdict.problem:

@@ -50,7 +50,7 @@ def source_asset(source: Source, contract: Contract) -> dg.AssetsDefinition:
 
         with platform.connect() as connection:
             try:
-                ran = run(connection, platform.store(), source, contract, context.run.run_id)
+                ran = run(connection, platform.store(), source, contract, context.run.run_id, is_patient=True)
             except Unreachable:
                 raise
             except UserError as error:  # the same would be refused again

@@ -12,6 +12,9 @@ from lastmile.sources.fetching import Report
 from lastmile.sources.repeats import digest
 from lastmile.sources.rest.client import Answer, Client
 
+#: Pages behind a cursor may be alike, such as two of one record; so many in a row are one page again and again.
+_MOST_ALIKE = 3
+
 
 class Request(NamedTuple):
     """Where a page is; `number` is its place among the pages of the fetch, `records` came before it."""
@@ -55,11 +58,13 @@ def _first_params(source: Rest) -> dict[str, str]:
 
 def _walk(source: Rest, client: Client, first: Request) -> Iterator[tuple[Request, Answer]]:
     request: Request | None = first
-    places, before = {_place(first)}, b""
+    places, before, alike = {_place(first)}, b"", 0
+    most_alike = 1 if isinstance(source.pages, PageNumber | Offset) else _MOST_ALIKE
     while request:
         answer = client.get(request.url, request.params, request.name)
         content = digest(b"\n".join(record.line for record in answer.page.records))
-        if answer.page.records and content == before and isinstance(source.pages, PageNumber | Offset):
+        alike = alike + 1 if answer.page.records and content == before else 0
+        if alike >= most_alike:
             raise _endless(source, f"{request.name} has the same records as the one before")
         before = content
         yield request, answer
