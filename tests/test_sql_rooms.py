@@ -21,6 +21,8 @@ OWNERS = {
     "changes": "sources",
     "streams": "streaming",
     "windows": "streaming",
+    "replays": "streaming",
+    "joins": "streaming",
 }
 STATEMENT = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING|,)\s+({'|'.join(OWNERS)})\.(?!py)\w", re.IGNORECASE)
 ENGINE = PROJECT / "platform" / "lastmile"

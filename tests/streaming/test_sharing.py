@@ -10,9 +10,10 @@ import pytest
 from faults.streams.playing import Stage
 from faults.workers import Workers
 from kafka_broker import RunningBroker
-from streamed import expected, message, sale
+from streamed import START, STREAM, expected, message, sale
 
 from lastmile.store import Store
+from lastmile.streaming.consumer.positions import Move, claim, move, watermark
 
 PARTITIONS = 4
 
@@ -137,3 +138,13 @@ def test_a_consumer_waits_while_postgres_is_away(stage: Stage) -> None:
             time.sleep(0.3)
     until(lambda: committed(stage) == 120)
     assert not stage.workers.has_ended(reading)
+
+
+def test_a_partition_that_no_process_has_yet_holds_back_the_watermark(stage: Stage) -> None:
+    """One process reads two of the four partitions before another one claims the rest."""
+    with psycopg.connect(stage.database_url) as connection:
+        claimed = claim(connection, "sales", stage.topic, [0, 1], range(PARTITIONS), "first")
+        moves = [Move(one.partition, one.generation, None, 1, START) for one in claimed]
+        move(connection, "sales", stage.topic, moves)
+        found = watermark(connection, "sales", stage.topic, STREAM.lateness, STREAM.idle_after)
+    assert found is None

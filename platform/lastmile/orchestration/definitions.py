@@ -50,11 +50,15 @@ from lastmile.orchestration.scheduled.exports import export_asset, export_schedu
 from lastmile.orchestration.scheduled.sources import source_asset, source_key, source_schedule
 from lastmile.orchestration.scheduled.weekly import weekly_asset, weekly_schedule
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
+from lastmile.orchestration.streams.assets import stream_assets
+from lastmile.orchestration.streams.reporting import stream_sensor
 from lastmile.orchestration.unrouted import unrouted_definitions
 from lastmile.settings import Settings
 from lastmile.settings.all import check
 from lastmile.sources.declarations.source import Source
 from lastmile.sources.loading import load_sources
+from lastmile.streaming.dbt_sources import window_sources
+from lastmile.streaming.declarations.loading import load_streams
 
 T = TypeVar("T")
 
@@ -69,7 +73,8 @@ def definitions(assets: str) -> dg.Definitions:
     if process := process_of(sys.argv):
         telemetry.start(process)
     contracts = load_contracts(assets)
-    folder, broken = usable_project(contracts)
+    streams = load_streams(assets, contracts)
+    folder, broken = usable_project(contracts, window_sources(streams, contracts))
     warehouse: list[dg.AssetsDefinition] = []
     if folder:
         warehouse, unusable = usable_warehouse(contracts, folder)
@@ -79,11 +84,14 @@ def definitions(assets: str) -> dg.Definitions:
     sources = load_sources(assets, contracts)
     parts, misdeclared = _parts(assets, contracts, sources, models, _partitioned(warehouse))
     parts += _scheduled_parts(exports, weekly)
-    misdeclared += [*exports.broken, *(one for one in weekly.broken if one not in misdeclared)]
+    parts += _parts_of("stream", streams, lambda one: stream_assets(one, contracts))
+    misdeclared += [*exports.broken, *streams.broken, *(one for one in weekly.broken if one not in misdeclared)]
     broken += misdeclared
     base = dg.Definitions.merge(_platform(contracts, models, warehouse, folder, broken), unrouted_definitions())
     whole, unfit = assembled(base, parts)
-    whole = dg.Definitions.merge(whole, dg.Definitions(schedules=_schedules(exports, weekly, sources, unfit)))
+    reporting = [stream_sensor(streams, contracts)] if streams else []
+    schedules = _schedules(exports, weekly, sources, unfit)
+    whole = dg.Definitions.merge(whole, dg.Definitions(schedules=schedules, sensors=reporting))
     broken += unfit
     forms = load_forms(assets, contracts)
     broken += forms.broken

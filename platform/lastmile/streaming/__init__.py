@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lastmile.streaming.declarations.joins import AsOf, Within
     from lastmile.streaming.declarations.stream import Stream
     from lastmile.streaming.declarations.windows import Hopping, Session, Tumbling
 
-__all__ = ["Hopping", "Session", "Stream", "Tumbling"]
+__all__ = ["AsOf", "Hopping", "Session", "Stream", "Tumbling", "Within"]
 
 _MODULES = {
+    "declarations.joins": ("AsOf", "Within"),
     "declarations.stream": ("Stream",),
     "declarations.windows": ("Hopping", "Session", "Tumbling"),
 }

@@ -43,6 +43,17 @@ class Move:
     quarantined: int = 0
 
 
+_GROUP = """
+INSERT INTO streams.groups AS g (stream, name)
+VALUES (%(stream)s, 'lastmile.' || %(stream)s || '.' || left(gen_random_uuid()::text, 8))
+ON CONFLICT (stream) DO UPDATE SET name = g.name RETURNING name
+"""
+#: All partitions of the topic hold back the watermark, also those that another process is about to claim.
+_KNOWN = """
+INSERT INTO streams.positions (stream, topic, partition, consumer, generation)
+SELECT %(stream)s, %(topic)s, partition, '', 0 FROM unnest(%(every)s::int[]) partition ORDER BY partition
+ON CONFLICT DO NOTHING
+"""
 _CLAIM = """
 INSERT INTO streams.positions AS p (stream, topic, partition, consumer)
 SELECT %(stream)s, %(topic)s, partition, %(consumer)s FROM unnest(%(partitions)s::int[]) partition ORDER BY partition
@@ -88,10 +99,23 @@ WHERE w.watermark < excluded.watermark
 """
 
 
-def claim(connection: Connection, stream: str, topic: str, partitions: Collection[int], consumer: str) -> list[Claimed]:
-    """The partitions as they are, their generation raised: who had them before commits nothing more."""
-    values = {"stream": stream, "topic": topic, "partitions": sorted(partitions), "consumer": consumer}
-    with connection.cursor(row_factory=class_row(Claimed)) as cursor:
+def group(connection: Connection, stream: str) -> str:
+    """The consumer group of the stream, of this database alone: another installation reads all of the topic as well."""
+    row = connection.execute(_GROUP, {"stream": stream}).fetchone()
+    return str(row[0]) if row else ""
+
+
+def claim(
+    connection: Connection, stream: str, topic: str, partitions: Collection[int], every: Collection[int], consumer: str
+) -> list[Claimed]:
+    """The partitions as they are, their generation raised: who had them before commits nothing more.
+
+    `every` are all that the topic has.
+    """
+    own = {"stream": stream, "topic": topic, "consumer": consumer}
+    values = own | {"partitions": sorted(partitions), "every": sorted(every)}
+    with connection.transaction(), connection.cursor(row_factory=class_row(Claimed)) as cursor:
+        cursor.execute(_KNOWN, values)
         return cursor.execute(_CLAIM, values).fetchall()
 
 

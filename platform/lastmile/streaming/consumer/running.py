@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 from psycopg import Connection
 
@@ -29,10 +30,11 @@ from lastmile.streaming.consumer.reading import Reader
 from lastmile.streaming.consumer.row_changes import RowChangePreparation, RowChanges
 from lastmile.streaming.declarations.stream import Stream
 from lastmile.streaming.dedup import dedup_of
+from lastmile.streaming.joins.lookups import Lookups
 from lastmile.streaming.landing.gathering import WAIT_SECONDS
 from lastmile.streaming.landing.landing import Landing
 from lastmile.streaming.messages.codecs import codec_of
-from lastmile.streaming.operators import operators
+from lastmile.streaming.operators import Others, operators
 
 log = logging.getLogger(__name__)
 
@@ -56,14 +58,22 @@ class Surroundings:
 class Running:
     """Reads a stream until it is stopped, or until all there is of its partitions is committed and landed."""
 
-    def __init__(self, stream: Stream, contract: Contract, here: Surroundings, until_caught_up: bool = False) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        contract: Contract,
+        here: Surroundings,
+        until_caught_up: bool = False,
+        others: Others = MappingProxyType({}),
+    ) -> None:
         self._stream, self._here, self._until_caught_up = stream, here, until_caught_up
+        self._lookups = Lookups(stream)
         self._preparation: Preparation | RowChangePreparation
         if stream.has_row_changes:
             self._preparation = RowChangePreparation()
             self._commits = Commits(stream, (), None, RowChanges(stream, contract))
         else:
-            made, dedup = operators(stream, contract), dedup_of(stream, contract)
+            made, dedup = operators(stream, contract, others), dedup_of(stream, contract)
             self._preparation = Preparation(stream, contract, codec_of(stream, contract), made, dedup is not None)
             self._commits = Commits(stream, made, dedup)
         self._landing = Landing(stream, contract, here.store, here.landing_seconds) if stream.lands else None
@@ -76,7 +86,6 @@ class Running:
             Channel[Landable](_BETWEEN, self._dead),
         )
         self._steps: list[Persistence] = []
-        self._reader: Reader | None = None
         #: Events that this process has committed.
         self.events = 0
 
@@ -86,10 +95,7 @@ class Running:
 
     def run(self, progress: Callable[[int], None] = lambda events: None) -> None:
         """Until stopped or caught up. Raises what ended it before."""
-        group = f"lastmile.{self._stream.name}"
-        self._reader = reader = Reader(
-            self._stream, self._presence.consumer, self._here.kafka, group, self._persistence()
-        )
+        reader = Reader(self._stream, self._presence.consumer, self._here.kafka, self._persistence())
         beating = self._thread(self._beat, reader)
         working = [self._thread(step, reader) for step in (self._prepare, self._commit, self._land)]
         try:
@@ -111,9 +117,13 @@ class Running:
             raise self._failure
 
     def _prepare(self, reader: Reader) -> None:
+        steps = self._persistence()
         for batch in self._read:
             if batch.assignment is not reader.current:
                 continue
+            if self._lookups.are_due:
+                steps.run(self._lookups.refresh)
+                self._preparation.tables = self._lookups.tables
             self._preparation.watermark = self._commits.watermark
             prepared, landable = self._preparation.prepare(batch)
             self._prepared.put(prepared)
@@ -150,7 +160,7 @@ class Running:
     def _beat(self, reader: Reader) -> None:
         steps = Persistence(self._here.database_url, self._over)
         while not self._over.is_set():
-            problem = next((one.problem for one in self._steps if one.problem), None)
+            problem = reader.problem or next((one.problem for one in self._steps if one.problem), None)
             steps.run(partial(self._presence.beat, partitions=sorted(reader.current.claimed), problem=problem))
             self._over.wait(BEAT_SECONDS)
         steps.run(self._presence.leave)
