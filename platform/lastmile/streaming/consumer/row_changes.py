@@ -32,8 +32,9 @@ class RowChangePreparation:
         self._debezium = Debezium(lambda: open_registry(Settings.from_environment()))
         self._assignment: Assignment | None = None
         self._read: dict[int, Claimed] = {}
-        #: Given by the consumer, and of no use: changes are not late.
+        #: Given by the consumer, and of no use: changes are not late, and are looked up nowhere.
         self.watermark: datetime | None = None
+        self.tables: Mapping[str, pl.DataFrame] = {}
 
     def prepare(self, batch: Batch) -> tuple[Prepared, Landable | None]:
         """What of the batch is to be committed."""
