@@ -1,7 +1,7 @@
 """Batches of a stream whose messages are changes of rows, as Debezium sends them: applied to the tables of now and of
 history by the code that follows a database, in the transaction that commits their offsets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
