@@ -44,7 +44,8 @@ SETTINGS = {
     "synchronous_commit": "on",
     # Base backups and log archiving need the whole log. `minimal` lets tables filled in the transaction that makes them
     # skip it: a COPY of 250,000 rows of 25 columns took 1.45 CPU-s then and 1.55 now.
-    # `logical` lets the changes of its tables be followed.
+    # `logical` lets the changes of its tables be followed. A row inserted or updated costs what it does with `replica`,
+    # one deleted 0.25 microseconds and 25 bytes more.
     "wal_level": "logical",
     "max_wal_senders": "8",
     # Incremental backups need to know which blocks changed.

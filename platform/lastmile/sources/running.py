@@ -50,8 +50,10 @@ def run(
     run of it is at work, or the source cannot be had as it is declared.
     """
     if isinstance(source, Changes):
-        from lastmile.sources.changes.running import run_changes
+        from lastmile.sources.changes.running import is_followed, run_changes
 
+        if is_followed(connection, source):
+            return Ran("nothing new", events=[f"a process follows {source.name}"])
         return run_changes(connection, source, contract, run_id, progress)
     if since is not None and not source.is_incremental:
         raise UserError(f"source {source.name} fetches everything each time; --since is for those with a cursor")

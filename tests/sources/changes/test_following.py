@@ -7,7 +7,8 @@ from lastmile.errors import UserError
 from lastmile.sources import runs
 from lastmile.sources.changes import applying
 from lastmile.sources.changes.positions import lags
-from lastmile.sources.running import alone
+from lastmile.sources.running import alone, run
+from lastmile.store import Store
 
 
 def test_all_rows_are_read_first_and_then_what_changes(shop: Shop) -> None:
@@ -201,6 +202,13 @@ def test_of_two_processes_one_follows(shop: Shop) -> None:
     ):
         shop.follow()
     assert shop.follow().records == 10
+
+
+def test_a_run_by_the_clock_catches_up_and_leaves_it_to_a_process_that_follows(shop: Shop, store: Store) -> None:
+    assert run(shop.here, store, source(), contract()).records == 10
+    with shop.another() as other, alone(other, "stock"):
+        ran = run(shop.here, store, source(), contract())
+    assert (ran.state, ran.events) == ("nothing new", ["a process follows stock"])
 
 
 def test_how_far_it_is_behind_can_be_seen(shop: Shop) -> None:

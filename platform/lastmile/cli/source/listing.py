@@ -101,6 +101,9 @@ def _row(connection: "Connection", store: "Store", source: "Source", last: dict[
     from lastmile.sources.cursors import Standing, standing
 
     at = standing(connection, store.url, source.name) if source.is_incremental else Standing()
+    reached, waits = at.reached, f"{at.again.key} is not loaded; the next run fetches it again" if at.again else None
+    if source.kind == "changes":
+        reached, waits = _behind(connection, source.name)
     schedule, is_off = source.schedule, "" if source.starts_running else ", off until switched on"
     return {
         "name": source.name,
@@ -112,6 +115,19 @@ def _row(connection: "Connection", store: "Store", source: "Source", last: dict[
         "at": last["started_at"] if last else None,
         "state": last["state"] if last else None,
         "records": last["records"] if last else None,
-        "cursor": at.reached,
-        "waits": f"{at.again.key} is not loaded; the next run fetches it again" if at.again else None,
+        "cursor": reached,
+        "waits": waits,
     }
+
+
+def _behind(connection: "Connection", name: str) -> tuple[str | None, str | None]:
+    """Up to where changes are loaded, and what is behind that, or why it is not followed."""
+    from lastmile.sources.changes.positions import lags
+
+    lag = lags(connection).get(name)
+    if lag is None or lag.lsn is None:
+        return None, None
+    if lag.problem:
+        return lag.lsn, lag.problem
+    seen = f", as seen {lag.seen_at:%Y-%m-%d %H:%M:%S}" if lag.seen_at else ""
+    return lag.lsn, f"{decimal(lag.bytes or 0)} of the log, {lag.seconds or 0:.0f} seconds{seen}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 import polars as pl
-from psycopg import Connection, sql
+from psycopg import Connection
 
 from lastmile.contracts.contract import Contract
 from lastmile.ingestion.batch import RawBatch, Refused
@@ -150,13 +150,10 @@ def _apply(connection: Connection, target: Target, changes: Sequence[Change], sn
 def _before(connection: Connection, target: Target, changes: Sequence[Change]) -> _Images:
     """The images of all rows that the changes are about, as they are now."""
     keys = {target.key_of(row) for one in changes for row in (one.before, one.after) if row is not None}
-    found = connection.execute(
-        sql.SQL("SELECT key, image, lsn - '0/0'::pg_lsn FROM {} WHERE key = ANY(%s)").format(target.tables.images),
-        [list(keys)],
-    ).fetchall()
+    found = target.tables.images_of(connection, list(keys))
     known: dict[str, Texts | None] = dict.fromkeys(keys)
     known |= {key: image for key, image, _ in found}
-    return _Images(known, {key: int(position) for key, _, position in found})
+    return _Images(known, {key: position for key, _, position in found})
 
 
 def _version(target: Target, change: Change, images: _Images, guarded: bool) -> _Version | None:

@@ -31,6 +31,7 @@ class Lag:
     """What a source is behind its database, as of `seen_at`; None where it was never seen."""
 
     source: str
+    lsn: str | None
     bytes: int | None
     seconds: float | None
     seen_at: datetime | None
@@ -157,7 +158,7 @@ def lags(connection: Connection) -> Mapping[str, Lag]:
     """By source. Seconds count from the commit of the newest transaction that is loaded, or from when there was first
     more than is loaded, whichever is later."""
     query = f"""
-        SELECT source, greatest({_BYTES}, 0)::bigint AS bytes,
+        SELECT source, lsn::text AS lsn, greatest({_BYTES}, 0)::bigint AS bytes,
             CASE WHEN seen_at IS NULL OR lsn IS NULL THEN NULL
                 WHEN lsn >= source_lsn OR behind_since IS NULL THEN 0
                 ELSE extract(epoch FROM clock_timestamp() - greatest(committed_at, behind_since)) END::float AS seconds,

@@ -13,8 +13,10 @@ The rows as they are now are `changes.stock`, the changes `changes.stock_history
 a valid row is, and by its key which row is meant.
 """
 
+import math
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 from lastmile.operations.schedule import Schedule
 from lastmile.sources.declarations.setting import Setting
@@ -36,6 +38,9 @@ class Changes(Source):
     only_inserts: bool = False
     #: Runs, where no process follows it.
     schedule: Schedule | None = OFTEN
+    #: Rows change when they change, and as many as do: what counts is the lag.
+    stale_after: timedelta | None = None
+    usual_factor: float | None = math.inf
 
     def __post_init__(self) -> None:
         super().__post_init__()

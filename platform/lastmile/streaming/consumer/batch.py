@@ -7,6 +7,7 @@ import polars as pl
 
 from lastmile.streaming.consumer.positions import Claimed, Move
 from lastmile.streaming.messages.batch import Messages
+from lastmile.streaming.messages.debezium import Change
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,3 +39,5 @@ class Prepared:
     reduced: Sequence[pl.DataFrame]
     ends: Mapping[int, int]
     events: pl.DataFrame | None = None
+    #: Of a stream of changes of rows.
+    changes: Sequence[Change] = ()

@@ -14,6 +14,7 @@ from psycopg import Connection
 from lastmile.quarantine.messages import quarantine_messages
 from lastmile.streaming.consumer import positions
 from lastmile.streaming.consumer.batch import Prepared
+from lastmile.streaming.consumer.row_changes import RowChanges
 from lastmile.streaming.declarations.stream import Stream
 from lastmile.streaming.dedup import Dedup
 from lastmile.streaming.operators import Operator
@@ -27,8 +28,10 @@ _FORGET_SECONDS = 30.0
 class Commits:
     """Commits the batches of one stream, one after the other."""
 
-    def __init__(self, stream: Stream, operators: Sequence[Operator], dedup: Dedup | None) -> None:
-        self._stream, self._operators, self._dedup = stream, operators, dedup
+    def __init__(
+        self, stream: Stream, operators: Sequence[Operator], dedup: Dedup | None, rows: RowChanges | None = None
+    ) -> None:
+        self._stream, self._operators, self._dedup, self._rows = stream, operators, dedup, rows
         self._committed: dict[int, int] = {}
         self._see_due, self._forget_due = 0.0, time.monotonic() + _FORGET_SECONDS
         #: The watermark as of the last commit.
@@ -40,6 +43,8 @@ class Commits:
             operator.prepare(connection)
         if self._dedup:
             self._dedup.prepare(connection)
+        if self._rows:
+            self._rows.prepare(connection)
         self.watermark = positions.stored_watermark(connection, self._stream.name)
 
     def commit(self, connection: Connection, batch: Prepared) -> int:
@@ -53,6 +58,8 @@ class Commits:
             if not positions.hold(connection, name, topic, batch.moves):
                 return 0
             batch = self._reduced(connection, batch)
+            if self._rows and batch.changes:
+                batch = self._rows.apply(connection, batch)
             if batch.quarantine.height:
                 quarantine_messages(connection, name, topic, batch.quarantine)
             positions.move(connection, name, topic, batch.moves)

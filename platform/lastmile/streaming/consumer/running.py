@@ -27,6 +27,7 @@ from lastmile.streaming.consumer.positions import Fenced
 from lastmile.streaming.consumer.preparing import Landable, Preparation
 from lastmile.streaming.consumer.presence import BEAT_SECONDS, Presence
 from lastmile.streaming.consumer.reading import Reader
+from lastmile.streaming.consumer.row_changes import RowChangePreparation, RowChanges
 from lastmile.streaming.declarations.stream import Stream
 from lastmile.streaming.dedup import dedup_of
 from lastmile.streaming.joins.lookups import Lookups
@@ -66,10 +67,15 @@ class Running:
         others: Others = MappingProxyType({}),
     ) -> None:
         self._stream, self._here, self._until_caught_up = stream, here, until_caught_up
-        made, dedup = operators(stream, contract, others), dedup_of(stream, contract)
         self._lookups = Lookups(stream)
-        self._preparation = Preparation(stream, contract, codec_of(stream, contract), made, dedup is not None)
-        self._commits = Commits(stream, made, dedup)
+        self._preparation: Preparation | RowChangePreparation
+        if stream.has_row_changes:
+            self._preparation = RowChangePreparation()
+            self._commits = Commits(stream, (), None, RowChanges(stream, contract))
+        else:
+            made, dedup = operators(stream, contract, others), dedup_of(stream, contract)
+            self._preparation = Preparation(stream, contract, codec_of(stream, contract), made, dedup is not None)
+            self._commits = Commits(stream, made, dedup)
         self._landing = Landing(stream, contract, here.store, here.landing_seconds) if stream.lands else None
         self._presence = Presence(stream.name)
         self._stop, self._dead, self._over = threading.Event(), threading.Event(), threading.Event()

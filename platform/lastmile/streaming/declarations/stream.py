@@ -60,8 +60,8 @@ class Stream:
     topic: str
     #: Name of the dataset whose contract the events are held to.
     contract: str
-    #: The column that says when an event happened.
-    event_time: str
+    #: The column that says when an event happened; changes of rows need none.
+    event_time: str = ""
     #: How much older than the newest event of its partition an event may be.
     lateness: timedelta = timedelta(0)
     #: What becomes of events that are older: they go to quarantine with their lateness, or update their window.
@@ -81,8 +81,19 @@ class Stream:
         if found:
             raise ValueError(f"stream {self.name}: {'; '.join(found)}")
 
+    @property
+    def has_row_changes(self) -> bool:
+        """Whether its messages are changes of rows of a database, which are applied to tables and not aggregated."""
+        return self.format == "debezium"
+
     def expect_fits(self, contract: Contract) -> None:
         """Raises ValueError where the contract has not the columns, or the types, that the declaration needs."""
+        if self.has_row_changes:
+            if not contract.key:
+                raise ValueError(
+                    f"stream {self.name}: {contract.name} has no key, by which a change says of which row it is"
+                )
+            return
         kind = contract.kinds.get(self.event_time)
         if kind is None or kind.name != "timestamp":
             found = f"a {kind.name}" if kind else f"no column of that name; there are: {', '.join(contract.columns)}"
@@ -150,6 +161,15 @@ class Stream:
             yield f"the windows or joins {repeated} are declared twice"
         if any(join.stream == self.name for join in self.joins):
             yield "it joins itself: declare a second stream of the same topic"
+        yield from self._faults_of_use()
+
+    def _faults_of_use(self) -> Iterator[str]:
+        if self.has_row_changes:
+            if self.windows or self.joins or self.steps or self.lands:
+                yield "changes of rows have no steps, windows or joins, and are no drops: say lands=False"
+            return
+        if not self.event_time:
+            yield "expected an event_time, the column that says when an event happened"
         if not (self.windows or self.joins or self.lands):
             yield "nothing is made of its events: give it windows, or lands=True"
 
