@@ -319,9 +319,10 @@ def test_a_dataset_whose_partitions_begin_tomorrow_has_nowhere_to_land(shop):
         shop.fetch()
 
 
-def test_two_runs_of_a_source_do_not_meet(shop, database_url):
+def test_two_runs_of_a_source_do_not_meet(shop, database_url, monkeypatch):
     import psycopg
 
+    monkeypatch.setattr("lastmile.sources.running._UNTIL_GONE_SECONDS", 0.2)
     at_work = pytest.raises(UserError, match="is being fetched by another run")
     with psycopg.connect(database_url, autocommit=True) as other, alone(other, "shop"), at_work:
         shop.fetch()

@@ -4,6 +4,7 @@ One run of a source at a time, by a lock that goes with the session of who holds
 goes on: what had not landed is fetched again, and what had is left to the ledger.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from lastmile.telemetry.spans import span
 
 #: A drop that was not ingested for so long is fetched again.
 _PATIENCE = timedelta(hours=1)
+_UNTIL_GONE_SECONDS = 5.0
 
 
 def run(
@@ -80,11 +82,15 @@ def run(
 
 @contextmanager
 def alone(connection: Connection, source: str) -> Iterator[None]:
-    """Raises UserError where another session is at the same source."""
-    lock = "(hashtextextended(%s, 24))"
-    (free,) = connection.execute(f"SELECT pg_try_advisory_lock{lock}", [source]).fetchone() or (False,)
-    if not free:
-        raise UserError(f"source {source} is being fetched by another run; wait until that is done")
+    """Raises UserError where another session is at the same source, and does not end at once.
+
+    That of a run that was killed takes a moment to be gone, on a busy machine seconds.
+    """
+    lock, ends = "(hashtextextended(%s, 24))", time.monotonic() + _UNTIL_GONE_SECONDS
+    while connection.execute(f"SELECT pg_try_advisory_lock{lock}", [source]).fetchone() != (True,):
+        if time.monotonic() > ends:
+            raise UserError(f"source {source} is being fetched by another run; wait until that is done")
+        time.sleep(0.1)
     try:
         yield
     finally:
