@@ -18,7 +18,7 @@ from benchmarks.surveys import Surveys
 
 SECTIONS = (
     "peers", "growth", "dirt", "stores", "formats", "small", "imports", "sensor", "training", "wide", "profile",
-    "tracing", "counting",
+    "tracing", "counting", "messages", "streams",
 )  # fmt: skip
 
 

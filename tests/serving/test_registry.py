@@ -19,6 +19,12 @@ from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer, Proto
 from confluent_kafka.serialization import MessageField, SerializationContext
 from streaming.orders_proto import message_class, orders
 
+from lastmile.errors import Unreachable
+from lastmile.streaming.schemas.confluent import ConfluentRegistry
+from lastmile.streaming.schemas.files import Incompatible
+from lastmile.streaming.schemas.schema import Schema as OurSchema
+from lastmile.streaming.schemas.schema import Unknown
+
 VALUE = SerializationContext("orders", MessageField.VALUE)
 AVRO = {
     "type": "record",
@@ -179,3 +185,28 @@ def test_it_is_behind_the_door(api, client) -> None:
     token = {"bearer.auth.credentials.source": "STATIC_TOKEN", "bearer.auth.token": api.key("viewer")}
     of_confluent = {"bearer.auth.logical.cluster": "-", "bearer.auth.identity.pool.id": "-"}
     assert client(**token, **of_confluent).get_subjects() == []
+
+
+def test_the_platform_itself_uses_a_registry_of_that_protocol(api) -> None:
+    """A cluster's registry is reached by URL; here ours stands for it."""
+    there = ConfluentRegistry({"url": f"{api.url}/registry", "basic.auth.user.info": f"any:{api.key('engineer')}"})
+    text = json.dumps(AVRO)
+    made = there.register("a", OurSchema("AVRO", text))
+    assert (made.version, made.id) == (1, 1)
+    assert there.by_id(1).text == text
+    assert there.version("a") == made
+    assert (there.subjects(), there.versions("a"), there.level("a")) == (["a"], [1], "BACKWARD")
+    breaking = OurSchema("AVRO", json.dumps({**AVRO, "fields": [{"name": "new", "type": "int"}]}))
+    assert there.broken_by("a", breaking)
+    with pytest.raises(Incompatible, match="field new is not there"):
+        there.register("a", breaking)
+    there.set_level("NONE", "a")
+    assert there.register("a", breaking).version == 2
+    with pytest.raises(Unknown):
+        there.by_id(99)
+    with pytest.raises(Unknown):
+        there.version("none")
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        ConfluentRegistry({"url": "http://127.0.0.1:9", "max.retries": 0}).by_id(1)
+    with pytest.raises(Unreachable, match="_KEY"):
+        ConfluentRegistry({"url": f"{api.url}/registry"}).subjects()

@@ -99,13 +99,18 @@ def words_of(stage: Stage, number: int) -> str:
     return "\n".join(lines[1:])
 
 
-def test_a_process_that_is_suspended_within_a_transaction_does_not_keep_what_it_locked(stage: Stage) -> None:
+def test_a_process_that_is_suspended_within_a_transaction_keeps_no_lock_and_commits_nothing_after(stage: Stage) -> None:
     send(stage, 0, 100)
     still = stage.consumer(["stop at", "after moving", 1], until_caught_up=False)
     assert stage.workers.next_stopped([still]) == still
     other = stage.consumer()
     assert stage.workers.wait(other, 30) == 0
     assert stage.windows() == expected([sale(number, number) for number in range(100)])
+    stage.workers.let_on(still)
+    until(lambda: "its batch is dropped" in stage.workers.words())
+    send(stage, 100, 120)
+    until(lambda: committed(stage) == 120)
+    assert stage.windows() == expected([sale(number, number) for number in range(120)])
 
 
 def test_a_process_that_is_to_end_commits_and_lands_what_it_has_read(stage: Stage) -> None:

@@ -145,7 +145,7 @@ def services(settings: Settings, ports: Ports | None, streams: Sequence[str] = (
         found.append(Service("archiver", "lastmile.operations.backup.archiving", []))
     if ports is not None and ports.kafka is not None:
         broker = [str(ports.kafka), str(settings.kafka_folder)]
-        found.append(Service("kafka", "lastmile.embedded.broker", broker, ports.kafka, is_vital=False))
+        found.append(Service("kafka-broker", "lastmile.embedded.broker", broker, ports.kafka, is_vital=False))
     if ports is not None:
         webserver = [workspace, *_address(ports.ui)]
         found.append(Service("webserver", "lastmile.serving.web_ui", webserver, ports.ui, is_forked=True))

@@ -15,14 +15,14 @@ from lastmile.contracts.contract import Contract
 from lastmile.streaming.declarations.stream import Stream
 from lastmile.warehouse.binary_copy import BinaryCopy
 
-_STAGED = {"number": pl.Int64(), "key": pl.String(), "event_time": pl.Datetime("us", "UTC")}
-_NEW = """
+_STAGED = {"number": pl.Int64(), "text": pl.String(), "event_time": pl.Datetime("us", "UTC")}
+_REPEATED = """
 WITH new AS (
     INSERT INTO streams.keys (stream, key, event_time)
-    SELECT %(stream)s, md5(key)::uuid, event_time FROM pg_temp.stream_keys ORDER BY 2
+    SELECT %(stream)s, key, event_time FROM pg_temp.stream_keys ORDER BY key
     ON CONFLICT DO NOTHING RETURNING key
 )
-SELECT number FROM pg_temp.stream_keys s JOIN new ON new.key = md5(s.key)::uuid
+SELECT number FROM pg_temp.stream_keys s WHERE NOT EXISTS (SELECT FROM new WHERE new.key = s.key)
 """
 
 
@@ -35,8 +35,8 @@ class Dedup:
 
     def prepare(self, connection: Connection) -> None:
         connection.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS stream_keys (number bigint, key text, event_time timestamptz)"
-            " ON COMMIT DELETE ROWS"
+            "CREATE TEMP TABLE IF NOT EXISTS stream_keys (number bigint, text text, event_time timestamptz,"
+            " key uuid GENERATED ALWAYS AS (md5(text)::uuid) STORED) ON COMMIT DELETE ROWS"
         )
 
     def first(self, connection: Connection, events: pl.DataFrame) -> pl.DataFrame:
@@ -45,14 +45,17 @@ class Dedup:
             return events
         keyed = events.with_row_index("number").select(
             pl.col("number").cast(pl.Int64),
-            pl.struct(self.key).struct.json_encode().alias("key"),
+            pl.struct(self.key).struct.json_encode().alias("text"),
             pl.col(self.stream.event_time).alias("event_time"),
         )
-        once = keyed.unique("key", keep="first", maintain_order=True)
+        once = keyed.unique("text", keep="first", maintain_order=True)
         with BinaryCopy(connection, sql.Identifier("pg_temp", "stream_keys"), _STAGED) as copy:
             copy.write(once)
-        new = sorted(number for (number,) in connection.execute(_NEW, {"stream": self.stream.name}).fetchall())
-        return events if len(new) == events.height else events[new]
+        found = connection.execute(_REPEATED, {"stream": self.stream.name}).fetchall()
+        if not found and once.height == events.height:
+            return events
+        repeated = [number for (number,) in found]
+        return events[once.filter(~pl.col("number").is_in(repeated))["number"]]
 
     def forget(self, connection: Connection, watermark: datetime) -> None:
         """Keys of events that would be late; where late events count, none is forgotten."""

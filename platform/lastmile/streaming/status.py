@@ -14,7 +14,7 @@ _STATUS = """
 SELECT p.stream, p.topic, count(*) AS partitions, sum(p.events)::bigint AS events, sum(p.late)::bigint AS late,
     sum(p.duplicate)::bigint AS duplicate, sum(p.quarantined)::bigint AS quarantined,
     sum(greatest(p.end_offset - coalesce(p.committed, 0), 0))::bigint AS lag,
-    sum(greatest(coalesce(p.committed, 0) - p.landed, 0))::bigint AS unlanded,
+    sum(CASE WHEN p.landed IS NOT NULL THEN greatest(p.committed - p.landed, 0) END)::bigint AS unlanded,
     max(p.event_time) AS newest_event, w.watermark, max(p.committed_at) AS committed_at,
     (SELECT count(*) FROM streams.consumers c WHERE c.stream = p.stream
         AND c.heartbeat_at > clock_timestamp() - %(alive)s * interval '1 second') AS consumers,

@@ -30,6 +30,19 @@ def test_partitions_are_added_and_topics_deleted(kafka: RunningBroker) -> None:
     assert topic not in admin.list_topics(timeout=20).topics
 
 
+def test_a_topic_made_anew_has_nothing_of_the_one_before(kafka: RunningBroker) -> None:
+    topic, admin = kafka.new_topic(), kafka.admin()
+    kafka.send(topic, [b"old"] * 3)
+    one = Consumer({"bootstrap.servers": kafka.servers, "group.id": topic})
+    one.commit(offsets=[TopicPartition(topic, 0, 3)], asynchronous=False)
+    admin.delete_topics([topic])[topic].result(20)
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(20)
+    kafka.send(topic, [b"new"])
+    assert [(found.offset(), found.value()) for found in kafka.read(topic, 1)] == [(0, b"new")]
+    assert one.committed([TopicPartition(topic, 0)], timeout=20)[0].offset < 0
+    one.close()
+
+
 def test_writing_to_an_unknown_topic_makes_it(kafka: RunningBroker) -> None:
     name = kafka.new_topic() + "-written-to"
     with kafka.producer() as producer:

@@ -1,5 +1,7 @@
 """What the broker has acknowledged is kept, once and in order, whatever happens to it."""
 
+import socket
+import struct
 import threading
 import time
 from pathlib import Path
@@ -8,7 +10,11 @@ import pytest
 from confluent_kafka import Producer
 from kafka_broker import RunningBroker
 
+from lastmile.embedded.broker import partition as room
+from lastmile.embedded.broker.batches import HEADER_BYTES, header
 from lastmile.embedded.broker.broker import Broker
+from lastmile.embedded.broker.errors import Code, Refused
+from lastmile.embedded.broker.wire import Reader, Writer
 from lastmile.errors import UserError
 
 
@@ -58,6 +64,39 @@ def test_no_acknowledged_record_is_lost_or_doubled_when_the_broker_is_killed(kil
     found = [message.value() for message in killable_kafka.read(topic, len(acknowledged))]
     assert len(acknowledged) > 500
     assert found == [b"%d" % number for number in range(len(acknowledged))]
+
+
+def test_a_retry_after_a_death_is_the_record_that_was_written(killable_kafka: RunningBroker) -> None:
+    """The answer to the first try is lost: the producer cannot know, and sends the same again."""
+    topic = killable_kafka.new_topic()
+
+    def produce(sequence: int) -> tuple[int, int]:
+        body = batch(producer=7, sequence=sequence)
+        asked = Writer()
+        for number in (0, 3):
+            asked.int16(number)
+        asked.int32(1)
+        asked.text("test")
+        asked.text(None)
+        asked.int16(-1)
+        for number in (1000, 1):
+            asked.int32(number)
+        asked.text(topic)
+        for number in (1, 0):
+            asked.int32(number)
+        asked.bytes(body)
+        whole = b"".join(bytes(part) for part in asked.parts)
+        with socket.create_connection(("127.0.0.1", killable_kafka.port)) as connection:
+            connection.sendall(struct.pack(">i", len(whole)) + whole)
+            answer = Reader(memoryview(connection.recv(1000)))
+        answer.int32(), answer.int32(), answer.int32(), answer.text(), answer.int32(), answer.int32()
+        return answer.int16(), answer.int64()
+
+    assert [produce(0), produce(1)] == [(Code.NONE, 0), (Code.NONE, 1)]
+    killable_kafka.kill()
+    killable_kafka.start()
+    assert [produce(0), produce(1), produce(2)] == [(Code.NONE, 0), (Code.NONE, 1), (Code.NONE, 2)]
+    assert produce(9)[0] == Code.OUT_OF_ORDER_SEQUENCE_NUMBER
 
 
 def test_a_consumer_passes_over_nothing_while_several_producers_write(kafka: RunningBroker) -> None:
@@ -114,20 +153,47 @@ def test_a_message_of_five_megabytes_arrives_where_the_topic_allows_it(kafka: Ru
     assert [len(message.value()) for message in kafka.read(topic, 2)] == [5_000_000, 1]
 
 
+def batch(size: int = 100, magic: int = 2, attributes: int = 0, producer: int = -1, sequence: int = -1) -> memoryview:
+    """A batch of one record, of which only the header matters here."""
+    fields = (0, HEADER_BYTES - 12 + size, 0, magic, 0, attributes, 0, 5, 5, producer, 0, sequence, 1)
+    head = struct.pack(">qiibIhiqqqhii", *fields)
+    return memoryview(bytearray(head + b"." * size))
+
+
+def test_a_consumer_sees_a_record_only_when_the_disk_has_it(tmp_path: Path) -> None:
+    partition = room.Partition(tmp_path)
+    partition.append(batch(), 10_000)
+    assert (partition.end, partition.high, partition.read(0, 1000)) == (1, 0, b"")
+    end = partition.sync()
+    partition.append(batch(), 10_000)
+    partition.synced(end)
+    assert (partition.high, len(partition.read(0, 10_000))) == (1, len(batch()))
+    partition.close()
+
+
+@pytest.mark.parametrize(
+    ("records", "code"),
+    [
+        (batch(magic=1), Code.UNSUPPORTED_FOR_MESSAGE_FORMAT),
+        (batch(attributes=0x10), Code.INVALID_REQUEST),
+        (batch()[:-1], Code.CORRUPT_MESSAGE),
+        (batch(size=20_000), Code.MESSAGE_TOO_LARGE),
+        (memoryview(b""), Code.CORRUPT_MESSAGE),
+    ],
+)
+def test_what_is_no_batch_is_refused_with_nothing_written(tmp_path: Path, records: memoryview, code: Code) -> None:
+    partition = room.Partition(tmp_path)
+    with pytest.raises(Refused) as refused:
+        partition.append(records, 10_000)
+    assert (refused.value.code, partition.end) == (code, 0)
+    partition.close()
+
+
 def test_the_last_segments_stay_when_old_ones_are_past_their_retention(tmp_path: Path, monkeypatch) -> None:
-    import struct
-
-    from lastmile.embedded.broker import partition as room
-    from lastmile.embedded.broker.batches import HEADER_BYTES
-    from lastmile.embedded.broker.errors import Refused
-
     monkeypatch.setattr(room, "SEGMENT_BYTES", 1000)
     partition = room.Partition(tmp_path)
     for _ in range(100):
-        body = (
-            struct.pack(">qiibIhiqqqhii", 0, HEADER_BYTES - 12 + 100, 0, 2, 0, 0, 0, 5, 5, -1, -1, -1, 1) + b"." * 100
-        )
-        partition.append(memoryview(bytearray(body)), 10_000)
+        partition.append(batch(), 10_000)
     partition.synced(partition.sync())
     partition.retain(oldest=0, most_bytes=3000)
     assert 0 < partition.start < 100
@@ -138,4 +204,19 @@ def test_the_last_segments_stay_when_old_ones_are_past_their_retention(tmp_path:
     partition.close()
     again = room.Partition(tmp_path)
     assert (again.start, again.end) == (partition.start, 100)
+    again.close()
+
+
+def test_any_offset_is_found_across_segments(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(room, "SEGMENT_BYTES", 20_000)
+    partition = room.Partition(tmp_path)
+    for _ in range(1000):
+        partition.append(batch(), 10_000)
+    partition.synced(partition.sync())
+    partition.close()
+    again = room.Partition(tmp_path)
+    for offset in range(0, 1000, 7):
+        found = header(again.read(offset, 1))
+        assert found is not None
+        assert found.base_offset == offset
     again.close()

@@ -51,7 +51,7 @@ SESSION_SECONDS = 1.5
 
 def work(job: dict[str, Any]) -> bool:
     """Read the stream until caught up, or until SIGTERM; False where the environment failed."""
-    from streamed import SALES_BY_KEY, STREAM  # declaring a contract starts threads
+    from streamed import SALES, SALES_BY_KEY, STREAM  # declaring a contract starts threads
 
     faulthandler.register(signal.SIGUSR1)
     logging.basicConfig(level=logging.INFO, format=f"{job['name']} %(message)s")
@@ -73,7 +73,7 @@ def work(job: dict[str, Any]) -> bool:
     }
     store = open_store(Settings(Path(), job["database"], job["store"], "none"))
     here = Surroundings(job["database"], store, kafka, landing_seconds=0.3)
-    running = Running(stream, SALES_BY_KEY, here, until_caught_up=job["until_caught_up"])
+    running = Running(stream, SALES_BY_KEY if job["keyed"] else SALES, here, until_caught_up=job["until_caught_up"])
     signal.signal(signal.SIGTERM, lambda *_: running.stop())
     try:
         running.run()

@@ -35,9 +35,14 @@ class Round:
 
 @dataclass(frozen=True)
 class History:
-    """Rounds, one after the other; in the end all that was sent is read."""
+    """Rounds, one after the other; in the end all that was sent is read.
+
+    Where it is `keyed` events are sent again, and each key counts once; where it is not, nothing but the positions
+    stands between a batch and its repetition.
+    """
 
     seed: int
+    keyed: bool
     rounds: Sequence[Round]
 
     def partitions(self) -> dict[int, list[Any]]:
@@ -52,6 +57,7 @@ class History:
 def history(seed: int, rounds: int = 5, events: int = 400) -> History:
     """Events move on by a few seconds each, are shuffled, repeated on the same or another partition, bad or late."""
     random = Random(seed)
+    keyed = seed % 2 == 0
     kinds = [*random.sample(KINDS, min(rounds, len(KINDS)))]
     found = []
     number = 0
@@ -61,13 +67,13 @@ def history(seed: int, rounds: int = 5, events: int = 400) -> History:
             number += 1
             made.append(sale(number, number * 2 + random.uniform(-40, 5)))
         sent: dict[int, list[Any]] = {one: [] for one in range(PARTITIONS)}
-        for event in _disturbed(random, made):
+        for event in _disturbed(random, made, keyed):
             sent[random.randrange(PARTITIONS)].append(event)
         found.append(Round(sent, kinds[turn % len(kinds)], random.choice(list(POINTS)), random.choice((1, 1, 2, 3))))
-    return History(seed, found)
+    return History(seed, keyed, found)
 
 
-def _disturbed(random: Random, events: Sequence[dict[str, Any]]) -> Iterator[Any]:
+def _disturbed(random: Random, events: Sequence[dict[str, Any]], keyed: bool) -> Iterator[Any]:
     for event in events:
         chance = random.random()
         if chance < 0.02:
@@ -78,7 +84,7 @@ def _disturbed(random: Random, events: Sequence[dict[str, Any]]) -> Iterator[Any
             yield event | {"at": "2026-03-01T07:00:00Z"}
         else:
             yield event
-        if chance > 0.9:
+        if keyed and chance > 0.9:
             yield event
 
 

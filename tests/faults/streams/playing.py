@@ -37,11 +37,12 @@ class Stage:
     store: Store
     kill_postgres: Callable[[], None]
     topic: str = field(init=False)
+    keyed: bool = False
     _started: int = 0
 
     def play(self, one: History) -> None:
         """All rounds, then a consumer that reads the rest in peace."""
-        self.topic = self.kafka.new_topic(PARTITIONS)
+        self.topic, self.keyed = self.kafka.new_topic(PARTITIONS), one.keyed
         for turn in one.rounds:
             self._strike(turn)
         last = self.consumer()
@@ -58,6 +59,7 @@ class Stage:
                 "database": self.database_url,
                 "store": self.store.url,
                 "fault": fault,
+                "keyed": self.keyed,
                 "until_caught_up": until_caught_up,
             }
         )

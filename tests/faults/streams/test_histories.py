@@ -22,7 +22,7 @@ from lastmile.warehouse.migrate import migrate
 
 SEEDS = range(1, 41)
 #: Between them every kind of fault strikes.
-FEW = (1, 4)
+FEW = (3, 4)
 
 _AGGREGATED = """
     SELECT shop, date_trunc('minute', at) AS window_start, date_trunc('minute', at) + interval '1 minute' AS window_end,

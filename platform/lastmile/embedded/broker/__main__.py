@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import resource
 import signal
 from pathlib import Path
 
@@ -23,11 +24,12 @@ async def serve(folder: Path, port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = await loop.create_server(lambda: Connection(broker), HOST, port)
-    timers = [asyncio.create_task(_tick(broker)), asyncio.create_task(_retain(broker))]
-    await stop.wait()
-    server.close()
-    for timer in timers:
-        timer.cancel()
+    async with asyncio.TaskGroup() as group:
+        timers = [group.create_task(_tick(broker)), group.create_task(_retain(broker))]
+        await stop.wait()
+        server.close()
+        for timer in timers:
+            timer.cancel()
     broker.close()
 
 
@@ -49,6 +51,8 @@ if __name__ == "__main__":
     arguments.add_argument("port", type=int)
     arguments.add_argument("folder", type=Path)
     given = arguments.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each segment of each partition is an open file
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     try:
         uvloop.run(serve(given.folder, given.port))

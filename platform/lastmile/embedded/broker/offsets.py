@@ -50,6 +50,13 @@ class Offsets:
     def groups(self) -> list[str]:
         return list(self._groups)
 
+    def forget(self, topic: str) -> None:
+        """Of a topic that is deleted: one of the same name begins anew."""
+        for group, offsets in self._groups.items():
+            self._groups[group] = {place: one for place, one in offsets.items() if place[0] != topic}
+        self._open.close()
+        self._open = self._rewritten()
+
     def close(self) -> None:
         self._open.flush()
         os.fsync(self._open.fileno())

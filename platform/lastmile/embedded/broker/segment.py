@@ -9,6 +9,7 @@ from lastmile.embedded.broker.batches import HEADER_BYTES, Batch, header
 
 #: One entry of the index for at least so many bytes of records.
 _INDEX_BYTES = 4096
+_PIECE_BYTES = 256 * 1024
 
 
 class Segment:
@@ -102,7 +103,14 @@ class Segment:
             self._newest[-1] = self.max_timestamp
 
     def _batches(self, position: int = 0) -> Iterator[tuple[int, Batch]]:
-        while (batch := self._header(position)) and position + batch.size <= self.size:
+        """Read in large pieces: batches may be of a hundred bytes, or of a megabyte, which are passed over."""
+        piece, start = memoryview(b""), position
+        while position < self.size:
+            if position + HEADER_BYTES > start + len(piece):
+                piece, start = memoryview(os.pread(self._descriptor, _PIECE_BYTES, position)), position
+            batch = header(piece[position - start :])
+            if batch is None or position + batch.size > self.size:
+                return
             yield position, batch
             position += batch.size
 

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 SESSION_SECONDS = 6
 #: Messages, and about so many bytes of them, that are read at once.
 MOST_MESSAGES, MOST_BYTES = 20_000, 8 * 2**20
+#: How long a message counts as before the first: so few are read that envelopes do no harm.
+_UNKNOWN_BYTES = 100_000.0
 #: What librdkafka fetches ahead, in all; with it memory does not grow with what is to be read.
 AHEAD_BYTES = 32 * 2**20
 #: No wait for Postgres is longer; what is fenced then was another's.
@@ -33,9 +35,10 @@ class Group:
         self, kafka: Mapping[str, str], group: str, topic: str, assigned: Offsets, revoked: Callable[[], None]
     ) -> None:
         self._topic, self._assigned, self._revoked = topic, assigned, revoked
-        self._bytes = 1_000.0
+        self._bytes = _UNKNOWN_BYTES
         self._at_end: set[int] = set()
         self._partitions: list[int] | None = None
+        self._starts: dict[int, int] = {}
         self._lost: list[int] = []
         self._consumer = Consumer({**_SETTINGS, **kafka, "group.id": group}, logger=log)
         self.join()
@@ -83,8 +86,14 @@ class Group:
         low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=10)
         return low, high
 
-    def seek(self, partition: int, offset: int) -> None:
-        self._consumer.seek(TopicPartition(self._topic, partition, offset))
+    def go_on(self, partition: int, offset: int) -> None:
+        """Read a partition from another offset; the others from where they are."""
+        numbers = list(self._starts)
+        for found in self._consumer.position([TopicPartition(self._topic, number) for number in numbers]):
+            if found.offset >= 0:
+                self._starts[found.partition] = found.offset
+        self._starts[partition] = offset
+        self._consumer.assign([TopicPartition(self._topic, *one) for one in self._starts.items()])
 
     def ends(self) -> dict[int, int]:
         """The ends of the partitions, as last fetched; without those not fetched yet."""
@@ -104,7 +113,8 @@ class Group:
         offsets = self._assigned(numbers)
         self._forget()
         self._partitions = numbers
-        consumer.assign([TopicPartition(self._topic, number, _start(offsets[number])) for number in numbers])
+        self._starts = {number: _start(offsets[number]) for number in numbers}
+        consumer.assign([TopicPartition(self._topic, *one) for one in self._starts.items()])
 
     def _revoke(self, *_: object) -> None:
         self._revoked()

@@ -89,7 +89,7 @@ WHERE w.watermark < excluded.watermark
 
 
 def claim(connection: Connection, stream: str, topic: str, partitions: Collection[int], consumer: str) -> list[Claimed]:
-    """The partitions as they are, their generation raised: whoever had them before commits nothing more."""
+    """The partitions as they are, their generation raised: who had them before commits nothing more."""
     values = {"stream": stream, "topic": topic, "partitions": sorted(partitions), "consumer": consumer}
     with connection.cursor(row_factory=class_row(Claimed)) as cursor:
         return cursor.execute(_CLAIM, values).fetchall()

@@ -103,4 +103,4 @@ class Reader:
                 following=first,
             )
             self._steps.run(record)
-            self._group.seek(partition, first)
+            self._group.go_on(partition, first)

@@ -1,7 +1,6 @@
 """Protobuf messages to events, by the descriptors that their schema consists of; no class is generated beforehand."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 _FLOATS, _TEXT, _BYTES, _ENUM, _MESSAGE, _BOOLEAN = {1: pl.Float64(), 2: pl.Float32()}, 9, 12, 14, (10, 11), 8
 _UNSIGNED = (4, 6)
 _MOST_INDEXES = 32
+#: Stands for the first message of a schema.
+_FIRST = b"\0"
 _WRAPPERS = ("DoubleValue", "FloatValue", "Int64Value", "UInt64Value", "Int32Value", "UInt32Value", "BoolValue")
 _TEXT_WRAPPER = "StringValue"
 
@@ -32,15 +33,7 @@ class ProtobufReader:
 
     def read(self, bodies: Sequence[bytes], first: int, found: list[pl.DataFrame], bad: list[tuple[int, str]]) -> None:
         """As AvroReader's."""
-        groups: dict[tuple[int, ...], list[tuple[int, bytes]]] = {}
-        for number, body in enumerate(bodies, first):
-            try:
-                path, start = _path(body)
-            except (IndexError, ValueError):
-                bad.append((number, "expected the indexes of its message behind the number of its schema"))
-                continue
-            groups.setdefault(path, []).append((number, body[start:]))
-        for path, messages in groups.items():
+        for path, messages in _by_path(bodies, first, bad).items():
             shape = self._shape(path)
             if isinstance(shape, str):
                 bad += [(number, shape) for number, _ in messages]
@@ -126,7 +119,7 @@ def _of_message(field: "FieldDescriptor") -> _Column:
     package, _, kind = full.rpartition(".")
     if full == "google.protobuf.Timestamp":
         return (
-            lambda messages: [_moment(getattr(one, name)) if one.HasField(name) else None for one in messages]
+            lambda messages: [_micros(getattr(one, name)) if one.HasField(name) else None for one in messages]
         ), pl.Datetime("us", "UTC")
     if package == "google.protobuf" and kind in (*_WRAPPERS, _TEXT_WRAPPER):
         _, dtype = _of_value(field.message_type.fields_by_name["value"])
@@ -138,12 +131,10 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _moment(value: Any) -> datetime | None:
-    """None where it is none: the contract says what that means."""
-    try:
-        return datetime.fromtimestamp(value.seconds, UTC).replace(microsecond=value.nanos // 1000)
-    except (ValueError, OverflowError, OSError):
-        return None
+def _micros(moment: Any) -> int | None:
+    """Microseconds since 1970; None where that is no time at all."""
+    micros = moment.seconds * 1_000_000 + moment.nanos // 1_000
+    return micros if abs(micros) < 2**62 else None
 
 
 def _json_of(message: "Message", name: str) -> str:
@@ -166,6 +157,23 @@ def _json_of(message: "Message", name: str) -> str:
 def _is_repeated(field: "FieldDescriptor") -> bool:
     repeated = getattr(field, "is_repeated", None)
     return bool(field.label == field.LABEL_REPEATED if repeated is None else repeated)
+
+
+def _by_path(
+    bodies: Sequence[bytes], first: int, bad: list[tuple[int, str]]
+) -> dict[tuple[int, ...], list[tuple[int, bytes]]]:
+    """The numbers and contents of messages by which of the schema's messages they are."""
+    groups: dict[tuple[int, ...], list[tuple[int, bytes]]] = {}
+    if all(body[:1] == _FIRST for body in bodies):
+        return {(0,): [(number, body[1:]) for number, body in enumerate(bodies, first)]}
+    for number, body in enumerate(bodies, first):
+        try:
+            path, start = _path(body)
+        except (IndexError, ValueError):
+            bad.append((number, "expected the indexes of its message behind the number of its schema"))
+            continue
+        groups.setdefault(path, []).append((number, body[start:]))
+    return groups
 
 
 def _path(body: bytes) -> tuple[tuple[int, ...], int]:

@@ -70,8 +70,12 @@ def judge(registry: Registry, one: Published) -> Verdict:
 
 
 def publish(registry: Registry, one: Published, force: bool = False) -> Registered:
-    """The contract as the newest version of its subject. Raises Incompatible, unless with `force`."""
-    there = latest(registry, one.subject)
+    """The contract as a version of its subject, unless it is one. Raises UserError where it breaks what was promised,
+    unless with `force`."""
+    verdict = judge(registry, one)
+    if verdict.broken and not force:
+        raise UserError(refusal(verdict))
+    there = verdict.there
     kind = there.schema.kind if there and not force else one.kind
     schema = schema_of(one.contract, kind, there.schema if there else None)
     if not force:

@@ -58,6 +58,7 @@ async def delete_topics(request: Request) -> bool:
         code = Code.NONE
         try:
             request.broker.topics.delete(name)
+            request.broker.offsets.forget(name)
         except Refused as error:
             code = error.code
         writer.text(name)

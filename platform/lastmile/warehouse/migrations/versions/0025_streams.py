@@ -26,7 +26,7 @@ CREATE TABLE streams.positions (
     quarantined  bigint      NOT NULL DEFAULT 0,
     PRIMARY KEY (stream, topic, partition)
 );
-COMMENT ON TABLE streams.positions IS 'one row for each partition of a stream; committed with what was made of its events';
+COMMENT ON TABLE streams.positions IS 'one row for each partition; committed with what was made of its events';
 COMMENT ON COLUMN streams.positions.generation IS 'raised with each assignment: a commit of an earlier one is refused';
 COMMENT ON COLUMN streams.positions.committed IS 'the next offset of which nothing is in the windows';
 COMMENT ON COLUMN streams.positions.landed IS 'the next offset that is in no drop';
@@ -39,9 +39,9 @@ CREATE TABLE streams.keys (
     stream     text        NOT NULL,
     key        uuid        NOT NULL,
     event_time timestamptz NOT NULL,
-    PRIMARY KEY (stream, key)
+    PRIMARY KEY (key, stream)
 );
-CREATE INDEX keys_by_time ON streams.keys (stream, event_time);
+CREATE INDEX keys_by_time ON streams.keys USING brin (event_time);
 COMMENT ON TABLE streams.keys IS 'keys of events that may come again: those newer than the watermark';
 COMMENT ON COLUMN streams.keys.key IS 'MD5 of the key';
 

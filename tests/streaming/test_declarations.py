@@ -1,0 +1,131 @@
+"""A stream says in one file what is made of its events; what cannot be done exactly is refused there."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from declaring import changed
+from streamed import BY_MINUTE, SALES, START, STREAM
+
+from lastmile.contracts import column
+from lastmile.errors import UserError
+from lastmile.streaming import Hopping, Session, Tumbling
+from lastmile.streaming.declarations.loading import load_streams, stream_of
+
+HOUR = timedelta(hours=1)
+
+
+def tumbling(**values: pl.Expr) -> Tumbling:
+    return Tumbling(name="some", every=HOUR, keys=("shop",), values=values)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pl.col("cents").n_unique(),
+        pl.col("cents").median(),
+        pl.col("cents").std(),
+        pl.col("cents").sum() / pl.len(),
+        pl.col("cents").diff().sum(),
+        pl.col("cents"),
+    ],
+)
+def test_an_aggregate_that_cannot_be_added_up_from_parts_is_refused(value: pl.Expr) -> None:
+    with pytest.raises(ValueError, match="cannot be added up from parts: expected len, count, sum"):
+        tumbling(value=value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pl.len(),
+        pl.col("cents").sum(),
+        (pl.col("cents") * 2).max().alias("other"),
+        (pl.col("cents") > 5).sum(),
+        pl.col("cents").filter(pl.col("shop") == "north").sum(),
+        pl.col("cents").mean(),
+        pl.col("note").count(),
+        pl.col("note").last(),
+    ],
+)
+def test_an_aggregate_that_can_is_accepted(value: pl.Expr) -> None:
+    assert list(tumbling(value=value).values) == ["value"]
+
+
+def test_floating_point_numbers_are_not_added() -> None:
+    stream = replace(
+        STREAM, steps=({"euros": pl.col("cents") / 100},), windows=(tumbling(euros=pl.col("euros").sum()),)
+    )
+    with pytest.raises(ValueError, match="adds floating point numbers, whose sum depends on their order: cast them"):
+        stream.expect_fits(SALES)
+    exact = (tumbling(euros=pl.col("euros").cast(pl.Decimal(38, 2)).sum()),)
+    replace(stream, windows=exact).expect_fits(SALES)
+    with pytest.raises(ValueError, match="adds String: expected numbers"):
+        replace(STREAM, windows=(tumbling(notes=pl.col("note").sum()),)).expect_fits(SALES)
+
+
+def test_a_step_that_looks_at_other_events_is_refused() -> None:
+    with pytest.raises(ValueError, match="a step looks at one event at a time"):
+        replace(STREAM, steps=({"change": pl.col("cents").diff()},))
+    with pytest.raises(ValueError, match="cannot be replaced"):
+        replace(STREAM, steps=({"at": pl.lit(START)},))
+
+
+def test_a_declaration_is_held_to_its_contract() -> None:
+    with pytest.raises(ValueError, match="event_time 'shop' must be a timestamp of sales; it is a text"):
+        replace(STREAM, event_time="shop").expect_fits(SALES)
+    with pytest.raises(ValueError, match="event_time 'when' must be a timestamp of sales; it is no column"):
+        replace(STREAM, event_time="when").expect_fits(SALES)
+    optional = changed(SALES, columns={**SALES.columns, "at": column(datetime, "When.")})
+    with pytest.raises(ValueError, match="may be empty in sales; make the column required"):
+        STREAM.expect_fits(optional)
+    with pytest.raises(ValueError, match="no columns \\['town'\\] after its steps"):
+        replace(STREAM, windows=(replace(BY_MINUTE, keys=("town",)),)).expect_fits(SALES)
+    with pytest.raises(ValueError, match="a step does not fit sales"):
+        replace(STREAM, steps=(pl.col("town") == "x",)).expect_fits(SALES)
+    with pytest.raises(ValueError, match="the contract of sales refuses"):
+        replace(STREAM, lands=True).expect_fits(changed(SALES, unknown_columns="refuse"))
+
+
+def test_a_stream_of_which_nothing_is_made_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing is made of its events"):
+        replace(STREAM, windows=(), lands=False)
+
+
+def test_spans_of_windows_are_checked() -> None:
+    values = {"sales": pl.len()}
+    with pytest.raises(ValueError, match="every of at least a second"):
+        Tumbling(name="some", every=timedelta(milliseconds=5), values=values)
+    with pytest.raises(ValueError, match="a size that is a multiple of every"):
+        Hopping(name="some", size=HOUR, every=timedelta(minutes=7), values=values)
+    with pytest.raises(ValueError, match="a session is that of a key"):
+        Session(name="some", gap=HOUR, values=values)
+    with pytest.raises(ValueError, match="named twice"):
+        Tumbling(name="some", every=HOUR, keys=("sales",), values=values)
+    with pytest.raises(ValueError, match="has no values"):
+        Tumbling(name="some", every=HOUR, values={})
+
+
+def test_a_broken_stream_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "streams_of_a_test"
+    for folder in ("", "shop", "shop/streams"):
+        (package / folder).mkdir(exist_ok=True)
+        (package / folder / "__init__.py").touch()
+    text = "from streamed import STREAM\nfrom dataclasses import replace\nstream = replace(STREAM, {})\n"
+    for name, changes in {
+        "good": "name='good'",
+        "same": "name='same'",
+        "unknown": "name='unknown', contract='visits'",
+    }.items():
+        (package / f"shop/streams/{name}.py").write_text(text.format(changes))
+    monkeypatch.syspath_prepend(tmp_path)
+    found = load_streams(package.name, {"sales": SALES})
+    assert list(found) == ["good"]
+    whys = {one.file.rpartition("/")[2]: one.why for one in found.broken}
+    assert "is declared by stream 'good' already" in whys["same.py"]
+    assert "no dataset 'visits'; there are: sales" in whys["unknown.py"]
+    assert stream_of("good", found).name == "good"
+    with pytest.raises(UserError, match=r"unknown\.py is left out"):
+        stream_of("unknown", found)
