@@ -8,10 +8,11 @@ import fastavro
 import polars as pl
 import pyarrow as pa
 
+from lastmile.contracts import Limits
 from lastmile.store import Store
 from lastmile.streaming.messages.arrow import ArrowEnvelopes
 from lastmile.streaming.messages.batch import Messages
-from lastmile.streaming.messages.codecs import Recognising
+from lastmile.streaming.messages.codecs import Bounded, Recognising
 from lastmile.streaming.messages.framed import Framed
 from lastmile.streaming.messages.json_lines import JsonLines
 from lastmile.streaming.schemas.files import FileRegistry
@@ -53,6 +54,19 @@ def test_json_avro_and_envelopes_may_be_mixed(store: Store) -> None:
         (7, 0, 5),
     ]
     assert decoded.poison["_offset"].to_list() == [3, 4, 5]
+
+
+def test_a_message_longer_than_an_event_may_be_is_poison_unless_it_is_an_envelope(store: Store) -> None:
+    long = b'{"id": 1, "text": "%s"}' % (b"x" * 5_000_000)
+    many = envelope(*range(600_000))
+    assert len(many) > 4_000_000
+    bounded = Bounded(codec(store), Limits())
+    decoded = bounded.decode(Messages([b'{"id": 7}', long, many], [0] * 3, range(3), [-1] * 3))
+    assert decoded.frame.height == 600_001
+    ((offset, reason),) = decoded.poison.select("_offset", "reason").rows()
+    assert (offset, "at most 4,000,000 bytes, found 5,000,021" in reason) == (1, True)
+    alone = bounded.decode(Messages([long], [0], [0], [-1]))
+    assert (alone.frame.height, alone.poison.height) == (0, 1)
 
 
 def test_no_messages_are_no_events(store: Store) -> None:

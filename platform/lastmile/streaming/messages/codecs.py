@@ -1,17 +1,20 @@
 """Which codec decodes the messages of a stream: the one it declares, or, message by message, the one their first bytes
 show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import polars as pl
+
 from lastmile.contracts.contract import Contract
+from lastmile.contracts.settings import Limits
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 from lastmile.streaming.declarations.stream import Stream
 from lastmile.streaming.messages.arrow import ArrowEnvelopes
 from lastmile.streaming.messages.batch import Decoded, Messages
 from lastmile.streaming.messages.framed import Framed
-from lastmile.streaming.messages.json_lines import JsonLines
+from lastmile.streaming.messages.json_lines import JsonLines, poisoned
 from lastmile.streaming.messages.merging import merged, placed
 from lastmile.streaming.schemas.registry import Registry, open_registry
 
@@ -33,7 +36,10 @@ def _own_registry() -> Registry:
 
 def codec_of(stream: Stream, contract: Contract, registry: Callable[[], Registry] = _own_registry) -> Codec:
     """The registry is opened when the first message names a schema. Raises UserError for a format without a codec."""
-    types = contract.types()
+    return Bounded(_codec(stream, contract.types(), registry), contract.limits)
+
+
+def _codec(stream: Stream, types: Mapping[str, pl.DataType], registry: Callable[[], Registry]) -> Codec:
     match stream.format:
         case "json":
             return JsonLines(types)
@@ -46,6 +52,32 @@ def codec_of(stream: Stream, contract: Contract, registry: Callable[[], Registry
     raise UserError(
         f"stream {stream.name}: format {stream.format!r} has changes of rows, which are applied by a source of changes"
     )
+
+
+class Bounded:
+    """Leaves out messages that are longer than an event of the contract may be, before anything is parsed."""
+
+    def __init__(self, codec: Codec, limits: Limits) -> None:
+        self._codec = codec
+        self._most, self._most_of_envelopes = 4 * limits.cell_characters, limits.document_bytes
+
+    def decode(self, messages: Messages) -> Decoded:
+        """As the codec's."""
+        if all(value is None or len(value) <= self._most for value in messages.values):
+            return self._codec.decode(messages)
+        bad = [(number, why) for number, value in enumerate(messages.values) if (why := self._too_long(value))]
+        out = {number for number, _ in bad}
+        kept = messages.part([number for number in range(len(messages)) if number not in out])
+        left_out = placed(messages.part([]), [], []).frame, poisoned(messages, bad)
+        return merged([Decoded(*left_out), *([self._codec.decode(kept)] if len(kept) else [])])
+
+    def _too_long(self, value: bytes | None) -> str | None:
+        if value is None:
+            return None
+        most = self._most_of_envelopes if value[:4] == _ARROW else self._most
+        if len(value) <= most:
+            return None
+        return f"expected a message of at most {most:,} bytes, found {len(value):,}; the contract's Limits say how long"
 
 
 class Recognising:
