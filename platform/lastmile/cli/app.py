@@ -35,6 +35,7 @@ from lastmile.cli.sample import sample
 from lastmile.cli.schema import schema
 from lastmile.cli.status import status
 from lastmile.cli.stream import stream
+from lastmile.cli.stream_demo import demo
 from lastmile.cli.stream_keys import stream_keys
 from lastmile.cli.unrouted import unrouted
 from lastmile.cli.up import up
@@ -67,6 +68,7 @@ app.add_typer(features, name="features")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(rescued, name="rescued")
 app.add_typer(schema, name="schema")
+stream.command()(demo)
 stream.add_typer(stream_keys, name="key")
 app.add_typer(stream, name="stream")
 app.add_typer(unrouted, name="unrouted")

@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lastmile.streaming.declarations.connectors import LogFiles, Mqtt
     from lastmile.streaming.declarations.stream import Stream
     from lastmile.streaming.declarations.windows import Hopping, Session, Tumbling
 
-__all__ = ["Hopping", "Session", "Stream", "Tumbling"]
+__all__ = ["Hopping", "LogFiles", "Mqtt", "Session", "Stream", "Tumbling"]
 
 _MODULES = {
+    "declarations.connectors": ("LogFiles", "Mqtt"),
     "declarations.stream": ("Stream",),
     "declarations.windows": ("Hopping", "Session", "Tumbling"),
 }
