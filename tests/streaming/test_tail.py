@@ -223,7 +223,7 @@ def test_after_a_death_lines_have_the_ids_that_they_had(kafka: RunningBroker, to
     assert sorted(by_id.values()) == list(range(51))
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_whatever_rotates_and_dies_no_line_is_lost_and_repeated_ones_are_known(
     kafka: RunningBroker, topic: str, tmp_path: Path, seed: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""Sales by hour and country, while they happen. The files of each day stay what the tables are made of: nothing lands."""
+"""Sales by hour and country, while they happen. Nothing lands: the tables are made of the files of each day."""
 
 from datetime import timedelta
 

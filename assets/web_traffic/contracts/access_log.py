@@ -1,7 +1,7 @@
 """Lines of a web server's access log, in the combined format.
 
-A line has no key of its own; `line_id` is its place in its file, given by who reads the log. In the real log of May 2015
-one line of ten thousand is cut short, and lines are up to a minute out of order: a server writes a line when the
+A line has no key of its own; `line_id` is its place in its file, given by who reads the log. In the real log of May
+2015 one line of ten thousand is cut short, and lines are up to a minute out of order: a server writes a line when the
 answer is sent. The address of a visitor is personal.
 """
 
