@@ -19,6 +19,8 @@ OWNERS = {
     "figures": "operations",
     "streams": "streaming",
     "windows": "streaming",
+    "replays": "streaming",
+    "joins": "streaming",
 }
 STATEMENT = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING|,)\s+({'|'.join(OWNERS)})\.(?!py)\w", re.IGNORECASE)
 ENGINE = PROJECT / "platform" / "lastmile"

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -17,6 +19,8 @@ from lastmile.settings import Settings
 if TYPE_CHECKING:
     from psycopg import Connection
 
+    from lastmile.streaming.status import StreamStatus
+
 _MOST_SHOWN = 5
 _UNITS = (("year", 365 * 86_400), ("day", 86_400), ("hour", 3_600), ("minute", 60))
 
@@ -29,19 +33,22 @@ def status(
     Example: lastmile status --json
     """
     from lastmile.operations.status import summary
+    from lastmile.streaming.status import statuses
 
     settings = Settings.from_environment()
     with opened(settings) as (connection, store):
         state = summary(connection, store.url)
         attention = [*faults(settings), *_of_landing_area(connection, store.url)]
+        streams = statuses(connection)
     if as_json:
-        print(json.dumps({**state, "attention": attention}))
+        shown = [asdict(one) | {"late_share": one.late_share} for one in streams]
+        print(json.dumps({**state, "streams": shown, "attention": attention}, default=str))
         return
     console = Console()
     report(console, state)
     if state["datasets"]:
         console.print(attention_table(state["datasets"]))
-    for line in lines(state):
+    for line in [*lines(state), *map(stream_line, streams)]:
         console.print(line, highlight=False)
     for sentence in attention:
         console.print(f"attention  {sentence}", style="red", markup=False, highlight=False)
@@ -99,6 +106,15 @@ def lines(state: Mapping[str, Any]) -> list[str]:
         f"undecided  {what}: see `lastmile quarantine list`" if what else "undecided  nothing is quarantined",
         f"failed     {state['failures']:,} drops failed or are missing",
     ]
+
+
+def stream_line(one: "StreamStatus") -> str:
+    """How a stream stands: `stream     sales: 3 behind, watermark 2 minutes ago, 1.0% late, 2 processes`."""
+    behind = "never read to its end" if one.lag is None else f"{one.lag:,} behind" if one.lag else "caught up"
+    ago = None if one.watermark is None else max((datetime.now(UTC) - one.watermark).total_seconds(), 0)
+    watermark = "" if ago is None else f", watermark {duration(ago)} ago"
+    read_by = f"{one.consumers} process{'es' if one.consumers != 1 else ''}" if one.consumers else "no process"
+    return f"stream     {one.stream}: {behind}{watermark}, {one.late_share:.1%} late, {read_by}"
 
 
 def duration(seconds: float) -> str:

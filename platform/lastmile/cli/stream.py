@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from lastmile.cli.connection import opened
@@ -85,6 +85,48 @@ def run(
             task = progress.add_task("joining the group", total=None)
             reading.run(lambda events: progress.update(task, description=f"{events:,} events committed"))
     print(f"{name}: {reading.events:,} events committed")
+
+
+@stream.command()
+def replay(
+    name: Name,
+    first: Annotated[str, typer.Option("--from", help="First day in UTC, such as 2026-03-01.")],
+    last: Annotated[str, typer.Option("--to", help="Last day, included.")],
+    window: Annotated[list[str] | None, typer.Option(help="Only this window; give it again for more.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the windows that begin on some days anew from landed events, while the stream goes on.
+
+    Example: lastmile stream replay page_views --from 2026-03-01 --to 2026-03-07
+    """
+    from lastmile.embedded.database import database
+    from lastmile.store import open_store
+    from lastmile.streaming.replay.days import day
+    from lastmile.streaming.replay.replay import replay
+    from lastmile.streaming.start import declared
+    from lastmile.warehouse.migrate import migrate
+
+    settings = Settings.from_environment()
+    one, contract = declared(settings, name)
+    span = day(first), day(last)
+    with database(settings) as url:
+        migrate(url)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, transient=True, console=Console(stderr=True)) as progress:
+            task = progress.add_task("beginning", total=None)
+
+            def show(work: str, total: int, done: int) -> None:
+                progress.update(task, description=work, total=total, completed=done)
+
+            found = replay(url, open_store(settings), one, contract, *span, window or (), show)
+    if as_json:
+        print(json.dumps([asdict(made) for made in found], default=str))
+        return
+    table = Table("window", "from", "before", "events", "rows before", "rows after", "changed", box=None)
+    for made in found:
+        counts = [f"{count:,}" for count in (made.events, made.rows_before, made.rows_after, made.rows_changed)]
+        table.add_row(made.window, _moment(made.span.first), _moment(made.span.until), *counts)
+    Console().print(table)
 
 
 @stream.command()

@@ -3,6 +3,7 @@
 They are written in the transaction that commits the positions of the batch they came in, so each is here once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -83,6 +84,22 @@ def newest(connection: Connection, selection: Messages, most: int) -> list[dict[
         selection,
         most=most,
     )
+
+
+def left_out_places(
+    connection: Connection,
+    stream: str,
+    topic: str,
+    partition: int,
+    offsets: tuple[int, int],
+    rules: Sequence[str],
+) -> list[tuple[int, int]]:
+    """Offset and index of those of a partition that broke one of the rules, between two offsets, both included."""
+    return connection.execute(
+        'SELECT "offset", index FROM quarantine.messages WHERE stream = %s AND topic = %s AND partition = %s'
+        ' AND "offset" BETWEEN %s AND %s AND rule = ANY(%s)',
+        [stream, topic, partition, *offsets, list(rules)],
+    ).fetchall()
 
 
 def delete_older(connection: Connection, age: timedelta) -> int:

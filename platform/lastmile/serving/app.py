@@ -27,7 +27,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "access": ("access.sign_in", "access.organisation", "access.accounts"),
     "predictions": ("models.predictions",),
     "ingest": ("ingest.records", "ingest.files", "ingest.uploads", "ingest.forms", "ingest.jobs", "ingest.collect"),
-    "process": ("process.runs", "process.run_events", "process.alerts"),
+    "process": ("process.runs", "process.run_events", "process.alerts", "process.streams"),
     "data": ("data.data", "data.sql", "data.series", "data.documents"),
     "registry": ("registry.compatibility", "registry.subjects"),
     "models": ("models.models", "models.experiments"),
@@ -45,7 +45,7 @@ PREDICTIONS = ("predictions",)
 
 _TAGS = [
     {"name": "ingest", "description": "Drops in: records, files, forms, and the jobs by which they are followed."},
-    {"name": "process", "description": "Runs: materialize, backfill, train; alerts."},
+    {"name": "process", "description": "Runs: materialize, backfill, train; alerts; streams."},
     {"name": "data", "description": "What there is: drops, tables, features, predictions, SQL, documents."},
     {"name": "models", "description": "Answers out: predictions, versions, experiments."},
     {"name": "catalogue", "description": "What is declared, where it comes from, how good it is."},

@@ -32,6 +32,8 @@ class Dedup:
 
     stream: Stream
     key: Sequence[str]
+    #: Under which name keys are remembered.
+    within: str
 
     def prepare(self, connection: Connection) -> None:
         connection.execute(
@@ -51,7 +53,7 @@ class Dedup:
         once = keyed.unique("text", keep="first", maintain_order=True)
         with BinaryCopy(connection, sql.Identifier("pg_temp", "stream_keys"), _STAGED) as copy:
             copy.write(once)
-        found = connection.execute(_REPEATED, {"stream": self.stream.name}).fetchall()
+        found = connection.execute(_REPEATED, {"stream": self.within}).fetchall()
         if not found and once.height == events.height:
             return events
         repeated = [number for (number,) in found]
@@ -61,10 +63,17 @@ class Dedup:
         """Keys of events that would be late; where late events count, none is forgotten."""
         if self.stream.late == "quarantine":
             connection.execute(
-                "DELETE FROM streams.keys WHERE stream = %s AND event_time < %s", [self.stream.name, watermark]
+                "DELETE FROM streams.keys WHERE stream = %s AND event_time < %s", [self.within, watermark]
             )
 
+    def forget_all(self, connection: Connection) -> None:
+        connection.execute("DELETE FROM streams.keys WHERE stream = %s", [self.within])
 
-def dedup_of(stream: Stream, contract: Contract) -> Dedup | None:
+
+def dedup_of(stream: Stream, contract: Contract, within: str | None = None) -> Dedup | None:
     """None where every event counts: the contract has no key, or keeps duplicates."""
-    return Dedup(stream, contract.key) if contract.key and contract.policy.duplicates != "keep" else None
+    return (
+        Dedup(stream, contract.key, within or stream.name)
+        if contract.key and contract.policy.duplicates != "keep"
+        else None
+    )

@@ -5,15 +5,22 @@ of all batches in any order, by any process, must give the same tables. `apply` 
 rows too, when the watermark may have advanced, and locks the rows that it writes in one order for all processes.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 from psycopg import Connection
 
 from lastmile.contracts.contract import Contract
+from lastmile.errors import UserError
 from lastmile.streaming.declarations.stream import Stream
-from lastmile.streaming.declarations.windows import Tumbling
+from lastmile.streaming.declarations.windows import Session
+
+if TYPE_CHECKING:
+    from lastmile.streaming.windows.sessions import Sessions
+    from lastmile.streaming.windows.spans import Spans
 
 
 class Operator(Protocol):
@@ -29,13 +36,39 @@ class Operator(Protocol):
         """Add it, and finish what is older than the watermark."""
 
 
-def operators(stream: Stream, contract: Contract) -> list[Operator]:
-    """Those of a stream, in the order in which they are applied."""
-    from lastmile.streaming.windows.tumbling import TumblingTable
+#: Other streams with their contracts, by name: those that are joined.
+Others = Mapping[str, tuple[Stream, Contract]]
+
+
+def operators(stream: Stream, contract: Contract, others: Others = MappingProxyType({})) -> list[Operator]:
+    """Those of a stream, in the order in which they are applied: its windows, then the joins it has a part in by name,
+    the same for all streams."""
+    from lastmile.streaming.joins.pairs import Pairs, PairSide
+
+    sides: dict[str, Operator] = {}
+    for join in stream.joins:
+        if join.stream not in others:
+            raise UserError(f"stream {stream.name}, join {join.name}: no stream {join.stream!r}")
+        other, of_other = others[join.stream]
+        pairs = Pairs(join, stream.schema(contract), other.schema(of_other))
+        sides[join.name] = PairSide(pairs, "ours", stream.name, stream.event_time)
+    for other, of_other in others.values():
+        for join in other.joins:
+            if join.stream == stream.name:
+                pairs = Pairs(join, other.schema(of_other), stream.schema(contract))
+                sides[join.name] = PairSide(pairs, "theirs", other.name, stream.event_time)
+    return [*windows_of(stream, contract), *(sides[name] for name in sorted(sides))]
+
+
+def windows_of(stream: Stream, contract: Contract) -> "list[Spans | Sessions]":
+    """The operators of its windows."""
+    from lastmile.streaming.windows.sessions import Sessions
+    from lastmile.streaming.windows.spans import Spans
 
     schema = stream.schema(contract)
     return [
-        TumblingTable(stream.name, stream.event_time, window, schema)
+        Sessions(stream.name, stream.event_time, stream.late, window, schema)
+        if isinstance(window, Session)
+        else Spans(stream.name, stream.event_time, window, schema)
         for window in stream.windows
-        if isinstance(window, Tumbling)
     ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from lastmile.contracts.contract import Contract
 from lastmile.contracts.loading import load_contracts
 from lastmile.contracts.lookup import contract_of
 from lastmile.settings import Settings
@@ -10,9 +11,17 @@ from lastmile.settings.kafka import KafkaSettings
 from lastmile.store import open_store
 from lastmile.streaming.consumer.running import Running, Surroundings
 from lastmile.streaming.declarations.loading import load_streams, stream_of
+from lastmile.streaming.declarations.stream import Stream
 from lastmile.streaming.schemas.publication import expect_live
 from lastmile.streaming.schemas.registry import open_registry
 from lastmile.warehouse.connections import database_url
+
+
+def declared(settings: Settings, name: str) -> tuple[Stream, Contract]:
+    """A stream and its contract. Raises UserError where there is no such stream."""
+    contracts = load_contracts(settings.assets)
+    stream = stream_of(name, load_streams(settings.assets, contracts))
+    return stream, contract_of(stream.contract, contracts)
 
 
 def running(
@@ -25,8 +34,10 @@ def running(
     """With the database and the broker given, or those configured. Raises UserError where there is none, or no such
     stream, or where its contract is not compatible with what the topic has."""
     contracts = load_contracts(settings.assets)
-    stream = stream_of(name, load_streams(settings.assets, contracts))
+    streams = load_streams(settings.assets, contracts)
+    stream = stream_of(name, streams)
     contract = contract_of(stream.contract, contracts)
     expect_live(open_registry(settings), stream, contract)
+    others = {one.name: (one, contract_of(one.contract, contracts)) for one in streams.values() if one.name != name}
     here = Surroundings(database or database_url(settings), open_store(settings), kafka or load(KafkaSettings).client())
-    return Running(stream, contract, here, until_caught_up)
+    return Running(stream, contract, here, until_caught_up, others)

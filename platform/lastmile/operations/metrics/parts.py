@@ -15,7 +15,7 @@ from lastmile.ingestion.submissions import gathering
 from lastmile.learning.monitoring import found
 from lastmile.learning.registry import summary
 from lastmile.operations import status
-from lastmile.operations.metrics import checks, database, datasets, models, safety, ticks
+from lastmile.operations.metrics import checks, database, datasets, models, safety, streams, ticks
 from lastmile.operations.metrics.runs import Runs
 
 #: How often what costs more than a few milliseconds is read.
@@ -68,6 +68,7 @@ def parts(store: str, registry: CollectorRegistry, seconds: float) -> list[Part]
         Part("ticks", ended.look, seconds),
         Part("daemons", ticks.daemons, seconds),
         Part("activity", database.activity, seconds),
+        Part("streams", streams.streams, seconds),
         Part("alerts", safety.alerts, seconds),
         Part("backups", safety.backups, seconds),
         Part("assets", ticks.assets, max(seconds, _SLOWLY / 4)),

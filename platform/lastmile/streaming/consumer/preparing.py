@@ -5,7 +5,7 @@ not depend on how messages were cut into batches, nor on how far other partition
 been idle is also held to the watermark, which went on without it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -57,6 +57,8 @@ class Preparation:
         self._read: dict[int, _Read] = {}
         #: The watermark as it was last committed.
         self.watermark: datetime | None = None
+        #: The tables that events are looked up in.
+        self.tables: Mapping[str, pl.DataFrame] = {}
 
     def prepare(self, batch: Batch) -> tuple[Prepared, Landable | None]:
         """What of the batch is to be committed, and to be landed."""
@@ -95,7 +97,7 @@ class Preparation:
         counted = valid if self._stream.late == "update" else on_time
         rows = pl.concat(parts)
         moves = self._moves(behind, valid, counted, late, rows)
-        events = self._stream.stepped(counted)
+        events = self._stream.stepped(counted, self.tables)
         ready = Prepared(batch.assignment, moves, rows, (), batch.ends)
         if self._dedups:
             return replace(ready, events=events)

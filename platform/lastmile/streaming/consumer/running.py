@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 from psycopg import Connection
 
@@ -28,10 +29,11 @@ from lastmile.streaming.consumer.presence import BEAT_SECONDS, Presence
 from lastmile.streaming.consumer.reading import Reader
 from lastmile.streaming.declarations.stream import Stream
 from lastmile.streaming.dedup import dedup_of
+from lastmile.streaming.joins.lookups import Lookups
 from lastmile.streaming.landing.gathering import WAIT_SECONDS
 from lastmile.streaming.landing.landing import Landing
 from lastmile.streaming.messages.codecs import codec_of
-from lastmile.streaming.operators import operators
+from lastmile.streaming.operators import Others, operators
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +57,17 @@ class Surroundings:
 class Running:
     """Reads a stream until it is stopped, or until all there is of its partitions is committed and landed."""
 
-    def __init__(self, stream: Stream, contract: Contract, here: Surroundings, until_caught_up: bool = False) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        contract: Contract,
+        here: Surroundings,
+        until_caught_up: bool = False,
+        others: Others = MappingProxyType({}),
+    ) -> None:
         self._stream, self._here, self._until_caught_up = stream, here, until_caught_up
-        made, dedup = operators(stream, contract), dedup_of(stream, contract)
+        made, dedup = operators(stream, contract, others), dedup_of(stream, contract)
+        self._lookups = Lookups(stream)
         self._preparation = Preparation(stream, contract, codec_of(stream, contract), made, dedup is not None)
         self._commits = Commits(stream, made, dedup)
         self._landing = Landing(stream, contract, here.store, here.landing_seconds) if stream.lands else None
@@ -105,9 +115,13 @@ class Running:
             raise self._failure
 
     def _prepare(self, reader: Reader) -> None:
+        steps = self._persistence()
         for batch in self._read:
             if batch.assignment is not reader.current:
                 continue
+            if self._lookups.are_due:
+                steps.run(self._lookups.refresh)
+                self._preparation.tables = self._lookups.tables
             self._preparation.watermark = self._commits.watermark
             prepared, landable = self._preparation.prepare(batch)
             self._prepared.put(prepared)

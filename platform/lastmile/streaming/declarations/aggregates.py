@@ -12,6 +12,7 @@ from typing import Literal
 import polars as pl
 
 from lastmile.contracts.checks import is_row_separable
+from lastmile.streaming.declarations.columns import stored
 
 Kind = Literal["len", "count", "sum", "min", "max", "mean", "first", "last"]
 
@@ -38,6 +39,14 @@ class Aggregate:
     kind: Kind
     input: pl.Expr
 
+    def dtype(self, schema: Mapping[str, pl.DataType]) -> pl.DataType:
+        """The type of its input, of events with this schema."""
+        return pl.DataFrame(schema=dict(schema)).select(self.input.alias("value")).schema["value"]
+
+    def columns(self) -> list[str]:
+        """Its own in the table of the window."""
+        return [self.name, f"{self.name}_sum", f"{self.name}_count"] if self.kind == "mean" else [self.name]
+
 
 def aggregates(values: Mapping[str, pl.Expr]) -> Iterator[Aggregate]:
     """What each value of a window is. Raises ValueError for one that cannot be merged exactly."""
@@ -57,14 +66,13 @@ def _aggregate(name: str, value: pl.Expr) -> Aggregate:
     raise ValueError(f"value {name!r}, {value}, cannot be added up from parts: {_INSTEAD}")
 
 
-def expect_exact(aggregate: Aggregate, schema: Mapping[str, pl.DataType]) -> None:
-    """Raises ValueError for a sum or mean of floating point numbers, which depends on the order of its parts."""
-    if aggregate.kind in ("sum", "mean"):
-        dtype = pl.DataFrame(schema=dict(schema)).select(aggregate.input.alias("value")).schema["value"]
-        if dtype.is_float():
-            raise ValueError(
-                f"value {aggregate.name!r} adds floating point numbers, whose sum depends on their order: cast them"
-                " first, such as pl.col(...).cast(pl.Decimal(38, 6)), or count in whole units such as cents"
-            )
-        if not (dtype.is_numeric() or dtype == pl.Boolean):
-            raise ValueError(f"value {aggregate.name!r} adds {dtype}: expected numbers")
+def expect_addable(aggregate: Aggregate, schema: Mapping[str, pl.DataType]) -> None:
+    """Raises ValueError for a sum or mean of what are no numbers, and for a value that no column of a table holds."""
+    dtype = aggregate.dtype(schema)
+    if aggregate.kind in ("sum", "mean") and not (dtype.is_numeric() or dtype == pl.Boolean):
+        raise ValueError(f"value {aggregate.name!r} adds {dtype}: expected numbers")
+    if aggregate.kind in ("min", "max", "first", "last"):
+        try:
+            stored(dtype)
+        except ValueError as error:
+            raise ValueError(f"value {aggregate.name!r}: {error}") from None

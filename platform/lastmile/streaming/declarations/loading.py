@@ -14,7 +14,8 @@ from lastmile.streaming.declarations.stream import Stream
 def load_streams(assets: str, contracts: Mapping[str, Contract]) -> Declarations[Stream]:
     """The variable `stream` of every file in a domain's `streams/`, by name; see `load_contracts`.
 
-    One that does not fit its contract is broken, and so is the second of two with a window of the same name.
+    One that does not fit its contract, or the stream it joins, is broken, and so is the second of two with a window or
+    join of the same name.
     """
 
     def checked(_: ModuleType, stream: Stream) -> Stream:
@@ -24,13 +25,30 @@ def load_streams(assets: str, contracts: Mapping[str, Contract]) -> Declarations
     found = load(assets, "streams", "stream", Stream, checked)
     owners: dict[str, str] = {}
     for name in list(found):
-        for window in found[name].windows:
+        for window in (*found[name].windows, *found[name].joins):
             other = owners.setdefault(window.name, name)
             if other != name and name in found:
-                why = f"window {window.name!r} is declared by stream {other!r} already; give it another name"
+                why = f"window or join {window.name!r} is declared by stream {other!r} already; give it another name"
                 found.broken.append(Broken("stream", found.files[name], why, names=(name,)))
                 del found[name]
+    for name in list(found):
+        if unfit := _unfit_join(found[name], found, contracts):
+            found.broken.append(Broken("stream", found.files[name], unfit, names=(name,)))
+            del found[name]
     return found
+
+
+def _unfit_join(stream: Stream, streams: Mapping[str, Stream], contracts: Mapping[str, Contract]) -> str | None:
+    for join in stream.joins:
+        other = streams.get(join.stream)
+        if other is None:
+            return f"join {join.name!r}: no stream {join.stream!r}; there are: {', '.join(sorted(streams))}"
+        ours, theirs = (one.schema(contract_of(one.contract, contracts)) for one in (stream, other))
+        try:
+            join.expect_fits(ours, theirs)
+        except ValueError as error:
+            return str(error)
+    return None
 
 
 def stream_of(name: str, streams: Declarations[Stream]) -> Stream:

@@ -22,20 +22,23 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 
 from lastmile.contracts.checks import is_row_separable
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS
-from lastmile.streaming.declarations.aggregates import aggregates, expect_exact
+from lastmile.streaming.declarations.aggregates import aggregates, expect_addable
+from lastmile.streaming.declarations.columns import stored
+from lastmile.streaming.declarations.joins import AsOf, Within
 from lastmile.streaming.declarations.windows import Window
 
 #: How the events lie in messages; "auto": as each message shows by its headers and first bytes.
 Format = Literal["auto", "json", "avro", "protobuf", "arrow", "debezium"]
 #: An expression that is true for the events that stay, or the columns that are added or replaced.
-Step = pl.Expr | Mapping[str, pl.Expr]
+#: Or a table that columns are looked up in.
+Step = pl.Expr | Mapping[str, pl.Expr] | AsOf
 #: Columns that say where an event came from; an event of a message with one event only has index 0.
 PLACE: Mapping[str, pl.DataType] = {
     "_partition": pl.Int32(),
@@ -67,7 +70,7 @@ class Stream:
     format: Format = "auto"
     steps: Sequence[Step] = ()
     windows: Sequence[Window] = ()
-    joins: Sequence[Any] = ()
+    joins: Sequence[Within] = ()
     #: Whether the events become drops of the dataset.
     lands: bool = True
 
@@ -97,13 +100,23 @@ class Stream:
             )
         schema = self.schema(contract)
         for window in self.windows:
-            if absent := [key for key in window.keys if key not in schema]:
-                raise ValueError(f"stream {self.name}, window {window.name}: no columns {absent} after its steps")
-            for aggregate in aggregates(window.values):
-                try:
-                    expect_exact(aggregate, schema)
-                except (ValueError, pl.exceptions.PolarsError) as error:
-                    raise ValueError(f"stream {self.name}, window {window.name}: {error}") from None
+            try:
+                self._expect_columns(window, schema)
+            except (ValueError, pl.exceptions.PolarsError) as error:
+                raise ValueError(f"stream {self.name}, window {window.name}: {error}") from None
+
+    def _expect_columns(self, window: Window, schema: Mapping[str, pl.DataType]) -> None:
+        if absent := [key for key in window.keys if key not in schema]:
+            raise ValueError(f"no columns {absent} after its steps")
+        for key in window.keys:
+            stored(schema[key])
+            if schema[key].is_float():
+                raise ValueError(
+                    f"key {key!r} is a floating point number; make it a whole one in a step, such as"
+                    f" pl.col({key!r}).cast(pl.Int64)"
+                )
+        for aggregate in aggregates(window.values):
+            expect_addable(aggregate, schema)
 
     def schema(self, contract: Contract) -> Mapping[str, pl.DataType]:
         """The columns of an event after the steps, with their types. Raises ValueError where a step cannot be made."""
@@ -112,11 +125,14 @@ class Stream:
         except pl.exceptions.PolarsError as error:
             raise ValueError(f"stream {self.name}: a step does not fit {contract.name}: {error}") from None
 
-    def stepped(self, events: pl.DataFrame) -> pl.DataFrame:
-        """The events after all steps."""
+    def stepped(self, events: pl.DataFrame, tables: Mapping[str, pl.DataFrame] | None = None) -> pl.DataFrame:
+        """The events after all steps, with the tables that they are looked up in; without, they find nothing there."""
         made = events.lazy()
         for step in self.steps:
-            made = made.filter(step) if isinstance(step, pl.Expr) else made.with_columns(**step)
+            if isinstance(step, AsOf):
+                made = step.looked_up(made, tables[step.name] if tables is not None else None, self.event_time)
+            else:
+                made = made.filter(step) if isinstance(step, pl.Expr) else made.with_columns(**step)
         return made.collect(engine="in-memory") if self.steps else events
 
     def _faults(self) -> Iterator[str]:
@@ -126,16 +142,23 @@ class Stream:
             yield f"topic {self.topic!r} is none: expected at most 249 letters, digits, `.`, `_` and `-`"
         if self.lateness < timedelta(0) or self.idle_after <= timedelta(0):
             yield "expected a lateness of 0 or more, and idle_after above 0"
-        for step in self.steps:
-            made = [step] if isinstance(step, pl.Expr) else list(step.values())
-            if unfit := [str(one) for one in made if not is_row_separable(one)]:
-                yield f"a step looks at one event at a time; {unfit} looks at others: aggregate in a window"
-            if not isinstance(step, pl.Expr) and (
-                taboo := [name for name in step if name in (*PLACE, self.event_time)]
-            ):
-                yield f"the columns {taboo} cannot be replaced"
-        names = [window.name for window in self.windows]
+        yield from self._unfit_steps()
+        names = [one.name for one in (*self.windows, *self.joins)]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
-            yield f"the windows {repeated} are declared twice"
+            yield f"the windows or joins {repeated} are declared twice"
+        if any(join.stream == self.name for join in self.joins):
+            yield "it joins itself: declare a second stream of the same topic"
         if not (self.windows or self.joins or self.lands):
             yield "nothing is made of its events: give it windows, or lands=True"
+
+    def _unfit_steps(self) -> Iterator[str]:
+        for step in self.steps:
+            added = {} if isinstance(step, pl.Expr) else step.columns if isinstance(step, AsOf) else step
+            made = [step] if isinstance(step, pl.Expr) else [one for one in added.values() if isinstance(one, pl.Expr)]
+            if unfit := [str(one) for one in made if not is_row_separable(one)]:
+                yield f"a step looks at one event at a time; {unfit} looks at others: aggregate in a window"
+            if taboo := [name for name in added if name in (*PLACE, self.event_time)]:
+                yield f"the columns {taboo} cannot be replaced"
+        lookups = [step.name for step in self.steps if isinstance(step, AsOf)]
+        if repeated := sorted({name for name in lookups if lookups.count(name) > 1}):
+            yield f"the lookups {repeated} are declared twice"

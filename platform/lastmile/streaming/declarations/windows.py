@@ -8,7 +8,8 @@
     )
 
 Its columns are the keys, `window_start`, `window_end`, the values, and `is_final`: no event on time can change it.
-Spans begin at midnight of 1970 in UTC, or at multiples of `every` from there; they hold their start, not their end.
+Spans begin at midnight of 1970 in UTC, or at multiples of `every` from there, before it too; they hold their start, not
+their end.
 """
 
 from collections.abc import Mapping
@@ -20,9 +21,15 @@ import polars as pl
 from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS
 from lastmile.streaming.declarations.aggregates import aggregates
 
-#: Columns that every window has.
-OWN = ("window_start", "window_end", "is_final")
+#: Columns that every window has, and those that say which event was the first or the last.
+OWN = (
+    "window_start",
+    "window_end",
+    "is_final",
+    *(f"{end}_{place}" for end in ("first", "last") for place in ("at", "partition", "offset", "index")),
+)
 _LEAST = timedelta(seconds=1)
+_MOST_WINDOWS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +43,15 @@ class _Window:
         names = (self.name, *self.keys, *self.values)
         if misnamed := [name for name in names if not COLUMN_NAME.fullmatch(name)]:
             raise ValueError(f"window {self.name!r}: {misnamed} must be {COLUMN_NAME_IN_WORDS}")
-        columns = [*self.keys, *self.values, *OWN]
+        columns = [*self.keys, *self._columns(), *OWN]
         if repeated := sorted({name for name in columns if columns.count(name) > 1}):
             raise ValueError(f"window {self.name!r}: the columns {repeated} are named twice; rename the values")
         if not self.values:
             raise ValueError(f"window {self.name!r} has no values: give one, such as events=pl.len()")
+
+    def _columns(self) -> list[str]:
         try:
-            list(aggregates(self.values))
+            return [column for one in aggregates(self.values) for column in one.columns()]
         except ValueError as error:
             raise ValueError(f"window {self.name!r}: {error}") from None
 
@@ -65,7 +74,7 @@ class Tumbling(_Window):
 
 @dataclass(frozen=True, kw_only=True)
 class Hopping(_Window):
-    """Spans of length `size` that begin every so often: an event is in `size / every` of them."""
+    """Spans of length `size` that begin every so often: an event is in about `size / every` of them."""
 
     size: timedelta
     every: timedelta
@@ -73,13 +82,16 @@ class Hopping(_Window):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._expect_span(size=self.size, every=self.every)
-        if self.size % self.every:
-            raise ValueError(f"window {self.name!r}: expected a size that is a multiple of every; found {self.size}")
+        if self.size / self.every > _MOST_WINDOWS:
+            raise ValueError(
+                f"window {self.name!r}: an event is in {self.size / self.every:,.0f} of its spans; expected at most"
+                f" {_MOST_WINDOWS}: let them begin less often"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session(_Window):
-    """Events of a key that follow one another within `gap`: the span from the first to `gap` after the last."""
+    """Events of a key each less than `gap` after another: the span from the first to `gap` after the last."""
 
     gap: timedelta
 

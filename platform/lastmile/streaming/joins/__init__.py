@@ -1,0 +1,1 @@
+"""Joins of streams: tables that events are looked up in, and pairs of events of two streams."""
