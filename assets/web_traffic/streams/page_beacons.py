@@ -13,8 +13,7 @@ stream = Stream(
     topic="page_beacons",
     contract="page_beacons",
     event_time="received_at",
-    lateness=timedelta(minutes=1),
-    late="update",
+    lateness=timedelta(minutes=5),
     steps=({"is_view": pl.col("kind") == "view", "is_click": pl.col("kind") == "click"},),
     windows=(
         Tumbling(
