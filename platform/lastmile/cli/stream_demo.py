@@ -16,7 +16,9 @@ def demo(
     events: Annotated[int, typer.Option(help="How many events.", min=1)] = 10_000,
     rate: Annotated[float | None, typer.Option(help="Events a second; without, as fast as possible.", min=0.1)] = None,
     seed: Annotated[int, typer.Option(help="The same seed and start give the same events.")] = 7,
-    start: Annotated[datetime | None, typer.Option(help="When they begin to happen (default: now), in UTC.")] = None,
+    start: Annotated[
+        datetime | None, typer.Option(help="When they begin to happen, in UTC (default: so that they end now).")
+    ] = None,
 ) -> None:
     """Send made-up events to a stream's topic, to see it work.
 
@@ -28,7 +30,7 @@ def demo(
     from lastmile.settings.group import load
     from lastmile.settings.kafka import KafkaSettings
     from lastmile.streaming.declarations.loading import load_streams, stream_of
-    from lastmile.streaming.demonstrating import send
+    from lastmile.streaming.demonstrating import ending_now, send
 
     settings = Settings.from_environment()
     demos = load_demos(settings.assets)
@@ -36,10 +38,18 @@ def demo(
         print("\n".join(f"{one.name}: {one.description}" for one in demos.values()) or "no stream has a demo")
         return
     stream = stream_of(name, load_streams(settings.assets, load_contracts(settings.assets)))
-    made = demo_of(name, demos).make(start.replace(tzinfo=UTC) if start else datetime.now(UTC), seed)
+    chosen = demo_of(name, demos)
+    began = start.replace(tzinfo=UTC) if start else ending_now(chosen, stream.event_time, events, seed)
     client = load(KafkaSettings, {**os.environ, **kafka.variables(settings)}).client()
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=events)
-        send(made, stream.topic, client, events, rate, lambda count: progress.update(task, completed=count))
+        send(
+            chosen.make(began, seed),
+            stream.topic,
+            client,
+            events,
+            rate,
+            lambda count: progress.update(task, completed=count),
+        )
     print(f"{name}: {events:,} events are in topic {stream.topic}")

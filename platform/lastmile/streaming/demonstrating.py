@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,9 +10,17 @@ from typing import Any
 
 from lastmile.client import Producer
 from lastmile.errors import UserError
+from lastmile.sampling.demo import Demo
 
 _MOST_AT_ONCE = 1_000
 _PATIENCE_SECONDS = 60.0
+
+
+def ending_now(demo: Demo, event_time: str, events: int, seed: int) -> datetime:
+    """When so many events have to begin, so that none is of a time to come."""
+    now = datetime.now(UTC)
+    last: datetime = max(event[event_time] for event in islice(demo.make(now, seed), events))
+    return now - (last - now)
 
 
 def send(
