@@ -207,6 +207,23 @@ def test_compressed_files_of_earlier_days_are_left_alone(kafka: RunningBroker, t
     assert sorted(numbers(kafka, topic)) == [1, 2]
 
 
+def test_what_kafka_has_not_acknowledged_is_read_again(
+    killable_kafka: RunningBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lastmile.streaming.tail.following._LAST_SECONDS", 0.1)
+    topic, log = killable_kafka.new_topic(), tmp_path / "access.log"
+    killable_kafka.kill()
+    log.write_text("".join(map(line, range(5))))
+    with Tail(killable_kafka.servers, topic, tmp_path, str(log)) as tail:
+        until(lambda: tail._producer.metrics.queued == 5)
+        time.sleep(1.0)  # longer than positions are not kept
+        tail._producer.close(0.0)
+    killable_kafka.start()
+    with Tail(killable_kafka.servers, topic, tmp_path, str(log)):
+        until(lambda: len(sent(killable_kafka, topic)) == 5)
+    assert numbers(killable_kafka, topic) == list(range(5))
+
+
 def test_after_a_death_lines_have_the_ids_that_they_had(kafka: RunningBroker, topic: str, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text("".join(map(line, range(50))))
