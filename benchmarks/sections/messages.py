@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fastavro
 import polars as pl
@@ -20,12 +20,14 @@ from benchmarks.results import Found
 from lastmile.store import Store, open_store
 from lastmile.streaming.messages.arrow import ArrowEnvelopes
 from lastmile.streaming.messages.batch import Messages
-from lastmile.streaming.messages.codecs import Codec
 from lastmile.streaming.messages.debezium import Debezium
 from lastmile.streaming.messages.framed import Framed
 from lastmile.streaming.messages.json_lines import JsonLines
 from lastmile.streaming.schemas.files import FileRegistry
 from lastmile.streaming.schemas.schema import Schema
+
+if TYPE_CHECKING:
+    from lastmile.streaming.messages.codecs import Codec
 
 _BATCH, _ENVELOPE = 20_000, 1_000
 _TYPES: dict[str, pl.DataType] = {

@@ -59,6 +59,15 @@ def test_a_database_that_is_down_is_reported_next_to_all_else(
     assert set(found) == {"database", "migrations"}
 
 
+def test_a_kafka_that_does_not_answer_is_reported(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LASTMILE_KAFKA_URL", "127.0.0.1:9")
+    found = wrong(capsys)
+    assert set(found) == {"Kafka"}
+    assert "Connection refused" in found["Kafka"]
+
+
 def test_missing_migrations_are_named(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     with connect(settings.given_database_url or "") as connection:
         connection.execute("UPDATE ledger.alembic_version SET version_num = '0007'")

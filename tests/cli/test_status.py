@@ -79,3 +79,14 @@ def test_an_empty_installation_has_nothing_to_show_and_says_so(status):
 )
 def test_a_duration_is_given_in_its_largest_unit(seconds, text):
     assert duration(seconds) == text
+
+
+def test_a_stream_is_shown_with_its_lag_watermark_and_late_share(site, status):
+    from datetime import UTC, datetime, timedelta
+
+    from standing_stream import stand
+
+    stand(site.database_url, datetime.now(UTC) - timedelta(hours=2), timedelta(minutes=5))
+    assert "stream     sales: 10 behind, watermark 2 hours ago, 25.0% late, 1 process" in status()
+    (found,) = json.loads(status("--json"))["streams"]
+    assert (found["stream"], found["lag"], found["late_share"]) == ("sales", 10, 0.25)

@@ -64,6 +64,8 @@ PUT     /api/v1/documents/{collection}/{id}         write
 PATCH   /api/v1/documents/{collection}/{id}         write
 DELETE  /api/v1/documents/{collection}/{id}         write
 GET     /api/v1/alerts                              read
+GET     /api/v1/streams                             read
+GET     /api/v1/streams/{stream}                    read
 GET     /api/v1/models                              read
 GET     /api/v1/models/{name}                       read
 GET     /api/v1/models/{name}/versions/{version}    read

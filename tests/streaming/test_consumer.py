@@ -2,13 +2,20 @@
 
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
 import psycopg
+import pytest
+from databases import own_database
 from declaring import changed
-from streamed import START, Shop, expected, sale
+from kafka_broker import RunningBroker
+from streamed import START, Shop, expected, message, sale
 
+from lastmile.errors import UserError
+from lastmile.store import Store
 from lastmile.streaming import Tumbling
 from lastmile.streaming.status import statuses
 
@@ -79,6 +86,60 @@ def test_what_is_no_event_goes_to_quarantine_and_the_stream_goes_on(shop: Shop) 
     assert "at least 0" in found[5]["reasons"][0]["message"] or found[5]["reasons"][0]["column"] == "cents"
 
 
+def test_a_message_of_megabytes_is_read_or_left_out_as_any_other(shop: Shop) -> None:
+    shop.topic = shop.kafka.new_topic(max_message_bytes=20_000_000)
+    shop.stream = replace(shop.stream, topic=shop.topic)
+    long = sale(1, note="x" * 5_000_000)
+    with shop.kafka.producer(message_max_bytes=20_000_000) as producer:
+        for event in (sale(0), long, b"y" * 5_000_000, sale(2, note="z" * 900_000)):
+            producer.produce(shop.topic, message(event), partition=0)
+    assert shop.read() == 2
+    assert [(row["rule"], row["offset"], len(row["raw"])) for row in shop.quarantined()] == [
+        ("size", 1, 2**20),
+        ("message", 2, 2**20),
+    ]
+    assert shop.quarantined()[0]["bytes"] > 5_000_000
+
+
+def test_two_installations_read_all_of_a_topic_each(shop: Shop, postgres: str, template: str) -> None:
+    shop.send(*(sale(number, number) for number in range(20)))
+    with own_database(postgres, template) as url:
+        other = replace(shop, database_url=url)
+        other.topic, other.stream = shop.topic, shop.stream
+        reading = [one.running(until_caught_up=True) for one in (shop, other)]
+        threads = [threading.Thread(target=one.run) for one in reading]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert [one.events for one in reading] == [20, 20]
+
+
+def test_a_topic_that_is_not_there_is_said(shop: Shop) -> None:
+    shop.stream = replace(shop.stream, topic="no-such-topic")
+    with pytest.raises(UserError, match="the broker has no topic 'no-such-topic'"):
+        shop.read()
+
+
+def test_a_broker_that_is_away_is_said_and_waited_for(
+    killable_kafka: RunningBroker, database_url: str, store: Store
+) -> None:
+    shop = Shop(killable_kafka, database_url, store)
+    shop.send(sale(0))
+    killable_kafka.kill()
+    running = shop.running(until_caught_up=True)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    try:
+        _until(
+            lambda: "broker: " in str([row["problem"] for row in shop.rows("SELECT problem FROM streams.consumers")])
+        )
+    finally:
+        killable_kafka.start()
+        thread.join(60)
+    assert running.events == 1
+
+
 def test_an_event_older_than_the_lateness_goes_to_quarantine_with_it(shop: Shop) -> None:
     shop.send(sale(1, 0), sale(3, 100), sale(5, 40), sale(7, 39))
     assert shop.read() == 3
@@ -123,6 +184,13 @@ def test_a_key_of_the_contract_counts_once(shops: Shop) -> None:
     assert shops.read(lateness=timedelta(hours=1)) == 0
     (found,) = statuses(psycopg.connect(shops.database_url))
     assert (found.events, found.duplicate) == (100, 90)
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def _windows(shop: Shop) -> list[dict]:

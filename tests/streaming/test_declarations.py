@@ -11,7 +11,7 @@ from streamed import BY_MINUTE, SALES, START, STREAM
 
 from lastmile.contracts import column
 from lastmile.errors import UserError
-from lastmile.streaming import Hopping, Session, Tumbling
+from lastmile.streaming import AsOf, Hopping, Session, Tumbling, Within
 from lastmile.streaming.declarations.loading import load_streams, stream_of
 
 HOUR = timedelta(hours=1)
@@ -54,16 +54,20 @@ def test_an_aggregate_that_can_is_accepted(value: pl.Expr) -> None:
     assert list(tumbling(value=value).values) == ["value"]
 
 
-def test_floating_point_numbers_are_not_added() -> None:
-    stream = replace(
-        STREAM, steps=({"euros": pl.col("cents") / 100},), windows=(tumbling(euros=pl.col("euros").sum()),)
-    )
-    with pytest.raises(ValueError, match="adds floating point numbers, whose sum depends on their order: cast them"):
-        stream.expect_fits(SALES)
-    exact = (tumbling(euros=pl.col("euros").cast(pl.Decimal(38, 2)).sum()),)
-    replace(stream, windows=exact).expect_fits(SALES)
-    with pytest.raises(ValueError, match="adds String: expected numbers"):
+def test_only_numbers_are_added_and_only_what_a_table_holds_is_a_value() -> None:
+    euros = replace(STREAM, steps=({"euros": pl.col("cents") / 100},), windows=(tumbling(euros=pl.col("euros").sum()),))
+    euros.expect_fits(SALES)
+    with pytest.raises(ValueError, match="window some: value 'notes' adds String: expected numbers"):
         replace(STREAM, windows=(tumbling(notes=pl.col("note").sum()),)).expect_fits(SALES)
+    longest = tumbling(wait=(pl.col("at") - pl.lit(START)).max())
+    with pytest.raises(ValueError, match="value 'wait': no column of a table holds Duration"):
+        replace(STREAM, windows=(longest,)).expect_fits(SALES)
+
+
+def test_a_key_that_is_a_floating_point_number_is_refused() -> None:
+    window = replace(tumbling(sales=pl.len()), keys=("euros",))
+    with pytest.raises(ValueError, match="key 'euros' is a floating point number; make it a whole one"):
+        replace(STREAM, steps=({"euros": pl.col("cents") / 100},), windows=(window,)).expect_fits(SALES)
 
 
 def test_a_step_that_looks_at_other_events_is_refused() -> None:
@@ -98,14 +102,42 @@ def test_spans_of_windows_are_checked() -> None:
     values = {"sales": pl.len()}
     with pytest.raises(ValueError, match="every of at least a second"):
         Tumbling(name="some", every=timedelta(milliseconds=5), values=values)
-    with pytest.raises(ValueError, match="a size that is a multiple of every"):
-        Hopping(name="some", size=HOUR, every=timedelta(minutes=7), values=values)
+    with pytest.raises(ValueError, match="in 3,600 of its spans; expected at most 1000"):
+        Hopping(name="some", size=HOUR, every=timedelta(seconds=1), values=values)
     with pytest.raises(ValueError, match="a session is that of a key"):
         Session(name="some", gap=HOUR, values=values)
     with pytest.raises(ValueError, match="named twice"):
         Tumbling(name="some", every=HOUR, keys=("sales",), values=values)
+    price = {"price": pl.col("cents").mean(), "first_at": pl.len()}
+    with pytest.raises(ValueError, match=r"\['first_at', 'price_sum'\] are named twice"):
+        Tumbling(name="some", every=HOUR, keys=("price_sum",), values=price)
     with pytest.raises(ValueError, match="has no values"):
         Tumbling(name="some", every=HOUR, values={})
+
+
+def test_lookups_and_joins_are_checked() -> None:
+    shops = AsOf(name="shops", relation="marts.shops", keys=("shop",), columns={"town": pl.String})
+    town = replace(STREAM, steps=(shops, pl.col("town") != "x"), windows=(replace(BY_MINUTE, keys=("town",)),))
+    town.expect_fits(SALES)
+    with pytest.raises(ValueError, match=r"the lookups \['shops'\] are declared twice"):
+        replace(STREAM, steps=(shops, shops))
+    with pytest.raises(ValueError, match=r"expected schema.table; found relation 'shops'"):
+        replace(shops, relation="shops")
+    with pytest.raises(ValueError, match=r"\['at'\] cannot be replaced"):
+        replace(STREAM, steps=(replace(shops, columns={"at": pl.Int64}),))
+    with pytest.raises(ValueError, match="it joins itself"):
+        replace(STREAM, joins=(Within(name="some", stream="sales", keys=("shop",), before=HOUR),))
+    with pytest.raises(ValueError, match="expected before or after above 0"):
+        Within(name="some", stream="visits", keys=("shop",))
+    with pytest.raises(ValueError, match=r"\['cents'\] are named twice; rename them in other_columns"):
+        Within(
+            name="some",
+            stream="visits",
+            keys=("shop",),
+            before=HOUR,
+            columns=("cents",),
+            other_columns={"cents": "cents"},
+        )
 
 
 def test_a_broken_stream_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,19 +145,28 @@ def test_a_broken_stream_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.
     for folder in ("", "shop", "shop/streams"):
         (package / folder).mkdir(exist_ok=True)
         (package / folder / "__init__.py").touch()
-    text = "from streamed import STREAM\nfrom dataclasses import replace\nstream = replace(STREAM, {})\n"
+    text = (
+        "from datetime import timedelta\nfrom dataclasses import replace\nfrom lastmile.streaming import Within\n"
+        "from streamed import STREAM\nstream = replace(STREAM, {})\n"
+    )
+    join = "Within(name='pairs_of_{0}_{1}', stream='{0}', keys=('{1}',), before=timedelta(hours=1))"
     for name, changes in {
         "good": "name='good'",
         "same": "name='same'",
         "unknown": "name='unknown', contract='visits'",
+        "alone": f"name='alone', windows=(), joins=({join.format('elsewhere', 'shop')},)",
+        "unlike": f"name='unlike', windows=(), joins=({join.format('good', 'town')},)",
+        "joined": f"name='joined', windows=(), joins=({join.format('good', 'shop')},)",
     }.items():
         (package / f"shop/streams/{name}.py").write_text(text.format(changes))
     monkeypatch.syspath_prepend(tmp_path)
     found = load_streams(package.name, {"sales": SALES})
-    assert list(found) == ["good"]
+    assert list(found) == ["good", "joined"]
     whys = {one.file.rpartition("/")[2]: one.why for one in found.broken}
     assert "is declared by stream 'good' already" in whys["same.py"]
     assert "no dataset 'visits'; there are: sales" in whys["unknown.py"]
+    assert "no stream 'elsewhere'; there are: " in whys["alone.py"]
+    assert "this stream has no columns ['town'] after its steps" in whys["unlike.py"]
     assert stream_of("good", found).name == "good"
     with pytest.raises(UserError, match=r"unknown\.py is left out"):
         stream_of("unknown", found)

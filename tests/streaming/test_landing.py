@@ -101,7 +101,7 @@ def test_columns_that_only_some_events_have_do_not_refuse_the_drop(landing: Shop
 def test_a_range_that_was_decided_is_landed_with_exactly_its_events(landing: Shop) -> None:
     landing.send(*(sale(number, number) for number in range(20)))
     with psycopg.connect(landing.database_url, autocommit=True) as connection:
-        (one,) = claim(connection, "sales", landing.topic, [0], "dead")
+        (one,) = claim(connection, "sales", landing.topic, [0], [0], "dead")
         segment = Segment(0, 0, 6, date(2026, 3, 9))
         Segments("sales", landing.topic, "sales").decide(connection, segment, one.generation)
     landing.read()
@@ -123,8 +123,8 @@ def test_what_was_not_landed_is_read_again_and_counts_no_more(landing: Shop) -> 
 def test_a_process_whose_partition_is_anothers_decides_nothing(landing: Shop) -> None:
     segments = Segments("sales", landing.topic, "sales")
     with psycopg.connect(landing.database_url, autocommit=True) as connection:
-        (first,) = claim(connection, "sales", landing.topic, [0], "first")
-        (second,) = claim(connection, "sales", landing.topic, [0], "second")
+        (first,) = claim(connection, "sales", landing.topic, [0], [0], "first")
+        (second,) = claim(connection, "sales", landing.topic, [0], [0], "second")
         segment = Segment(0, 0, 6, date(2026, 3, 9))
         with pytest.raises(Fenced):
             segments.decide(connection, segment, first.generation)

@@ -4,15 +4,18 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 import psycopg
 import pytest
 from faults.streams.playing import Stage
 from faults.workers import Workers
 from kafka_broker import RunningBroker
-from streamed import expected, message, sale
+from streamed import START, STREAM, expected, message, sale
 
 from lastmile.store import Store
+from lastmile.streaming.consumer.positions import Move, claim, move, see, watermark
 
 PARTITIONS = 4
 
@@ -137,3 +140,45 @@ def test_a_consumer_waits_while_postgres_is_away(stage: Stage) -> None:
             time.sleep(0.3)
     until(lambda: committed(stage) == 120)
     assert not stage.workers.has_ended(reading)
+
+
+def test_a_partition_that_no_process_has_yet_holds_back_the_watermark(stage: Stage) -> None:
+    """One process reads two of the four partitions before another one claims the rest."""
+    with psycopg.connect(stage.database_url) as connection:
+        claimed = claim(connection, "sales", stage.topic, [0, 1], range(PARTITIONS), "first")
+        moves = [Move(one.partition, one.generation, None, 1, START) for one in claimed]
+        move(connection, "sales", stage.topic, moves)
+        found = watermark(connection, "sales", stage.topic, STREAM.lateness, STREAM.idle_after)
+    assert found is None
+
+
+def test_a_partition_is_not_idle_because_none_was_read_for_long(stage: Stage) -> None:
+    """All processes were down for an hour; one of them is back before the other."""
+    with psycopg.connect(stage.database_url) as connection:
+
+        def claimed(partitions: list[int], who: str) -> list[Move]:
+            found = claim(connection, "sales", stage.topic, partitions, range(2), who)
+            return [Move(one.partition, one.generation, one.committed, 1, START) for one in found]
+
+        move(connection, "sales", stage.topic, claimed([0, 1], "before"))
+        connection.execute("UPDATE streams.positions SET read_at = now() - interval '1 hour'")
+        (later,) = claimed([0], "first")
+        move(connection, "sales", stage.topic, [replace(later, after=2, event_time=START + timedelta(hours=1))])
+        found = watermark(connection, "sales", stage.topic, STREAM.lateness, STREAM.idle_after)
+    assert found == START - STREAM.lateness
+
+
+def test_a_partition_with_messages_to_be_read_is_not_idle(stage: Stage) -> None:
+    with psycopg.connect(stage.database_url) as connection:
+        moves = [
+            Move(one.partition, one.generation, None, 1, START + timedelta(hours=one.partition))
+            for one in claim(connection, "sales", stage.topic, [0, 1], range(2), "first")
+        ]
+        move(connection, "sales", stage.topic, moves)
+        see(connection, "sales", stage.topic, {0: 5, 1: 1}, [])
+        connection.execute("UPDATE streams.positions SET read_at = now() - interval '1 hour' WHERE partition = 0")
+        found = watermark(connection, "sales", stage.topic, STREAM.lateness, STREAM.idle_after)
+        assert found == START - STREAM.lateness
+        connection.execute("UPDATE streams.positions SET end_offset = 1")
+        found = watermark(connection, "sales", stage.topic, STREAM.lateness, STREAM.idle_after)
+    assert found == START + timedelta(hours=1) - STREAM.lateness

@@ -1,4 +1,4 @@
-"""`lastmile dbt-sources`: the contracts as dbt sources, in the file that is committed with the dbt project."""
+"""`lastmile dbt-sources`: contracts and windows as dbt sources, in the file that is committed with the dbt project."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ def dbt_sources(
         bool, typer.Option("--check", help="Write nothing; exit code 1 where the file is behind.")
     ] = False,
 ) -> None:
-    """Write the dbt project's `models/staging/_sources.yml` from the contracts.
+    """Write the dbt project's `models/staging/_sources.yml` from the contracts, and the windows of streams.
 
     The platform does not need the file: it gives dbt the sources of the contracts as they are. It is for
     `lastmile dbt`, for editors and for reviews.
@@ -22,14 +22,18 @@ def dbt_sources(
     Example: lastmile dbt-sources
     """
     from lastmile.contracts.loading import load_contracts
+    from lastmile.streaming.dbt_sources import window_sources
+    from lastmile.streaming.declarations.loading import load_streams
     from lastmile.warehouse.dbt.sources import SOURCES, are_current, write_sources
 
-    contracts, project = load_contracts(Settings.from_environment().assets), Project.current().dbt_project
+    assets, project = Settings.from_environment().assets, Project.current().dbt_project
+    contracts = load_contracts(assets)
+    windows = window_sources(load_streams(assets, contracts), contracts)
     file = project / SOURCES
-    if are_current(contracts, project):
+    if are_current(contracts, project, windows):
         print(f"{file} is up to date")
     elif check:
         raise UserError(f"{file} is not what the contracts give; run `lastmile dbt-sources` and commit it")
     else:
-        write_sources(contracts, project)
+        write_sources(contracts, project, windows)
         print(f"wrote {file}")

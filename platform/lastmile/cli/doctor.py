@@ -79,6 +79,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
                 yield _look("landing area", partial(_landing, url), settings)
     except UserError as error:
         yield Finding("database", False, str(error))
+    if kafka := _kafka_of(settings):
+        yield _look("Kafka", _kafka, kafka)
+        yield _look("schema registry", _registry, settings)
     yield _look("dagster", _dagster, settings)
     yield _look("alerts", _alerts, settings)
     yield _look("backups", _backups, settings)
@@ -120,6 +123,33 @@ def _disk_space(settings: Settings) -> str:
             " make room, or set LASTMILE_HOME to a larger disk"
         )
     return f"{free / 1024**3:.0f} GB free"
+
+
+def _kafka_of(settings: Settings) -> dict[str, str]:
+    """How the cluster, or this home's own broker that is up, is reached; nothing where there is neither."""
+    from lastmile.embedded.home_lock import holder
+    from lastmile.embedded.kafka import URL, given_servers, variables
+    from lastmile.settings.group import load
+    from lastmile.settings.kafka import KafkaSettings
+
+    environ = {**os.environ, **variables(settings)}
+    is_up = given_servers(settings) is not None or holder(settings) is not None
+    return load(KafkaSettings, environ).client() if environ.get(URL) and is_up else {}
+
+
+def _kafka(configuration: dict[str, str]) -> str:
+    from lastmile.streaming.cluster import described
+
+    return described(configuration)
+
+
+def _registry(settings: Settings) -> str:
+    from lastmile.settings.group import load
+    from lastmile.settings.kafka import SchemaRegistrySettings
+    from lastmile.streaming.schemas.registry import open_registry
+
+    count = len(open_registry(settings).subjects())
+    return f"{load(SchemaRegistrySettings).url or 'our own, in the store'}: {count} subjects"
 
 
 def _contracts(settings: Settings) -> str:

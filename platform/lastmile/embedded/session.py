@@ -156,6 +156,7 @@ def session(
                 yield Session(settings, store, url, keep_up, began)
             finally:
                 supervisor.stop()
+                kafka.note(settings, None)
 
 
 def _start(

@@ -49,9 +49,13 @@ from lastmile.orchestration.scheduled.days import daily_figures, nightly_figures
 from lastmile.orchestration.scheduled.exports import export_asset, export_schedule
 from lastmile.orchestration.scheduled.weekly import weekly_asset, weekly_schedule
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
+from lastmile.orchestration.streams.assets import stream_assets
+from lastmile.orchestration.streams.reporting import stream_sensor
 from lastmile.orchestration.unrouted import unrouted_definitions
 from lastmile.settings import Settings
 from lastmile.settings.all import check
+from lastmile.streaming.dbt_sources import window_sources
+from lastmile.streaming.declarations.loading import load_streams
 
 T = TypeVar("T")
 
@@ -66,7 +70,8 @@ def definitions(assets: str) -> dg.Definitions:
     if process := process_of(sys.argv):
         telemetry.start(process)
     contracts = load_contracts(assets)
-    folder, broken = usable_project(contracts)
+    streams = load_streams(assets, contracts)
+    folder, broken = usable_project(contracts, window_sources(streams, contracts))
     warehouse: list[dg.AssetsDefinition] = []
     if folder:
         warehouse, unusable = usable_warehouse(contracts, folder)
@@ -75,11 +80,13 @@ def definitions(assets: str) -> dg.Definitions:
     exports, weekly = load_exports(assets), load_weekly_reports(assets)
     parts, misdeclared = _parts(assets, contracts, models, _partitioned(warehouse))
     parts += _scheduled_parts(exports, weekly)
-    misdeclared += [*exports.broken, *(one for one in weekly.broken if one not in misdeclared)]
+    parts += _parts_of("stream", streams, lambda one: stream_assets(one, contracts))
+    misdeclared += [*exports.broken, *streams.broken, *(one for one in weekly.broken if one not in misdeclared)]
     broken += misdeclared
     base = dg.Definitions.merge(_platform(contracts, models, warehouse, folder, broken), unrouted_definitions())
     whole, unfit = assembled(base, parts)
-    whole = dg.Definitions.merge(whole, dg.Definitions(schedules=_schedules(exports, weekly, unfit)))
+    reporting = [stream_sensor(streams, contracts)] if streams else []
+    whole = dg.Definitions.merge(whole, dg.Definitions(schedules=_schedules(exports, weekly, unfit), sensors=reporting))
     broken += unfit
     forms = load_forms(assets, contracts)
     broken += forms.broken

@@ -1,5 +1,6 @@
 """What the broker has acknowledged is kept, once and in order, whatever happens to it."""
 
+import os
 import socket
 import struct
 import threading
@@ -220,3 +221,24 @@ def test_any_offset_is_found_across_segments(tmp_path: Path, monkeypatch) -> Non
         assert found is not None
         assert found.base_offset == offset
     again.close()
+
+
+def test_a_full_disk_refuses_a_record_and_leaves_the_file_whole(tmp_path: Path, monkeypatch) -> None:
+    partition = room.Partition(tmp_path)
+    partition.append(batch(), 10_000)
+    write = os.write
+
+    def half(descriptor: int, body: memoryview) -> int:
+        if len(body) < len(batch()):
+            raise OSError(28, "No space left on device")
+        return write(descriptor, body[: len(body) // 2])
+
+    monkeypatch.setattr(os, "write", half)
+    with pytest.raises(Refused) as refused:
+        partition.append(batch(), 10_000)
+    assert refused.value.code is Code.KAFKA_STORAGE_ERROR
+    monkeypatch.undo()
+    assert partition.append(batch(), 10_000) == 1
+    partition.synced(partition.sync())
+    assert len(partition.read(0, 10_000)) == 2 * len(batch())
+    partition.close()

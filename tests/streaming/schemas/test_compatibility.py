@@ -8,7 +8,7 @@ import fastavro
 import jsonschema
 import pytest
 from fastavro.utils import generate_many
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from streaming.orders_proto import add, message_class, orders
 
@@ -24,7 +24,9 @@ def avro_type(name: str) -> st.SearchStrategy[Any]:
         lambda symbols: {"type": "enum", "name": f"E{name}", "symbols": symbols}
     )
     optional = simple.map(lambda one: ["null", one])
-    several = st.lists(simple, min_size=2, max_size=3, unique=True)
+    # fastavro reads bytes as a text where a reader has both, whatever they are.
+    without_bytes = st.sampled_from([one for one in PRIMITIVES if one != "bytes"])
+    several = st.lists(without_bytes, min_size=2, max_size=3, unique=True)
     many = simple.map(lambda one: {"type": "array", "items": one})
     inside = simple.map(lambda one: {"type": "record", "name": f"R{name}", "fields": [{"name": "x", "type": one}]})
     return st.one_of(simple, enum, optional, several, many, inside)
@@ -43,6 +45,17 @@ def avro_record(draw: Any, plain: bool = False) -> dict[str, Any]:
     return {"type": "record", "name": "Event", "fields": fields}
 
 
+@st.composite
+def avro_versions(draw: Any, plain: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Two records of which one is the other with some fields added, removed, or of other types."""
+    first, other = draw(avro_record(plain)), draw(avro_record(plain))
+    changed = {field["name"]: field for field in other["fields"]}
+    names = draw(st.sets(st.sampled_from(NAMES), max_size=2))
+    kept = [field for field in first["fields"] if field["name"] not in names]
+    second = {**first, "fields": [*kept, *(changed[name] for name in sorted(names) if name in changed)]}
+    return (first, second) if draw(st.booleans()) else (second, first)
+
+
 def is_read(reader: dict[str, Any], writer: dict[str, Any], event: Any) -> bool:
     file = io.BytesIO()
     fastavro.schemaless_writer(file, fastavro.parse_schema(writer), event)
@@ -54,21 +67,24 @@ def is_read(reader: dict[str, Any], writer: dict[str, Any], event: Any) -> bool:
     return True
 
 
-@given(avro_record(), avro_record())
-@settings(max_examples=120)
-def test_avro_said_to_be_read_is_read(reader: dict[str, Any], writer: dict[str, Any]) -> None:
-    assume(not avro.unread(reader, writer, {}, {}))
+@given(avro_versions())
+@settings(max_examples=100)
+def test_avro_said_to_be_read_is_read(versions: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    reader, writer = versions
+    if avro.unread(reader, writer, {}, {}):
+        return
     events = list(generate_many(fastavro.parse_schema(writer), 5))
     assert all(is_read(reader, writer, event) for event in events)
 
 
-@given(avro_record(plain=True), avro_record(plain=True))
-@settings(max_examples=120)
+@given(avro_versions(plain=True))
+@settings(max_examples=100)
 def test_avro_said_not_to_be_read_is_not_where_all_values_are_of_one_type(
-    reader: dict[str, Any], writer: dict[str, Any]
+    versions: tuple[dict[str, Any], dict[str, Any]],
 ) -> None:
-    assume(avro.unread(reader, writer, {}, {}))
-    assert not any(is_read(reader, writer, event) for event in generate_many(fastavro.parse_schema(writer), 5))
+    reader, writer = versions
+    read = [is_read(reader, writer, event) for event in generate_many(fastavro.parse_schema(writer), 5)]
+    assert any(read) is not bool(avro.unread(reader, writer, {}, {}))
 
 
 @given(avro_record())
@@ -144,10 +160,24 @@ def json_object(draw: Any) -> dict[str, Any]:
     return schema if others is None else {**schema, "additionalProperties": others}
 
 
-@given(json_object(), json_object(), st.lists(st.dictionaries(st.sampled_from("abcd"), VALUES), max_size=60))
-@settings(max_examples=120)
-def test_json_said_to_be_allowed_is_allowed(reader: Any, writer: Any, events: list[dict[str, Any]]) -> None:
-    assume(not json_schema.unread(reader, writer))
+@st.composite
+def json_versions(draw: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Two objects of which one is the other with a property changed, or other properties allowed or required."""
+    first, other = draw(json_object()), draw(json_object())
+    changed = draw(st.sets(st.sampled_from(sorted(other))))
+    second = {**first, **{name: other[name] for name in sorted(changed)}}
+    if "properties" in second and draw(st.booleans()):
+        name = draw(st.sampled_from(NAMES))
+        second["properties"] = {**first["properties"], name: draw(json_property())}
+    return (first, second) if draw(st.booleans()) else (second, first)
+
+
+@given(json_versions(), st.lists(st.dictionaries(st.sampled_from("abcd"), VALUES), max_size=60))
+@settings(max_examples=100)
+def test_json_said_to_be_allowed_is_allowed(versions: tuple[Any, Any], events: list[dict[str, Any]]) -> None:
+    reader, writer = versions
+    if json_schema.unread(reader, writer):
+        return
     written = jsonschema.Draft7Validator(writer)
     read = jsonschema.Draft7Validator(reader)
     assert all(read.is_valid(event) for event in events if written.is_valid(event))

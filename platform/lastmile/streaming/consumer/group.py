@@ -25,7 +25,9 @@ AHEAD_BYTES = 32 * 2**20
 #: No wait for Postgres is longer; what is fenced then was another's.
 _LONGEST_WAIT = 600
 
-Offsets = Callable[[Sequence[int]], Mapping[int, int | None]]
+_METADATA_SECONDS = 30.0
+#: Given the partitions of an assignment, and all that the topic has.
+Offsets = Callable[[Sequence[int], Sequence[int]], Mapping[int, int | None]]
 
 
 class Group:
@@ -40,7 +42,9 @@ class Group:
         self._partitions: list[int] | None = None
         self._starts: dict[int, int] = {}
         self._lost: list[int] = []
-        self._consumer = Consumer({**_SETTINGS, **kafka, "group.id": group}, logger=log)
+        #: What librdkafka says last of the broker, until something is heard of it again.
+        self.problem: str | None = None
+        self._consumer = Consumer({**_SETTINGS, **kafka, "group.id": group, "error_cb": self._note}, logger=log)
         self.join()
 
     def join(self) -> None:
@@ -58,6 +62,7 @@ class Group:
         found = self._consumer.consume(most, seconds)
         good = [message for message in found if message.error() is None]
         if good:
+            self.problem = None
             self._at_end.difference_update({message.partition() for message in good})
         if len(good) != len(found):  # the end of a partition comes behind its messages
             for message in found:
@@ -81,6 +86,13 @@ class Group:
         found, self._lost = self._lost, []
         return found
 
+    def has_topic(self) -> bool:
+        """True where that cannot be known: the broker is away."""
+        try:
+            return not self._consumer.list_topics(self._topic, timeout=5).topics[self._topic].error
+        except KafkaException:
+            return True
+
     def bounds(self, partition: int) -> tuple[int, int]:
         """First offset and end of a partition, as the broker says."""
         low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=10)
@@ -96,12 +108,21 @@ class Group:
         self._consumer.assign([TopicPartition(self._topic, *one) for one in self._starts.items()])
 
     def ends(self) -> dict[int, int]:
-        """The ends of the partitions, as last fetched; without those not fetched yet."""
+        """The ends of the partitions, as last fetched; without those not fetched yet.
+
+        Of one that is read to its end this is the next offset to be read: behind it may lie what is no message, such as
+        the mark of a transaction.
+        """
         found = {}
         for partition in self._partitions or ():
-            bounds = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+            place = TopicPartition(self._topic, partition)
+            bounds = self._consumer.get_watermark_offsets(place, cached=True)
             if bounds is not None and bounds[1] >= 0:
                 found[partition] = bounds[1]
+            if partition in self._at_end:
+                (position,) = self._consumer.position([place])
+                read = position.offset if position.offset >= 0 else self._starts[partition]
+                found[partition] = read if read >= 0 else found.get(partition, 0)
         return found
 
     def close(self) -> None:
@@ -110,15 +131,23 @@ class Group:
 
     def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = sorted(one.partition for one in partitions)
-        offsets = self._assigned(numbers)
+        offsets = self._assigned(numbers, self._every())
         self._forget()
         self._partitions = numbers
         self._starts = {number: _start(offsets[number]) for number in numbers}
         consumer.assign([TopicPartition(self._topic, *one) for one in self._starts.items()])
 
+    def _every(self) -> list[int]:
+        """All partitions of the topic. Raises KafkaException where the broker is away for long."""
+        return sorted(self._consumer.list_topics(self._topic, timeout=_METADATA_SECONDS).topics[self._topic].partitions)
+
     def _revoke(self, *_: object) -> None:
         self._revoked()
         self._forget()
+
+    def _note(self, error: KafkaError) -> None:
+        self.problem = f"broker: {error.str()}"
+        log.warning("topic %s: %s", self._topic, error.str())
 
     def _forget(self) -> None:
         self._partitions = None
@@ -129,13 +158,14 @@ class Group:
         if error is None:
             return
         if error.code() == KafkaError._PARTITION_EOF and partition is not None:
+            self.problem = None
             self._at_end.add(partition)
         elif error.code() in _OUT_OF_RANGE and partition is not None:
             self._lost.append(partition)
         elif error.fatal() or error.code() in _HOPELESS:
             raise KafkaException(error)
         else:  # a broker that is away, a topic that is not there yet
-            log.warning("topic %s: %s", self._topic, error.str())
+            self._note(error)
 
 
 _OUT_OF_RANGE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)

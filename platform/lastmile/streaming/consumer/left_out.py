@@ -36,7 +36,9 @@ def poison(messages: pl.DataFrame) -> pl.DataFrame:
         return NONE
     return _shaped(
         messages.rename({"_partition": "partition", "_offset": "offset"}).with_columns(
-            index=pl.lit(0, pl.Int32), rule=pl.lit("message"), reasons=_reasons(pl.col("reason"), "message", None)
+            index=pl.lit(0, pl.Int32),
+            rule=pl.lit("message"),
+            reasons=_reasons(_without_nul(pl.col("reason")), "message", None),
         )
     )
 
@@ -64,6 +66,11 @@ def _of_rule(
             rule=pl.lit(rule), reasons=_reasons(pl.col("message"), rule, column), raw=as_json(events).cast(pl.Binary)
         )
     )
+
+
+def _without_nul(text: pl.Expr) -> pl.Expr:
+    """The text with its NUL characters, which JSON in Postgres cannot hold, as a visible sign."""
+    return text.str.replace_all("\0", "␀", literal=True)
 
 
 def _reasons(message: pl.Expr, rule: str, column: str | None) -> pl.Expr:

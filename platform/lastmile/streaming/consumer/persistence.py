@@ -52,6 +52,10 @@ class Persistence:
                 log.info("again: %s", error)
             except outages as error:
                 self._lost(error)
+            except psycopg.Error as error:  # such as of a session that the server has ended
+                if not self._is_lost():
+                    raise
+                self._lost(error)
             else:
                 self.problem = None
                 return found
@@ -65,12 +69,15 @@ class Persistence:
             self._connection = None
 
     def _open(self) -> Connection:
-        if self._connection is None or self._connection.closed or self._connection.broken:
+        if self._connection is None or self._is_lost():
             self.close()
             self._connection = connect(self._url)
             self._connection.execute(_LIMITS)
             self._ready(self._connection)
         return self._connection
+
+    def _is_lost(self) -> bool:
+        return self._connection is not None and (self._connection.closed or self._connection.broken)
 
     def _lost(self, error: Exception) -> None:
         self.problem = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -43,6 +43,18 @@ class Move:
     quarantined: int = 0
 
 
+_GROUP = """
+INSERT INTO streams.groups AS g (stream, name)
+VALUES (%(stream)s, 'lastmile.' || %(stream)s || '.' || left(gen_random_uuid()::text, 8))
+ON CONFLICT (stream) DO UPDATE SET name = g.name RETURNING name
+"""
+#: All partitions of the topic hold back the watermark, also those that another process is about to claim: after a time
+#: in which none was read, each has as long as any other to show what it has.
+_KNOWN = """
+INSERT INTO streams.positions (stream, topic, partition, consumer, generation)
+SELECT %(stream)s, %(topic)s, partition, '', 0 FROM unnest(%(every)s::int[]) partition ORDER BY partition
+ON CONFLICT (stream, topic, partition) DO UPDATE SET read_at = clock_timestamp()
+"""
 _CLAIM = """
 INSERT INTO streams.positions AS p (stream, topic, partition, consumer)
 SELECT %(stream)s, %(topic)s, partition, %(consumer)s FROM unnest(%(partitions)s::int[]) partition ORDER BY partition
@@ -65,11 +77,11 @@ FROM unnest(%(partitions)s::int[], %(after)s::bigint[], %(times)s::timestamptz[]
 WHERE p.stream = %(stream)s AND p.topic = %(topic)s AND p.partition = m.partition
 """
 _SEEN = """
-UPDATE streams.positions p SET end_offset = greatest(p.end_offset, seen.end_offset),
+UPDATE streams.positions p SET end_offset = coalesce(seen.end_offset, p.end_offset),
     read_at = CASE WHEN seen.is_behind THEN clock_timestamp() ELSE p.read_at END
 FROM unnest(%(partitions)s::int[], %(ends)s::bigint[], %(behind)s::bool[]) seen (partition, end_offset, is_behind)
 WHERE p.stream = %(stream)s AND p.topic = %(topic)s AND p.partition = seen.partition
-    AND (seen.is_behind OR p.end_offset IS DISTINCT FROM greatest(p.end_offset, seen.end_offset))
+    AND (seen.is_behind OR p.end_offset IS DISTINCT FROM coalesce(seen.end_offset, p.end_offset))
 """
 #: Of partitions that are read or have something to be read, the one that is furthest behind; where none is, the one
 #: that is furthest ahead. Nothing while one of them has had no event yet.
@@ -78,7 +90,8 @@ SELECT CASE
     WHEN bool_or(active AND event_time IS NULL) THEN NULL
     WHEN bool_or(active) THEN min(event_time) FILTER (WHERE active)
     ELSE max(event_time) END - %(lateness)s
-FROM (SELECT event_time, read_at > clock_timestamp() - %(idle_after)s::interval AS active
+FROM (SELECT event_time,
+        read_at > clock_timestamp() - %(idle_after)s::interval OR coalesce(committed, 0) < end_offset AS active
       FROM streams.positions WHERE stream = %(stream)s AND topic = %(topic)s) partitions
 """
 _ADVANCE = """
@@ -88,10 +101,23 @@ WHERE w.watermark < excluded.watermark
 """
 
 
-def claim(connection: Connection, stream: str, topic: str, partitions: Collection[int], consumer: str) -> list[Claimed]:
-    """The partitions as they are, their generation raised: who had them before commits nothing more."""
-    values = {"stream": stream, "topic": topic, "partitions": sorted(partitions), "consumer": consumer}
-    with connection.cursor(row_factory=class_row(Claimed)) as cursor:
+def group(connection: Connection, stream: str) -> str:
+    """The consumer group of the stream, of this database alone: another installation reads all of the topic as well."""
+    row = connection.execute(_GROUP, {"stream": stream}).fetchone()
+    return str(row[0]) if row else ""
+
+
+def claim(
+    connection: Connection, stream: str, topic: str, partitions: Collection[int], every: Collection[int], consumer: str
+) -> list[Claimed]:
+    """The partitions as they are, their generation raised: who had them before commits nothing more.
+
+    `every` are all that the topic has.
+    """
+    own = {"stream": stream, "topic": topic, "consumer": consumer}
+    values = own | {"partitions": sorted(partitions), "every": sorted(every)}
+    with connection.transaction(), connection.cursor(row_factory=class_row(Claimed)) as cursor:
+        cursor.execute(_KNOWN, values)
         return cursor.execute(_CLAIM, values).fetchall()
 
 

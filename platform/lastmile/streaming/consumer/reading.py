@@ -21,18 +21,26 @@ log = logging.getLogger(__name__)
 _READ_SECONDS = 0.05
 #: Without news for so long, a member that has read everything is caught up.
 _QUIET_SECONDS = 0.5
+#: A group gathers sooner where there is its topic.
+_JOIN_SECONDS = 5.0
 _NONE = Messages((), (), (), ())
 
 
 class Reader:
-    """Gives batches of the current assignment. `group` is the name of the group, of one for each stream."""
+    """Gives batches of the current assignment."""
 
-    def __init__(self, stream: Stream, consumer: str, kafka: Mapping[str, str], group: str, steps: Persistence) -> None:
+    def __init__(self, stream: Stream, consumer: str, kafka: Mapping[str, str], steps: Persistence) -> None:
         self._stream, self._consumer, self._steps = stream, consumer, steps
         self._fenced = threading.Event()
         #: What is read under another one is dropped.
         self.current = Assignment()
+        group = steps.run(lambda connection: positions.group(connection, stream.name))
         self._group = Group(kafka, group, stream.topic, self._claim, self._revoke)
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps it from reading."""
+        return self._steps.problem or self._group.problem
 
     def fence(self) -> None:
         """One of the partitions was found to be another's: leave the group and join it again. For any thread."""
@@ -57,15 +65,24 @@ class Reader:
                 yield Batch(self.current, _NONE, self._group.ends())
             if until_caught_up and self._group.is_at_end and now - quiet_since >= _QUIET_SECONDS:
                 return
+            if until_caught_up and not self._group.has_joined and now - quiet_since >= _JOIN_SECONDS:
+                quiet_since = now
+                self._expect_topic()
 
     def close(self) -> None:
         self._group.close()
 
-    def _claim(self, numbers: Sequence[int]) -> dict[int, int | None]:
+    def _expect_topic(self) -> None:
+        if not self._group.has_topic():
+            raise UserError(
+                f"stream {self._stream.name}: the broker has no topic {self._stream.topic!r}; make it, or send to it"
+            )
+
+    def _claim(self, numbers: Sequence[int], every: Sequence[int]) -> dict[int, int | None]:
         """Where to read each partition from: where it is committed or landed, whichever comes first."""
         stream = self._stream
         claimed = self._steps.run(
-            lambda connection: positions.claim(connection, stream.name, stream.topic, numbers, self._consumer)
+            lambda connection: positions.claim(connection, stream.name, stream.topic, numbers, every, self._consumer)
         )
         self.current = Assignment({one.partition: one for one in claimed})
         log.info("stream %s reads partitions %s of %s", stream.name, list(numbers), stream.topic)

@@ -80,7 +80,6 @@ class Running:
             Channel[Landable](_BETWEEN, self._dead),
         )
         self._steps: list[Persistence] = []
-        self._reader: Reader | None = None
         #: Events that this process has committed.
         self.events = 0
 
@@ -90,10 +89,7 @@ class Running:
 
     def run(self, progress: Callable[[int], None] = lambda events: None) -> None:
         """Until stopped or caught up. Raises what ended it before."""
-        group = f"lastmile.{self._stream.name}"
-        self._reader = reader = Reader(
-            self._stream, self._presence.consumer, self._here.kafka, group, self._persistence()
-        )
+        reader = Reader(self._stream, self._presence.consumer, self._here.kafka, self._persistence())
         beating = self._thread(self._beat, reader)
         working = [self._thread(step, reader) for step in (self._prepare, self._commit, self._land)]
         try:
@@ -158,7 +154,7 @@ class Running:
     def _beat(self, reader: Reader) -> None:
         steps = Persistence(self._here.database_url, self._over)
         while not self._over.is_set():
-            problem = next((one.problem for one in self._steps if one.problem), None)
+            problem = reader.problem or next((one.problem for one in self._steps if one.problem), None)
             steps.run(partial(self._presence.beat, partitions=sorted(reader.current.claimed), problem=problem))
             self._over.wait(BEAT_SECONDS)
         steps.run(self._presence.leave)

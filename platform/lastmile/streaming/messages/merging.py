@@ -16,12 +16,17 @@ def placed(messages: Messages, found: Sequence[pl.DataFrame], bad: Sequence[tupl
     """Events with NUMBER, one of a message each, with their places instead; and the messages that are none."""
     if not found:
         return Decoded(places(messages.part([])), poisoned(messages, sorted(bad)))
-    events = found[0] if len(found) == 1 else pl.concat(alike(found), how="diagonal")
-    if len(found) > 1:
-        events = events.sort(NUMBER)
+    events = found[0] if len(found) == 1 else _together(found)
     whole = places(messages)
     own = whole if events.height == whole.height else whole[events[NUMBER]]
     return Decoded(pl.concat([events.drop(NUMBER), own], how="horizontal"), poisoned(messages, sorted(bad)))
+
+
+def _together(found: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """In the order of their numbers; columns of different types as text."""
+    numbers = pl.concat([frame[NUMBER] for frame in found])
+    own = pl.concat(alike([frame.drop(NUMBER) for frame in found]), how="diagonal")
+    return own.with_columns(numbers).sort(NUMBER)
 
 
 def merged(parts: Sequence[Decoded]) -> Decoded:

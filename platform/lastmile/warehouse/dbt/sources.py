@@ -14,12 +14,17 @@ from lastmile.contracts.contract import Contract
 from lastmile.warehouse.provenance import PROVENANCE
 
 SOURCE = "raw"
+WINDOWS = "windows"
 SOURCES = Path("models", "staging", "_sources.yml")
 HEADER = "# Written by `lastmile dbt-sources` from the contracts; edit those instead.\n"
 
 
-def sources_yaml(contracts: Mapping[str, Contract], more: Sequence[Mapping[str, Any]] = ()) -> str:
-    """A dbt properties file with one source, `raw`, and a table per contract, in order of their names; then `more`."""
+Tables = Sequence[Mapping[str, Any]]
+
+
+def sources_yaml(contracts: Mapping[str, Contract], more: Tables = (), windows: Tables = ()) -> str:
+    """A dbt properties file with a source, `raw`, and a table per contract, in order of their names, then `more`; and
+    where there are windows of streams, another for them."""
     import yaml
 
     source = {
@@ -28,7 +33,14 @@ def sources_yaml(contracts: Mapping[str, Contract], more: Sequence[Mapping[str, 
         "description": "Rows that conform to their contract, as ingestion loaded them.",
         "tables": [*(_table(contracts[name]) for name in sorted(contracts)), *more],
     }
-    text = yaml.dump({"sources": [source]}, Dumper=yaml.CSafeDumper, sort_keys=False, width=120, allow_unicode=True)
+    of_streams = {
+        "name": WINDOWS,
+        "schema": WINDOWS,
+        "description": "What streams make of their events.",
+        "tables": list(windows),
+    }
+    sources = [source, of_streams] if windows else [source]
+    text = yaml.dump({"sources": sources}, Dumper=yaml.CSafeDumper, sort_keys=False, width=120, allow_unicode=True)
     return HEADER + str(text)
 
 
@@ -43,23 +55,24 @@ def committed_tables(contracts: Mapping[str, Contract], project: Path) -> list[M
         return []
     try:
         sources = (yaml.safe_load(file.read_text()) or {}).get("sources", [])
-        return [table for source in sources for table in source["tables"] if table["name"] in absent]
+        raw = [source for source in sources if source["name"] == SOURCE]
+        return [table for source in raw for table in source["tables"] if table["name"] in absent]
     except (yaml.YAMLError, AttributeError, KeyError, TypeError):  # not as we write it: dbt will say so
         return []
 
 
-def are_current(contracts: Mapping[str, Contract], project: Path) -> bool:
-    """Whether the project's file of sources is what the contracts give."""
+def are_current(contracts: Mapping[str, Contract], project: Path, windows: Tables = ()) -> bool:
+    """Whether the project's file of sources is what the contracts and windows give."""
     file = project / SOURCES
-    return file.exists() and file.read_text() == sources_yaml(contracts)
+    return file.exists() and file.read_text() == sources_yaml(contracts, windows=windows)
 
 
-def write_sources(contracts: Mapping[str, Contract], project: Path) -> Path:
+def write_sources(contracts: Mapping[str, Contract], project: Path, windows: Tables = ()) -> Path:
     """Write the project's file of sources, whole or not at all. Raises OSError where it cannot be written."""
     file = project / SOURCES
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}", delete=False) as partial:
-        partial.write(sources_yaml(contracts))
+        partial.write(sources_yaml(contracts, windows=windows))
     written = Path(partial.name)
     written.chmod(0o644)
     return written.replace(file)

@@ -52,6 +52,13 @@ CREATE TABLE streams.watermarks (
 );
 COMMENT ON TABLE streams.watermarks IS 'the time before which a stream expects no further event; never goes back';
 
+CREATE TABLE streams.groups (
+    stream text PRIMARY KEY,
+    name   text NOT NULL
+);
+COMMENT ON TABLE streams.groups IS
+    'consumer groups; two installations that read the same topic must not share its partitions';
+
 CREATE TABLE streams.segments (
     stream       text    NOT NULL,
     topic        text    NOT NULL,
