@@ -297,3 +297,31 @@ def _registry(kind: str, text: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
+
+
+def test_events_are_produced_from_a_shell(kafka: RunningBroker, tmp_path: Path) -> None:
+    topic = kafka.new_topic()
+    command = [sys.executable, "-m", "lastmile.client", "produce", "--servers", kafka.servers, "--topic", topic]
+    lines = '{"pages": 1}\nnone\n\n{"pages": 2}\n'
+    done = subprocess.run([*command, "--journal", tmp_path], input=lines, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "2 sent, 0 refused by the broker, 1 no events, 0 waiting\n")
+    assert done.stderr.startswith("line 2: ")
+    assert numbers(kafka, topic) == [1, 2]
+
+
+def test_an_event_without_an_id_gets_one_that_stays(kafka: RunningBroker, tmp_path: Path) -> None:
+    topic = kafka.new_topic()
+    with Producer(kafka.servers, topic, tmp_path, id_column="event") as producer:
+        producer.send_many([{"pages": 1}, {"pages": 2, "event": "mine"}, {"pages": 3, "event": None}])
+        assert producer.wait(seconds=30)
+    ids = [json.loads(one.value())["event"] for one in messages_of(kafka, topic)]
+    assert (len(set(ids)), ids[1]) == (3, "mine")
+
+
+def test_what_its_source_still_has_is_discarded(tmp_path: Path) -> None:
+    with Producer("127.0.0.1:1", "nowhere", tmp_path) as producer:
+        producer.send({"pages": 1})
+        producer.close(0.0)
+    with Producer("127.0.0.1:1", "nowhere", tmp_path, discard=True) as producer:
+        assert producer.metrics.queued == 0
+        assert producer.wait(seconds=0.0)

@@ -11,6 +11,8 @@ from declaring import dataset
 from lastmile.cli.dbt_sources import dbt_sources
 from lastmile.contracts import Partition, column
 from lastmile.errors import UserError
+from lastmile.streaming.dbt_sources import window_sources
+from lastmile.streaming.declarations.loading import load_streams
 from lastmile.warehouse.dbt.sources import SOURCES, are_current, sources_yaml, write_sources
 from lastmile.warehouse.tables import ensure_table
 
@@ -34,8 +36,9 @@ def table(contract):
     return only
 
 
-def test_the_committed_file_agrees_with_the_contracts(contracts):
-    assert are_current(contracts, DBT_PROJECT), "run `lastmile dbt-sources` and commit the file"
+def test_the_committed_file_agrees_with_the_contracts_and_the_windows_of_streams(contracts):
+    windows = window_sources(load_streams("assets", contracts), contracts)
+    assert are_current(contracts, DBT_PROJECT, windows), "run `lastmile dbt-sources` and commit the file"
 
 
 def test_a_column_says_its_type_unit_privacy_and_what_it_measures():

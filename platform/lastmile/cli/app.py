@@ -36,6 +36,7 @@ from lastmile.cli.schema import schema
 from lastmile.cli.source import source
 from lastmile.cli.status import status
 from lastmile.cli.stream import stream
+from lastmile.cli.stream_demo import demo
 from lastmile.cli.stream_keys import stream_keys
 from lastmile.cli.unrouted import unrouted
 from lastmile.cli.up import up
@@ -69,6 +70,7 @@ app.add_typer(quarantine, name="quarantine")
 app.add_typer(rescued, name="rescued")
 app.add_typer(source, name="source")
 app.add_typer(schema, name="schema")
+stream.command()(demo)
 stream.add_typer(stream_keys, name="key")
 app.add_typer(stream, name="stream")
 app.add_typer(unrouted, name="unrouted")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from lastmile.cli.connection import opened
 from lastmile.settings import Settings
@@ -58,7 +58,7 @@ def list_keys(name: Annotated[str | None, typer.Argument(help="Only of this stre
 
     with opened(Settings.from_environment()) as (connection, _):
         found = write_keys.write_keys(connection, name)
-    table = Table("key", "stream", "origins", "adds", "made", "revoked", box=None)
+    table = Table(Column("key", no_wrap=True), "stream", "origins", "adds", "made", "revoked", box=None)
     for one in found:
         days = [f"{day:%Y-%m-%d}" if day else "" for day in (one.created_at, one.revoked_at)]
         table.add_row(one.key, one.stream, ", ".join(one.origins) or "all", ", ".join(one.adds), *days)

@@ -16,6 +16,7 @@ example:
   python -m lastmile.client upload --queue q.db --dataset visits --partition 2024 visits.csv
   python -m lastmile.client send --url https://lastmile.example.org --queue q.db --max-seconds 60
   python -m lastmile.client pending --queue q.db
+  tail -F app.log | python -m lastmile.client produce --servers kafka:9092 --topic app_log --journal journal
 """
 
 
@@ -23,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     """0 where all is well, 1 where something still waits or was refused, 2 where the command cannot be carried out."""
     given = _parser().parse_args(arguments)
     try:
+        if given.call is _produce:
+            return _produce(given)
         with Client(given.url, given.key, given.queue) as client:
             return int(given.call(client, given))
     except (OSError, ValueError, SignInRefused) as error:
@@ -66,6 +69,25 @@ def _pending(client: Client, _: argparse.Namespace) -> int:
     return 1 if waiting or refused else 0
 
 
+def _produce(given: argparse.Namespace) -> int:
+    """Each line of the standard input is an event; those that are none are said, and left out."""
+    from lastmile.client import InvalidEvent, Producer, Schema
+
+    schema = Schema.of_registry(given.registry, f"{given.topic}-value") if given.registry else None
+    with Producer(given.servers, given.topic, given.journal, schema, given.format) as producer:
+        for number, line in enumerate(sys.stdin, 1):
+            try:
+                if line.strip():
+                    producer.send(json.loads(line))
+            except (InvalidEvent, ValueError) as error:
+                print(f"line {number}: {error}", file=sys.stderr)
+                producer.metrics.refused()
+        producer.wait(seconds=given.max_seconds)
+        found = producer.metrics
+    print(f"{found.sent} sent, {found.failed} refused by the broker, {found.invalid} no events, {found.queued} waiting")
+    return 1 if found.failed or found.invalid or found.queued else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lastmile.client",
@@ -92,7 +114,21 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--url", required=True, help="such as https://lastmile.example.org")
             command.add_argument("--key", default=os.environ.get("LASTMILE_KEY", ""), help="or LASTMILE_KEY is set")
             command.add_argument("--max-seconds", type=float, help="unless given, until nothing waits")
+    _add_produce(commands.add_parser("produce", help=_PRODUCE, description=_PRODUCE))
     return parser
+
+
+def _add_produce(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(call=_produce)
+    command.add_argument("--servers", required=True, help="the Kafka cluster, such as kafka-1:9092,kafka-2:9092")
+    command.add_argument("--topic", required=True)
+    command.add_argument("--journal", type=Path, required=True, help="a folder; made if it is not there")
+    command.add_argument("--registry", help="address of a schema registry: events are held to the topic's schema")
+    command.add_argument("--format", choices=("json", "avro", "arrow"), default="json")
+    command.add_argument("--max-seconds", type=float, default=60.0, help="to wait for the broker at the end")
+
+
+_PRODUCE = "send events to Kafka: JSON objects, one a line of the standard input"
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ class CollectSettings:
     rate: str = variable(
         "LASTMILE_COLLECT_RATE",
         "Requests of one address with one write key.",
-        "50/second",
-        example="50/second",
+        "200/second",
+        example="200/second",
         check=fault_of_rate,
     )
     bytes: int = variable(

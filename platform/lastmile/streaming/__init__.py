@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lastmile.streaming.declarations.alerts import StreamAlerts
+    from lastmile.streaming.declarations.connectors import LogFiles, Mqtt
     from lastmile.streaming.declarations.joins import AsOf, Within
     from lastmile.streaming.declarations.stream import Stream
     from lastmile.streaming.declarations.windows import Hopping, Session, Tumbling
 
-__all__ = ["AsOf", "Hopping", "Session", "Stream", "StreamAlerts", "Tumbling", "Within"]
+__all__ = ["AsOf", "Hopping", "LogFiles", "Mqtt", "Session", "Stream", "StreamAlerts", "Tumbling", "Within"]
 
 _MODULES = {
     "declarations.alerts": ("StreamAlerts",),
+    "declarations.connectors": ("LogFiles", "Mqtt"),
     "declarations.joins": ("AsOf", "Within"),
     "declarations.stream": ("Stream",),
     "declarations.windows": ("Hopping", "Session", "Tumbling"),

@@ -80,6 +80,10 @@ class Producer:
         """Keep a message as it is, unchecked."""
         return self._append([Record(EVENT, _raw(key), value)])
 
+    def send_many_bytes(self, values: Iterable[bytes]) -> int:
+        """Keep messages as they are, all or none."""
+        return self._append([Record(EVENT, None, value) for value in values])
+
     def send_table(self, table: "pa.Table") -> int:
         """Keep the rows of an Arrow table, as envelopes; they are not checked."""
         records = [
@@ -105,6 +109,11 @@ class Producer:
     def end(self) -> int:
         """The place behind all that was kept."""
         return self._journal.end
+
+    @property
+    def acknowledged(self) -> int:
+        """The place up to which the broker has everything."""
+        return self._journal.acknowledged
 
     @property
     def metrics(self) -> Metrics:

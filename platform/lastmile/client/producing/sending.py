@@ -66,6 +66,7 @@ class Sending:
         self._waiting: dict[int, list[Callable[[], None]]] = {}
         self._read, self._first_unread = journal.acknowledged, time.monotonic()
         self._records_read = 0
+        self._refusal: type[Exception] = Exception
         self._stopping, self._broken = False, False
         self._acknowledged_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=f"producer of {target.topic}", daemon=True)
@@ -117,8 +118,9 @@ class Sending:
         return self._connected({})
 
     def _connected(self, more: Mapping[str, Any]) -> "Producer":
-        from confluent_kafka import Producer
+        from confluent_kafka import KafkaException, Producer
 
+        self._refusal = KafkaException
         given = {**_DEFAULTS, **self._target.client, **more}
         return Producer({**given, "error_cb": self._failed, "logger": log})
 
@@ -183,15 +185,13 @@ class Sending:
         part.is_whole = True
 
     def _produce(self, producer: "Producer", message: Outgoing, delivered: "partial[None]") -> None:
-        from confluent_kafka import KafkaException
-
         topic, value, key, headers, _ = message
         while not self._stopping and not self._broken:
             try:
                 producer.produce(topic, value, key, headers=headers, on_delivery=delivered)
             except BufferError:
                 self._poll(producer, _POLLED_SECONDS)
-            except KafkaException as error:
+            except self._refusal as error:
                 delivered(error.args[0], None)
                 return
             else:

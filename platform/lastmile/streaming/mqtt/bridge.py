@@ -1,8 +1,8 @@
 """Carries messages of an MQTT broker into a topic, with QoS 1 on the way in and idempotent on the way out.
 
-A message is acknowledged to its broker when Kafka has acknowledged it, and is in the producer's journal until then. What
-is on its way when this process ends, or either broker, is sent again from there, and delivered again by a broker that
-keeps to the protocol: a contract with a key counts it once. The session at the broker is kept, which holds what is
+A message is acknowledged to its broker when Kafka has acknowledged it, and is in the producer's journal until then.
+What is on its way when this process ends, or either broker, is sent again from there, and delivered again by a broker
+that keeps to the protocol: a contract with a key counts it once. The session at the broker is kept, which holds what is
 published while this process is away.
 """
 

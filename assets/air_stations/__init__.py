@@ -1,0 +1,1 @@
+"""Air quality: what stations measure, hour by hour, made for the shape of the Beijing multi-site set."""

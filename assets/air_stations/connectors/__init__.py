@@ -1,0 +1,1 @@
+"""What carries the stations' readings into their topic."""

@@ -1,0 +1,1 @@
+"""Made-up stations, to try the streams with."""

@@ -1,0 +1,1 @@
+"""Made-up customers, to try the streams with."""

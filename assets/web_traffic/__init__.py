@@ -1,0 +1,1 @@
+"""Visits of a web site: the access log of its server, and what its pages say themselves."""

@@ -1,0 +1,1 @@
+"""What carries the server's log into its topic."""
