@@ -46,6 +46,7 @@ def test_the_first_runs_of_a_new_installation_take_turns():
         overrides={"concurrency": {"pools": {"default_limit": 1, "granularity": "run"}}}
     ) as new:
         limit_pools(new)
+        limit_pools(new)  # as each start of the daemon does
         storage = new.event_log_storage
         known = {one.name: one for one in storage.get_pool_limits()}
         turn = GlobalOpConcurrencyLimitsCounter(
