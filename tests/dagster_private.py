@@ -12,7 +12,9 @@ from dagster._core.definitions.selector import InstigatorSelector
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.execution.plan.objects import StepFailureData
+from dagster._core.instance.config import PoolGranularity
 from dagster._core.launcher import LaunchRunContext
+from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
 from dagster._core.remote_origin import (
     GrpcServerCodeLocationOrigin,
     InProcessCodeLocationOrigin,
@@ -44,9 +46,11 @@ __all__ = [
     "BulkActionStatus",
     "DagsterGrpcClient",
     "FreshnessDaemon",
+    "GlobalOpConcurrencyLimitsCounter",
     "InstigatorStatus",
     "LaunchRunContext",
     "PartitionBackfill",
+    "PoolGranularity",
     "ReconstructableJob",
     "ReconstructableRepository",
     "RunOpConcurrency",

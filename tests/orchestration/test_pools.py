@@ -7,10 +7,10 @@ import dagster as dg
 import pytest
 import yaml
 from checkout import PROJECT
-from dagster_private import RunOpConcurrency
+from dagster_private import GlobalOpConcurrencyLimitsCounter, PoolGranularity, RunOpConcurrency
 
 from assets.definitions import defs
-from lastmile.orchestration.pools import TRAINING, WAREHOUSE
+from lastmile.orchestration.pools import TRAINING, WAREHOUSE, limit_pools
 from lastmile.orchestration.runs.worker import give_way
 
 
@@ -40,6 +40,27 @@ def test_a_machine_of_ones_own_has_room_for_one_run_and_training():
     settings = yaml.safe_load((Path(PROJECT) / "dagster.yaml").read_text())["concurrency"]
     assert settings["runs"]["max_concurrent_runs"] == 2
     assert settings["pools"] == {"default_limit": 1, "granularity": "run"}
+
+
+def test_the_first_runs_of_a_new_installation_take_turns():
+    """In the first turn of the queue, where Dagster learns of the pool only while it looks."""
+    concurrency = RunOpConcurrency(
+        root_key_counts={WAREHOUSE: 1}, has_unconstrained_root_nodes=True, all_pools={WAREHOUSE}
+    )
+    runs = [dg.DagsterRun("job", run_op_concurrency=concurrency) for _ in range(2)]
+    with dg.DagsterInstance.local_temp(
+        overrides={"concurrency": {"pools": {"default_limit": 1, "granularity": "run"}}}
+    ) as new:
+        limit_pools(new)
+        limit_pools(new)  # as each start of the daemon does
+        storage = new.event_log_storage
+        known = {one.name: one for one in storage.get_pool_limits()}
+        turn = GlobalOpConcurrencyLimitsCounter(
+            new, runs, [], set(known), list(known.values()), pool_granularity=PoolGranularity.RUN
+        )
+        assert not turn.is_blocked(runs[0])
+        turn.update_counters_with_launched_item(runs[0])
+        assert turn.is_blocked(runs[1])
 
 
 @pytest.mark.parametrize(("pool", "expected"), [(TRAINING, 10), (WAREHOUSE, 0)])

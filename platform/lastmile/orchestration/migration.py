@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from lastmile.orchestration.pools import limit_pools
+
 
 def migrate_dagster(say: Callable[[str], None]) -> None:
     """Work on the instance of DAGSTER_HOME; what is done already is left alone. `say` gets a line for each step."""
@@ -9,3 +11,4 @@ def migrate_dagster(say: Callable[[str], None]) -> None:
 
     with DagsterInstance.get() as instance:
         instance.upgrade(say)
+        limit_pools(instance)

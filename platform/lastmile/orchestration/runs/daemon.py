@@ -23,6 +23,7 @@ from lastmile import telemetry
 from lastmile.orchestration.code_reload import await_code_server
 from lastmile.orchestration.dagster_compat.daemon import run_daemon
 from lastmile.orchestration.dagster_compat.execution import capture_interrupts
+from lastmile.orchestration.pools import limit_pools
 from lastmile.orchestration.runs.arrivals import follow
 from lastmile.orchestration.runs.changes import standing
 from lastmile.orchestration.runs.connection_pool import keep_connections
@@ -44,6 +45,7 @@ def run(workspace: str) -> None:
     settings, pace = Settings.from_environment(), Pace()
     with capture_interrupts(), DagsterInstance.get() as instance:
         keep_connections(instance)
+        limit_pools(instance)
         await_code_server(Path(workspace))
         _start("changes", _follow_changes, settings, instance, pace)
         _start("arrivals", follow, pace, open_store(settings), settings.notifications_url)
