@@ -15,6 +15,7 @@ from lastmile.serving.app import PREDICTIONS
 MOST_MB = 300
 PROGRAM = f"""
 import json, sys
+import lastmile.serving.server  # all that the program itself imports
 from lastmile.serving.app import make_app
 from lastmile.serving.state import Serving
 app = make_app(Serving.from_environment(), {PREDICTIONS!r})

@@ -8,8 +8,8 @@ The new home is marked until it is whole, and `lastmile up` refuses it meanwhile
 import json
 import os
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,10 +77,7 @@ def restore(
     began = time.monotonic()
     _expect_known(backup)
     store = open_store(target)
-    with exclusive(target):
-        if not is_unfinished(target.home):
-            _expect_empty(store, objects)
-        begin_restore(target.home)
+    with _new_home(target, store, objects):
         wanted = chain(backups(repository), backup)
         segments, ended_early, recovered_to = _recover(target, repository, wanted, to, progress)
         with postgres.started(target.postgres_folder) as url:
@@ -93,8 +90,7 @@ def restore(
             str(target.home), backup.id, recovered_to, ended_early, sum(one.bytes for one in wanted), segments,
             put, sum(one.size for one in entries), time.monotonic() - began, compared,
         )  # fmt: skip
-        (target.home / "restore.json").write_text(json.dumps(asdict(made), default=str, indent=1))
-        end_restore(target.home)
+        _note(target, made)
     return made
 
 
@@ -103,17 +99,28 @@ def restore_export(
 ) -> Restored:
     """A logical export into a new home with a cluster of its own. Raises UserError as `restore` does."""
     _expect_known(backup)
-    with exclusive(target):
-        if not is_unfinished(target.home):
-            _expect_empty(open_store(target), objects)
-        begin_restore(target.home)
+    with _new_home(target, open_store(target), objects):
         secret = {name: text for name, text in recovery.home_files(repository, backup).items() if name == "secret"}
         _write_home(target, secret)  # not the password, which is of the other cluster
         with postgres.started(target.postgres_folder) as url:
             made = _loaded(target, url, repository, backup, objects, progress)
-        (target.home / "restore.json").write_text(json.dumps(asdict(made), default=str, indent=1))
-        end_restore(target.home)
+        _note(target, made)
     return made
+
+
+@contextmanager
+def _new_home(target: Settings, store: Store, objects: Objects) -> Iterator[None]:
+    """A home of its own, marked until the block is over. Raises UserError where something is there already."""
+    with exclusive(target):
+        if not is_unfinished(target.home):
+            _expect_empty(store, objects)
+        begin_restore(target.home)
+        yield
+        end_restore(target.home)
+
+
+def _note(target: Settings, made: Restored) -> None:
+    (target.home / "restore.json").write_text(json.dumps(asdict(made), default=str, indent=1))
 
 
 def load_export(
