@@ -65,6 +65,11 @@ def test_two_neighbouring_letters_swapped_are_seen_through(name, data):
     assert unknown({misspelt: "x"}) == [f"{misspelt} is not known; did you mean {name}?"]
 
 
+def test_swapped_letters_are_likelier_than_another_letter():
+    (said,) = unknown({"LASTMILE_ALERTS_ALG_MINUTES": "5"})
+    assert said.endswith("did you mean LASTMILE_ALERTS_LAG_MINUTES?")
+
+
 def test_nothing_set_is_no_fault():
     assert all_faults({}) == []
 

@@ -61,6 +61,7 @@ def _declared(module: str) -> Iterator[type[Any]]:
 
 
 def _sentence(name: str, allowed: set[str]) -> str:
-    close = difflib.get_close_matches(name, sorted(allowed), n=1, cutoff=0.8)
+    swapped = [one for one in sorted(allowed) if sorted(one) == sorted(name)]
+    close = swapped or difflib.get_close_matches(name, sorted(allowed), n=1, cutoff=0.8)
     meant = f"did you mean {close[0]}?" if close else "`lastmile config docs` lists all there are"
     return f"{name} is not known; {meant}"

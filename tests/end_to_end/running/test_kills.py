@@ -1,5 +1,6 @@
 """Whatever is killed while the platform is up, it goes on without anyone's help, and every drop is loaded once."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -40,9 +41,11 @@ def workers(platform):
 
 
 def kill(*processes):
+    """A child may have ended with its parent before its turn comes."""
     whole = [each for process in processes for each in (process, *process.children(recursive=True))]
     for process in whole:
-        os.kill(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
 
 
 def loaded(platform, name):
