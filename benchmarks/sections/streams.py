@@ -20,6 +20,8 @@ from benchmarks.streams.topics import Topic, broker, create, filled
 PARTITIONS = (4, 24)
 #: Of the usual rows, how many events are waited for at the rate that latency is stated at; and that rate.
 RATE = 50_000
+#: How many times the usual rows wait for a consumer that is behind.
+BEHIND = (1, 4, 8)
 
 _numbers = count(1)
 
@@ -38,7 +40,27 @@ def run(bench: Bench) -> list[Found]:
             f"{bench.rows:,} events of 200 bytes to committed windows, median of {bench.rounds}",
             [_row(name, tally, bench.rows) for name, tally in tallies.items()],
         )
-        return [speeds, Found(f"From producer to committed row at {RATE:,} events/s", [_latency(bench, servers)])]
+        latency = Found(f"From producer to committed row at {RATE:,} events/s", [_latency(bench, servers)])
+        return [speeds, latency, _behind(bench, servers)]
+
+
+def _behind(bench: Bench, servers: str) -> Found:
+    """Memory where more and more events wait, which become drops too: all that is gathered is bounded."""
+    sizes = [bench.rows * times for times in BEHIND]
+    topics = [filled(servers, PARTITIONS[0], "envelopes", events, f"behind-{events}") for events in sizes]
+    jobs = [reading(bench, topic, lands=True) for topic in topics]
+    rows = [
+        {"events that wait": topic.events, "seconds": cost.said["seconds"], "peak MB": cost.said["peak_mb"]}
+        for topic, cost in ((topic, _once(bench, job)) for topic, job in zip(topics, jobs, strict=True))
+    ]
+    return Found("A consumer that is behind: envelopes, landed as drops as well", rows)
+
+
+def _once(bench: Bench, job: Contender) -> Cost:
+    job.before()
+    cost = measured(job.command, job.environment, bench.site.postmaster)
+    job.check(cost)
+    return cost
 
 
 def reading(bench: Bench, topic: Topic, lands: bool = False) -> Contender:

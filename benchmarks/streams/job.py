@@ -31,9 +31,9 @@ def main() -> None:
     moments: dict[str, float] = {}
     claimed, committed = Reader._claim, Commits.commit
 
-    def claim(reader, numbers):  # type: ignore[no-untyped-def]  # as it is
+    def claim(reader, numbers, every):  # type: ignore[no-untyped-def]  # as it is
         moments["began"], moments["used"] = time.perf_counter(), cpu_seconds()
-        return claimed(reader, numbers)
+        return claimed(reader, numbers, every)
 
     def commit(commits, connection, batch):  # type: ignore[no-untyped-def]
         events = committed(commits, connection, batch)

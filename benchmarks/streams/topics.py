@@ -48,9 +48,9 @@ def create(servers: str, name: str, partitions: int) -> None:
     admin.create_topics([NewTopic(name, partitions, 1)])[name].result(_SECONDS)
 
 
-def filled(servers: str, partitions: int, form: str, events: int) -> Topic:
+def filled(servers: str, partitions: int, form: str, events: int, name: str = "") -> Topic:
     """A new topic, its events spread over the partitions in turn."""
-    name = f"{form}-{partitions}"
+    name = name or f"{form}-{partitions}"
     create(servers, name, partitions)
     producer = Producer({"bootstrap.servers": servers, "linger.ms": 20, "batch.size": 1_000_000, "log_level": 0})
     for number, message in enumerate(messages(events, form)):

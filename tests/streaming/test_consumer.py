@@ -17,6 +17,7 @@ from streamed import START, Shop, expected, message, sale
 from lastmile.errors import UserError
 from lastmile.store import Store
 from lastmile.streaming import Tumbling
+from lastmile.streaming.consumer import positions
 from lastmile.streaming.status import statuses
 
 
@@ -89,16 +90,17 @@ def test_what_is_no_event_goes_to_quarantine_and_the_stream_goes_on(shop: Shop) 
 def test_a_message_of_megabytes_is_read_or_left_out_as_any_other(shop: Shop) -> None:
     shop.topic = shop.kafka.new_topic(max_message_bytes=20_000_000)
     shop.stream = replace(shop.stream, topic=shop.topic)
-    long = sale(1, note="x" * 5_000_000)
+    long, longer = sale(1, note="x" * 1_500_000), sale(2, note="x" * 5_000_000)
     with shop.kafka.producer(message_max_bytes=20_000_000) as producer:
-        for event in (sale(0), long, b"y" * 5_000_000, sale(2, note="z" * 900_000)):
+        for event in (sale(0), long, longer, b"y" * 5_000_000, sale(3, note="z" * 900_000)):
             producer.produce(shop.topic, message(event), partition=0)
     assert shop.read() == 2
     assert [(row["rule"], row["offset"], len(row["raw"])) for row in shop.quarantined()] == [
         ("size", 1, 2**20),
         ("message", 2, 2**20),
+        ("message", 3, 2**20),
     ]
-    assert shop.quarantined()[0]["bytes"] > 5_000_000
+    assert [row["bytes"] > 1_500_000 for row in shop.quarantined()] == [True] * 3
 
 
 def test_two_installations_read_all_of_a_topic_each(shop: Shop, postgres: str, template: str) -> None:
@@ -138,6 +140,13 @@ def test_a_broker_that_is_away_is_said_and_waited_for(
         killable_kafka.start()
         thread.join(60)
     assert running.events == 1
+
+
+def test_a_fault_while_partitions_are_claimed_is_raised_as_it_is(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.send(sale(0))
+    monkeypatch.setattr(positions, "claim", lambda: ())
+    with pytest.raises(TypeError, match="positional arguments"):
+        shop.read()
 
 
 def test_an_event_older_than_the_lateness_goes_to_quarantine_with_it(shop: Shop) -> None:

@@ -42,6 +42,7 @@ class Group:
         self._partitions: list[int] | None = None
         self._starts: dict[int, int] = {}
         self._lost: list[int] = []
+        self._failure: Exception | None = None
         #: What librdkafka says last of the broker, until something is heard of it again.
         self.problem: str | None = None
         self._consumer = Consumer({**_SETTINGS, **kafka, "group.id": group, "error_cb": self._note}, logger=log)
@@ -60,6 +61,8 @@ class Group:
         """The next messages; none where none came for so long. Raises KafkaException where it can never go on."""
         most = max(1, min(MOST_MESSAGES, int(MOST_BYTES / self._bytes)))
         found = self._consumer.consume(most, seconds)
+        if self._failure is not None:
+            raise self._failure
         good = [message for message in found if message.error() is None]
         if good:
             self.problem = None
@@ -130,7 +133,12 @@ class Group:
         self._consumer.close()
 
     def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        numbers = sorted(one.partition for one in partitions)
+        try:
+            self._begin(consumer, sorted(one.partition for one in partitions))
+        except Exception as error:  # confluent-kafka loses what some exceptions say on their way through it
+            self._failure = error
+
+    def _begin(self, consumer: Consumer, numbers: list[int]) -> None:
         offsets = self._assigned(numbers, self._every())
         self._forget()
         self._partitions = numbers

@@ -15,7 +15,7 @@ from lastmile.streaming.landing.segments import Segment
 from lastmile.streaming.validation import as_texts
 
 #: Of one segment as frames in memory, several times what it has as Parquet; and of all that are gathered.
-SEGMENT_BYTES, ALL_BYTES = 48 * 2**20, 128 * 2**20
+SEGMENT_BYTES, ALL_BYTES = 24 * 2**20, 64 * 2**20
 #: How long an event waits for its segment to be full.
 WAIT_SECONDS = 30.0
 

@@ -1,0 +1,19 @@
+"""The benchmark of streams, at a size that says nothing of speed."""
+
+from pathlib import Path
+
+from benchmarks.bench import Bench
+from benchmarks.results import screen
+from benchmarks.sections import streams
+from benchmarks.site import opened
+from benchmarks.surveys import Surveys
+
+
+def test_every_contender_commits_all_events(tmp_path: Path) -> None:
+    console = screen(stderr=True)
+    with opened() as site:
+        speeds, latency, behind = streams.run(Bench(site, Surveys(tmp_path, console), 5_000, 1, console))
+    assert [row for row in speeds.rows if "note" in row] == []
+    assert len(speeds.rows) == 5
+    assert latency.rows[0]["events"]
+    assert [row["events that wait"] for row in behind.rows] == [5_000 * times for times in streams.BEHIND]
