@@ -45,7 +45,7 @@ def test_the_same_name_with_other_bytes_is_another_version(store, files):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"dataset": "nothing"}, "no dataset 'nothing'; there are: crop, hhinfo"),
+        ({"dataset": "nothing"}, "no dataset 'nothing'; there are: access_log, comments, crop"),
         ({"partition": "20x9"}, "'20x9' is not a year: expected the form '2010'"),
         ({"partition": "1850"}, "'1850' is outside 2010 to"),
         ({"name": "../secret.csv"}, "'../secret.csv' cannot be a name"),

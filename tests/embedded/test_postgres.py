@@ -182,7 +182,7 @@ def test_a_cluster_made_when_nothing_could_follow_it_can_be_backed_up_after_the_
         before.setattr(postgres, "SETTINGS", postgres.SETTINGS | minimal)
         assert query(postgres.start(folder), "SHOW wal_level") == "minimal"
         postgres.stop(folder)
-    assert query(postgres.start(folder), "SHOW wal_level") == "replica"
+    assert query(postgres.start(folder), "SHOW wal_level") == "logical"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
