@@ -165,6 +165,9 @@ def _proposed(sources: Sequence[Source], name: str, columns: Sequence[Mapping[st
 
 
 def _cut(sources: Sequence[Source], columns: Sequence[Column]) -> Cut:
+    unit = sources[0].unit
+    if unit:
+        return replace(cut([], columns), unit=unit, column=None)
     return cut([source.name for source in sources], columns)
 
 
@@ -210,7 +213,7 @@ def _patterns(columns: Sequence[Column]) -> Iterator[str]:
 
 
 def _checked(drafted: Draft, sources: Sequence[Source], seen: Seen, done: Callable[[int], None]) -> Draft:
-    candidates = _candidates(drafted, seen)
+    candidates = _candidates(drafted, sources, seen)
     for _ in range(TRIES):
         found = check(drafted, sources, candidates, done)
         if not found.misfits:
@@ -230,8 +233,11 @@ def _expect_no_nul(drafted: Draft, found: Findings) -> None:
         )
 
 
-def _candidates(drafted: Draft, seen: Seen) -> list[tuple[str, ...]]:
-    """Sets of columns that may be the key, those of identifiers first."""
+def _candidates(drafted: Draft, sources: Sequence[Source], seen: Seen) -> list[tuple[str, ...]]:
+    """Sets of columns that may be the key, those of identifiers first; only the one that a source names, if it does."""
+    if known := sources[0].key:
+        named = {header: one.name for one in drafted.columns for header in one.headers}
+        return [tuple(named[header] for header in known)] if set(known) <= set(named) else []
     able = [one for one in drafted.columns if _may_be_key(one, seen.profiles[one.name])]
     able.sort(key=lambda one: not names.is_identifier(one.headers[0]))
     found = seen.sample.candidates([one.name for one in able])
