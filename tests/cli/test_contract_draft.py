@@ -88,7 +88,7 @@ def test_a_topic_is_drafted_from_before_anything_is_declared(run, topic, capsys)
     written = capsys.readouterr()
     assert list(contract_of(written.out).columns) == ["visit", "at"]
     assert "51 of 51 messages in 1 partitions were read" in written.err
-    assert "partition 0, offset 50: expected a JSON object" in written.err
+    assert "partition 0, offset 50: no JSON: " in written.err
 
 
 def test_a_stream_is_drafted_with_its_contract_and_both_are_found(run, topic, tmp_path, monkeypatch, capsys):
@@ -111,8 +111,8 @@ def test_a_stream_whose_contract_is_not_written_yet_is_drafted_from(run, topic, 
     for folder in (tmp_path / "more_assets", streams.parent, streams):
         (folder / "__init__.py").touch()
     (streams / "comings.py").write_text(
-        "from lastmile.streaming import Stream\n\nstream = Stream(name='comings', description='Comings.', owner='team:a',"
-        f" topic={topic!r}, contract='visits', event_time='at')\n"
+        "from lastmile.streaming import Stream\n\nstream = Stream(name='comings', description='Comings.',"
+        f" owner='team:a', topic={topic!r}, contract='visits', event_time='at')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("LASTMILE_ASSETS", "more_assets")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from lastmile.errors import Unreachable
 
 if TYPE_CHECKING:
-    from confluent_kafka.admin import ClusterMetadata
+    from confluent_kafka.admin._metadata import ClusterMetadata
 
 _SECONDS = 5.0
 

@@ -154,6 +154,8 @@ def _proposed(sources: Sequence[Source], name: str, columns: Sequence[Mapping[st
         column(one, list(headers[one]), profile, len(sources), present[one]) for one, profile in seen.profiles.items()
     ]
     found = _with_one_decimal_sign(found)
+    if sources[0].timed:
+        found = [replace(one, required=one.required or (one.full and one.base == "datetime")) for one in found]
     left_out = [header for source in sources for header in source.left_out]
     proposed = Draft(name, [source.name for source in sources], found, _cut(sources, found), sources[0].form)
     return proposed.saying(

@@ -41,6 +41,8 @@ class Source:
     key: Sequence[str] = ()
     #: How it is cut in time, where its drops are no files that say so; the dates of a row then bind it to no drop.
     unit: Unit | None = None
+    #: Whether a row is an event, which has a time: a moment that all rows have is required, however few they are.
+    timed: bool = False
 
 
 def of_frames(name: str, header: Sequence[str], frames: Callable[[], Iterable[pl.DataFrame]]) -> Source:

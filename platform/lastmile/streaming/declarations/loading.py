@@ -32,7 +32,9 @@ def load_streams(assets: str, contracts: Mapping[str, Contract] | None) -> Decla
                 why = f"window or join {window.name!r} is declared by stream {other!r} already; give it another name"
                 found.broken.append(Broken("stream", found.files[name], why, names=(name,)))
                 del found[name]
-    for name in list(found) if contracts is not None else ():
+    if contracts is None:
+        return found
+    for name in list(found):
         if unfit := _unfit_join(found[name], found, contracts):
             found.broken.append(Broken("stream", found.files[name], unfit, names=(name,)))
             del found[name]

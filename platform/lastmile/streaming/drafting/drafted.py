@@ -59,7 +59,7 @@ def _source(file: Path, topic: str, events: Events) -> Source:
     def reopened(contract: Contract) -> Reader:
         return replace(source.open(contract), format={"format": f"messages of format {events.format}"})
 
-    return replace(source, name=f"topic {topic}", open=reopened, key=events.key, unit="day")
+    return replace(source, name=f"topic {topic}", open=reopened, key=events.key, unit="day", timed=not events.key)
 
 
 def _read(topic: str, sample: Sample, events: Events) -> str:
