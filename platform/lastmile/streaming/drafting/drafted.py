@@ -57,7 +57,7 @@ def _source(file: Path, topic: str, events: Events) -> Source:
     source = open_file(file)
 
     def reopened(contract: Contract) -> Reader:
-        return replace(source.open(contract), format={"format": f"messages of format {events.format}"})
+        return replace(source.open(contract), format={"format": events.found})
 
     return replace(source, name=f"topic {topic}", open=reopened, key=events.key, unit="day", timed=not events.key)
 

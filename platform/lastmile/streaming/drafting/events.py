@@ -1,5 +1,6 @@
 """What messages hold, before there is a contract: events in whatever format they show, or rows that changed."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ import polars as pl
 from lastmile.ingestion.readers.cells import cell_text
 from lastmile.streaming.declarations.stream import PLACE, Format
 from lastmile.streaming.messages.batch import Messages
-from lastmile.streaming.messages.codecs import codec_of_unknown
+from lastmile.streaming.messages.codecs import codec_of_unknown, shown
 from lastmile.streaming.messages.debezium import Change, Changes, Debezium
 from lastmile.streaming.schemas.registry import Registry
 
@@ -25,6 +26,8 @@ class Events:
     poison: pl.DataFrame
     format: Format
     key: Sequence[str] = ()
+    #: How the messages lie in the topic, in words.
+    found: str = ""
 
 
 def events_of(messages: Messages, form: Format, registry: Callable[[], Registry]) -> Events:
@@ -33,7 +36,12 @@ def events_of(messages: Messages, form: Format, registry: Callable[[], Registry]
     if form == "debezium" or (form == "auto" and _are_changes(debezium, messages)):
         return _rows(debezium.changes(messages))
     decoded = codec_of_unknown(form, registry).decode(messages)
-    return Events(decoded.frame.drop(list(PLACE)), decoded.poison, form)
+    return Events(decoded.frame.drop(list(PLACE)), decoded.poison, form, found=_found(messages))
+
+
+def _found(messages: Messages) -> str:
+    """The formats that first bytes show, those of most messages first."""
+    return ", ".join(name for name, _ in Counter(shown(value[:4]) for value in messages.values if value).most_common())
 
 
 def _are_changes(debezium: Debezium, messages: Messages) -> bool:
@@ -54,7 +62,7 @@ def _rows(changes: Changes) -> Events:
     columns = dict.fromkeys(name for row in rows.values() for name in row)
     texts = [{name: _text(value) for name, value in row.items()} for row in rows.values()]
     frame = pl.DataFrame(texts, schema=dict.fromkeys(columns, pl.String), orient="row")
-    return Events(frame, changes.poison, "debezium", key)
+    return Events(frame, changes.poison, "debezium", key, "debezium")
 
 
 def _identity(change: Change, key: Sequence[str], number: int) -> Any:

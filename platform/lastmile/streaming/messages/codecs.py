@@ -60,6 +60,13 @@ def _codec(form: Format, types: Mapping[str, pl.DataType], registry: Callable[[]
     return Recognising(JsonLines(types), ArrowEnvelopes(), Framed(registry, types))
 
 
+def shown(start: bytes) -> str:
+    """The format that the first bytes of a message show."""
+    if start[:4] == _ARROW:
+        return "arrow"
+    return "framed" if start[:1] == _FRAME else "json"
+
+
 class Bounded:
     """Leaves out messages that are longer than an event of the contract may be, before anything is parsed."""
 
@@ -105,6 +112,4 @@ class Recognising:
         return merged(parts) if parts else placed(messages, [], [])
 
     def _kind(self, start: bytes) -> Codec:
-        if start == _ARROW:
-            return self._arrow
-        return self._framed if start[:1] == _FRAME else self._lines
+        return {"arrow": self._arrow, "framed": self._framed, "json": self._lines}[shown(start)]
