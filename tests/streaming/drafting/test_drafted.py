@@ -194,6 +194,16 @@ def test_a_topic_of_changes_gives_the_contract_of_the_table_with_its_key(topic: 
     )
 
 
+def test_what_no_table_can_hold_is_named(topic: Topic) -> None:
+    table = pl.DataFrame({"view_id": ["v1", "v2"], "hash": [b"\xff\xfe", b"\xff\xff"]}).to_arrow()
+    file = io.BytesIO()
+    with pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+    topic.kafka.send(topic.name, [file.getvalue()])
+    with pytest.raises(UserError, match=r"2 records, all broken, such as hash: expected text in UTF-8"):
+        topic.drafted()
+
+
 def test_an_event_with_an_op_of_its_own_is_no_change_of_a_row(topic: Topic) -> None:
     topic.kafka.send(topic.name, [json.dumps({**one, "op": "u"}).encode() for one in EVENTS])
     assert "op" in contract_of(topic.drafted().contract).columns

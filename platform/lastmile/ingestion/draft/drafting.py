@@ -55,6 +55,8 @@ class Seen:
     sample: KeySample = field(default_factory=KeySample)
     rows: int = 0
     broken: int = 0
+    #: What is wrong with the first cell that no table can hold.
+    fault: str = ""
 
 
 def _by_source(sources: Sequence[Source]) -> list[dict[str, str]]:
@@ -126,7 +128,7 @@ def _see(sources: Sequence[Source], columns: Sequence[Mapping[str, str]], done: 
             seen.profiles[name].varied += 1
     waiting.flush()
     if not seen.rows:
-        found = f"{seen.broken:,} records, all broken" if seen.broken else "a header only"
+        found = f"{seen.broken:,} records, all broken{seen.fault}" if seen.broken else "a header only"
         raise UserError(f"{sources[0].name}: expected rows to draft from, found {found}. Give a file with rows.")
     return seen
 
@@ -137,6 +139,9 @@ def _frames(source: Source, own: Mapping[str, str], seen: Seen) -> Iterator[pl.D
         for batch in reader.batches():
             sound = batch.frame.filter(~batch.lines.is_in(list(batch.faulty_lines))) if batch.faults else batch.frame
             seen.rows += sound.height
+            if batch.faults and not seen.fault:
+                one = batch.faults[0]
+                seen.fault = f", such as {one.column}: expected {one.expected}, found {one.found}"
             seen.broken += batch.records - sound.height
             yield pl.DataFrame([sound[header].alias(column) for header, column in own.items()])
     except Refused as error:

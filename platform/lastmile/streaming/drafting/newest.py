@@ -97,14 +97,17 @@ def _read(
     """Up to the ends, or to where a partition has no more: behind may lie what is no message."""
     consumer.assign([TopicPartition(topic, *one) for one in starts.items()])
     found: list[Message] = []
-    waiting, size, heard = set(starts), 0, time.monotonic()
+    waiting, size, heard, problem = set(starts), 0, time.monotonic(), "the cluster says nothing"
     while waiting and size < _MOST_BYTES:
         for message in consumer.consume(1_000, 0.2):
-            number, offset = message.partition(), message.offset()
+            number, offset, error = message.partition(), message.offset(), message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                problem = str(error.str())
+                continue
             if number not in waiting or number is None or offset is None:
                 continue
             heard = time.monotonic()
-            if _is_end(message, topic):
+            if error is not None:
                 waiting.discard(number)
                 continue
             if offset < ends[number]:
@@ -116,15 +119,5 @@ def _read(
         if time.monotonic() - heard > patience:
             if found:
                 break
-            raise Unreachable(f"topic {topic}: no message came within {patience:g} s; is the cluster up?")
+            raise Unreachable(f"topic {topic}: no message came within {patience:g} s: {problem}")
     return found
-
-
-def _is_end(message: Message, topic: str) -> bool:
-    """Raises UserError where reading is not allowed."""
-    error = message.error()
-    if error is None:
-        return False
-    if error.code() == KafkaError._PARTITION_EOF:
-        return True
-    raise UserError(f"topic {topic!r} cannot be read: {error.str()}")
