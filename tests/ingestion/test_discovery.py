@@ -123,7 +123,7 @@ def test_a_drop_is_entered_with_the_end_of_its_partition(site):
 
 @pytest.mark.behaviour(number=18)
 def test_files_still_being_written_and_folder_markers_are_ignored(site):
-    for name in ("a.csv.tmp", "b.part", ".c.csv", "_SUCCESS", "d.csv~", "e.crdownload"):
+    for name in ("a.csv.tmp", "b.part", ".c.csv", "_SUCCESS", "d.csv~", "e.crdownload", "f.csv._COPYING_"):
         assert is_unfinished(f"landing/visits/2020/{name}")
         site.put(name, "half a ")
     if site.store.url.startswith("s3://"):
@@ -131,6 +131,25 @@ def test_files_still_being_written_and_folder_markers_are_ignored(site):
         boto3.client("s3").put_object(Bucket=bucket, Key=f"{prefix}/landing/visits/2020/", Body=b"")
     assert site.discover() == 0
     assert not is_unfinished("landing/visits/2020/template.csv")
+
+
+@pytest.mark.behaviour(number=18)
+@pytest.mark.parametrize(
+    "folder", ["_temporary/0/_temporary/task_1", "_delta_log", ".hoodie/.temp", "_spark_metadata", "run 1/.staging"]
+)
+def test_what_other_engines_keep_in_hidden_folders_is_no_drop_until_it_is_committed(site, folder):
+    site.put_rows(f"{folder}/part-0.csv", "v1,3,2,1,done")
+    assert (site.discover(), site.drops()) == (0, [])
+    site.put_rows("part-0.csv", "v1,3,2,1,done")
+    assert site.discover() == 1
+    site.take()
+    assert site.visits() == ["v1"]
+
+
+@pytest.mark.behaviour(number=18)
+def test_a_folder_that_names_a_partition_of_its_own_is_not_hidden(site):
+    site.arrive("_day=2020-03-01/part-0.csv", "v1,3,2,1,done")
+    assert site.visits() == ["v1"]
 
 
 @pytest.mark.behaviour(number=18)

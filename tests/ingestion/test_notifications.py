@@ -181,7 +181,15 @@ def test_keys_are_read_as_s3_writes_them():
     assert keys_in(json.dumps(sent_by_s3(written)), BUCKET) == [written.removeprefix("a/prefix/")]
 
 
-@pytest.mark.parametrize("key", ["other/prefix/landing/visits/2020/a.csv", "a/prefix/cleaned/x", "a/prefix/landing/.x"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "other/prefix/landing/visits/2020/a.csv",
+        "a/prefix/cleaned/x",
+        "a/prefix/landing/.x",
+        "a/prefix/landing/visits/2020/_temporary/0/task_1/a.csv",
+    ],
+)
 def test_objects_elsewhere_or_unfinished_are_not_inspected(key):
     assert keys_in(json.dumps(sent_by_s3(key)), BUCKET) == []
 

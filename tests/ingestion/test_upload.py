@@ -29,6 +29,7 @@ def test_a_stream_and_a_file_are_ingested_from_where_they_land(site, tmp_path):
         ("soon", "a.csv", "is not a year"),
         ("2020", "../a.csv", "cannot be a name in the landing area"),
         ("2020", "a.csv.tmp", "still being written"),
+        ("2020", "_temporary/a.csv", "hidden, or in a folder that is"),
     ],
 )
 def test_a_mistake_is_reported_and_nothing_lands(site, partition, name, message):

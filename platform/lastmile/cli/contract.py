@@ -1,6 +1,7 @@
-"""`lastmile contract`: write the contract of a dataset from the files there are."""
+"""`lastmile contract`: write the contract of a dataset from what there is of it."""
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS
 from lastmile.errors import UserError
 from lastmile.settings import Settings
+from lastmile.settings.group import load
 
 contract = typer.Typer(help="Write a first contract of a dataset from its files.", no_args_is_help=True)
 
@@ -26,6 +28,13 @@ def _group() -> None:
 def draft(
     paths: Annotated[list[Path] | None, typer.Argument(help="Files of one table, or folders with such files.")] = None,
     source: Annotated[str | None, typer.Option(help="Draft from the first records of this source instead.")] = None,
+    topic: Annotated[
+        str | None, typer.Option(help="Draft from the newest messages of this Kafka topic instead.")
+    ] = None,
+    stream: Annotated[str | None, typer.Option(help="Draft from those of this stream's topic instead.")] = None,
+    with_stream: Annotated[
+        bool, typer.Option("--with-stream", help="Of --topic and --domain: write a first stream as well.")
+    ] = False,
     name: Annotated[
         str | None, typer.Option(help="Name of the dataset [default: that of the file to write, or of the files]")
     ] = None,
@@ -38,17 +47,28 @@ def draft(
 
     Any file that can be dropped can be drafted from: CSV in any form, workbooks, JSON, Parquet, compressed or not.
     Every row is looked at, and the draft is tried on all of them: the files it came from load with it.
+    Of a topic the newest messages are read, in whatever format; nothing needs to be declared, and nothing is committed.
 
     Example: lastmile contract draft survey_2023.csv survey_2024.xlsx --name visits --domain household_survey
     """
     from lastmile.ingestion.draft import draft as drafted
     from lastmile.ingestion.draft import files_in, open_file
 
+    given = {"files": paths, "--source": source, "--topic": topic, "--stream": stream}
+    if sum(map(bool, given.values())) > 1:
+        raise UserError(
+            f"{' and '.join(name for name in given if given[name])} say what to draft from; give one of them"
+        )
+    if with_stream and not (topic and domain):
+        raise UserError("--with-stream writes assets/DOMAIN/streams/NAME.py; give it with --topic and --domain")
     if source:
-        _draft_of_source(source, paths, name, domain, to)
+        _draft_of_source(source, name, domain, to)
+        return
+    if topic or stream:
+        _draft_of_messages(topic, stream, name, domain, to, with_stream)
         return
     if not paths:
-        raise UserError("expected files to draft from, or --source with the name of a source")
+        raise UserError("expected files to draft from, or --source, --topic or --stream with a name")
     files = files_in(paths)
     dataset = _checked_name(name or (to.stem if to else _common_name(paths, files)))
     target = _target(dataset, domain, to)
@@ -61,17 +81,13 @@ def draft(
     print(f"wrote {target}; go through it, then drop the files with `lastmile drop FILE --dataset {dataset}`")
 
 
-def _draft_of_source(
-    source: str, paths: Sequence[Path] | None, name: str | None, domain: str | None, to: Path | None
-) -> None:
+def _draft_of_source(source: str, name: str | None, domain: str | None, to: Path | None) -> None:
     """From its first records; it may name a dataset that has no contract yet."""
     from lastmile.cli.source.progress import progress
     from lastmile.sources.declared import find_among
     from lastmile.sources.loading import load_sources
     from lastmile.sources.sample import drafted
 
-    if paths:
-        raise UserError("files and --source both say what to draft from; give one of them")
     declared = find_among(source, load_sources(Settings.from_environment().assets, None))
     dataset = _checked_name(name or (to.stem if to else declared.dataset))
     target = _target(dataset, domain, to)
@@ -82,6 +98,39 @@ def _draft_of_source(
         return
     _write(target, text)
     print(f"wrote {target}; go through it, then try it with `lastmile source run {source} --dry-run`")
+
+
+def _draft_of_messages(
+    topic: str | None, stream: str | None, name: str | None, domain: str | None, to: Path | None, with_stream: bool
+) -> None:
+    """From the newest messages of a topic; a stream may name a dataset that has no contract yet."""
+    from lastmile.embedded import kafka
+    from lastmile.ingestion.draft.names import column_name
+    from lastmile.settings.kafka import KafkaSettings
+    from lastmile.streaming.declarations.loading import load_streams, stream_of
+    from lastmile.streaming.drafting.drafted import drafted
+    from lastmile.streaming.schemas.registry import open_registry
+
+    settings = Settings.from_environment()
+    declared = stream_of(stream, load_streams(settings.assets, None)) if stream else None
+    read = declared.topic if declared else str(topic)
+    dataset = _checked_name(name or (to.stem if to else declared.contract if declared else column_name(read)))
+    target = _target(dataset, domain, to)
+    to_stream = _new(_assets() / str(domain) / "streams" / f"{dataset}.py") if with_stream else None
+    broker = load(KafkaSettings, {**os.environ, **kafka.variables(settings)}).client()
+    form = declared.format if declared else "auto"
+    with _counting("messages") as done:
+        found = drafted(broker, read, form, dataset, lambda: open_registry(settings), done)
+    for line in found.said:
+        typer.echo(line, err=True)
+    if target is None:
+        print(found.contract, end="")
+        return
+    _write(target, found.contract)
+    print(f"wrote {target}; go through it")
+    if to_stream and found.stream:
+        _write(to_stream, found.stream)
+        print(f"wrote {to_stream}; go through it, then try it with `lastmile stream run {dataset} --until-caught-up`")
 
 
 def _common_name(paths: Sequence[Path], files: Sequence[Path]) -> str:
@@ -105,9 +154,13 @@ def _target(name: str, domain: str | None, to: Path | None) -> Path | None:
     if domain:
         _checked_name(domain)
         to = _assets() / domain / "contracts" / f"{name}.py"
-    if to and to.exists():
-        raise UserError(f"{to} is there already; give another --name or file, or remove it")
-    return to
+    return _new(to) if to else None
+
+
+def _new(file: Path) -> Path:
+    if file.exists():
+        raise UserError(f"{file} is there already; give another --name or file, or remove it")
+    return file
 
 
 def _assets() -> Path:
@@ -119,9 +172,9 @@ def _assets() -> Path:
 
 
 def _write(target: Path, text: str) -> None:
-    """With the packages it needs to be found, where it is the first contract of its domain."""
+    """With the packages it needs to be found, where it is the first of its kind in its domain."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.parent.name == "contracts":
+    if target.parent.name in ("contracts", "streams"):
         for folder in (target.parent.parent, target.parent):
             if not (folder / "__init__.py").exists():
                 (folder / "__init__.py").write_text(f'"""{folder.name.replace("_", " ").capitalize()}."""\n')
@@ -145,3 +198,12 @@ def _progress(files: int) -> Iterator[Callable[[int], None]]:
             progress.update(task, description=f"{rows:,} rows read; each is read twice")
 
         yield done
+
+
+@contextmanager
+def _counting(what: str) -> Iterator[Callable[[int], None]]:
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"reading {what}")
+        yield lambda count: progress.update(task, description=f"{count:,} {what} read")

@@ -49,7 +49,8 @@ def checked_name(name: str) -> str:
         raise UserError(f"{printable(name)!r} cannot be a name in the landing area: {problem}")
     if is_unfinished(name):
         raise UserError(
-            f"{name!r} looks hidden or still being written, and would be left alone; give it another name with --as"
+            f"{name!r} looks hidden, or in a folder that is, or still being written, and would be left alone; give it"
+            " another name with --as"
         )
     return name
 

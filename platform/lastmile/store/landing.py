@@ -6,7 +6,7 @@ LANDING = "landing/"
 #: Folder within a partition of the objects that single records are gathered into.
 GATHERED = "records/"
 #: Suffixes that uploaders give to files still being written.
-_UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", "~")
+_UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", "._copying_", "~")
 #: Limits of S3 on a key, and of file systems on each of its parts.
 MAX_KEY_BYTES = 1_024
 MAX_NAME_BYTES = 255
@@ -15,8 +15,11 @@ _INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def is_unfinished(key: str) -> bool:
-    """True for folder markers, hidden files and names that uploaders give to files they are still writing."""
-    name = key.rsplit("/", 1)[-1]
+    """True for folder markers, hidden files, names that uploaders give to files they are still writing, and whatever
+    is in a hidden folder: other engines write there before they commit, and keep their logs there."""
+    *folders, name = key.split("/")
+    if any(map(_is_hidden_folder, folders)):
+        return True
     return not name or name.startswith((".", "_")) or name.lower().endswith(_UNFINISHED)
 
 
@@ -30,6 +33,11 @@ def printable(key: str) -> str:
     """The key as it can be stored and displayed: invisible characters escaped, an overlong one shortened."""
     text = "".join(map(_escaped, key)) if not key.isprintable() else key
     return text if len(text.encode()) <= MAX_KEY_BYTES else f"{text[:200]}…{text[-200:]}"
+
+
+def _is_hidden_folder(name: str) -> bool:
+    """`_day=2026-03-01` is a partition, and `..` is no name, which is reported."""
+    return name.startswith(("_", ".")) and "=" not in name and name not in (".", "..")
 
 
 def _problem(key: str) -> str | None:

@@ -158,6 +158,13 @@ def test_a_column_without_a_gap_in_many_rows_is_required():
     assert contract.required() == ["visit_id", "persons"]
 
 
+def test_large_numbers_and_shares_are_written_out():
+    cells = {"sent_ms": ["1772333637980", "1772343264790"], "note": [None, None]}
+    text = draft([source(visit_id=["V1", "V2"], **cells)], "visits")
+    assert "# 2 values, 1,772,333,637,980 to 1,772,343,264,790\n" in text
+    assert "# 0 values, 100 % missing; no value so far" in text
+
+
 def test_the_evidence_stands_above_each_column():
     text = draft([source(visit_id=["a", "b", "c", "d"], persons=["4", "12", "NA", "7"])], "visits")
     assert "    # 3 values, 25 % missing ('NA'), 4 to 12\n    persons: int | None" in text

@@ -216,7 +216,10 @@ def test_a_file_to_draft_nothing_from_is_refused_by_name(tmp_path, text, why):
 
 
 def test_a_folder_stands_for_the_files_in_it(tmp_path):
-    files = [written(tmp_path / "in" / name, "visit\na\n") for name in ("1.csv", "deep/2.csv", ".hidden")]
+    files = [
+        written(tmp_path / "in" / name, "visit\na\n")
+        for name in ("1.csv", "deep/2.csv", ".hidden", "_delta_log/0.json")
+    ]
     assert files_in([tmp_path / "in"]) == files[:2]
     with pytest.raises(UserError, match="no file or folder"):
         files_in([tmp_path / "nothing"])

@@ -226,7 +226,8 @@ def _personal(header: str, profile: Profile) -> tuple[bool, list[str]]:
 
 def _counted(typed: Column, profile: Profile, without: int) -> str:
     """Such as `1,203 values, 4 % missing ('NA'), 0 to 312`."""
-    share = f"{100 * without / profile.rows:.2g} % missing" if without else ""
+    percent = 100 * without / max(1, profile.rows)
+    share = f"{percent:{'.0f' if percent >= 10 else '.2g'}} % missing" if without else ""
     codes = f" ({shown(typed.missing)})" if typed.missing else ""
     span = f"{_text(typed.least)} to {_text(typed.most)}" if typed.least is not None else ""
     return ", ".join(filter(None, (f"{profile.rows - without:,} values", share + codes if share else "", span)))
@@ -235,4 +236,6 @@ def _counted(typed: Column, profile: Profile, without: int) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
-    return f"{value:,.12g}" if abs(value) >= 10_000 else f"{value:.12g}"  # years have no thousands
+    return (
+        f"{value:,.{15 if value % 1 == 0 else 12}g}" if abs(value) >= 10_000 else f"{value:.12g}"
+    )  # years have no thousands

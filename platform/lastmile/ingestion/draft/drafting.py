@@ -55,6 +55,8 @@ class Seen:
     sample: KeySample = field(default_factory=KeySample)
     rows: int = 0
     broken: int = 0
+    #: What is wrong with the first cell that no table can hold.
+    fault: str = ""
 
 
 def _by_source(sources: Sequence[Source]) -> list[dict[str, str]]:
@@ -126,7 +128,7 @@ def _see(sources: Sequence[Source], columns: Sequence[Mapping[str, str]], done: 
             seen.profiles[name].varied += 1
     waiting.flush()
     if not seen.rows:
-        found = f"{seen.broken:,} records, all broken" if seen.broken else "a header only"
+        found = f"{seen.broken:,} records, all broken{seen.fault}" if seen.broken else "a header only"
         raise UserError(f"{sources[0].name}: expected rows to draft from, found {found}. Give a file with rows.")
     return seen
 
@@ -137,6 +139,9 @@ def _frames(source: Source, own: Mapping[str, str], seen: Seen) -> Iterator[pl.D
         for batch in reader.batches():
             sound = batch.frame.filter(~batch.lines.is_in(list(batch.faulty_lines))) if batch.faults else batch.frame
             seen.rows += sound.height
+            if batch.faults and not seen.fault:
+                one = batch.faults[0]
+                seen.fault = f", such as {one.column}: expected {one.expected}, found {one.found}"
             seen.broken += batch.records - sound.height
             yield pl.DataFrame([sound[header].alias(column) for header, column in own.items()])
     except Refused as error:
@@ -154,6 +159,8 @@ def _proposed(sources: Sequence[Source], name: str, columns: Sequence[Mapping[st
         column(one, list(headers[one]), profile, len(sources), present[one]) for one, profile in seen.profiles.items()
     ]
     found = _with_one_decimal_sign(found)
+    if sources[0].timed:
+        found = [replace(one, required=one.required or (one.full and one.base == "datetime")) for one in found]
     left_out = [header for source in sources for header in source.left_out]
     proposed = Draft(name, [source.name for source in sources], found, _cut(sources, found), sources[0].form)
     return proposed.saying(
@@ -165,6 +172,9 @@ def _proposed(sources: Sequence[Source], name: str, columns: Sequence[Mapping[st
 
 
 def _cut(sources: Sequence[Source], columns: Sequence[Column]) -> Cut:
+    unit = sources[0].unit
+    if unit:
+        return replace(cut([], columns), unit=unit, column=None)
     return cut([source.name for source in sources], columns)
 
 
@@ -210,7 +220,7 @@ def _patterns(columns: Sequence[Column]) -> Iterator[str]:
 
 
 def _checked(drafted: Draft, sources: Sequence[Source], seen: Seen, done: Callable[[int], None]) -> Draft:
-    candidates = _candidates(drafted, seen)
+    candidates = _candidates(drafted, sources, seen)
     for _ in range(TRIES):
         found = check(drafted, sources, candidates, done)
         if not found.misfits:
@@ -230,8 +240,11 @@ def _expect_no_nul(drafted: Draft, found: Findings) -> None:
         )
 
 
-def _candidates(drafted: Draft, seen: Seen) -> list[tuple[str, ...]]:
-    """Sets of columns that may be the key, those of identifiers first."""
+def _candidates(drafted: Draft, sources: Sequence[Source], seen: Seen) -> list[tuple[str, ...]]:
+    """Sets of columns that may be the key, those of identifiers first; only the one that a source names, if it does."""
+    if known := sources[0].key:
+        named = {header: one.name for one in drafted.columns for header in one.headers}
+        return [tuple(named[header] for header in known)] if set(known) <= set(named) else []
     able = [one for one in drafted.columns if _may_be_key(one, seen.profiles[one.name])]
     able.sort(key=lambda one: not names.is_identifier(one.headers[0]))
     found = seen.sample.candidates([one.name for one in able])

@@ -25,6 +25,7 @@ from lastmile.ingestion.readers.compression import blocks
 from lastmile.ingestion.readers.delimited.dialect import Sample
 from lastmile.ingestion.readers.delimited.encoding import as_utf8, without_c1
 from lastmile.ingestion.readers.excel.reader import first_rows
+from lastmile.store.landing import is_unfinished
 
 #: Tried where text is neither UTF-8 nor marked, the one that is assumed first; each must be plausible.
 ENCODINGS = ("cp1252", "shift_jis", "gb18030", "cp1251")
@@ -50,13 +51,14 @@ def open_file(path: Path) -> Source:
 
 
 def files_in(paths: Sequence[Path]) -> list[Path]:
-    """The files, and those in the folders, hidden ones left out. Raises UserError where there are none."""
+    """The files, and those in the folders, without those that would be no drops. Raises UserError where none is."""
     found: dict[Path, None] = {}
     for path in paths:
         if not path.exists():
             raise UserError(f"no file or folder {path}")
         inside = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-        found |= dict.fromkeys(file for file in inside if not file.name.startswith((".", "_")))
+        below = path if path.is_dir() else path.parent
+        found |= dict.fromkeys(file for file in inside if not is_unfinished(file.relative_to(below).as_posix()))
     if not found:
         raise UserError(f"no files in {', '.join(map(str, paths))}; name files to draft from, or a folder with some")
     return list(found)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from lastmile.contracts import Contract
+from lastmile.contracts.partition import Unit
 from lastmile.ingestion.batch import RawBatch
 from lastmile.ingestion.readers import Reader
 from lastmile.ingestion.readers.cells import raw_rows
@@ -36,6 +37,12 @@ class Source:
     open: Callable[[Contract], Reader]
     form: Form = Form()
     left_out: Sequence[str] = ()
+    #: Headers that tell the rows apart, where the source says so.
+    key: Sequence[str] = ()
+    #: How it is cut in time, where its drops are no files that say so; the dates of a row then bind it to no drop.
+    unit: Unit | None = None
+    #: Whether a row is an event, which has a time: a moment that all rows have is required, however few they are.
+    timed: bool = False
 
 
 def of_frames(name: str, header: Sequence[str], frames: Callable[[], Iterable[pl.DataFrame]]) -> Source:

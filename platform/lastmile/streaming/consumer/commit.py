@@ -4,7 +4,7 @@ Rows are locked in one order by all processes of a stream: their own positions, 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -33,6 +33,8 @@ class Commits:
     ) -> None:
         self._stream, self._operators, self._dedup, self._rows = stream, operators, dedup, rows
         self._committed: dict[int, int] = {}
+        #: Partitions that the watermark goes by.
+        self._known: set[int] = set()
         self._see_due, self._forget_due = 0.0, time.monotonic() + _FORGET_SECONDS
         #: The watermark as of the last commit.
         self.watermark: datetime | None = None
@@ -47,10 +49,11 @@ class Commits:
             self._rows.prepare(connection)
         self.watermark = positions.stored_watermark(connection, self._stream.name)
 
-    def commit(self, connection: Connection, batch: Prepared) -> int:
+    def commit(self, connection: Connection, batch: Prepared, every: Collection[int] | None = ()) -> int:
         """How many events were committed; none of a batch that was before, when the answer was lost.
 
-        Raises Fenced where a partition is another's by now; nothing is committed then.
+        `every` are the partitions that the topic has: the watermark waits for those that were added, and stays where
+        it is while that is not known. Raises Fenced where a partition is another's by now; nothing is committed then.
         """
         name, topic = self._stream.name, self._stream.topic
         now = time.monotonic()
@@ -65,13 +68,18 @@ class Commits:
             positions.move(connection, name, topic, batch.moves)
             if now >= self._see_due:
                 self._see(connection, batch)
+            if added := set(every or ()) - self._known:
+                positions.add(connection, name, topic, added)
             before, watermark = self._watermarks(connection)
+            if every is None:
+                watermark = before
             for operator, reduced in zip(self._operators, batch.reduced, strict=True):
                 operator.apply(connection, reduced, watermark)
             if self._dedup and watermark and now >= self._forget_due:
                 self._dedup.forget(connection, watermark)
             if watermark is not None and watermark != before:
                 positions.advance(connection, name, watermark)
+        self._known |= set(every or ())
         self._committed |= {move.partition: move.after for move in batch.moves}
         self._see_due = now + TICK_SECONDS if now >= self._see_due else self._see_due
         self._forget_due = now + _FORGET_SECONDS if now >= self._forget_due else self._forget_due

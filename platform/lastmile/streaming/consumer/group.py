@@ -5,6 +5,7 @@ with the partitions of each new assignment and gives their offsets; nothing is e
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ AHEAD_BYTES = 32 * 2**20
 _LONGEST_WAIT = 600
 
 _METADATA_SECONDS = 30.0
+#: How long a broker has to say which partitions there are, and how long one that does not is left alone.
+_ANSWER_SECONDS, _AGAIN_SECONDS = 1.0, 5.0
 #: Given the partitions of an assignment, and all that the topic has.
 Offsets = Callable[[Sequence[int], Sequence[int]], Mapping[int, int | None]]
 
@@ -43,6 +46,7 @@ class Group:
         self._starts: dict[int, int] = {}
         self._lost: list[int] = []
         self._failure: Exception | None = None
+        self._ask_again = 0.0
         #: What librdkafka says last of the broker, until something is heard of it again.
         self.problem: str | None = None
         self._consumer = Consumer({**_SETTINGS, **kafka, "group.id": group, "error_cb": self._note}, logger=log)
@@ -95,6 +99,18 @@ class Group:
             return not self._consumer.list_topics(self._topic, timeout=5).topics[self._topic].error
         except KafkaException:
             return True
+
+    def partitions(self) -> list[int] | None:
+        """All that the topic has now, None where the broker does not say. For any thread."""
+        now = time.monotonic()
+        if now < self._ask_again:
+            return None
+        try:
+            found = self._consumer.list_topics(self._topic, timeout=_ANSWER_SECONDS).topics[self._topic]
+        except KafkaException:
+            self._ask_again = now + _AGAIN_SECONDS
+            return None
+        return sorted(found.partitions) if found.error is None else None
 
     def bounds(self, partition: int) -> tuple[int, int]:
         """First offset and end of a partition, as the broker says."""
@@ -193,7 +209,7 @@ _SETTINGS: dict[str, Any] = {
     "session.timeout.ms": SESSION_SECONDS * 1_000,
     "heartbeat.interval.ms": 1_000,
     "max.poll.interval.ms": _LONGEST_WAIT * 1_000,
-    "topic.metadata.refresh.interval.ms": 30_000,
+    "topic.metadata.refresh.interval.ms": 5_000,
     "fetch.wait.max.ms": 100,
     "queued.max.messages.kbytes": AHEAD_BYTES // 1024,
     "queued.min.messages": 100_000,

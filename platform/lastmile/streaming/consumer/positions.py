@@ -59,6 +59,12 @@ INSERT INTO streams.positions (stream, topic, partition, consumer, generation)
 SELECT %(stream)s, %(topic)s, partition, '', 0 FROM unnest(%(every)s::int[]) partition ORDER BY partition
 ON CONFLICT (stream, topic, partition) DO UPDATE SET read_at = clock_timestamp()
 """
+#: Partitions that were added. What is in them is not known: they count as having a message until one reads them.
+_ADDED = """
+INSERT INTO streams.positions (stream, topic, partition, consumer, generation, end_offset)
+SELECT %(stream)s, %(topic)s, partition, '', 0, 1 FROM unnest(%(added)s::int[]) partition ORDER BY partition
+ON CONFLICT (stream, topic, partition) DO NOTHING
+"""
 _CLAIM = """
 INSERT INTO streams.positions AS p (stream, topic, partition, consumer)
 SELECT %(stream)s, %(topic)s, partition, %(consumer)s FROM unnest(%(partitions)s::int[]) partition ORDER BY partition
@@ -137,6 +143,11 @@ def claim(
     except LockNotAvailable:
         connection.execute(_END_HANGING, values)
         raise
+
+
+def add(connection: Connection, stream: str, topic: str, partitions: Collection[int]) -> None:
+    """Let the watermark wait for those of the partitions that were not known."""
+    connection.execute(_ADDED, {"stream": stream, "topic": topic, "added": sorted(partitions)})
 
 
 def hold(connection: Connection, stream: str, topic: str, moves: Sequence[Move]) -> bool:

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 from lastmile.errors import UserError
@@ -68,6 +68,10 @@ class Reader:
             if until_caught_up and not self._group.has_joined and now - quiet_since >= _JOIN_SECONDS:
                 quiet_since = now
                 self._expect_topic()
+
+    def partitions(self) -> Collection[int] | None:
+        """All that the topic has now, None where the broker does not say. For any thread."""
+        return self._group.partitions()
 
     def close(self) -> None:
         self._group.close()

@@ -138,8 +138,9 @@ class Running:
         for batch in self._prepared:
             if batch.assignment is not reader.current:
                 continue
+            every = reader.partitions()  # after the batch was read: none is older than what its watermark goes by
             try:
-                self.events += steps.run(partial(self._commits.commit, batch=batch))
+                self.events += steps.run(partial(self._commits.commit, batch=batch, every=every))
             except Fenced as fenced:
                 log.warning("%s; its batch is dropped", fenced)
                 if batch.assignment is reader.current:

@@ -11,15 +11,16 @@ from lastmile.errors import UserError
 from lastmile.streaming.declarations.stream import Stream
 
 
-def load_streams(assets: str, contracts: Mapping[str, Contract]) -> Declarations[Stream]:
+def load_streams(assets: str, contracts: Mapping[str, Contract] | None) -> Declarations[Stream]:
     """The variable `stream` of every file in a domain's `streams/`, by name; see `load_contracts`.
 
     One that does not fit its contract, or the stream it joins, is broken, and so is the second of two with a window or
-    join of the same name.
+    join of the same name. Where contracts are None, which are yet to be written, nothing is held to them.
     """
 
     def checked(_: ModuleType, stream: Stream) -> Stream:
-        stream.expect_fits(contract_of(stream.contract, contracts))
+        if contracts is not None:
+            stream.expect_fits(contract_of(stream.contract, contracts))
         return stream
 
     found = load(assets, "streams", "stream", Stream, checked)
@@ -31,6 +32,8 @@ def load_streams(assets: str, contracts: Mapping[str, Contract]) -> Declarations
                 why = f"window or join {window.name!r} is declared by stream {other!r} already; give it another name"
                 found.broken.append(Broken("stream", found.files[name], why, names=(name,)))
                 del found[name]
+    if contracts is None:
+        return found
     for name in list(found):
         if unfit := _unfit_join(found[name], found, contracts):
             found.broken.append(Broken("stream", found.files[name], unfit, names=(name,)))

@@ -10,7 +10,7 @@ from lastmile.contracts.contract import Contract
 from lastmile.contracts.settings import Limits
 from lastmile.errors import UserError
 from lastmile.settings import Settings
-from lastmile.streaming.declarations.stream import Stream
+from lastmile.streaming.declarations.stream import Format, Stream
 from lastmile.streaming.messages.arrow import ArrowEnvelopes
 from lastmile.streaming.messages.batch import Decoded, Messages
 from lastmile.streaming.messages.framed import Framed
@@ -36,22 +36,35 @@ def _own_registry() -> Registry:
 
 def codec_of(stream: Stream, contract: Contract, registry: Callable[[], Registry] = _own_registry) -> Codec:
     """The registry is opened when the first message names a schema. Raises UserError for a format without a codec."""
-    return Bounded(_codec(stream, contract.types(), registry), contract.limits)
+    if stream.has_row_changes:
+        raise UserError(
+            f"stream {stream.name}: format {stream.format!r} has changes of rows, which are applied by a source of"
+            " changes"
+        )
+    return Bounded(_codec(stream.format, contract.types(), registry), contract.limits)
 
 
-def _codec(stream: Stream, types: Mapping[str, pl.DataType], registry: Callable[[], Registry]) -> Codec:
-    match stream.format:
+def codec_of_unknown(form: Format, registry: Callable[[], Registry]) -> Codec:
+    """For events that have no contract yet; changes of rows are none. A registry is opened as by `codec_of`."""
+    return Bounded(_codec(form, {}, registry), Limits())
+
+
+def _codec(form: Format, types: Mapping[str, pl.DataType], registry: Callable[[], Registry]) -> Codec:
+    match form:
         case "json":
             return JsonLines(types)
         case "arrow":
             return ArrowEnvelopes()
         case "avro" | "protobuf":
             return Framed(registry, types)
-        case "auto":
-            return Recognising(JsonLines(types), ArrowEnvelopes(), Framed(registry, types))
-    raise UserError(
-        f"stream {stream.name}: format {stream.format!r} has changes of rows, which are applied by a source of changes"
-    )
+    return Recognising(JsonLines(types), ArrowEnvelopes(), Framed(registry, types))
+
+
+def shown(start: bytes) -> str:
+    """The format that the first bytes of a message show."""
+    if start[:4] == _ARROW:
+        return "arrow"
+    return "framed" if start[:1] == _FRAME else "json"
 
 
 class Bounded:
@@ -99,6 +112,4 @@ class Recognising:
         return merged(parts) if parts else placed(messages, [], [])
 
     def _kind(self, start: bytes) -> Codec:
-        if start == _ARROW:
-            return self._arrow
-        return self._framed if start[:1] == _FRAME else self._lines
+        return {"arrow": self._arrow, "framed": self._framed, "json": self._lines}[shown(start)]
