@@ -12,6 +12,7 @@ from typing import TypeVar
 import dagster as dg
 
 from lastmile import telemetry
+from lastmile.catalogue.brought import brought
 from lastmile.contracts import Contract, load_contracts
 from lastmile.contracts.broken import Broken, Declarations, publish
 from lastmile.contracts.loading import load_forms, load_routes
@@ -57,7 +58,6 @@ from lastmile.settings import Settings
 from lastmile.settings.all import check
 from lastmile.sources.declarations.source import Source
 from lastmile.sources.loading import load_sources
-from lastmile.streaming.dbt_sources import window_sources
 from lastmile.streaming.declarations.loading import load_streams
 
 T = TypeVar("T")
@@ -73,15 +73,14 @@ def definitions(assets: str) -> dg.Definitions:
     if process := process_of(sys.argv):
         telemetry.start(process)
     contracts = load_contracts(assets)
-    streams = load_streams(assets, contracts)
-    folder, broken = usable_project(contracts, window_sources(streams, contracts))
+    sources, streams = load_sources(assets, contracts), load_streams(assets, contracts)
+    folder, broken = usable_project(contracts, brought(sources, streams, contracts))
     warehouse: list[dg.AssetsDefinition] = []
     if folder:
         warehouse, unusable = usable_warehouse(contracts, folder)
         broken += unusable
     models = load_models(assets)
     exports, weekly = load_exports(assets), load_weekly_reports(assets)
-    sources, streams = load_sources(assets, contracts), load_streams(assets, contracts)
     parts, misdeclared = _parts(assets, contracts, sources, models, _partitioned(warehouse))
     parts += _scheduled_parts(exports, weekly)
     parts += _parts_of("stream", streams, lambda one: stream_assets(one, contracts))
