@@ -48,6 +48,7 @@ from lastmile.orchestration.placeholders import placeholders
 from lastmile.orchestration.resources import platform_from_environment
 from lastmile.orchestration.scheduled.days import daily_figures, nightly_figures
 from lastmile.orchestration.scheduled.exports import export_asset, export_schedule
+from lastmile.orchestration.scheduled.followed import followed_sensors
 from lastmile.orchestration.scheduled.sources import source_asset, source_key, source_schedule
 from lastmile.orchestration.scheduled.weekly import weekly_asset, weekly_schedule
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
@@ -88,7 +89,7 @@ def definitions(assets: str) -> dg.Definitions:
     broken += misdeclared
     base = dg.Definitions.merge(_platform(contracts, models, warehouse, folder, broken), unrouted_definitions())
     whole, unfit = assembled(base, parts)
-    reporting = [stream_sensor(streams, contracts)] if streams else []
+    reporting = [*([stream_sensor(streams, contracts)] if streams else []), *followed_sensors(sources)]
     schedules = _schedules(exports, weekly, sources, unfit)
     whole = dg.Definitions.merge(whole, dg.Definitions(schedules=schedules, sensors=reporting))
     broken += unfit
