@@ -150,7 +150,7 @@ def test_keys_of_late_events_are_remembered_as_long_as_they_update_their_windows
     landing.send(sale(3, 901))  # with its commit the first keys are forgotten
     read(landing, **declared)
     assert {row["n"] for row in landing.rows("SELECT count(*) AS n FROM streams.keys")} == {2}
-    landing.send(sale(0, 0), sale(1, 60), sale(2, 900), sale(4, 400))  # again, too late; again; late
+    landing.send(sale(0, 0), sale(7, 60), sale(2, 900), sale(4, 400))  # again, and new, too late; again; late
     assert read(landing, **declared) == 1
     assert [(row["rule"], row["lateness"]) for row in landing.quarantined()] == [
         ("old", timedelta(seconds=901)),
