@@ -12,7 +12,7 @@ def upgrade() -> None:
     op.execute("ALTER TABLE sources.changes ADD looked_at timestamptz")
     op.execute(
         "COMMENT ON COLUMN sources.changes.looked_at IS"
-        " 'when its database was last asked for the end of its log while nothing read it'"
+        " 'when its database last said where its log ends while nothing read it'"
     )
 
 
