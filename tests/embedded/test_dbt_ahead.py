@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from lastmile.catalogue.brought import declared_tables
 from lastmile.contracts import load_contracts
 from lastmile.embedded import dbt_ahead
 from lastmile.embedded.dbt_ahead import parsed_ahead
@@ -27,7 +28,9 @@ def test_what_the_code_server_needs_is_there_before_it_is_needed(settings, monke
     for name, value in (("HOST", "127.0.0.1"), ("PORT", "1"), ("USER", "reader"), ("DATABASE", "anything")):
         monkeypatch.setenv(f"PG{name}", value)
     monkeypatch.setattr(project, "_parse", lambda folder: pytest.fail("parsed again"))
-    assert project.prepared(settings, load_contracts(settings.assets)) == ready[0].parent
+    contracts = load_contracts(settings.assets)
+    tables = declared_tables(settings.assets, contracts)
+    assert project.prepared(settings, contracts, brought=tables) == ready[0].parent
 
 
 def test_a_home_in_which_it_was_parsed_is_left_alone(settings, monkeypatch):

@@ -99,9 +99,14 @@ def test_old_answers_and_jobs_go_and_jobs_with_records_stay(connection):
         "INSERT INTO submissions.records (job, dataset, partition, record, digest, body)"
         " SELECT id, 'd', '2020', 'r', '', '{}' FROM submissions.jobs ORDER BY place DESC LIMIT 1"
     )
-    assert logs.survey(connection, KEEP) == {"answered predictions": 1, "jobs of submissions": 2}
-    assert logs.clean(connection, KEEP) == {"answered predictions": 1, "jobs of submissions": 2}
-    assert logs.survey(connection, KEEP) == {"answered predictions": 0, "jobs of submissions": 0}
+    connection.execute(
+        "INSERT INTO sources.runs (source, state, started_at)"
+        " SELECT 'a', 'nothing new', now() - interval '91 days' FROM generate_series(1, 30)"
+    )
+    old = {"answered predictions": 1, "jobs of submissions": 2, "runs of sources": 9}
+    assert {what: rows for what, rows in logs.survey(connection, KEEP).items() if rows} == old
+    assert {what: rows for what, rows in logs.clean(connection, KEEP).items() if rows} == old
+    assert set(logs.survey(connection, KEEP).values()) == {0}
 
 
 def test_the_audit_stays_unless_it_is_said_how_long_and_still_refuses_to_be_changed(connection):

@@ -144,7 +144,7 @@ def test_the_windows_are_tables_of_a_dbt_source_with_the_assets_key() -> None:
     from lastmile.warehouse.dbt.sources import sources_yaml
 
     tables = window_sources({"sales": STREAM}, {"sales": SALES})
-    _, source = yaml.safe_load(sources_yaml({"sales": SALES}, windows=tables))["sources"]
+    _, source = yaml.safe_load(sources_yaml({"sales": SALES}, brought={"windows": tables}))["sources"]
     (table,) = source["tables"]
     assert (source["name"], source["schema"], table["name"]) == ("windows", "windows", BY_MINUTE.name)
     assert table["config"]["meta"]["dagster"]["asset_key"] == WINDOW.path

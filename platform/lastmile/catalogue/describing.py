@@ -1,6 +1,7 @@
 """From declarations to entries. It needs what the declarations import; the entries do not."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lastmile.catalogue.entries import (
@@ -29,14 +30,16 @@ def catalogue(
     models: "Iterable[Model]" = (),
     manifest: Mapping[str, Any] | None = None,
     forms: Iterable[Form] = (),
+    brought: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
 ) -> Catalogue:
-    """Everything there is; `manifest` is dbt's, parsed."""
+    """Everything there is; `manifest` is dbt's, parsed, and `brought` what streams and followed databases bring."""
+    related = [*relations(manifest or {}), *brought_relations(brought)]
     return Catalogue(
         datasets={one.name: dataset(one) for one in contracts},
         forms={one.name: FormEntry.model_validate(one, from_attributes=True) for one in forms},
         feature_sets={one.name: feature_set(one) for one in features},
         models={one.name: model(one) for one in models},
-        relations={f"{one.db_schema}.{one.name}": one for one in relations(manifest or {})},
+        relations={f"{one.db_schema}.{one.name}": one for one in related},
     )
 
 
@@ -162,6 +165,30 @@ def relations(manifest: Mapping[str, Any]) -> list[Relation]:
         for key, node in manifest.get("nodes", {}).items()
         if node["resource_type"] in ("model", "seed")
     ]
+
+
+def brought_relations(brought: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Relation]:
+    """Tables as dbt's files of sources describe them."""
+    return [
+        Relation(
+            name=table["name"],
+            db_schema=schema,
+            description=table["description"],
+            columns=[_brought_column(column) for column in table["columns"]],
+            key=table["config"]["meta"]["key"],
+        )
+        for schema, tables in brought.items()
+        for table in tables
+    ]
+
+
+def _brought_column(column: Mapping[str, Any]) -> RelationColumn:
+    return RelationColumn(
+        name=column["name"],
+        type=column["data_type"],
+        description=column["description"],
+        personal=bool(_meta(column).get("personal")),
+    )
 
 
 def _meta(column: Mapping[str, Any]) -> dict[str, Any]:

@@ -137,7 +137,7 @@ class Metric(_Entry):
 
 
 class Relation(_Entry):
-    """A table or view that dbt makes."""
+    """A table or view that dbt makes, or that a stream or a followed database brings."""
 
     name: str
     db_schema: str

@@ -44,7 +44,8 @@ def clean(
     too.
 
     Without --dataset and --older-than also what of the past is older than it is kept: Dagster's runs, events and ticks,
-    logs, old editions of reports, files of model versions that were never in use (how long: docs/retention.md).
+    histories of sources and streams, logs, old editions of reports, files of model versions that were never in use (how
+    long: docs/retention.md).
 
     Example: lastmile clean --dataset hhinfo --older-than 90d --dry-run
     """

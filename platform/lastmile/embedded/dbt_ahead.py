@@ -35,11 +35,13 @@ def parsed_ahead(settings: Settings) -> Iterator[None]:
 
 
 def _main() -> None:
+    from lastmile.catalogue.brought import declared_tables
     from lastmile.contracts import load_contracts
     from lastmile.warehouse.dbt.project import prepared
 
     settings = Settings.from_environment()
-    prepared(settings, load_contracts(settings.assets))
+    contracts = load_contracts(settings.assets)
+    prepared(settings, contracts, brought=declared_tables(settings.assets, contracts))
 
 
 if __name__ == "__main__":

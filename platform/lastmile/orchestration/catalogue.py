@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg.errors import UndefinedTable
 
+from lastmile.catalogue.brought import brought
 from lastmile.catalogue.describing import catalogue
 from lastmile.catalogue.published import publish
 from lastmile.contracts import Contract, Form, Route
@@ -46,6 +47,7 @@ def publish_catalogue(
         [one.value for one in models.values()],
         _manifest(dbt_project) if dbt_project else None,
         forms.values(),
+        brought(sources, streams, contracts),
     )
     rules = declared_rules(
         contracts.values(), [one.value for one in models.values()], streams.values(), sources.values()

@@ -12,6 +12,7 @@ from typing import TypeVar
 import dagster as dg
 
 from lastmile import telemetry
+from lastmile.catalogue.brought import brought
 from lastmile.contracts import Contract, load_contracts
 from lastmile.contracts.broken import Broken, Declarations, publish
 from lastmile.contracts.loading import load_forms, load_routes
@@ -47,6 +48,7 @@ from lastmile.orchestration.placeholders import placeholders
 from lastmile.orchestration.resources import platform_from_environment
 from lastmile.orchestration.scheduled.days import daily_figures, nightly_figures
 from lastmile.orchestration.scheduled.exports import export_asset, export_schedule
+from lastmile.orchestration.scheduled.followed import followed_sensors
 from lastmile.orchestration.scheduled.sources import source_asset, source_key, source_schedule
 from lastmile.orchestration.scheduled.weekly import weekly_asset, weekly_schedule
 from lastmile.orchestration.sensors import automation_sensor, landing_sensor
@@ -57,7 +59,6 @@ from lastmile.settings import Settings
 from lastmile.settings.all import check
 from lastmile.sources.declarations.source import Source
 from lastmile.sources.loading import load_sources
-from lastmile.streaming.dbt_sources import window_sources
 from lastmile.streaming.declarations.loading import load_streams
 
 T = TypeVar("T")
@@ -73,15 +74,14 @@ def definitions(assets: str) -> dg.Definitions:
     if process := process_of(sys.argv):
         telemetry.start(process)
     contracts = load_contracts(assets)
-    streams = load_streams(assets, contracts)
-    folder, broken = usable_project(contracts, window_sources(streams, contracts))
+    sources, streams = load_sources(assets, contracts), load_streams(assets, contracts)
+    folder, broken = usable_project(contracts, brought(sources, streams, contracts))
     warehouse: list[dg.AssetsDefinition] = []
     if folder:
         warehouse, unusable = usable_warehouse(contracts, folder)
         broken += unusable
     models = load_models(assets)
     exports, weekly = load_exports(assets), load_weekly_reports(assets)
-    sources, streams = load_sources(assets, contracts), load_streams(assets, contracts)
     parts, misdeclared = _parts(assets, contracts, sources, models, _partitioned(warehouse))
     parts += _scheduled_parts(exports, weekly)
     parts += _parts_of("stream", streams, lambda one: stream_assets(one, contracts))
@@ -89,7 +89,7 @@ def definitions(assets: str) -> dg.Definitions:
     broken += misdeclared
     base = dg.Definitions.merge(_platform(contracts, models, warehouse, folder, broken), unrouted_definitions())
     whole, unfit = assembled(base, parts)
-    reporting = [stream_sensor(streams, contracts)] if streams else []
+    reporting = [*([stream_sensor(streams, contracts)] if streams else []), *followed_sensors(sources)]
     schedules = _schedules(exports, weekly, sources, unfit)
     whole = dg.Definitions.merge(whole, dg.Definitions(schedules=schedules, sensors=reporting))
     broken += unfit

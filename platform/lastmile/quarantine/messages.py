@@ -5,7 +5,7 @@ They are written in the transaction that commits the positions of the batch they
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -14,6 +14,8 @@ from psycopg.rows import dict_row
 
 from lastmile.warehouse.binary_copy import BinaryCopy
 
+#: Rules by which valid events are left out: a replay of landed events leaves out the same.
+LEFT_OUT_OF_REPLAYS = ("ahead", "late", "old")
 #: Bytes of a message that are kept.
 MOST_BYTES = 2**20
 TYPES = {
@@ -46,6 +48,9 @@ _WHERE = """
     (%(stream)s::text IS NULL OR stream = %(stream)s) AND (%(rule)s::text IS NULL OR rule = %(rule)s)
     AND (%(partition)s::int IS NULL OR partition = %(partition)s)
 """
+_IS_PLACE = "rule = ANY (%(rules)s) AND stream = ANY (%(replayed)s)"
+_GOES = f"at < %(before)s AND NOT ({_IS_PLACE})"
+_IS_EMPTIED = f"at < %(before)s AND {_IS_PLACE} AND raw IS NOT NULL"
 
 
 def quarantine_messages(connection: Connection, stream: str, topic: str, messages: pl.DataFrame) -> None:
@@ -102,9 +107,35 @@ def left_out_places(
     ).fetchall()
 
 
-def delete_older(connection: Connection, age: timedelta) -> int:
-    """Delete what has been there for longer; returns how many."""
-    return connection.execute("DELETE FROM quarantine.messages WHERE at < now() - %s", [age]).rowcount
+def old_messages(connection: Connection, before: datetime, replayed: Sequence[str]) -> int:
+    """How many were left out before. Of streams that are `replayed` those whose place is needed still have bytes."""
+    return sum(
+        int(rows)
+        for goes in (_GOES, _IS_EMPTIED)
+        for (rows,) in connection.execute(
+            f"SELECT count(*) FROM quarantine.messages WHERE {goes}".encode(), _values(before, replayed)
+        )
+    )
+
+
+def forget_messages(connection: Connection, before: datetime, replayed: Sequence[str]) -> int:
+    """Delete them; of streams that are `replayed` the places of what a replay leaves out stay, without their bytes,
+    which are in the drops. `connection` must be in autocommit mode."""
+    some = "ctid = ANY (ARRAY(SELECT ctid FROM quarantine.messages WHERE {} LIMIT 5000))"
+    emptied = "UPDATE quarantine.messages SET key = NULL, raw = NULL, reasons = '[]'"
+    statements = (
+        f"DELETE FROM quarantine.messages WHERE {some.format(_GOES)}",
+        f"{emptied} WHERE {some.format(_IS_EMPTIED)}",
+    )
+    total = 0
+    for statement in statements:
+        while rows := connection.execute(statement.encode(), _values(before, replayed)).rowcount:
+            total += rows
+    return total
+
+
+def _values(before: datetime, replayed: Sequence[str]) -> dict[str, Any]:
+    return {"before": before, "replayed": list(replayed), "rules": list(LEFT_OUT_OF_REPLAYS)}
 
 
 def _rows(connection: Connection, query: str, selection: Messages, **more: Any) -> list[dict[str, Any]]:

@@ -49,6 +49,24 @@ class RetentionSettings:
         365,
         check=at_least(1),
     )
+    source_runs: int = variable(
+        "LASTMILE_KEEP_SOURCE_RUNS_DAYS",
+        "Days that runs of sources are kept, and what is known of full fetches that were replaced.",
+        90,
+        check=at_least(1),
+    )
+    stream_history: int = variable(
+        "LASTMILE_KEEP_STREAM_HISTORY_DAYS",
+        "Days that it is kept which ranges of topics were landed, of replays, and of looked-up tables.",
+        90,
+        check=at_least(1),
+    )
+    messages: int = variable(
+        "LASTMILE_KEEP_MESSAGES_DAYS",
+        "Days that messages and events of streams that were left out are kept in quarantine.",
+        365,
+        check=at_least(1),
+    )
     audit: int = variable(
         "LASTMILE_KEEP_AUDIT_DAYS", "Days that the audit log is kept; 0: for ever.", 0, check=at_least(0)
     )

@@ -30,7 +30,7 @@ def standing(connection: Connection, store: str, source: str) -> Standing:
     """As of now. A fetch whose drop was discarded counts as never made."""
     again: Fetch | None = None
     is_coming = False
-    for one, fate in _with_fates(connection, store, source):
+    for one, fate in with_fates(connection, store, source):
         if fate == "loaded":
             return Standing(again.cursor_from if again else one.cursor_to, one.cursor_to, again, is_coming)
         if fate != "discarded" and again is None:
@@ -40,11 +40,12 @@ def standing(connection: Connection, store: str, source: str) -> Standing:
 
 def in_force(connection: Connection, store: str, source: str, but_for: str) -> Iterator[Fetch]:
     """The fetches whose rows are loaded, newest first, without those under one key."""
-    found = _with_fates(connection, store, source)
+    found = with_fates(connection, store, source)
     return (one for one, fate in found if fate == "loaded" and one.key != but_for)
 
 
-def _with_fates(connection: Connection, store: str, source: str) -> Iterator[tuple[Fetch, ledger.Fate]]:
+def with_fates(connection: Connection, store: str, source: str) -> Iterator[tuple[Fetch, ledger.Fate]]:
+    """The fetches that landed, newest first, and what became of each."""
     for some in newest_first(connection, store, source):
         yield from zip(some, _fates(connection, store, some), strict=True)
 

@@ -12,7 +12,10 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 _AT_ONCE = 100
-_COLUMNS = "id, source, dataset, partition, key, sha256, size, records, cursor_from, cursor_to, begun_at, landed_at"
+_COLUMNS = """
+    id, source, dataset, partition, key, sha256, size, records, cursor_from, cursor_to,
+    digests IS NOT NULL AS is_incremental, begun_at, landed_at
+"""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Fetch:
     records: int
     cursor_from: str | None
     cursor_to: str | None
+    is_incremental: bool
     begun_at: datetime
     landed_at: datetime | None
 

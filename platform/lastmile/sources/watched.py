@@ -22,7 +22,7 @@ _FAILING = """
 """
 _SLOTS = """
     SELECT source, slot, greatest(source_lsn - lsn, 0)::float8 AS bytes, problem,
-        extract(epoch FROM clock_timestamp() - seen_at)::float8 AS seen_seconds
+        extract(epoch FROM clock_timestamp() - greatest(seen_at, looked_at))::float8 AS seen_seconds
     FROM sources.changes WHERE source_lsn IS NOT NULL AND lsn IS NOT NULL
 """
 

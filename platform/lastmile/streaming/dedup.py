@@ -1,12 +1,13 @@
 """Events that came before: of a contract with a key, each key counts once, as in its table.
 
 A producer that was killed sends again what it had sent, perhaps to another partition. The keys are remembered in the
-transaction of the batch, until the watermark has passed their event: one that came then would be late.
+transaction of the batch, until the watermark has passed their event: one that came then would be late. Where late
+events update their windows, keys are remembered for as long as those do.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 from psycopg import Connection, sql
@@ -60,11 +61,12 @@ class Dedup:
         return events[once.filter(~pl.col("number").is_in(repeated))["number"]]
 
     def forget(self, connection: Connection, watermark: datetime) -> None:
-        """Keys of events that would be late; where late events count, none is forgotten."""
-        if self.stream.late == "quarantine":
-            connection.execute(
-                "DELETE FROM streams.keys WHERE stream = %s AND event_time < %s", [self.within, watermark]
-            )
+        """Keys of events that would be left out, because they were late."""
+        until = self.stream.late_until if self.stream.late == "update" else timedelta(0)
+        connection.execute(
+            "DELETE FROM streams.keys WHERE stream = %s AND event_time < %s::timestamptz - %s::interval",
+            [self.within, watermark, until],
+        )
 
     def forget_all(self, connection: Connection) -> None:
         connection.execute("DELETE FROM streams.keys WHERE stream = %s", [self.within])

@@ -22,7 +22,7 @@ from lastmile.operations.alerts.published import publish
 from lastmile.operations.schedule import Schedule
 from lastmile.settings import Settings
 from lastmile.sources import Source, SourceAlerts
-from lastmile.sources.changes import origin, positions
+from lastmile.sources.changes.lagging import look
 from lastmile.sources.rest import client
 from lastmile.store import Store
 
@@ -131,7 +131,9 @@ def test_a_log_that_a_database_keeps_for_us_is_one_alert_until_it_is_read(follow
     assert titles(source) == []
     followed.does("UPDATE stock SET name = repeat(md5(article::text), 100) FROM generate_series(1, 1000)")
     followed.does("CREATE TABLE other AS SELECT repeat(md5(n::text), 30) t FROM generate_series(1, 4000) n")
-    positions.seen(followed.here, "stock", origin.end_of_log(followed.there))
+    followed.here.execute("UPDATE sources.changes SET seen_at = seen_at - interval '1 hour'")
+    assert titles(source) == []
+    assert look(followed.here, {"stock": source}) == []
     assert titles(source) == ["[critical] slot_lag: stock"]
     followed.follow()
     assert titles(source) == ["[critical] over: slot_lag: stock"]

@@ -228,7 +228,7 @@ def test_an_owner_who_is_no_superuser_makes_the_role(postgres, owner, database_u
     owner.execute(f"ALTER DATABASE {name} OWNER TO plain_owner")
     owner.execute("ALTER SCHEMA marts OWNER TO plain_owner; ALTER TABLE marts.fct OWNER TO plain_owner")
     owner.execute("ALTER VIEW marts.v OWNER TO plain_owner")
-    for schema in ("raw", "features", "predictions", "online", "figures"):
+    for schema in ("raw", "windows", "changes", "features", "predictions", "online", "figures"):
         owner.execute(f"ALTER SCHEMA {schema} OWNER TO plain_owner")
     for table in ("raw.visits", "figures.days", "figures.drops", "figures.predictions", "figures.answers"):
         owner.execute(f"ALTER TABLE {table} OWNER TO plain_owner")

@@ -18,7 +18,7 @@ from lastmile.orchestration.dagster_compat.dbt import DbtCommand
 from lastmile.project import Project
 from lastmile.settings import Settings
 from lastmile.warehouse.dbt.project import DBT, changed_since, is_ready, last_prepared, prepared
-from lastmile.warehouse.dbt.sources import Tables
+from lastmile.warehouse.dbt.sources import NONE, Brought
 
 _KEY = "lastmile/dbt_project"
 _FILE = re.compile(r"\b(?:models|snapshots)/[^\s'\"():,]+\.(?:sql|ya?ml|py|md)")
@@ -27,25 +27,25 @@ _MOST_LEFT_OUT = 20
 _MOST_NAMED = 5
 
 
-def project_folder(contracts: Mapping[str, Contract], windows: Tables = ()) -> Path:
+def project_folder(contracts: Mapping[str, Contract], brought: Brought = NONE) -> Path:
     """The folder that the code server named, where it is still there; else that of the project as it is now."""
     named = handed_down(_KEY)
     if named and is_ready(Path(named)):
         return Path(named)
-    folder = prepared(Settings.from_environment(), contracts, windows=windows)
+    folder = prepared(Settings.from_environment(), contracts, brought=brought)
     hand_down(_KEY, str(folder))
     return folder
 
 
-def usable_project(contracts: Mapping[str, Contract], windows: Tables = ()) -> tuple[Path | None, list[Broken]]:
+def usable_project(contracts: Mapping[str, Contract], brought: Brought = NONE) -> tuple[Path | None, list[Broken]]:
     """As `project_folder`, or of what there is instead where the project does not parse, and what is wrong with it.
 
     None where nothing parses.
     """
     try:
-        return project_folder(contracts, windows), []
+        return project_folder(contracts, brought), []
     except Exception as error:
-        folder, broken = _instead(contracts, windows, error)
+        folder, broken = _instead(contracts, brought, error)
     if folder:
         hand_down(_KEY, str(folder))
     return folder, broken
@@ -57,7 +57,7 @@ def dbt_resource(contracts: Mapping[str, Contract], folder: Path | None = None) 
     return DbtCommand(project_dir=used, profiles_dir=used, dbt_executable=str(DBT))
 
 
-def _instead(contracts: Mapping[str, Contract], windows: Tables, error: Exception) -> tuple[Path | None, list[Broken]]:
+def _instead(contracts: Mapping[str, Contract], brought: Brought, error: Exception) -> tuple[Path | None, list[Broken]]:
     settings = Settings.from_environment()
     if last := last_prepared(settings):
         changed = changed_since(last, Project.current().dbt_project)
@@ -70,7 +70,7 @@ def _instead(contracts: Mapping[str, Contract], windows: Tables, error: Exceptio
         broken.append(_broken(error, "", file))
         without.append(file)
         try:
-            return prepared(settings, contracts, without=without, windows=windows), broken
+            return prepared(settings, contracts, without=without, brought=brought), broken
         except Exception as another:
             error = another
     return None, [*broken, _broken(error, "; no table of the warehouse is made until it parses")]

@@ -13,6 +13,8 @@ from lastmile.orchestration.conditions import Condition
 from lastmile.orchestration.partitions import overlapping
 from lastmile.project import Project
 
+#: The source of tables that follow databases.
+FOLLOWED = "changes"
 Node = Mapping[str, Any]
 Manifest = Mapping[str, Any]
 
@@ -24,7 +26,11 @@ class Translator(DagsterDbtTranslator):
         self, manifest: Manifest, conditions: Mapping[str, Condition], partitioned: Container[str] = ()
     ) -> None:
         """`conditions` gives, by unique id of a model, when it is made anew; `partitioned` are made by partition."""
-        super().__init__(DagsterDbtTranslatorSettings(enable_dbt_views_as_virtual_assets=True))
+        settings = DagsterDbtTranslatorSettings(
+            enable_dbt_views_as_virtual_assets=True,
+            enable_duplicate_source_asset_keys=True,  # of a followed database, whose tables come of one asset
+        )
+        super().__init__(settings)
         self._manifest = manifest
         self._conditions = conditions
         self._partitioned = partitioned
@@ -57,9 +63,11 @@ class Translator(DagsterDbtTranslator):
     def get_partition_mapping(
         self, dbt_resource_props: Node, dbt_parent_resource_props: Node
     ) -> dg.PartitionMapping | None:
-        """Sources, which are datasets, have partitions; they need not be those of the model."""
+        """Sources, which are datasets and windows, have partitions; they need not be those of the model. Followed
+        databases have none."""
         parent = dbt_parent_resource_props
-        has_partitions = parent["resource_type"] == "source" or parent["unique_id"] in self._partitioned
+        is_source = parent["resource_type"] == "source" and parent["source_name"] != FOLLOWED
+        has_partitions = is_source or parent["unique_id"] in self._partitioned
         return overlapping() if has_partitions and dbt_resource_props["unique_id"] in self._partitioned else None
 
     def get_asset_check_spec(

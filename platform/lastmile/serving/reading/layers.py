@@ -13,10 +13,12 @@ from lastmile.catalogue import Catalogue
 from lastmile.ledger.inventory import drops_of
 from lastmile.warehouse.reading import Relation, find
 
-Layer = Literal["raw", "cleaned", "intermediate", "marts", "features", "online", "predictions"]
+Layer = Literal["raw", "cleaned", "windows", "changes", "intermediate", "marts", "features", "online", "predictions"]
 LAYERS: Mapping[Layer, str] = {
     "raw": "the drops of each dataset, as the ledger has them",
     "cleaned": "rows that fulfil their dataset's contract",
+    "windows": "what streams make of their events",
+    "changes": "rows of followed databases as they are now, each change, and rows as they were sent",
     "intermediate": "what marts are made from",
     "marts": "what reports and features are made from",
     "features": "inputs of models, by entity and partition",

@@ -133,6 +133,28 @@ def seen(connection: Connection, source: str, end: int) -> None:
     )
 
 
+def unseen(connection: Connection) -> dict[str, str]:
+    """The slots of sources that are loaded and were not seen for most of a minute."""
+    found = connection.execute(
+        "SELECT source, slot FROM sources.changes WHERE lsn IS NOT NULL"
+        " AND coalesce(greatest(seen_at, looked_at) < clock_timestamp() - interval '45 seconds', true)"
+    )
+    return dict(found.fetchall())
+
+
+def looked(connection: Connection, source: str, end: int) -> None:
+    """Where the database's log ends now; that it was read is not said by this."""
+    connection.execute(
+        """
+        UPDATE sources.changes
+        SET source_lsn = %(end)s, looked_at = clock_timestamp(),
+            behind_since = CASE WHEN lsn < %(end)s THEN coalesce(behind_since, clock_timestamp()) END
+        WHERE source = %(source)s AND lsn IS NOT NULL
+        """,
+        {"source": source, "end": lsn.text(end)},
+    )
+
+
 def failed(connection: Connection, source: str, why: str) -> None:
     """Why it is not followed."""
     connection.execute(
@@ -159,10 +181,10 @@ def lags(connection: Connection) -> Mapping[str, Lag]:
     more than is loaded, whichever is later."""
     query = f"""
         SELECT source, lsn::text AS lsn, greatest({_BYTES}, 0)::bigint AS bytes,
-            CASE WHEN seen_at IS NULL OR lsn IS NULL THEN NULL
+            CASE WHEN source_lsn IS NULL OR lsn IS NULL THEN NULL
                 WHEN lsn >= source_lsn OR behind_since IS NULL THEN 0
                 ELSE extract(epoch FROM clock_timestamp() - greatest(committed_at, behind_since)) END::float AS seconds,
-            seen_at, committed_at, transactions, changes, quarantined, snapshot, problem
+            greatest(seen_at, looked_at) AS seen_at, committed_at, transactions, changes, quarantined, snapshot, problem
         FROM sources.changes ORDER BY source
     """
     with connection.cursor(row_factory=class_row(Lag)) as cursor:

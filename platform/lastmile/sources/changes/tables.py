@@ -14,20 +14,24 @@ from lastmile.warehouse.lookup import column_types
 from lastmile.warehouse.tables import descriptions
 
 SCHEMA = "changes"
-_MOMENT = pl.Datetime("us", "UTC")
+_MOMENT, _TIMESTAMP = pl.Datetime("us", "UTC"), "timestamp with time zone"
 #: Of each row as it is now, in addition to the contract's columns. A position is copied as the number that it is.
 OF_ROW: Mapping[str, tuple[pl.DataType, str, str]] = {
     "_key": (pl.String(), "text PRIMARY KEY", "The row's key as the database writes it, a JSON list."),
     "_rescued": (pl.String(), "jsonb", "Values of columns that the contract does not know."),
     "_lsn": (pl.Int64(), "pg_lsn NOT NULL", "Where the transaction that made the row what it is stands in the log."),
-    "_committed_at": (_MOMENT, "timestamptz", "When that transaction committed at the source."),
+    "_committed_at": (_MOMENT, _TIMESTAMP, "When that transaction committed at the source."),
 }
-_HISTORY: Mapping[str, tuple[pl.DataType, str, str]] = {
+HISTORY: Mapping[str, tuple[pl.DataType, str, str]] = {
     "snapshot": (pl.Int32(), "integer NOT NULL", "The snapshot from which on the change was followed."),
     "lsn": (pl.Int64(), "pg_lsn NOT NULL", "Where the commit of its transaction stands in the database's log."),
     "number": (pl.Int64(), "bigint NOT NULL", "Which of the transaction's changes."),
     "xid": (pl.Int64(), "bigint", "The transaction's number at the source."),
-    "committed_at": (_MOMENT, "timestamptz", "When the transaction committed; of a snapshot, when it was made."),
+    "committed_at": (
+        _MOMENT,
+        "timestamp with time zone",
+        "When the transaction committed; of a snapshot, when it was made.",
+    ),
     "op": (
         pl.String(),
         "text NOT NULL CHECK (op IN ('c', 'u', 'd', 'r', 't'))",
@@ -37,7 +41,7 @@ _HISTORY: Mapping[str, tuple[pl.DataType, str, str]] = {
     "before": (pl.String(), "jsonb", "The row before, as the database wrote it."),
     "after": (pl.String(), "jsonb", "The row after."),
 }
-_IMAGES: Mapping[str, tuple[pl.DataType, str, str]] = {
+IMAGES: Mapping[str, tuple[pl.DataType, str, str]] = {
     "key": (pl.String(), "text PRIMARY KEY", "The row's key, a JSON list."),
     "lsn": (pl.Int64(), "pg_lsn NOT NULL", "Of the last change of the row."),
     "image": (pl.String(), "jsonb", "The row as the database wrote it, valid or not; null once it is deleted."),
@@ -81,16 +85,16 @@ class Tables:
         connection.execute(_table(self.rows, declared | own))
         names = sql.SQL(", ").join(map(sql.Identifier, self.contract.key))
         connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(self.rows, names))
-        history = {name: postgres for name, (_, postgres, _) in _HISTORY.items()}
+        history = {name: postgres for name, (_, postgres, _) in HISTORY.items()}
         connection.execute(_table(self.history, history, ", PRIMARY KEY (snapshot, lsn, number)"))
-        connection.execute(_table(self.images, {name: postgres for name, (_, postgres, _) in _IMAGES.items()}))
+        connection.execute(_table(self.images, {name: postgres for name, (_, postgres, _) in IMAGES.items()}))
         self._comment(connection)
 
     def _comment(self, connection: Connection) -> None:
         about = (
             (self.rows, OF_ROW, f"{self.contract.description} As they are now at the source."),
-            (self.history, _HISTORY, f"Each change of the rows of {SCHEMA}.{self.name}."),
-            (self.images, _IMAGES, f"The rows of {SCHEMA}.{self.name} as their database wrote them, valid or not."),
+            (self.history, HISTORY, f"Each change of the rows of {SCHEMA}.{self.name}."),
+            (self.images, IMAGES, f"The rows of {SCHEMA}.{self.name} as their database wrote them, valid or not."),
         )
         for table, columns, words in about:
             connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, words))
@@ -107,11 +111,11 @@ class Tables:
         return BinaryCopy(connection, self.rows, types, jsonb=[*json, "_rescued"])
 
     def copy_history(self, connection: Connection) -> BinaryCopy:
-        types = {name: dtype for name, (dtype, _, _) in _HISTORY.items()}
+        types = {name: dtype for name, (dtype, _, _) in HISTORY.items()}
         return BinaryCopy(connection, self.history, types, jsonb=["before", "after"])
 
     def copy_images(self, connection: Connection) -> BinaryCopy:
-        types = {name: dtype for name, (dtype, _, _) in _IMAGES.items()}
+        types = {name: dtype for name, (dtype, _, _) in IMAGES.items()}
         return BinaryCopy(connection, self.images, types, jsonb=["image"])
 
     def delete(self, connection: Connection, keys: Sequence[str]) -> None:
@@ -153,11 +157,11 @@ def as_list(keys: Sequence[str]) -> str:
 
 def history_frame(rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
     """Rows of the history, in the order of its columns."""
-    return pl.DataFrame(rows, schema={name: dtype for name, (dtype, _, _) in _HISTORY.items()}, orient="row")
+    return pl.DataFrame(rows, schema={name: dtype for name, (dtype, _, _) in HISTORY.items()}, orient="row")
 
 
 def image_frame(rows: Sequence[tuple[str, int, str | None]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema={name: dtype for name, (dtype, _, _) in _IMAGES.items()}, orient="row")
+    return pl.DataFrame(rows, schema={name: dtype for name, (dtype, _, _) in IMAGES.items()}, orient="row")
 
 
 def _table(table: sql.Identifier, columns: Mapping[str, str], more: str = "") -> sql.Composed:

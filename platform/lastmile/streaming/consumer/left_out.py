@@ -22,6 +22,19 @@ def late(stream: Stream, events: pl.DataFrame, floors: pl.DataFrame) -> pl.DataF
     return _of_rule("late", time, events, timed["message"], timed["lateness"])
 
 
+def old(stream: Stream, events: pl.DataFrame, floors: pl.DataFrame) -> pl.DataFrame:
+    """Events that are late by more than `late_until`: whether they came before is no longer known."""
+    if not events.height:
+        return NONE
+    time = stream.event_time
+    expected = f"{time}: expected a time of at most {stream.late_until} (late_until) before"
+    timed = events.with_columns(floors["floor"]).select(
+        lateness=pl.col("floor") - pl.col(time),
+        message=pl.format("{} {}; found {}", pl.lit(expected), "floor", time),
+    )
+    return _of_rule("old", time, events, timed["message"], timed["lateness"])
+
+
 def ahead(stream: Stream, events: pl.DataFrame) -> pl.DataFrame:
     """Events of a time to come."""
     if not events.height:

@@ -87,14 +87,16 @@ class Preparation:
     def _committable(self, batch: Batch, decoded: Decoded, validated: Validated, behind: dict[int, int]) -> Prepared:
         valid, ahead = self._without_ahead(validated.valid)
         on_time, late, floors = self._sorted(valid)
+        old, of_old = self._too_late(late, floors)
         parts = [
             left_out.poison(decoded.poison),
             left_out.bad(validated.refused),
             left_out.bad(validated.bad) if not self._stream.lands else left_out.NONE,
             left_out.ahead(self._stream, ahead),
             left_out.late(self._stream, late, floors) if self._stream.late == "quarantine" else left_out.NONE,
+            left_out.old(self._stream, old, of_old),
         ]
-        counted = valid if self._stream.late == "update" else on_time
+        counted = _without(valid, old) if self._stream.late == "update" else on_time
         rows = pl.concat(parts)
         moves = self._moves(behind, valid, counted, late, rows)
         events = self._stream.stepped(counted, self.tables)
@@ -130,6 +132,13 @@ class Preparation:
         is_late = (time < pl.col("floor")).fill_null(False)
         late = marked.filter(is_late)
         return marked.filter(~is_late).select(valid.columns), late.select(valid.columns), late.select("floor")
+
+    def _too_late(self, late: pl.DataFrame, floors: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Late events of which it is no longer known whether they came before, and their floors."""
+        if not late.height or not self._dedups or self._stream.late != "update":
+            return late.clear(), floors.clear()
+        is_old = late[self._stream.event_time] < floors["floor"] - self._stream.late_until
+        return late.filter(is_old), floors.filter(is_old)
 
     def _has_none_late(self, partition: int, oldest: datetime, newest: datetime) -> bool:
         before = self._read[partition].event_time
@@ -173,6 +182,12 @@ class Preparation:
 def last_offsets(messages: Messages) -> dict[int, int]:
     """By partition the offset behind its last message."""
     return {partition: offset + 1 for partition, offset in zip(messages.partitions, messages.offsets, strict=True)}
+
+
+def _without(events: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """The events but those that are among others."""
+    place = ["_partition", "_offset", "_index"]
+    return events.join(others, on=place, how="anti", maintain_order="left") if others.height else events
 
 
 def _not_before(begins: dict[int, int], partition: str, offset: str) -> pl.Expr | None:

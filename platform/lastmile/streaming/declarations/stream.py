@@ -66,6 +66,9 @@ class Stream:
     lateness: timedelta = timedelta(0)
     #: What becomes of events that are older: they go to quarantine with their lateness, or update their window.
     late: Literal["quarantine", "update"] = "quarantine"
+    #: With "update" and a contract with a key, how much later than that an event may be: as long are keys remembered,
+    #: so that one which comes again is known. Later ones go to quarantine.
+    late_until: timedelta = timedelta(days=365)
     #: A partition that had no event for so long does not hold back the watermark.
     idle_after: timedelta = timedelta(seconds=30)
     format: Format = "auto"
@@ -155,6 +158,8 @@ class Stream:
             yield f"topic {self.topic!r} is none: expected at most 249 letters, digits, `.`, `_` and `-`"
         if self.lateness < timedelta(0) or self.idle_after <= timedelta(0):
             yield "expected a lateness of 0 or more, and idle_after above 0"
+        if self.late_until < timedelta(0):
+            yield f"expected late_until of 0 or more; found {self.late_until}"
         yield from self._unfit_steps()
         names = [one.name for one in (*self.windows, *self.joins)]
         if repeated := sorted({name for name in names if names.count(name) > 1}):

@@ -10,13 +10,14 @@ import polars as pl
 from psycopg import Connection
 
 from lastmile.contracts.contract import Contract
-from lastmile.quarantine.messages import left_out_places
+from lastmile.quarantine.messages import LEFT_OUT_OF_REPLAYS, left_out_places
 from lastmile.store import Store
 from lastmile.store.landing import GATHERED, LANDING
 from lastmile.streaming.declarations.stream import PLACE, Stream
 from lastmile.streaming.dedup import dedup_of
 from lastmile.streaming.joins.lookups import Lookups
 from lastmile.streaming.replay.ranges import Range
+from lastmile.streaming.replay.under_way import replayed_keys
 from lastmile.streaming.validation import Validation
 
 #: More partitions of a dataset than these are not listed one by one.
@@ -55,7 +56,7 @@ class LandedEvents:
         self._connection, self._store, self._stream = connection, store, stream
         self._validation, self._lookups = Validation(contract), Lookups(stream)
         self._lookups.refresh(connection)
-        self._dedup = dedup_of(stream, contract, within=f"{stream.name} replayed")
+        self._dedup = dedup_of(stream, contract, within=replayed_keys(stream.name))
         #: Events in the range, whatever became of them.
         self.events = 0
 
@@ -90,7 +91,7 @@ class LandedEvents:
         if not events.height:
             return events
         offsets = events["_offset"]
-        rules = ["ahead", "late"] if self._stream.late == "quarantine" else ["ahead"]
+        rules = [rule for rule in LEFT_OUT_OF_REPLAYS if rule != "late" or self._stream.late == "quarantine"]
         places = left_out_places(
             self._connection, self._stream.name, self._stream.topic, partition, (offsets[0], offsets[-1]), rules
         )

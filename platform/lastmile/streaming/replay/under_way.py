@@ -45,6 +45,8 @@ class Replayed:
     events: int
 
 
+#: Why a replay ended that its process did not end.
+KILLED = "ended before it was done"
 _HELD = "SELECT partition, committed, landed FROM streams.positions WHERE stream = %s AND topic = %s ORDER BY partition"
 
 
@@ -71,7 +73,7 @@ def begin(
         spans = {}
         for one in windows:
             name = one.window.name
-            _drop(connection, one, "ended before it was done")
+            _drop(connection, one, KILLED)
             spans[name] = span = one.replay_range(connection, wanted)
             connection.execute(
                 sql.SQL(
@@ -124,6 +126,33 @@ def give_up(connection: Connection, stream: Stream, windows: Sequence[Replayable
         _held(connection, stream)
         for one in windows:
             _drop(connection, one, why)
+
+
+def abandoned(connection: Connection) -> list[str]:
+    """Streams with a replay that has not ended: it is under way, or was killed."""
+    query = "SELECT DISTINCT stream FROM streams.replays WHERE ended_at IS NULL ORDER BY 1"
+    return [stream for (stream,) in connection.execute(query).fetchall()]
+
+
+def abandon(connection: Connection, stream: str) -> None:
+    """Drop what a killed replay made, to which the live stream adds in vain. For who has `only_one`."""
+    with connection.transaction():
+        connection.execute(
+            "SELECT FROM streams.positions WHERE stream = %s ORDER BY topic, partition FOR UPDATE", [stream]
+        )
+        ended = connection.execute(
+            "UPDATE streams.replays SET ended_at = clock_timestamp(), problem = %s"
+            " WHERE stream = %s AND ended_at IS NULL RETURNING window_name",
+            [KILLED, stream],
+        ).fetchall()
+        for (window,) in ended:
+            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("replays", window)))
+        connection.execute("DELETE FROM streams.keys WHERE stream = %s", [replayed_keys(stream)])
+
+
+def replayed_keys(stream: str) -> str:
+    """Under which name the keys of a replay are remembered while it is under way."""
+    return f"{stream} replayed"
 
 
 def rows_within(connection: Connection, one: Replayable, span: Range) -> int:

@@ -24,7 +24,7 @@ from lastmile.project import Project
 from lastmile.settings import Settings
 from lastmile.warehouse.dbt.engine_macros import INCLUDED, MACROS
 from lastmile.warehouse.dbt.profile import FILE, profile
-from lastmile.warehouse.dbt.sources import SOURCES, Tables, committed_tables, sources_yaml
+from lastmile.warehouse.dbt.sources import NONE, SOURCES, Brought, committed_tables, sources_yaml
 
 MANIFEST = Path("target", "manifest.json")
 #: dbt as installed next to this Python, whether or not its folder is on PATH.
@@ -43,7 +43,7 @@ def prepared(
     contracts: Mapping[str, Contract],
     project: Path | None = None,
     without: Collection[Path] = (),
-    windows: Tables = (),
+    brought: Brought = NONE,
 ) -> Path:
     """Folder of a copy of the dbt project, ready to run, with its manifest at `MANIFEST` in it; `without` some files.
 
@@ -52,7 +52,7 @@ def prepared(
     project = project or Project.current().dbt_project
     if not (project / _FILE).is_file():
         raise UserError(f"no dbt project: expected {project / _FILE}; `lastmile init mydir` shows what belongs there")
-    sources = sources_yaml(contracts, committed_tables(contracts, project), windows)
+    sources = sources_yaml(contracts, committed_tables(contracts, project), brought)
     files = {name: file for name, file in _files(project).items() if name not in without}
     folder = settings.home / "dbt" / _fingerprint(files, sources)
     if not is_ready(folder):

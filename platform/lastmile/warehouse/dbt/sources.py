@@ -1,4 +1,5 @@
-"""The contracts as dbt sources, so that SQL reads what ingestion loads and nothing is declared twice.
+"""The contracts as dbt sources, so that SQL reads what ingestion loads and nothing is declared twice; and what streams
+and followed databases bring.
 
 The platform runs dbt on a copy whose sources follow the contracts, so a new contract is a new source without another
 edit. The file committed to the project is for people and editors: `lastmile dbt-sources` writes it.
@@ -8,23 +9,30 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from lastmile.contracts.contract import Contract
 from lastmile.warehouse.provenance import PROVENANCE
 
 SOURCE = "raw"
-WINDOWS = "windows"
 SOURCES = Path("models", "staging", "_sources.yml")
 HEADER = "# Written by `lastmile dbt-sources` from the contracts; edit those instead.\n"
 
 
 Tables = Sequence[Mapping[str, Any]]
+#: Tables by schema, of which each is a source by its name.
+Brought = Mapping[str, Tables]
+NONE: Brought = MappingProxyType({})
+_SCHEMAS = {
+    "windows": "What streams make of their events.",
+    "changes": "Rows of databases that are followed, as they are now, and each change of them.",
+}
 
 
-def sources_yaml(contracts: Mapping[str, Contract], more: Tables = (), windows: Tables = ()) -> str:
+def sources_yaml(contracts: Mapping[str, Contract], more: Tables = (), brought: Brought = NONE) -> str:
     """A dbt properties file with a source, `raw`, and a table per contract, in order of their names, then `more`; and
-    where there are windows of streams, another for them."""
+    a source for each schema of what is `brought`."""
     import yaml
 
     source = {
@@ -33,13 +41,12 @@ def sources_yaml(contracts: Mapping[str, Contract], more: Tables = (), windows: 
         "description": "Rows that conform to their contract, as ingestion loaded them.",
         "tables": [*(_table(contracts[name]) for name in sorted(contracts)), *more],
     }
-    of_streams = {
-        "name": WINDOWS,
-        "schema": WINDOWS,
-        "description": "What streams make of their events.",
-        "tables": list(windows),
-    }
-    sources = [source, of_streams] if windows else [source]
+    others = [
+        {"name": schema, "schema": schema, "description": _SCHEMAS[schema], "tables": list(tables)}
+        for schema, tables in brought.items()
+        if tables
+    ]
+    sources = [source, *others]
     text = yaml.dump({"sources": sources}, Dumper=yaml.CSafeDumper, sort_keys=False, width=120, allow_unicode=True)
     return HEADER + str(text)
 
@@ -61,18 +68,18 @@ def committed_tables(contracts: Mapping[str, Contract], project: Path) -> list[M
         return []
 
 
-def are_current(contracts: Mapping[str, Contract], project: Path, windows: Tables = ()) -> bool:
-    """Whether the project's file of sources is what the contracts and windows give."""
+def are_current(contracts: Mapping[str, Contract], project: Path, brought: Brought = NONE) -> bool:
+    """Whether the project's file of sources is what the contracts and what is brought give."""
     file = project / SOURCES
-    return file.exists() and file.read_text() == sources_yaml(contracts, windows=windows)
+    return file.exists() and file.read_text() == sources_yaml(contracts, brought=brought)
 
 
-def write_sources(contracts: Mapping[str, Contract], project: Path, windows: Tables = ()) -> Path:
+def write_sources(contracts: Mapping[str, Contract], project: Path, brought: Brought = NONE) -> Path:
     """Write the project's file of sources, whole or not at all. Raises OSError where it cannot be written."""
     file = project / SOURCES
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}", delete=False) as partial:
-        partial.write(sources_yaml(contracts, windows=windows))
+        partial.write(sources_yaml(contracts, brought=brought))
     written = Path(partial.name)
     written.chmod(0o644)
     return written.replace(file)
@@ -84,7 +91,7 @@ def _table(contract: Contract) -> dict[str, Any]:
         "name": contract.name,
         "description": contract.description,
         "config": {"meta": meta, **_freshness(contract.arrival.expected_every)},
-        "columns": [_column(contract, name) for name in contract.columns]
+        "columns": [column_of(contract, name) for name in contract.columns]
         + [
             {"name": name, "data_type": column.postgres.removesuffix(" NOT NULL"), "description": column.description}
             for name, column in PROVENANCE.items()
@@ -100,7 +107,8 @@ def _freshness(expected_every: timedelta | None) -> dict[str, Any]:
     return {"loaded_at_field": "_loaded_at", "freshness": {"warn_after": {"count": count, "period": period}}}
 
 
-def _column(contract: Contract, name: str) -> dict[str, Any]:
+def column_of(contract: Contract, name: str) -> dict[str, Any]:
+    """A column as its contract declares it."""
     spec, extra = contract.columns[name], contract.metadata(name)
     facts = {fact: said for fact, said in (("unit", extra["unit"]), ("measures", extra["measures"])) if said}
     meta = facts | ({"personal": True} if extra["personal"] else {})

@@ -122,6 +122,13 @@ def _float(value: str) -> float:
     return number
 
 
+def _position(value: str) -> str:
+    """In the log of a Postgres."""
+    if not re.fullmatch(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}", value):
+        raise ValueError(value)
+    return value
+
+
 def _boolean(value: str) -> bool:
     if value.lower() not in ("true", "false"):
         raise ValueError(value)
@@ -140,4 +147,5 @@ _READ: dict[str, Callable[[str], Any]] = {
     "timestamp without time zone": datetime.fromisoformat,
     "timestamp with time zone": datetime.fromisoformat,
     "uuid": UUID,
+    "pg_lsn": _position,
 }

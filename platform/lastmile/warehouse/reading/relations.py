@@ -11,7 +11,7 @@ NUMBERS = WHOLE | FLOATS | {"numeric"}
 MOMENTS = frozenset({"date", "timestamp without time zone", "timestamp with time zone"})
 TEXTS = frozenset({"text", "character varying", "character"})
 #: Types with an order that people expect.
-SORTABLE = NUMBERS | MOMENTS | TEXTS | {"boolean", "uuid", "time without time zone", "interval"}
+SORTABLE = NUMBERS | MOMENTS | TEXTS | {"boolean", "uuid", "time without time zone", "interval", "pg_lsn"}
 
 _FIND = """
     SELECT c.oid, c.relkind, obj_description(c.oid, 'pg_class'),

@@ -28,6 +28,8 @@ SCHEMAS = (
     "online",
     "predictions",
     "raw",
+    "windows",
+    "changes",
     "seeds",
     "snapshots",
     "figures",

@@ -120,7 +120,12 @@ def feature_set(name: FeatureSetName, request: Request, _: Reader, here: Here) -
     return tagged(request, named(here.catalogue().feature_sets, name, "feature set", "features"), FeatureSetEntry)
 
 
-@router.get("/relations", summary="All relations that dbt makes.", response_model=list[Relation], responses=UNCHANGED)
+@router.get(
+    "/relations",
+    summary="All relations that dbt makes, or that streams and followed databases bring.",
+    response_model=list[Relation],
+    responses=UNCHANGED,
+)
 def list_relations(request: Request, _: Reader, here: Here) -> Response:
     """With their columns, keys and metrics."""
     return tagged(request, [*here.catalogue().relations.values()], list[Relation])

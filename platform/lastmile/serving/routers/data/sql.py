@@ -76,9 +76,9 @@ class Result(BaseModel):
 )
 def query(request: Request, given: Statement, principal: Analyst, here: Here, form: InForm = None) -> Response:
     """It reads, and nothing else: one SELECT on the schemas marts, intermediate, staging, features, online,
-    predictions, raw (cleaned rows), seeds, snapshots and figures; at most 20 seconds, 100,000 rows and 64 MB. Roles
-    that may not see personal columns cannot name them, nor `*` where there are some. Files have the header
-    `Truncated: true` where rows are missing."""
+    predictions, raw (cleaned rows), windows, changes, seeds, snapshots and figures; at most 20 seconds, 100,000 rows
+    and 64 MB. Roles that may not see personal columns cannot name them, nor `*` where there are some. Files have the
+    header `Truncated: true` where rows are missing."""
     wanted = chosen(request, form)
     check(given.sql, frozenset(SCHEMAS))
     limits = Limits(given.limit, LIMITS.bytes, LIMITS.seconds)
