@@ -8,6 +8,7 @@ The clock runs from the assignment of the partitions to the last commit.
 import argparse
 import json
 import time
+from typing import Any
 
 from benchmarks.peers.timing import cpu_seconds, peak_mb
 from benchmarks.streams.events import VIEWS, stream
@@ -31,12 +32,12 @@ def main() -> None:
     moments: dict[str, float] = {}
     claimed, committed = Reader._claim, Commits.commit
 
-    def claim(reader, numbers, every):  # type: ignore[no-untyped-def]  # as it is
+    def claim(*given: Any) -> Any:
         moments["began"], moments["used"] = time.perf_counter(), cpu_seconds()
-        return claimed(reader, numbers, every)
+        return claimed(*given)
 
-    def commit(commits, connection, batch):  # type: ignore[no-untyped-def]
-        events = committed(commits, connection, batch)
+    def commit(*given: Any, **named: Any) -> int:
+        events = committed(*given, **named)
         if events:
             moments["ended"], moments["cpu"] = time.perf_counter(), cpu_seconds()
         return events

@@ -47,8 +47,8 @@ def main() -> None:
         sent[id(found[0])] = np.array(batch.messages.timestamps, np.float64)
         return found
 
-    def commit(commits, connection, batch):  # type: ignore[no-untyped-def]
-        events = committed(commits, connection, batch)
+    def commit(commits, connection, batch, **given):  # type: ignore[no-untyped-def]
+        events = committed(commits, connection, batch, **given)
         times = sent.pop(id(batch))
         counted = times[times > counted_from]
         waits.append(time.time() * 1_000 - counted)
