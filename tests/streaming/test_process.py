@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,8 @@ def test_a_stream_is_read_from_the_command_line(kafka: RunningBroker, topic: str
     assert "7 events committed" in said("run", "sales", "--until-caught-up")
     listed = json.loads(said("list", "--json"))
     assert [(one["name"], one["topic"], one["windows"]) for one in listed] == [("sales", topic, ["takings"])]
+    assert {"sales", topic, "takings"} <= set(said("list").split())  # whatever the terminal's width
+    assert f"{datetime.now(UTC):%Y-%m-%d}" in said("status").splitlines()[1]
     assert "event_time 'when' must be a timestamp" in said("list")
 
 

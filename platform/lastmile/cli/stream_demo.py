@@ -42,7 +42,8 @@ def demo(
     began = start.replace(tzinfo=UTC) if start else ending_now(chosen, stream.event_time, events, seed)
     client = load(KafkaSettings, {**os.environ, **kafka.variables(settings)}).client()
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=events)
         send(
             chosen.make(began, seed),
