@@ -26,16 +26,11 @@ def api(settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
 def test_the_list_shows_each_source_and_how_its_last_run_went(api):
     SOURCE.said("run", "posts")
-    lines = SOURCE.said("list").splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["comments", "posts", "users", "retail_stock"]
+    lines, names = SOURCE.said("list").splitlines(), ["comments", "posts", "users", "retail_stock"]
+    assert [line.split()[0] for line in lines[1:]] == names
     assert "landed" in lines[2]
     assert "never" in lines[1]
-    assert [one["name"] for one in json.loads(SOURCE.said("list", "--json"))] == [
-        "comments",
-        "posts",
-        "users",
-        "retail_stock",
-    ]
+    assert [one["name"] for one in json.loads(SOURCE.said("list", "--json"))] == names
 
 
 def test_a_run_lands_what_came_and_the_history_shows_it(api, store):

@@ -15,6 +15,7 @@ from streamed import message, sale
 from typer.testing import CliRunner
 
 from lastmile.cli.app import app
+from lastmile.errors import UserError
 from lastmile.settings import Settings
 from lastmile.streaming.status import statuses
 from lastmile.warehouse.connections import connect
@@ -119,6 +120,9 @@ def test_a_stream_that_is_not_declared_is_said_with_those_that_are(topic: str, s
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "no stream 'sails'; there are: sales" in errors
+    with pytest.raises(UserError, match="no stream 'sails'; there are: sales"):
+        said("status", "sails")
+    assert "stream sales was not read yet" in said("status", "sales")
 
 
 def test_without_a_broker_it_is_said_what_to_set(

@@ -145,11 +145,15 @@ def status(
 
     Example: lastmile stream status
     """
+    from lastmile.streaming.start import declared
     from lastmile.streaming.status import partitions, statuses
 
-    with opened(Settings.from_environment()) as (connection, _):
+    settings = Settings.from_environment()
+    with opened(settings) as (connection, _):
         found = statuses(connection, name)
         parts = partitions(connection, name) if name else []
+    if name and not found:
+        declared(settings, name)
     if as_json:
         rows = [asdict(one) | {"late_share": one.late_share} for one in found]
         print(json.dumps({"streams": rows, "partitions": parts}, default=str))
@@ -158,7 +162,7 @@ def status(
     if found:
         print_table(_standing(found))
     else:
-        print("no stream was read yet: see `lastmile stream list`")
+        print(f"stream {name} was not read yet" if name else "no stream was read yet: see `lastmile stream list`")
     if parts:
         print_table(_by_partition(parts))
     for one in found:

@@ -24,7 +24,7 @@ def mistyped(declaration: Any) -> Iterator[str]:
 
 
 @cache
-def _hints(declared: type) -> Mapping[str, Any]:
+def _hints(declared: Any) -> Mapping[str, Any]:
     return get_type_hints(declared)
 
 
