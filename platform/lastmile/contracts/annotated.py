@@ -16,7 +16,8 @@ _SHOWN = 60
 
 def mistyped(declaration: Any) -> Iterator[str]:
     """What is wrong with the values of a dataclass: what was expected, and what was found."""
-    hints = _hints(type(declaration))
+    declared: Any = type(declaration)
+    hints = _hints(declared)
     for one in fields(declaration):
         value = getattr(declaration, one.name)
         if not _fits(value, hints[one.name]):
