@@ -26,7 +26,14 @@ def mariadb_at(folder: Path) -> Iterator[str]:
     data, port, password = folder / "data", _free_port(), secrets.token_hex(8)
     as_root = ["--user=root"] if os.getuid() == 0 else []
     folder.mkdir(parents=True, exist_ok=True)
-    made = [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", *as_root]
+    made = [
+        install,
+        "--no-defaults",
+        f"--datadir={data}",
+        "--auth-root-authentication-method=normal",
+        "--force",
+        *as_root,
+    ]
     subprocess.run(made, check=True, capture_output=True)
     first = folder / "first.sql"
     user = "shop@'127.0.0.1'"
