@@ -125,6 +125,22 @@ def test_a_stream_that_is_not_declared_is_said_with_those_that_are(topic: str, s
     assert "stream sales was not read yet" in said("status", "sales")
 
 
+def test_a_broker_that_does_not_answer_is_said_once(
+    topic: str, settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LASTMILE_KAFKA_URL", "127.0.0.1:1")
+    process = consumer("sales")
+    deadline = time.monotonic() + 60
+    while "sales: broker: " not in said("status"):
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.2)
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert errors.count("Connection refused") + errors.count("brokers are down") == 1
+
+
 def test_without_a_broker_it_is_said_what_to_set(
     topic: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

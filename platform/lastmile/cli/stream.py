@@ -146,17 +146,18 @@ def status(
     Example: lastmile stream status
     """
     from lastmile.streaming.start import declared
-    from lastmile.streaming.status import partitions, statuses
+    from lastmile.streaming.status import partitions, statuses, unread
 
     settings = Settings.from_environment()
     with opened(settings) as (connection, _):
         found = statuses(connection, name)
         parts = partitions(connection, name) if name else []
+        waiting = unread(connection, name)
     if name and not found:
         declared(settings, name)
     if as_json:
         rows = [asdict(one) | {"late_share": one.late_share} for one in found]
-        print(json.dumps({"streams": rows, "partitions": parts}, default=str))
+        print(json.dumps({"streams": rows, "partitions": parts, "unread": waiting}, default=str))
         return
     console = Console()
     if found:
@@ -165,6 +166,8 @@ def status(
         print(f"stream {name} was not read yet" if name else "no stream was read yet: see `lastmile stream list`")
     if parts:
         print_table(_by_partition(parts))
+    for stream_name, problem in waiting.items():
+        console.print(f"{stream_name}: {problem}", markup=False, highlight=False, soft_wrap=True)
     for one in found:
         if one.problem:
             console.print(f"{one.stream}: {one.problem}", markup=False, highlight=False, soft_wrap=True)
