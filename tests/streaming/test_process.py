@@ -84,7 +84,7 @@ def said(*arguments: str) -> str:
 def test_a_declared_stream_is_read_by_a_process_until_sigterm(
     kafka: RunningBroker, topic: str, settings: Settings, database_url: str
 ) -> None:
-    kafka.send(topic, [message(sale(number, number)) for number in range(50)] + [b"{"])
+    kafka.send(topic, [message(sale(number, number)) for number in range(50)] + [b"{" * 3_000])
     process = consumer("sales")
     with connect(database_url) as connection:
         deadline = time.monotonic() + 60
@@ -102,7 +102,8 @@ def test_a_declared_stream_is_read_by_a_process_until_sigterm(
     assert "50" in said("status", "sales")
     (rule,) = json.loads(said("quarantine", "--json"))["rules"]
     assert (rule["rule"], rule["messages"]) == ("message", 1)
-    assert '"raw": "{"' in said("quarantine", "sales", "--rows", "1")
+    assert "and 2,000 characters more" in said("quarantine", "sales", "--rows", "1")
+    assert "{" * 3_000 in said("quarantine", "sales", "--rows", "1", "--json")
 
 
 def test_a_stream_is_read_from_the_command_line(kafka: RunningBroker, topic: str, settings: Settings) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 stream = typer.Typer(help="Streams: events of Kafka topics, as windows and as drops.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The stream's name.")]
-_EXAMPLE_WIDTH = 72
+_EXAMPLE_WIDTH, _MOST_SHOWN = 72, 1_000
 
 
 @stream.command("list")
@@ -179,7 +179,7 @@ def status(
 def quarantine(
     name: Annotated[str | None, typer.Argument(help="Only of this stream.")] = None,
     rule: Annotated[str | None, typer.Option(help="Only what broke this rule, such as late or message.")] = None,
-    rows: Annotated[int, typer.Option("--rows", help="So many of the newest, with their bytes.")] = 0,
+    rows: Annotated[int, typer.Option("--rows", help="So many of the newest; --json has all their bytes.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Show messages and events that were left out, and why.
@@ -206,7 +206,13 @@ def quarantine(
     else:
         print("no message is in quarantine")
     for one in map(_printable, shown):
-        console.print(json.dumps(one, default=str), markup=False, highlight=False, soft_wrap=True)
+        short = {**one, "raw": one["raw"] and _begun(one["raw"])}
+        console.print(json.dumps(short, default=str), markup=False, highlight=False, soft_wrap=True)
+
+
+def _begun(text: str) -> str:
+    more = len(text) - _MOST_SHOWN
+    return text if more <= 0 else f"{text[:_MOST_SHOWN]}… and {more:,} characters more"
 
 
 def _standing(found: "list[StreamStatus]") -> Table:
