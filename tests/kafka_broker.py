@@ -42,11 +42,14 @@ class RunningBroker:
         """For `bootstrap.servers` and LASTMILE_KAFKA_URL."""
         return f"127.0.0.1:{self.port}"
 
+    def command(self) -> list[str]:
+        """What starts it."""
+        return [sys.executable, "-m", "lastmile.embedded.broker", str(self.port), str(self.folder)]
+
     def start(self) -> None:
         """Return once it answers."""
-        command = [sys.executable, "-m", "lastmile.embedded.broker", str(self.port), str(self.folder)]
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + _SECONDS
         while not self._answers():
             assert self.process.poll() is None, (self.folder.parent / f"{self.folder.name}.log").read_text()

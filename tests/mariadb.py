@@ -19,13 +19,21 @@ _SECONDS = 60
 @contextmanager
 def mariadb_at(folder: Path) -> Iterator[str]:
     """Its URL, as a user who may do all. Skips the test where there is no server."""
-    server, install = shutil.which("mariadbd") or shutil.which("mysqld"), shutil.which("mariadb-install-db")
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    server, install = (shutil.which(name, path=path) for name in ("mariadbd", "mariadb-install-db"))
     if server is None or install is None:
-        pytest.skip("needs a MariaDB: Debian's package mariadb-server")
+        pytest.skip("needs a MariaDB: apt-get install mariadb-server-core mariadb-client-core")
     data, port, password = folder / "data", _free_port(), secrets.token_hex(8)
     as_root = ["--user=root"] if os.getuid() == 0 else []
     folder.mkdir(parents=True, exist_ok=True)
-    made = [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", *as_root]
+    made = [
+        install,
+        "--no-defaults",
+        f"--datadir={data}",
+        "--auth-root-authentication-method=normal",
+        "--force",
+        *as_root,
+    ]
     subprocess.run(made, check=True, capture_output=True)
     first = folder / "first.sql"
     user = "shop@'127.0.0.1'"

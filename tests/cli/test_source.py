@@ -26,8 +26,7 @@ def api(settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
 def test_the_list_shows_each_source_and_how_its_last_run_went(api):
     SOURCE.said("run", "posts")
-    lines = SOURCE.said("list").splitlines()
-    names = ["comments", "posts", "users", "retail_stock"]
+    lines, names = SOURCE.said("list").splitlines(), ["comments", "posts", "users", "retail_stock"]
     assert [line.split()[0] for line in lines[1:]] == names
     assert "landed" in lines[2]
     assert "never" in lines[1]
@@ -50,6 +49,7 @@ def test_a_dry_run_shows_the_first_rows_and_the_verdict_and_lands_nothing(api, s
     serve(api, records)
     said = SOURCE.said("run", "users", "--dry-run")
     assert "Person 1" in said
+    assert {"id", "username", "email", "address"} <= set(said.splitlines()[1].split())  # whatever the terminal's width
     assert "contract users: 2 of 3 rows are good" in said
     assert "  1 rows: email" in said
     assert "'nowhere'" in said

@@ -304,7 +304,10 @@ def test_events_are_produced_from_a_shell(kafka: RunningBroker, tmp_path: Path) 
     command = [sys.executable, "-m", "lastmile.client", "produce", "--servers", kafka.servers, "--topic", topic]
     lines = '{"pages": 1}\nnone\n\n{"pages": 2}\n'
     done = subprocess.run([*command, "--journal", tmp_path], input=lines, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "2 sent, 0 refused by the broker, 1 no events, 0 waiting\n")
+    assert (done.returncode, done.stdout) == (
+        1,
+        "2 sent, 0 refused by the broker, 1 lines that are no events, 0 waiting\n",
+    )
     assert done.stderr.startswith("line 2: ")
     assert numbers(kafka, topic) == [1, 2]
 

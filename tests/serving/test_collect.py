@@ -80,7 +80,9 @@ def test_a_page_of_another_origin_or_with_another_key_is_refused(collecting, sit
     allowed = send(collecting, key, {"page": "/"}, Origin=SHOP)
     assert allowed.headers["access-control-allow-origin"] == SHOP
     assert send(collecting, key, {"page": "/x"}, Origin="https://evil.example").status_code == 403
-    assert send(collecting, "wk_unknown", {"page": "/x"}).status_code == 401
+    for unknown in ("wk_unknown", "unknown", ""):
+        assert send(collecting, unknown, {"page": "/x"}).status_code == 401
+    assert collecting("/collect/views", "POST", content=b"{}").status_code == 401
     other = collecting(f"/collect/orders?key={key}", "POST", content=b"{}")
     assert other.status_code == 401
     assert events_in(kafka, topic) == [{"page": "/"}]

@@ -55,11 +55,15 @@ RUNS = "{ runsOrError { __typename ... on Runs { results { id } } } }"
 
 
 @pytest.fixture
-def web_ui(here, tmp_path):
-    """Its address."""
+def web_ui(here, site, tmp_path):
+    """Its address. Dagster's storage is in the site's database."""
     (tmp_path / "code.py").write_text(CODE)
     (tmp_path / "workspace.yaml").write_text(f"load_from: [{{python_file: {tmp_path / 'code.py'}}}]")
     (tmp_path / "dagster").mkdir()
+    site.connection.execute("CREATE SCHEMA web_ui")
+    address = site.database_url.replace("postgresql://", "postgresql+psycopg2://", 1)
+    storage = {"storage": {"postgres": {"postgres_url": f"{address}?options=-csearch_path%3Dweb_ui"}}}
+    (tmp_path / "dagster" / "dagster.yaml").write_text(json.dumps(storage))
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     variables = os.environ | {"DAGSTER_HOME": str(tmp_path / "dagster"), "LASTMILE_HOME": str(here.settings.home)}
@@ -124,6 +128,18 @@ def test_each_role_does_in_the_web_ui_what_it_may(web_ui, site):
         assert engineer.post("/graphql", json={"query": RUNS}).status_code == 401
     log = site.query("SELECT actor, subject FROM access.audit WHERE action = 'web UI'")
     assert log == [{"actor": "user:emil", "subject": "launchRun"}]
+
+
+def test_the_first_request_after_the_database_was_away_is_answered(web_ui, site):
+    page = {"url": f"{web_ui}/runs", "headers": {"accept": "text/html"}}
+    assert httpx.get(**page).status_code == 200
+    others = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE %s"
+    )
+    ended = site.connection.execute(others, ["%instance_info%"]).fetchall()
+    assert ended
+    assert httpx.get(**page).status_code == 200
 
 
 def reads_and_changes_nothing(viewer, web_ui):

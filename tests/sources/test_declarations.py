@@ -7,7 +7,7 @@ import pytest
 from orders import ORDERS
 
 from lastmile.errors import UserError
-from lastmile.sources import PageNumber, Rest, Schedule, Setting
+from lastmile.sources import Bearer, CursorColumn, PageNumber, Rest, Schedule, Setting, Table
 from lastmile.sources.declarations.source import Misdeclared
 from lastmile.sources.declared import find_among
 from lastmile.sources.loading import load_sources
@@ -29,11 +29,22 @@ source = Rest(name="{name}", dataset="{dataset}", description="", owner="team:a"
         ({"attempts": 0}, "attempts is 0; expected 1 or more"),
         ({"requests_per_second": 0}, "must be more than 0"),
         ({"usual_factor": 1}, "expected more than 1"),
+        ({"schedule": "0 3 * * *"}, "schedule is of type str; expected Schedule or None"),
+        ({"timeout": 30}, "timeout is 30; expected timedelta"),
+        ({"authentication": Bearer("secret")}, "authentication: token is of type str; expected Setting"),
     ],
 )
 def test_a_declaration_that_cannot_be_is_refused_with_what_to_do(said, reason):
     with pytest.raises(Misdeclared, match=reason):
         Rest(**{**SAID, **said})
+
+
+def test_a_table_without_the_name_of_its_cursor_is_refused():
+    said = {**SAID, "url": Setting("LASTMILE_SOURCE_SHOP_DATABASE"), "table": "orders"}
+    with pytest.raises(Misdeclared, match="expected the name of a column as its cursor"):
+        Table(**said, incremental=CursorColumn(""))
+    with pytest.raises(Misdeclared, match=r"columns is of type str; expected a tuple of str, as in \(one, another\)"):
+        Table(**said, columns="order_id")
 
 
 def test_what_is_declared_is_said_in_a_few_words():

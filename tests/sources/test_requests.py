@@ -77,7 +77,7 @@ def test_a_server_that_stays_silent_is_tried_again(trying):
 
 
 def test_a_server_that_is_not_there_is_tried_again_and_then_given_up(trying):
-    with pytest.raises(UserError, match=r"ConnectError: .*given up after 2 attempts"):
+    with pytest.raises(UserError, match=r"http://127.0.0.1:9/visits: ConnectError: .*given up after 2 attempts"):
         trying.fetch(url="http://127.0.0.1:9", attempts=2)
     assert trying.said.count("ConnectError") == 2
 

@@ -17,7 +17,9 @@ from mqtt_broker import running_mqtt
 from typer.testing import CliRunner
 
 from lastmile.cli.app import app
+from lastmile.errors import UserError
 from lastmile.settings import Settings
+from lastmile.streaming import demonstrating
 from lastmile.streaming.collecting import write_keys
 from lastmile.warehouse.connections import connect
 
@@ -117,6 +119,19 @@ def test_a_demo_fills_the_topic_of_its_stream(own_kafka: RunningBroker) -> None:
     events = events_in(own_kafka, "page_beacons")
     assert len({event["event_id"] for event in events}) == 300
     assert max(event["received_at"] for event in events) <= time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "Z"
+
+
+def test_two_demos_send_different_events(own_kafka: RunningBroker) -> None:
+    for _ in range(2):
+        assert CliRunner().invoke(app, ["stream", "demo", "page_beacons", "--events", "50"]).exit_code == 0
+    assert len({event["event_id"] for event in events_in(own_kafka, "page_beacons")}) == 100
+
+
+def test_a_demo_says_that_no_broker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LASTMILE_KAFKA_URL", "127.0.0.1:1")
+    monkeypatch.setattr(demonstrating, "_PATIENCE_SECONDS", 2.0)
+    with pytest.raises(UserError, match=r"the broker at 127.0.0.1:1 does not answer: .*(refused|down)"):
+        CliRunner().invoke(app, ["stream", "demo", "page_beacons", "--events", "5"], catch_exceptions=False)
 
 
 def test_a_write_key_is_made_shown_and_revoked(settings: Settings, database_url: str) -> None:

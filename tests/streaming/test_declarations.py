@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -91,6 +92,32 @@ def test_a_declaration_is_held_to_its_contract() -> None:
         replace(STREAM, steps=(pl.col("town") == "x",)).expect_fits(SALES)
     with pytest.raises(ValueError, match="the contract of sales refuses"):
         replace(STREAM, lands=True).expect_fits(changed(SALES, unknown_columns="refuse"))
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"late": "drop"}, "late is 'drop'; expected 'quarantine' or 'update'"),
+        ({"format": "xml"}, "format is 'xml'; expected 'auto', 'json', .* or 'debezium'"),
+        ({"lateness": 5}, "lateness is 5; expected timedelta"),
+        ({"windows": BY_MINUTE}, "windows is of type Tumbling; expected a tuple of Tumbling, Hopping or Session"),
+        ({"steps": pl.col("cents") > 0}, "steps is of type Expr; expected a tuple of Expr, Mapping or AsOf"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_where_it_is_declared(said: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        replace(STREAM, **said)
+
+
+def test_a_key_that_is_a_text_is_no_list_of_its_letters() -> None:
+    with pytest.raises(ValueError, match="keys is of type str; expected a tuple of str"):
+        replace(BY_MINUTE, keys="shop")
+
+
+def test_a_step_that_fails_is_said_without_the_plan_of_the_query() -> None:
+    with pytest.raises(ValueError, match="unable to find column") as refused:
+        replace(STREAM, steps=(pl.col("town") == "x",)).expect_fits(SALES)
+    assert "plan" not in str(refused.value)
 
 
 def test_a_stream_of_which_nothing_is_made_is_refused() -> None:

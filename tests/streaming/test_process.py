@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from streamed import message, sale
 from typer.testing import CliRunner
 
 from lastmile.cli.app import app
+from lastmile.errors import UserError
 from lastmile.settings import Settings
 from lastmile.streaming.status import statuses
 from lastmile.warehouse.connections import connect
@@ -82,7 +84,7 @@ def said(*arguments: str) -> str:
 def test_a_declared_stream_is_read_by_a_process_until_sigterm(
     kafka: RunningBroker, topic: str, settings: Settings, database_url: str
 ) -> None:
-    kafka.send(topic, [message(sale(number, number)) for number in range(50)] + [b"{"])
+    kafka.send(topic, [message(sale(number, number)) for number in range(50)] + [b"{" * 3_000])
     process = consumer("sales")
     with connect(database_url) as connection:
         deadline = time.monotonic() + 60
@@ -100,7 +102,8 @@ def test_a_declared_stream_is_read_by_a_process_until_sigterm(
     assert "50" in said("status", "sales")
     (rule,) = json.loads(said("quarantine", "--json"))["rules"]
     assert (rule["rule"], rule["messages"]) == ("message", 1)
-    assert '"raw": "{"' in said("quarantine", "sales", "--rows", "1")
+    assert "and 2,000 characters more" in said("quarantine", "sales", "--rows", "1")
+    assert "{" * 3_000 in said("quarantine", "sales", "--rows", "1", "--json")
 
 
 def test_a_stream_is_read_from_the_command_line(kafka: RunningBroker, topic: str, settings: Settings) -> None:
@@ -108,6 +111,8 @@ def test_a_stream_is_read_from_the_command_line(kafka: RunningBroker, topic: str
     assert "7 events committed" in said("run", "sales", "--until-caught-up")
     listed = json.loads(said("list", "--json"))
     assert [(one["name"], one["topic"], one["windows"]) for one in listed] == [("sales", topic, ["takings"])]
+    assert {"sales", topic, "takings"} <= set(said("list").split())  # whatever the terminal's width
+    assert f"{datetime.now(UTC):%Y-%m-%d}" in said("status").splitlines()[1]
     assert "event_time 'when' must be a timestamp" in said("list")
 
 
@@ -116,6 +121,25 @@ def test_a_stream_that_is_not_declared_is_said_with_those_that_are(topic: str, s
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "no stream 'sails'; there are: sales" in errors
+    with pytest.raises(UserError, match="no stream 'sails'; there are: sales"):
+        said("status", "sails")
+    assert "stream sales was not read yet" in said("status", "sales")
+
+
+def test_a_broker_that_does_not_answer_is_said_once(
+    topic: str, settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LASTMILE_KAFKA_URL", "127.0.0.1:1")
+    process = consumer("sales")
+    deadline = time.monotonic() + 60
+    while "sales: broker: " not in said("status"):
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.2)
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert errors.count("Connection refused") + errors.count("brokers are down") == 1
 
 
 def test_without_a_broker_it_is_said_what_to_set(

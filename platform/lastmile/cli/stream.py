@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from lastmile.cli.connection import opened
 from lastmile.cli.options import AsJson
+from lastmile.cli.tables import print_table
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 stream = typer.Typer(help="Streams: events of Kafka topics, as windows and as drops.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The stream's name.")]
+_EXAMPLE_WIDTH, _MOST_SHOWN = 72, 1_000
 
 
 @stream.command("list")
@@ -50,7 +52,10 @@ def overview(as_json: AsJson = False) -> None:
         windows = ", ".join(window.name for window in one.windows)
         table.add_row(one.name, one.topic, one.contract, windows, late, "yes" if one.lands else "no", one.owner)
     console = Console()
-    console.print(table if declared else "no streams are declared")
+    if declared:
+        print_table(table)
+    else:
+        print("no streams are declared")
     for broken in declared.broken:
         console.print(str(broken), markup=False, highlight=False, soft_wrap=True)
 
@@ -81,7 +86,8 @@ def run(
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: reading.stop())
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, transient=True, console=Console(stderr=True)) as progress:
+        console = Console(stderr=True)
+        with Progress(*columns, transient=True, console=console, disable=not console.is_terminal) as progress:
             task = progress.add_task("joining the group", total=None)
             reading.run(lambda events: progress.update(task, description=f"{events:,} events committed"))
     print(f"{name}: {reading.events:,} events committed")
@@ -112,7 +118,8 @@ def replay(
     with database(settings) as url:
         migrate(url)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, transient=True, console=Console(stderr=True)) as progress:
+        console = Console(stderr=True)
+        with Progress(*columns, transient=True, console=console, disable=not console.is_terminal) as progress:
             task = progress.add_task("beginning", total=None)
 
             def show(work: str, total: int, done: int) -> None:
@@ -126,7 +133,7 @@ def replay(
     for made in found:
         counts = [f"{count:,}" for count in (made.events, made.rows_before, made.rows_after, made.rows_changed)]
         table.add_row(made.window, _moment(made.span.first), _moment(made.span.until), *counts)
-    Console().print(table)
+    print_table(table)
 
 
 @stream.command()
@@ -138,19 +145,29 @@ def status(
 
     Example: lastmile stream status
     """
-    from lastmile.streaming.status import partitions, statuses
+    from lastmile.streaming.start import declared
+    from lastmile.streaming.status import partitions, statuses, unread
 
-    with opened(Settings.from_environment()) as (connection, _):
+    settings = Settings.from_environment()
+    with opened(settings) as (connection, _):
         found = statuses(connection, name)
         parts = partitions(connection, name) if name else []
+        waiting = unread(connection, name)
+    if name and not found:
+        declared(settings, name)
     if as_json:
         rows = [asdict(one) | {"late_share": one.late_share} for one in found]
-        print(json.dumps({"streams": rows, "partitions": parts}, default=str))
+        print(json.dumps({"streams": rows, "partitions": parts, "unread": waiting}, default=str))
         return
     console = Console()
-    console.print(_standing(found) if found else "no stream was read yet: see `lastmile stream list`")
+    if found:
+        print_table(_standing(found))
+    else:
+        print(f"stream {name} was not read yet" if name else "no stream was read yet: see `lastmile stream list`")
     if parts:
-        console.print(_by_partition(parts))
+        print_table(_by_partition(parts))
+    for stream_name, problem in waiting.items():
+        console.print(f"{stream_name}: {problem}", markup=False, highlight=False, soft_wrap=True)
     for one in found:
         if one.problem:
             console.print(f"{one.stream}: {one.problem}", markup=False, highlight=False, soft_wrap=True)
@@ -162,7 +179,7 @@ def status(
 def quarantine(
     name: Annotated[str | None, typer.Argument(help="Only of this stream.")] = None,
     rule: Annotated[str | None, typer.Option(help="Only what broke this rule, such as late or message.")] = None,
-    rows: Annotated[int, typer.Option("--rows", help="So many of the newest, with their bytes.")] = 0,
+    rows: Annotated[int, typer.Option("--rows", help="So many of the newest; --json has all their bytes.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Show messages and events that were left out, and why.
@@ -179,13 +196,23 @@ def quarantine(
         print(json.dumps({"rules": found, "messages": list(map(_printable, shown))}, default=str))
         return
     console = Console()
-    table = Table("stream", "rule", "messages", "newest", "such as", box=None)
+    example = Column("such as", max_width=_EXAMPLE_WIDTH, overflow="fold")
+    table = Table("stream", "rule", "messages", "newest", example, box=None)
     for one in found:
         at = f"{one['newest']:%Y-%m-%d %H:%M:%S}"
         table.add_row(one["stream"], one["rule"], f"{one['messages']:,}", at, one["example"])
-    console.print(table if found else "no message is in quarantine")
+    if found:
+        print_table(table)
+    else:
+        print("no message is in quarantine")
     for one in map(_printable, shown):
-        console.print(json.dumps(one, default=str), markup=False, highlight=False, soft_wrap=True)
+        short = {**one, "raw": one["raw"] and _begun(one["raw"])}
+        console.print(json.dumps(short, default=str), markup=False, highlight=False, soft_wrap=True)
+
+
+def _begun(text: str) -> str:
+    more = len(text) - _MOST_SHOWN
+    return text if more <= 0 else f"{text[:_MOST_SHOWN]}… and {more:,} characters more"
 
 
 def _standing(found: "list[StreamStatus]") -> Table:

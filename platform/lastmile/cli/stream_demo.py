@@ -1,6 +1,7 @@
 """`lastmile stream demo`: made-up events of a stream, into its topic."""
 
 import os
+import secrets
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,7 +16,9 @@ def demo(
     name: Annotated[str | None, typer.Argument(help="The stream; without, show which have a demo.")] = None,
     events: Annotated[int, typer.Option(help="How many events.", min=1)] = 10_000,
     rate: Annotated[float | None, typer.Option(help="Events a second; without, as fast as possible.", min=0.1)] = None,
-    seed: Annotated[int, typer.Option(help="The same seed and start give the same events.")] = 7,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed and start give the same events (default: others each time).")
+    ] = None,
     start: Annotated[
         datetime | None, typer.Option(help="When they begin to happen, in UTC (default: so that they end now).")
     ] = None,
@@ -39,10 +42,12 @@ def demo(
         return
     stream = stream_of(name, load_streams(settings.assets, load_contracts(settings.assets)))
     chosen = demo_of(name, demos)
+    seed = secrets.randbelow(2**31) if seed is None else seed
     began = start.replace(tzinfo=UTC) if start else ending_now(chosen, stream.event_time, events, seed)
     client = load(KafkaSettings, {**os.environ, **kafka.variables(settings)}).client()
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=events)
         send(
             chosen.make(began, seed),

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
 from lastmile.cli.connection import opened
+from lastmile.cli.tables import print_table
 from lastmile.settings import Settings
 
 stream_keys = typer.Typer(help="Write keys of streams: public, for web pages.", no_args_is_help=True)
@@ -58,11 +59,14 @@ def list_keys(name: Annotated[str | None, typer.Argument(help="Only of this stre
 
     with opened(Settings.from_environment()) as (connection, _):
         found = write_keys.write_keys(connection, name)
-    table = Table(Column("key", no_wrap=True), "stream", "origins", "adds", "made", "revoked", box=None)
+    table = Table("key", "stream", "origins", "adds", "made", "revoked", box=None)
     for one in found:
         days = [f"{day:%Y-%m-%d}" if day else "" for day in (one.created_at, one.revoked_at)]
         table.add_row(one.key, one.stream, ", ".join(one.origins) or "all", ", ".join(one.adds), *days)
-    Console().print(table if found else "no write keys yet; make one with `lastmile stream key create NAME`")
+    if found:
+        print_table(table)
+    else:
+        print("no write keys yet; make one with `lastmile stream key create NAME`")
 
 
 @stream_keys.command()

@@ -18,6 +18,11 @@ example:
   python -m lastmile.client pending --queue q.db
   tail -F app.log | python -m lastmile.client produce --servers kafka:9092 --topic app_log --journal journal
 """
+_PRODUCE_EXAMPLE = """
+example:
+  echo '{"page": "/", "at": "2026-03-01T12:00:00Z"}' |
+    python -m lastmile.client produce --servers kafka:9092 --topic page_views --journal journal
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -84,7 +89,10 @@ def _produce(given: argparse.Namespace) -> int:
                 producer.metrics.refused()
         producer.wait(seconds=given.max_seconds)
         found = producer.metrics
-    print(f"{found.sent} sent, {found.failed} refused by the broker, {found.invalid} no events, {found.queued} waiting")
+    print(
+        f"{found.sent} sent, {found.failed} refused by the broker, {found.invalid} lines that are no events,"
+        f" {found.queued} waiting"
+    )
     return 1 if found.failed or found.invalid or found.queued else 0
 
 
@@ -114,17 +122,29 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--url", required=True, help="such as https://lastmile.example.org")
             command.add_argument("--key", default=os.environ.get("LASTMILE_KEY", ""), help="or LASTMILE_KEY is set")
             command.add_argument("--max-seconds", type=float, help="unless given, until nothing waits")
-    _add_produce(commands.add_parser("produce", help=_PRODUCE, description=_PRODUCE))
+    produce = commands.add_parser(
+        "produce",
+        help=_PRODUCE,
+        description=_PRODUCE,
+        epilog=_PRODUCE_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_produce(produce)
     return parser
 
 
 def _add_produce(command: argparse.ArgumentParser) -> None:
     command.set_defaults(call=_produce)
     command.add_argument("--servers", required=True, help="the Kafka cluster, such as kafka-1:9092,kafka-2:9092")
-    command.add_argument("--topic", required=True)
+    command.add_argument("--topic", required=True, help="that of the stream: `lastmile stream list` shows it")
     command.add_argument("--journal", type=Path, required=True, help="a folder; made if it is not there")
     command.add_argument("--registry", help="address of a schema registry: events are held to the topic's schema")
-    command.add_argument("--format", choices=("json", "avro", "arrow"), default="json")
+    command.add_argument(
+        "--format",
+        choices=("json", "avro", "arrow"),
+        default="json",
+        help="json or avro: a message for each event; arrow: many events a message",
+    )
     command.add_argument("--max-seconds", type=float, default=60.0, help="to wait for the broker at the end")
 
 

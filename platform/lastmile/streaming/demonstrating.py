@@ -13,7 +13,7 @@ from lastmile.errors import UserError
 from lastmile.sampling.demo import Demo
 
 _MOST_AT_ONCE = 1_000
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 20.0
 
 
 def ending_now(demo: Demo, event_time: str, events: int, seed: int) -> datetime:
@@ -47,4 +47,5 @@ def send(
             else:
                 time.sleep(0.01)
         if not producer.wait(seconds=_PATIENCE_SECONDS):
-            raise UserError(f"the broker does not answer: {producer.metrics.problem or 'nothing was acknowledged'}")
+            why = producer.metrics.problem or "nothing was acknowledged"
+            raise UserError(f"the broker at {client['bootstrap.servers']} does not answer: {why}")

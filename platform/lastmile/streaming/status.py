@@ -26,6 +26,13 @@ FROM streams.positions p LEFT JOIN streams.watermarks w USING (stream)
 WHERE %(stream)s::text IS NULL OR p.stream = %(stream)s
 GROUP BY p.stream, p.topic, w.watermark ORDER BY p.stream
 """
+_UNREAD = """
+SELECT DISTINCT ON (c.stream) c.stream, c.problem FROM streams.consumers c
+WHERE c.problem IS NOT NULL AND c.heartbeat_at > clock_timestamp() - %(alive)s * interval '1 second'
+    AND (%(stream)s::text IS NULL OR c.stream = %(stream)s)
+    AND NOT EXISTS (SELECT FROM streams.positions p WHERE p.stream = c.stream)
+ORDER BY c.stream
+"""
 _LAGS = """
 SELECT stream, partition, greatest(end_offset - coalesce(committed, 0), 0) FROM streams.positions
 WHERE end_offset IS NOT NULL ORDER BY 1, 2
@@ -69,6 +76,11 @@ def statuses(connection: Connection, stream: str | None = None) -> list[StreamSt
     """Of all streams that were ever read, or of one."""
     with connection.cursor(row_factory=class_row(StreamStatus)) as cursor:
         return cursor.execute(_STATUS.encode(), {"stream": stream, "alive": ALIVE_SECONDS}).fetchall()
+
+
+def unread(connection: Connection, stream: str | None = None) -> dict[str, str]:
+    """Streams that were never read, each with what its process waits for."""
+    return dict(connection.execute(_UNREAD.encode(), {"stream": stream, "alive": ALIVE_SECONDS}).fetchall())
 
 
 def lags(connection: Connection) -> list[tuple[str, int, int]]:

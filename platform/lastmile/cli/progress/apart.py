@@ -3,6 +3,7 @@
 What waits for the next drop, for days, then needs neither Dagster nor the 60 MB that come with it.
 """
 
+import logging
 import subprocess
 import sys
 
@@ -49,6 +50,7 @@ def _main(since: float) -> int:
     from lastmile.store import open_store
     from lastmile.warehouse.connections import database_url
 
+    logging.basicConfig(level=logging.ERROR)  # Dagster's attempts to reach a database that starts fill the screen
     settings = Settings.from_environment()
     try:
         running = Session(settings, open_store(settings), database_url(settings), lambda: disturbed_at(settings), since)

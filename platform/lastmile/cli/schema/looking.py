@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from lastmile.cli.options import AsJson
+from lastmile.cli.tables import print_table
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def overview(as_json: AsJson = False) -> None:
     table = Table("subject", "versions", "kind", "id", "level", box=box.SIMPLE_HEAD)
     for row in rows:
         table.add_row(*map(str, row.values()))
-    Console().print(table)
+    print_table(table)
 
 
 def show(

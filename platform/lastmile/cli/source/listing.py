@@ -10,6 +10,7 @@ from rich.table import Table
 
 from lastmile.cli.connection import opened
 from lastmile.cli.options import AsJson
+from lastmile.cli.tables import print_table
 from lastmile.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ def overview(as_json: AsJson = False) -> None:
             row["cursor"] or "",
         )
     console = Console()
-    console.print(table if found else "no sources are declared")
+    if found:
+        print_table(table)
+    else:
+        print("no sources are declared")
     for broken in declared.broken:
         console.print(str(broken), markup=False, highlight=False, soft_wrap=True)
 
@@ -88,7 +92,10 @@ def show(
         table.add_row(
             f"{run['started_at']:%Y-%m-%d %H:%M:%S}", seconds, run["state"], *numbers, decimal(run["bytes"]), *cursors
         )
-    console.print(table if runs else "it never ran")
+    if runs:
+        print_table(table)
+    else:
+        print("it never ran")
     for run in runs:
         said = [*run["events"], *([run["message"]] if run["message"] else [])]
         for sentence in said:

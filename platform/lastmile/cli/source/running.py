@@ -15,6 +15,7 @@ from lastmile.cli.connection import opened
 from lastmile.cli.options import AsJson
 from lastmile.cli.source.following import follow
 from lastmile.cli.source.progress import progress
+from lastmile.cli.tables import print_table
 from lastmile.errors import UserError
 from lastmile.settings import Settings
 
@@ -94,15 +95,14 @@ def _show_trial(name: str, dataset: str, trial: "Trial", as_json: bool) -> None:
     _say(trial.events)
     begin = f" from {trial.cursor_from} on" if trial.cursor_from else ""
     print(f"{name}: {trial.fetched.records:,} records looked at{begin}; nothing was landed")
-    console = Console()
     if verdict.first:
         names = list(verdict.first[0])[:_COLUMNS]
         table = Table(box=None)
         for column in names:
-            table.add_column(escape(column), no_wrap=True)
+            table.add_column(escape(column))
         for row in verdict.first:
             table.add_row(*("" if row[one] is None else escape(_shortened(str(row[one]))) for one in names))
-        console.print(table)
+        print_table(table)
         if len(verdict.first[0]) > _COLUMNS:
             print(f"and {len(verdict.first[0]) - _COLUMNS} more columns")
     if verdict.rows:

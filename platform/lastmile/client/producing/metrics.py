@@ -24,9 +24,9 @@ class Metrics:
     queued_bytes: int = 0
     #: Why nothing is acknowledged at present, as the Kafka client says it; None where all is well.
     problem: str | None = None
-    _durations: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
-    _seconds: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _durations: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1), repr=False)
+    _seconds: float = field(default=0.0, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def acknowledged(self, events: int, refused: int, seconds: float) -> None:
         with self._lock:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _DEFAULTS: Mapping[str, Any] = {
     "enable.idempotence": True,
+    "log_level": 0,  # what matters of it comes as an error as well
     "message.timeout.ms": 0,  # until the broker has it
     "linger.ms": 5,
     "compression.type": "lz4",
@@ -260,7 +261,9 @@ class Sending:
         from confluent_kafka import KafkaError
 
         if error.code() == KafkaError._ALL_BROKERS_DOWN or self._parts:
-            self._metrics.problem = str(error)
+            if self._metrics.problem is None:  # librdkafka says it many times a second
+                log.warning("topic %s: %s", self._metrics.topic, error.str())
+            self._metrics.problem = error.str()
         self._broken = self._broken or error.fatal()
 
 

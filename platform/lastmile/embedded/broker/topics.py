@@ -18,7 +18,7 @@ DEFAULTS = {
     "cleanup.policy": "delete",
     "retention.ms": str(7 * 24 * 3600 * 1000),
     "retention.bytes": "-1",
-    "max.message.bytes": str(1024 * 1024 + 12),
+    "max.message.bytes": str(16 * 1024 * 1024),
 }
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _MADE_WITH = "topic.json"

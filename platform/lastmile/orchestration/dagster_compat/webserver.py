@@ -8,6 +8,7 @@ from dagster_webserver.webserver import DagsterWebserver
 from starlette.requests import HTTPConnection
 
 from lastmile.orchestration.dagster_compat.pacing import watch_code_servers_less_often
+from lastmile.orchestration.dagster_compat.storage import check_connections
 
 App = Callable[..., Any]
 
@@ -30,6 +31,7 @@ def serve(workspace: str, options: Sequence[str], guarded: Callable[[App], App])
     """
 
     def create_app(context: Any, prefix: str = "", poll_rate: int | None = None, **more: Any) -> App:
+        check_connections(context.instance)  # else the first page after a restart of the database is an error
         return guarded(_Webserver(context, prefix, poll_rate).create_asgi_app(**more))
 
     setattr(dagster_cli, "create_app_from_workspace_process_context", create_app)  # noqa: B010  # mypy knows its type

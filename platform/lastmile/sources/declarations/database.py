@@ -46,6 +46,8 @@ class Database(Source):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.incremental and not self.incremental.column:
+            raise Misdeclared(f"source {self.name}: expected the name of a column as its cursor; found none")
         if self.url.default and "@" in self.url.default:
             raise Misdeclared(f"source {self.name}: the default of its address has a user in it; leave it out")
 

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from lastmile.contracts.annotated import mistyped
 from lastmile.sources.declarations.authentication import Authentication
 from lastmile.sources.declarations.incremental import Incremental
 from lastmile.sources.declarations.pagination import Pagination
@@ -51,6 +52,8 @@ class Rest(Source):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.authentication and (found := list(mistyped(self.authentication))):
+            raise Misdeclared(f"source {self.name}: authentication: {'; '.join(found)}")
         address = self.url.default or "" if isinstance(self.url, Setting) else self.url
         if (address or isinstance(self.url, str)) and not address.startswith(("http://", "https://")):
             raise Misdeclared(f"source {self.name}: expected an address of http:// or https://; found {address!r}")

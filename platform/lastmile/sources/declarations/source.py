@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from lastmile.contracts.annotated import mistyped
 from lastmile.errors import UserError
 from lastmile.operations.schedule import Schedule
 from lastmile.sources.declarations.alerts import SourceAlerts
@@ -36,6 +37,8 @@ class Source:
     alerts: SourceAlerts = field(default_factory=SourceAlerts)
 
     def __post_init__(self) -> None:
+        if found := list(mistyped(self)):
+            raise Misdeclared(f"source {self.name}: {'; '.join(found)}")
         if not _NAME.fullmatch(self.name):
             raise Misdeclared(f"source {self.name!r}: expected a name of lower-case letters, digits and _")
         if self.usual_factor is not None and self.usual_factor <= 1:

@@ -79,11 +79,11 @@ class Client:
                 body = self._body(response)
         except httpx.TimeoutException as error:
             silent = f"no answer within {self._source.timeout.total_seconds():g} s"
-            raise Again(f"{silent} ({type(error).__name__})") from None
+            raise Again(self.judge.clean(f"{url}: {silent} ({type(error).__name__})")) from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise UserError(f"source {self._source.name}: {self.judge.clean(url)} is no address: {error}") from None
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise Again(self.judge.clean(f"{type(error).__name__}: {error}")) from None
+            raise Again(self.judge.clean(f"{url}: {type(error).__name__}: {error}")) from None
         text = body.decode(response.charset_encoding or "utf-8", "replace").removeprefix("\ufeff")
         self.judge.expect_success(response, text, what)
         link = response.links.get("next", {}).get("url")

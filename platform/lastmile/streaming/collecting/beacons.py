@@ -25,8 +25,12 @@ def events_of(body: bytes) -> list[dict[str, Any]]:
         raise Malformed(f"expected 1 to {MOST_EVENTS:,} events, found {len(events):,}")
     for number, event in enumerate(events, 1):
         if not isinstance(event, dict):
-            raise Malformed(f"expected each event to be an object; number {number} is {orjson.dumps(event)[:100]!r}")
+            raise Malformed(f"expected each event to be an object; number {number} is {_shown(event)}")
     return events
+
+
+def _shown(value: Any) -> str:
+    return orjson.dumps(value)[:100].decode("utf-8", "replace")
 
 
 def completed(

@@ -170,8 +170,9 @@ class Group:
         self._forget()
 
     def _note(self, error: KafkaError) -> None:
+        if self.problem is None:  # librdkafka says it many times a second
+            log.warning("topic %s: %s", self._topic, error.str())
         self.problem = f"broker: {error.str()}"
-        log.warning("topic %s: %s", self._topic, error.str())
 
     def _forget(self) -> None:
         self._partitions = None
@@ -201,6 +202,7 @@ _HOPELESS = (
 )
 _SETTINGS: dict[str, Any] = {
     "client.id": "lastmile",
+    "log_level": 0,  # what matters of it comes as an error as well
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "enable.partition.eof": True,

@@ -26,6 +26,7 @@ from typing import Literal
 
 import polars as pl
 
+from lastmile.contracts.annotated import mistyped
 from lastmile.contracts.checks import is_row_separable
 from lastmile.contracts.contract import Contract
 from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS
@@ -47,6 +48,8 @@ PLACE: Mapping[str, pl.DataType] = {
     "_index": pl.Int32(),
     "_timestamp": pl.Datetime("us", "UTC"),
 }
+#: Where polars goes on with its own plan of what was to be done.
+_PLAN = "\n\nResolved plan"
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -80,8 +83,7 @@ class Stream:
     alerts: StreamAlerts = field(default_factory=StreamAlerts)
 
     def __post_init__(self) -> None:
-        found = list(self._faults())
-        if found:
+        if found := list(mistyped(self)) or list(self._faults()):
             raise ValueError(f"stream {self.name}: {'; '.join(found)}")
 
     @property
@@ -123,7 +125,7 @@ class Stream:
 
     def _expect_columns(self, window: Window, schema: Mapping[str, pl.DataType]) -> None:
         if absent := [key for key in window.keys if key not in schema]:
-            raise ValueError(f"no columns {absent} after its steps")
+            raise ValueError(f"no columns {absent} after its steps; there are: {', '.join(schema)}")
         for key in window.keys:
             stored(schema[key])
             if schema[key].is_float():
@@ -139,7 +141,8 @@ class Stream:
         try:
             return self.stepped(pl.DataFrame(schema={**contract.types(), **PLACE})).schema
         except pl.exceptions.PolarsError as error:
-            raise ValueError(f"stream {self.name}: a step does not fit {contract.name}: {error}") from None
+            why = str(error).partition(_PLAN)[0]
+            raise ValueError(f"stream {self.name}: a step does not fit {contract.name}: {why}") from None
 
     def stepped(self, events: pl.DataFrame, tables: Mapping[str, pl.DataFrame] | None = None) -> pl.DataFrame:
         """The events after all steps, with the tables that they are looked up in; without, they find nothing there."""

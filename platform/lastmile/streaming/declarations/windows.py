@@ -18,6 +18,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from lastmile.contracts.annotated import mistyped
 from lastmile.contracts.names import COLUMN_NAME, COLUMN_NAME_IN_WORDS
 from lastmile.streaming.declarations.aggregates import aggregates
 
@@ -40,6 +41,8 @@ class _Window:
     description: str = ""
 
     def __post_init__(self) -> None:
+        if found := list(mistyped(self)):
+            raise ValueError(f"window {self.name!r}: {'; '.join(found)}")
         names = (self.name, *self.keys, *self.values)
         if misnamed := [name for name in names if not COLUMN_NAME.fullmatch(name)]:
             raise ValueError(f"window {self.name!r}: {misnamed} must be {COLUMN_NAME_IN_WORDS}")

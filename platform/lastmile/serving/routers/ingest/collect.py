@@ -1,6 +1,7 @@
 """Events of web pages, as browsers send them with `navigator.sendBeacon` or `fetch`."""
 
 import logging
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,11 +29,12 @@ router = APIRouter(tags=["ingest"])
 _REMEMBERED_SECONDS, _TRUSTED_SECONDS = 10.0, 600.0
 _MOST_REMEMBERED = 10_000
 _DAY = "86400"
+_KEY = re.compile("wk_[A-Za-z0-9_-]+")
 
 Name = Annotated[str, Path(max_length=128, pattern=r"^[^\x00/]+$", description="the stream")]
 Key = Annotated[
     str,
-    Query(max_length=128, pattern=r"^wk_[A-Za-z0-9_-]+$", description="the write key: `lastmile stream key create`"),
+    Query(max_length=128, description="the write key: `lastmile stream key create`"),
 ]
 _EVENT = {"type": "object", "minProperties": 1}
 _EVENTS = {"anyOf": [_EVENT, {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": MOST_EVENTS}]}
@@ -98,7 +100,7 @@ async def lifespan(app: FastAPI, here: Serving) -> AsyncIterator[None]:
     openapi_extra=_BODY,
 )
 @open_to_all
-async def collect(stream: Name, key: Key, request: Request) -> Response:
+async def collect(stream: Name, request: Request, key: Key = "") -> Response:
     """An event as JSON, or a list of up to 1,000, with content type text/plain or application/json, as
     `navigator.sendBeacon(url, JSON.stringify(event))` sends it. They are the broker's, or on disk, when this is
     answered. Whether they fit the stream's contract is seen when the stream is read: those that do not go to its
@@ -121,7 +123,7 @@ async def collect(stream: Name, key: Key, request: Request) -> Response:
     COLLECT + "{stream}", summary="Whether a page may send events.", status_code=204, include_in_schema=False
 )
 @open_to_all
-async def preflight(stream: Name, key: Key, request: Request) -> Response:
+async def preflight(stream: Name, request: Request, key: Key = "") -> Response:
     await _known(request, stream, key)
     more = {
         "Access-Control-Allow-Methods": "POST",
@@ -132,7 +134,7 @@ async def preflight(stream: Name, key: Key, request: Request) -> Response:
 
 
 async def _known(request: Request, stream: str, key: str) -> WriteKey:
-    found = await request.app.state.write_keys.find(key)
+    found = await request.app.state.write_keys.find(key) if _KEY.fullmatch(key) else None
     if found is None or found.stream != stream:
         raise HTTPException(401, f"no write key of stream {stream}; `lastmile stream key create {stream}` makes one")
     if not found.lets_in(request.headers.get("origin")):
