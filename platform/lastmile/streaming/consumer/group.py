@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from lastmile.streaming.messages.batch import Messages
 
@@ -50,6 +51,8 @@ class Group:
         #: What librdkafka says last of the broker, until something is heard of it again.
         self.problem: str | None = None
         self._consumer = Consumer({**_SETTINGS, **kafka, "group.id": group, "error_cb": self._note}, logger=log)
+        # A broker answers a connection in turn: behind a fetch, which waits for messages, a question waits as long.
+        self._asking = AdminClient({**kafka, "client.id": "lastmile", "log_level": 0})
         self.join()
 
     def join(self) -> None:
@@ -106,7 +109,7 @@ class Group:
         if now < self._ask_again:
             return None
         try:
-            found = self._consumer.list_topics(self._topic, timeout=_ANSWER_SECONDS).topics[self._topic]
+            found = self._asking.list_topics(self._topic, timeout=_ANSWER_SECONDS).topics[self._topic]
         except KafkaException:
             self._ask_again = now + _AGAIN_SECONDS
             return None
@@ -215,6 +218,7 @@ _SETTINGS: dict[str, Any] = {
     "fetch.wait.max.ms": 100,
     "queued.max.messages.kbytes": AHEAD_BYTES // 1024,
     "queued.min.messages": 100_000,
+    "fetch.queue.backoff.ms": 10,  # a second unless said: far longer than what is fetched ahead lasts
     "fetch.message.max.bytes": 4 * 2**20,
     "reconnect.backoff.max.ms": 2_000,
     "allow.auto.create.topics": False,
