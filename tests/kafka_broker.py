@@ -93,7 +93,8 @@ class RunningBroker:
 
     def read(self, topic: str, count: int, partition: int = 0, offset: int = 0) -> list[Message]:
         """So many messages of a partition from an offset on."""
-        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "reading", **_quiet()})
+        own: dict[str, Any] = {"group.id": "reading", "fetch.queue.backoff.ms": 10}
+        consumer = Consumer({"bootstrap.servers": self.servers, **own, **_quiet()})
         consumer.assign([TopicPartition(topic, partition, offset)])
         found: list[Message] = []
         deadline = time.monotonic() + _SECONDS

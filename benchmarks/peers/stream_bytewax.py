@@ -70,7 +70,8 @@ def merge(one, other):
 
 
 flow = Dataflow("windows")
-messages = op.input("kafka", flow, KafkaSource([SERVERS], [TOPIC], tail=False, batch_size=10_000))
+CONFIG = {"fetch.queue.backoff.ms": "10"}
+messages = op.input("kafka", flow, KafkaSource([SERVERS], [TOPIC], tail=False, add_config=CONFIG, batch_size=10_000))
 events = op.map("json", messages, from_json) if FORM == "json" else op.flat_map("arrow", messages, from_arrow)
 clock = win.EventClock(lambda event: event[0], wait_for_system_duration=timedelta(seconds=10))
 windower = win.TumblingWindower(length=MINUTE, align_to=START)

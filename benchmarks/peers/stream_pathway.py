@@ -13,7 +13,12 @@ import pyarrow as pa
 
 SERVERS, TOPIC, URL, FORM = sys.argv[1:]
 DATABASE = urlsplit(URL)
-KAFKA = {"bootstrap.servers": SERVERS, "group.id": f"pathway-{uuid4()}", "auto.offset.reset": "earliest"}
+KAFKA = {
+    "bootstrap.servers": SERVERS,
+    "group.id": f"pathway-{uuid4()}",
+    "auto.offset.reset": "earliest",
+    "fetch.queue.backoff.ms": "10",
+}
 POSTGRES = {
     "host": DATABASE.hostname,
     "port": DATABASE.port,

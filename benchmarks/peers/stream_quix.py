@@ -35,6 +35,7 @@ with tempfile.TemporaryDirectory(prefix="quix-") as folder:
         SERVERS,
         consumer_group=f"quix-{uuid4()}",
         auto_offset_reset="earliest",
+        consumer_extra_config={"fetch.queue.backoff.ms": 10},
         commit_interval=1.0,
         use_changelog_topics=False,
         state_dir=folder,

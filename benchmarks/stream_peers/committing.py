@@ -48,7 +48,7 @@ def commit(connection: Connection, number: int, keys: int, own: bool, seconds: f
     made = operators(stream, CONTRACT)
     commits = Commits(stream, made, None)
     commits.begin(connection)
-    (claimed,) = positions.claim(connection, stream.name, stream.topic, [number], f"process {number}")
+    (claimed,) = positions.claim(connection, stream.name, stream.topic, [number], [number], f"process {number}")
     assignment = Assignment({number: claimed})
     adds = [reduced(one, keys, f"p{number}_" if own else "k", events) for one in made]
     print("ready", flush=True)
