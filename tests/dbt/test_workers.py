@@ -32,7 +32,7 @@ def test_a_model_saved_since_is_not_in_a_run_that_was_requested_before(load, con
         folder.mkdir()
         (folder / "ready").touch()
     saved = iter(prepared)
-    monkeypatch.setattr(project, "prepared", lambda settings, contracts, windows: next(saved))
+    monkeypatch.setattr(project, "prepared", lambda *_, **__: next(saved))
 
     folder, handed_over = load(contracts)
     assert load(contracts, handed_over)[0] == folder == prepared[0]
