@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 from followed import Shop, contract, source
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lastmile.contracts import column
@@ -74,6 +74,7 @@ elements = st.one_of(st.none(), st.text(st.characters(exclude_characters="\0", e
 
 
 @given(st.lists(elements, max_size=5))
+@example(["\u00a0", "\u2003a", "\x1c"])
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_lists_of_any_texts_are_read_as_postgres_writes_them(shop: Shop, texts: list[str | None]) -> None:
     (written,) = shop.there.execute("SELECT %s::text[]::text", [texts]).fetchone() or ("",)

@@ -6,6 +6,8 @@ from typing import Any
 
 #: A quoted element, a bare one, or a sign.
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|([^{},"]+)|([{},])', re.DOTALL)
+#: Postgres quotes an element with one of these in it, not one with another space of Unicode.
+_SPACES = " \t\n\r\v\f"
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -24,7 +26,7 @@ def as_json(text: str, category: str) -> str:
             stack[-1].append("[" + ",".join(inner) + "]")
         elif quoted is not None:
             stack[-1].append(json.dumps(_ESCAPED.sub(r"\1", quoted), ensure_ascii=False))
-        elif bare is not None and bare.strip():
+        elif bare is not None and bare.strip(_SPACES):
             stack[-1].append(_bare(bare, category))
     return str(stack[0][0])
 
