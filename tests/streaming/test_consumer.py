@@ -17,7 +17,8 @@ from streamed import START, Shop, expected, message, sale
 from lastmile.errors import UserError
 from lastmile.store import Store
 from lastmile.streaming import Tumbling
-from lastmile.streaming.consumer import positions
+from lastmile.streaming.consumer import group, positions
+from lastmile.streaming.consumer.group import Group
 from lastmile.streaming.status import statuses
 
 
@@ -140,6 +141,24 @@ def test_a_broker_that_is_away_is_said_and_waited_for(
         killable_kafka.start()
         thread.join(60)
     assert running.events == 1
+
+
+def test_where_a_partition_ends_is_recorded_as_soon_as_that_is_known(
+    shops: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a second after the first commit, when all may be read."""
+    ends, given = Group.ends, []
+
+    def late(group: Group) -> dict[int, int]:
+        given.append(ends(group))
+        return given[-1] if len(given) > 1 else {}
+
+    monkeypatch.setattr(Group, "ends", late)
+    monkeypatch.setattr(group, "MOST_MESSAGES", 1)
+    shops.send(*(sale(number) for number in range(3)), partition=0)
+    shops.read()
+    (found,) = shops.rows("SELECT end_offset FROM streams.positions WHERE partition = 0")
+    assert found == {"end_offset": 3}
 
 
 def test_a_fault_while_partitions_are_claimed_is_raised_as_it_is(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,8 @@ class Commits:
         self._committed: dict[int, int] = {}
         #: Partitions that the watermark goes by.
         self._known: set[int] = set()
+        #: Partitions whose end is recorded.
+        self._ended: set[int] = set()
         self._see_due, self._forget_due = 0.0, time.monotonic() + _FORGET_SECONDS
         #: The watermark as of the last commit.
         self.watermark: datetime | None = None
@@ -66,7 +68,7 @@ class Commits:
             if batch.quarantine.height:
                 quarantine_messages(connection, name, topic, batch.quarantine)
             positions.move(connection, name, topic, batch.moves)
-            if now >= self._see_due:
+            if is_seen := now >= self._see_due or not batch.ends.keys() <= self._ended:
                 self._see(connection, batch)
             if added := set(every or ()) - self._known:
                 positions.add(connection, name, topic, added)
@@ -81,7 +83,8 @@ class Commits:
                 positions.advance(connection, name, watermark)
         self._known |= set(every or ())
         self._committed |= {move.partition: move.after for move in batch.moves}
-        self._see_due = now + TICK_SECONDS if now >= self._see_due else self._see_due
+        self._ended |= batch.ends.keys()
+        self._see_due = now + TICK_SECONDS if is_seen else self._see_due
         self._forget_due = now + _FORGET_SECONDS if now >= self._forget_due else self._forget_due
         self.watermark = watermark
         return sum(one.events for one in batch.moves)
