@@ -252,7 +252,7 @@ def test_what_is_not_there_is_named(topic: Topic) -> None:
     topic.kafka.send(topic.name, [b"no JSON", b"{"])
     with pytest.raises(UserError, match=r"has no event to draft from; 2 messages .*; partition 0, offset 0: "):
         topic.drafted()
-    with pytest.raises(UserError, match=rf"has no topic 'nothing'; there are: .*{topic.name}"):
+    with pytest.raises(UserError, match=r"has no topic 'nothing'; there are: .*topic-"):
         drafted(topic.client, "nothing", "auto", "nothing", lambda: topic.registry)
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1: .*is the cluster up"):
         drafted({"bootstrap.servers": "127.0.0.1:1"}, topic.name, "auto", "nothing", lambda: topic.registry)

@@ -31,11 +31,11 @@ class Schema:
         return cls("JSON", json.dumps(schema))
 
     @classmethod
-    def of_registry(cls, url: str, subject: str, key: str = "", secret: str = "") -> Self:
+    def of_registry(cls, url: str, subject: str, key: str | None = None, secret: str | None = None) -> Self:
         """The newest of a subject, such as `page_views-value`. Raises httpx.HTTPError, and ValueError for a kind of
         schema that events are not sent by."""
         address = f"{url.rstrip('/')}/subjects/{subject}/versions/latest"
-        answer = httpx.get(address, auth=(key, secret) if key else None, timeout=_SECONDS)
+        answer = httpx.get(address, auth=(key, secret or "") if key else None, timeout=_SECONDS)
         answer.raise_for_status()
         found = answer.json()
         kind = found.get("schemaType", "AVRO")
