@@ -8,7 +8,10 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+
+from rich.console import Console
 
 from benchmarks.measuring import Failed, last_line
 from benchmarks.results import FOLDER
@@ -28,6 +31,18 @@ def python_for(script: Path) -> Path:
         _uv("pip", "install", "--compile-bytecode", "--python", str(folder / "bin" / "python"), *packages)
         done.touch()
     return folder / "bin" / "python"
+
+
+def uninstallable(scripts: Mapping[str, Path], console: Console) -> dict[str, str]:
+    """Install what each script declares; by its name, why that was not possible."""
+    why = {}
+    for name, script in scripts.items():
+        with console.status(f"installing {name}"):
+            try:
+                python_for(script)
+            except Failed as failed:
+                why[name] = str(failed)
+    return why
 
 
 def declared(script: Path) -> list[str]:

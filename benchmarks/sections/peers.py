@@ -6,7 +6,7 @@ fifth of the rows and are held against a COPY of as many.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ import psycopg
 
 from benchmarks.bench import Bench, row
 from benchmarks.comparing import PEERS, Contender, Tally, copy, expecting, interleaved, whole_job
-from benchmarks.environments import python_for
-from benchmarks.measuring import Failed
+from benchmarks.environments import python_for, uninstallable
 from benchmarks.plotting import bars
 from benchmarks.results import FOLDER, Found
 from benchmarks.site import BARE, SAME, Site
@@ -69,7 +68,9 @@ VALIDATORS = (
 
 
 def run(bench: Bench) -> list[Found]:
-    peers, missing = _installed((*LOADERS, *VALIDATORS), bench)
+    every = (*LOADERS, *VALIDATORS)
+    missing = uninstallable({peer.name: peer.path for peer in every}, bench.console)
+    peers = [peer for peer in every if peer.name not in missing]
     rows: list[dict[str, object]] = []
     for slow in (False, True):
         survey = bench.surveys.of(bench.rows // 5 if slow else bench.rows)
@@ -80,18 +81,6 @@ def run(bench: Bench) -> list[Found]:
     bars(list(drawn.values()), FOLDER / "peers.png", "Seconds, in those of a COPY of as many rows into the same table")
     note = "COPY and the loaders get the clean rows only."
     return [Found(f"Next to other tools, median of {bench.rounds}", rows, note)]
-
-
-def _installed(peers: Iterable[Peer], bench: Bench) -> tuple[list[Peer], dict[str, str]]:
-    ready, missing = [], {}
-    for peer in peers:
-        with bench.console.status(f"installing {peer.name}"):
-            try:
-                python_for(peer.path)
-                ready.append(peer)
-            except Failed as failed:
-                missing[peer.name] = str(failed)
-    return ready, missing
 
 
 def _compared(bench: Bench, survey: Survey, peers: Sequence[Peer]) -> list[dict[str, object]]:

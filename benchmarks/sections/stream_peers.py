@@ -13,7 +13,7 @@ from statistics import median
 
 from benchmarks.bench import Bench, row
 from benchmarks.comparing import PEERS, PROJECT, Tally
-from benchmarks.environments import python_for
+from benchmarks.environments import python_for, uninstallable
 from benchmarks.measuring import Failed
 from benchmarks.results import Found
 from benchmarks.stream_peers import broker
@@ -113,7 +113,8 @@ class Stage:
 
 
 def run(bench: Bench) -> list[Found]:
-    peers, missing = _installed(bench)
+    missing = uninstallable({peer.name: peer.path for peer in PEERS_OF_STREAMS}, bench.console)
+    peers = [peer for peer in PEERS_OF_STREAMS if peer.name not in missing]
     with broker.started(bench.site.home / "kafka") as running:
         stage = Stage(bench, running, peers, missing)
         return [_throughput(stage), _latency(stage), _backlog(stage)]
@@ -193,15 +194,3 @@ def _held(tally: Tally, backlog_mb: float) -> dict[str, object]:
         "MB of the work": peak - start,
         "of the work, by what waits": (peak - start) / backlog_mb,
     }
-
-
-def _installed(bench: Bench) -> tuple[list[Peer], dict[str, str]]:
-    ready, missing = [], {}
-    for peer in PEERS_OF_STREAMS:
-        with bench.console.status(f"installing {peer.name}"):
-            try:
-                python_for(peer.path)
-                ready.append(peer)
-            except Failed as failed:
-                missing[peer.name] = str(failed)
-    return ready, missing
