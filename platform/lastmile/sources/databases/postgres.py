@@ -8,10 +8,8 @@ with a zone in UTC with a Z behind them.
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any
 
-import pyarrow as pa
-
+from lastmile.sources.databases.adbc import AdbcReading
 from lastmile.sources.databases.addresses import unreachable
 from lastmile.sources.databases.reading import Column, refused
 
@@ -49,13 +47,10 @@ def reading_postgres(url: str) -> Iterator["PostgresReading"]:
             raise refused(error, url) from None
 
 
-class PostgresReading:
+class PostgresReading(AdbcReading):
     """A transaction of isolation REPEATABLE READ: all of it sees one moment."""
 
     is_at_one_moment = True
-
-    def __init__(self, cursor: Any) -> None:
-        self._cursor = cursor
 
     def columns(self, query: str) -> list[Column]:
         return [
@@ -63,18 +58,6 @@ class PostgresReading:
             for field in self._cursor.adbc_execute_schema(query)
             for kind in [field.metadata[b"POSTGRESQL:type"].decode()]
         ]
-
-    def values(self, query: str) -> tuple[object, ...]:
-        self._cursor.execute(query)
-        row: tuple[object, ...] = self._cursor.fetchone()
-        return row
-
-    def batches(self, query: str) -> Iterator[pa.RecordBatch]:
-        self._cursor.execute(query)
-        yield from self._cursor.fetch_record_batch()
-
-    def name(self, *parts: str) -> str:
-        return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
     def literal(self, value: str, column: Column) -> str:
         if column.is_number and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
