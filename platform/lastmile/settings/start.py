@@ -3,6 +3,7 @@
 import sys
 
 from lastmile.errors import UserError
+from lastmile.project import Project
 from lastmile.settings.all import check, unknown
 
 
@@ -13,6 +14,13 @@ def check_at_start() -> None:
         check()
     except UserError as error:
         raise SystemExit(f"lastmile: {error}") from None
+
+
+def start_in_project() -> None:
+    """As `check_at_start`, for a process that reads declarations: they may import what is in the project."""
+    check_at_start()
+    if project := Project.find():
+        project.make_importable()
 
 
 def warn_of_unknown() -> None:

@@ -17,9 +17,8 @@ from collections.abc import Callable, Sequence
 
 from lastmile.contracts.loading import load_contracts
 from lastmile.errors import UserError
-from lastmile.project import Project
 from lastmile.settings import Settings
-from lastmile.settings.start import check_at_start
+from lastmile.settings.start import start_in_project
 from lastmile.streaming.declarations.loading import load_streams
 
 log = logging.getLogger("lastmile.streaming.consumers")
@@ -69,9 +68,7 @@ if __name__ == "__main__":
     arguments.add_argument("names", nargs="*", help="streams; all that are declared unless given")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     given = arguments.parse_args().names
-    check_at_start()
-    if project := Project.find():
-        project.make_importable()
+    start_in_project()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

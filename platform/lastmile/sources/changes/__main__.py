@@ -17,7 +17,7 @@ from lastmile import telemetry
 from lastmile.contracts import Contract
 from lastmile.errors import UserError
 from lastmile.settings import Settings
-from lastmile.settings.start import check_at_start
+from lastmile.settings.start import start_in_project
 from lastmile.sources.changes.running import expect_changes, run_changes
 from lastmile.sources.declarations.changes import Changes
 from lastmile.sources.declared import find
@@ -46,7 +46,7 @@ def keep_following(url: str, declared: Callable[[], tuple[Changes, Contract]], s
 
 
 def _main(name: str) -> int:
-    check_at_start()
+    start_in_project()
     telemetry.start(f"changes-{name}")
     settings, stop = Settings.from_environment(), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

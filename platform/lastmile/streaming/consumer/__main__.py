@@ -11,9 +11,8 @@ import sys
 
 from lastmile import telemetry
 from lastmile.errors import UserError
-from lastmile.project import Project
 from lastmile.settings import Settings
-from lastmile.settings.start import check_at_start
+from lastmile.settings.start import start_in_project
 from lastmile.streaming.start import running
 
 
@@ -32,9 +31,7 @@ if __name__ == "__main__":
     arguments.add_argument("--until-caught-up", action="store_true", help="end when all there is was read")
     given = arguments.parse_args()
     logging.getLogger("lastmile").setLevel(logging.INFO)
-    check_at_start()
-    if project := Project.find():
-        project.make_importable()
+    start_in_project()
     try:
         consume(given.name, given.until_caught_up)
     except UserError as error:

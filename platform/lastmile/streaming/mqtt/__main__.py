@@ -9,11 +9,10 @@ import sys
 from lastmile import telemetry
 from lastmile.client import Locked
 from lastmile.errors import UserError
-from lastmile.project import Project
 from lastmile.settings import Settings
 from lastmile.settings.group import load
 from lastmile.settings.mqtt import MqttSettings
-from lastmile.settings.start import check_at_start
+from lastmile.settings.start import start_in_project
 from lastmile.streaming.connecting import found, producer
 from lastmile.streaming.declarations.connectors import Mqtt
 from lastmile.streaming.mqtt.bridge import Bridge
@@ -35,9 +34,7 @@ if __name__ == "__main__":
     given = arguments.parse_args()
     telemetry.start("connector")
     logging.getLogger("lastmile").setLevel(logging.INFO)
-    check_at_start()
-    if project := Project.find():
-        project.make_importable()
+    start_in_project()
     try:
         asyncio.run(carry(Settings.from_environment(), given.name))
     except (UserError, Locked) as error:

@@ -8,9 +8,8 @@ import sys
 from lastmile import telemetry
 from lastmile.client import Locked
 from lastmile.errors import UserError
-from lastmile.project import Project
 from lastmile.settings import Settings
-from lastmile.settings.start import check_at_start
+from lastmile.settings.start import start_in_project
 from lastmile.streaming.connecting import found, producer
 from lastmile.streaming.declarations.connectors import LogFiles
 from lastmile.streaming.tail.following import Following
@@ -38,9 +37,7 @@ if __name__ == "__main__":
     given = arguments.parse_args()
     telemetry.start("connector")
     logging.getLogger("lastmile").setLevel(logging.INFO)
-    check_at_start()
-    if project := Project.find():
-        project.make_importable()
+    start_in_project()
     try:
         follow(Settings.from_environment(), given.name, given.file)
     except (UserError, Locked) as error:
