@@ -65,7 +65,7 @@ class RunningBroker:
         self._end(signal.SIGTERM)
 
     def new_topic(self, partitions: int = 1, **configs: Any) -> str:
-        """The name of a topic that nobody else uses; `max_message_bytes=...` is max.message.bytes."""
+        """The name of a topic that no other test uses; `max_message_bytes=...` is max.message.bytes."""
         name = f"topic-{os.getpid()}-{next(_numbers)}"
         given = {key.replace("_", "."): str(value) for key, value in configs.items()}
         admin = self.admin()  # its requests end with it

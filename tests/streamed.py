@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import psycopg
+import pyarrow as pa
 from declaring import changed, dataset
 from kafka_broker import RunningBroker
 from psycopg.rows import dict_row
@@ -71,6 +72,14 @@ def sale(number: int, seconds: float = 0, **given: Any) -> dict[str, Any]:
     at = (START + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
     shop = "north" if number % 2 else "south"
     return {"sale": f"s{number:06}", "at": at, "shop": shop, "cents": number % 1_000, "note": None, **given}
+
+
+def arrow(table: pa.Table) -> bytes:
+    """An envelope."""
+    file = pa.BufferOutputStream()
+    with pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+    return bytes(file.getvalue())
 
 
 def message(event: Mapping[str, Any] | bytes | None) -> bytes | None:

@@ -9,9 +9,8 @@ from typing import Any
 
 import fastavro
 import polars as pl
-import pyarrow as pa
 import pytest
-from streamed import SALES, Shop, expected, sale
+from streamed import SALES, Shop, arrow, expected, sale
 from streaming.orders_proto import message_class
 
 from lastmile.streaming.schemas.contracts import schema_of
@@ -68,10 +67,7 @@ def as_envelopes(_: FileRegistry) -> list[bytes]:
     written = []
     for start in range(0, len(EVENTS), 50):
         table = pl.DataFrame([typed(event) for event in EVENTS[start : start + 50]]).to_arrow()
-        file = io.BytesIO()
-        with pa.ipc.new_stream(file, table.schema) as stream:
-            stream.write_table(table)
-        written.append(file.getvalue())
+        written.append(arrow(table))
     return written
 
 

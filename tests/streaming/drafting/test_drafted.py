@@ -8,10 +8,10 @@ from typing import Any
 
 import fastavro
 import polars as pl
-import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from kafka_broker import RunningBroker
+from streamed import arrow
 from streaming.orders_proto import message_class
 
 from lastmile.contracts import Contract
@@ -127,10 +127,7 @@ def as_envelopes(_: Topic) -> list[bytes]:
     written = []
     for start in range(0, len(EVENTS), 100):
         table = pl.DataFrame([typed(one) for one in EVENTS[start : start + 100]]).to_arrow()
-        file = io.BytesIO()
-        with pa.ipc.new_stream(file, table.schema) as stream:
-            stream.write_table(table)
-        written.append(file.getvalue())
+        written.append(arrow(table))
     return written
 
 
@@ -196,10 +193,7 @@ def test_a_topic_of_changes_gives_the_contract_of_the_table_with_its_key(topic: 
 
 def test_what_no_table_can_hold_is_named(topic: Topic) -> None:
     table = pl.DataFrame({"view_id": ["v1", "v2"], "hash": [b"\xff\xfe", b"\xff\xff"]}).to_arrow()
-    file = io.BytesIO()
-    with pa.ipc.new_stream(file, table.schema) as stream:
-        stream.write_table(table)
-    topic.kafka.send(topic.name, [file.getvalue()])
+    topic.kafka.send(topic.name, [arrow(table)])
     with pytest.raises(UserError, match=r"2 records, all broken, such as hash: expected text in UTF-8"):
         topic.drafted()
 

@@ -7,6 +7,7 @@ import struct
 import fastavro
 import polars as pl
 import pyarrow as pa
+from streamed import arrow
 
 from lastmile.contracts import Limits
 from lastmile.store import Store
@@ -22,11 +23,7 @@ SCHEMA = {"type": "record", "name": "E", "fields": [{"name": "id", "type": "long
 
 
 def envelope(*numbers: int) -> bytes:
-    table = pa.table({"id": pa.array(numbers, pa.int64())})
-    file = io.BytesIO()
-    with pa.ipc.new_stream(file, table.schema) as stream:
-        stream.write_table(table)
-    return file.getvalue()
+    return arrow(pa.table({"id": pa.array(numbers, pa.int64())}))
 
 
 def avro(number: int) -> bytes:

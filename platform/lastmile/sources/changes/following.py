@@ -61,9 +61,9 @@ def follow(
         with connection.transaction():
             reader.target.tables.ensure(connection)
         if position is None:
-            taken = snapshot.take(connection, control, url, source, publication, reader, report)
-            done.rows_read, done.applied.quarantined = taken.changes, taken.quarantined
-            report.event(f"{taken.changes:,} rows are loaded as they are now; changes are followed from there on")
+            loaded = snapshot.take(connection, control, url, source, publication, reader, report)
+            done.rows_read, done.applied.quarantined = loaded.changes, loaded.quarantined
+            report.event(f"{loaded.changes:,} rows are loaded as they are now; changes are followed from there on")
             position = positions.of(connection, source.name)
         if position is None or position.lsn is None:
             raise UserError(f"source {source.name}: its snapshot has no position; run it again")
